@@ -1,0 +1,3 @@
+//! The `rollproof` program.
+
+fn main() {}

@@ -1,0 +1,12 @@
+//! The run's log: typed lines, written by one writer from a bounded channel, read back by everything else.
+//!
+//! The record is the only thing that crosses from action to analysis. It must not know who sends or who reads.
+
+pub mod entry;
+pub mod header;
+pub mod outcome;
+pub mod sink;
+
+pub use entry::{Entry, FORMAT};
+pub use outcome::{Arm, Outcome, Sum};
+pub use sink::{Sink, Source};

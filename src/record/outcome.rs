@@ -1,0 +1,232 @@
+//! How an attempt is carried and how it ends: the closed lists of the design, and the five sums.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How an attempt is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// A new connection for each attempt, with `Connection: close`.
+    New,
+    /// A kept-alive connection; the client notices a FIN before it uses the connection again.
+    Reused,
+    /// A kept-alive connection; the client writes without looking.
+    Blind,
+    /// An ordinary application client (reqwest), which pools and retries in silence.
+    Pooled,
+}
+
+impl Arm {
+    /// Every arm, in the order of reports.
+    pub const ALL: [Self; 4] = [Self::New, Self::Reused, Self::Blind, Self::Pooled];
+
+    /// The arm's name in scenarios, records and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Reused => "reused",
+            Self::Blind => "blind",
+            Self::Pooled => "pooled",
+        }
+    }
+
+    /// Whether this arm keeps connections that we own (so `unsent` and `raced` exist on it).
+    #[must_use]
+    pub const fn keeps_alive(self) -> bool {
+        matches!(self, Self::Reused | Self::Blind)
+    }
+}
+
+/// The one way in which an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A complete response with an expected status.
+    Ok,
+    /// ECONNREFUSED on connect.
+    Refused,
+    /// No answer to the connect within the timeout.
+    ConnectTimeout,
+    /// EHOSTUNREACH, ENETUNREACH or a like answer to the connect.
+    Unreachable,
+    /// The kept-alive connection was dead and nothing of this request was written.
+    Unsent,
+    /// Reset after the request began, before any byte of the response.
+    ResetBeforeByte,
+    /// FIN after the request began, before any byte of the response.
+    ClosedBeforeByte,
+    /// The response ended inside its head.
+    HeadCut,
+    /// Reset inside the body.
+    BodyReset,
+    /// FIN inside the body.
+    BodyClosed,
+    /// The timeout passed before the head was complete.
+    HeaderTimeout,
+    /// The timeout passed inside the body.
+    BodyTimeout,
+    /// The response was not HTTP/1.1.
+    BadHttp,
+    /// A complete response with an unexpected status of 500 or more.
+    #[serde(rename = "status-5xx")]
+    Status5xx,
+    /// A complete response with another unexpected status.
+    StatusOther,
+    /// The TLS handshake failed.
+    Tls,
+    /// The name did not resolve.
+    Dns,
+    /// The harness's own machine refused: EMFILE, EADDRNOTAVAIL and the like.
+    ClientLocal,
+    /// Planned, but no connection came free within the timeout, or the cap on requests in flight was reached.
+    Deferred,
+    /// The run was stopped while the attempt was in flight.
+    InFlightAtEnd,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of reports.
+    pub const ALL: [Self; 20] = [
+        Self::Ok,
+        Self::Refused,
+        Self::ConnectTimeout,
+        Self::Unreachable,
+        Self::Unsent,
+        Self::ResetBeforeByte,
+        Self::ClosedBeforeByte,
+        Self::HeadCut,
+        Self::BodyReset,
+        Self::BodyClosed,
+        Self::HeaderTimeout,
+        Self::BodyTimeout,
+        Self::BadHttp,
+        Self::Status5xx,
+        Self::StatusOther,
+        Self::Tls,
+        Self::Dns,
+        Self::ClientLocal,
+        Self::Deferred,
+        Self::InFlightAtEnd,
+    ];
+
+    /// The outcome's name in records and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::Unreachable => "unreachable",
+            Self::Unsent => "unsent",
+            Self::ResetBeforeByte => "reset-before-byte",
+            Self::ClosedBeforeByte => "closed-before-byte",
+            Self::HeadCut => "head-cut",
+            Self::BodyReset => "body-reset",
+            Self::BodyClosed => "body-closed",
+            Self::HeaderTimeout => "header-timeout",
+            Self::BodyTimeout => "body-timeout",
+            Self::BadHttp => "bad-http",
+            Self::Status5xx => "status-5xx",
+            Self::StatusOther => "status-other",
+            Self::Tls => "tls",
+            Self::Dns => "dns",
+            Self::ClientLocal => "client-local",
+            Self::Deferred => "deferred",
+            Self::InFlightAtEnd => "in-flight-at-end",
+        }
+    }
+}
+
+/// The five sums: attempts = ok + lost + raced + unsent + harness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sum {
+    /// Answered as expected.
+    Ok,
+    /// Lost for a client that does not repeat requests.
+    Lost,
+    /// Lost in the race between a closing kept-alive connection and a write; RFC 9110 section 9.2.2 lets a client
+    /// repeat it.
+    Raced,
+    /// Nothing was written; any client sends it again.
+    Unsent,
+    /// The harness's own trouble.
+    Harness,
+}
+
+/// What [`sum`] needs besides the outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct RaceEvidence {
+    /// The request's method is idempotent (RFC 9110 section 9.2.2).
+    pub idempotent: bool,
+    /// Time from the request's first written byte to the failure, in nanoseconds; `None` if nothing was written.
+    pub write_to_failure_ns: Option<u64>,
+    /// The connection's connect time, taken as its round-trip time, in nanoseconds.
+    pub rtt_ns: Option<u64>,
+}
+
+/// Beyond twice the round trip, this much is allowed between a write and the failure of a raced attempt.
+pub const RACE_ALLOWANCE_NS: u64 = 5_000_000;
+
+/// The sum that an attempt with this arm and outcome falls into.
+#[must_use]
+pub fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
+    match outcome {
+        Outcome::Ok => Sum::Ok,
+        Outcome::ClientLocal | Outcome::Deferred | Outcome::InFlightAtEnd | Outcome::Dns => Sum::Harness,
+        Outcome::Unsent if arm.keeps_alive() => Sum::Unsent,
+        Outcome::ResetBeforeByte | Outcome::ClosedBeforeByte if arm.keeps_alive() && raced(race) => Sum::Raced,
+        _ => Sum::Lost,
+    }
+}
+
+fn raced(race: RaceEvidence) -> bool {
+    match (race.idempotent, race.write_to_failure_ns, race.rtt_ns) {
+        (true, Some(elapsed), Some(rtt)) => elapsed <= rtt.saturating_mul(2).saturating_add(RACE_ALLOWANCE_NS),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EARLY: RaceEvidence =
+        RaceEvidence { idempotent: true, write_to_failure_ns: Some(1_000_000), rtt_ns: Some(100_000) };
+
+    #[test]
+    fn a_reset_soon_after_the_write_is_raced_on_kept_alive_arms_only() {
+        for outcome in [Outcome::ResetBeforeByte, Outcome::ClosedBeforeByte] {
+            assert_eq!(sum(Arm::Reused, outcome, EARLY), Sum::Raced);
+            assert_eq!(sum(Arm::Blind, outcome, EARLY), Sum::Raced);
+            assert_eq!(sum(Arm::New, outcome, EARLY), Sum::Lost);
+            assert_eq!(sum(Arm::Pooled, outcome, EARLY), Sum::Lost);
+        }
+    }
+
+    #[test]
+    fn a_late_reset_a_post_and_a_cut_head_are_lost() {
+        let late = RaceEvidence { write_to_failure_ns: Some(5_200_001), ..EARLY };
+        assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, late), Sum::Lost);
+        let post = RaceEvidence { idempotent: false, ..EARLY };
+        assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, post), Sum::Lost);
+        assert_eq!(sum(Arm::Reused, Outcome::HeadCut, EARLY), Sum::Lost);
+    }
+
+    #[test]
+    fn pooled_failures_are_lost_never_unsent() {
+        assert_eq!(sum(Arm::Pooled, Outcome::Unsent, EARLY), Sum::Lost);
+    }
+
+    #[test]
+    fn names_are_those_that_serde_writes() {
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
+        }
+        for arm in Arm::ALL {
+            assert_eq!(serde_json::to_value(arm).unwrap(), arm.name());
+        }
+    }
+}
