@@ -2,9 +2,11 @@
 //!
 //! The record is the only thing that crosses from action to analysis. It must not know who sends or who reads.
 
+pub mod attempt;
 pub mod entry;
 pub mod header;
 pub mod outcome;
+pub mod seen;
 pub mod sink;
 
 pub use entry::{Entry, FORMAT};

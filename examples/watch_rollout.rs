@@ -1,0 +1,61 @@
+//! Rolls a Deployment that runs in a cluster already and prints the record lines that the observer makes of it.
+//!
+//! `cargo run --example watch_rollout -- NAMESPACE DEPLOYMENT LABEL-SELECTOR PROBE-PORT` uses the current context of
+//! the kubeconfig. It sends no load. The timing in `docs/fidelity.md` was read off its output.
+
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "this is a program for people who look at a cluster")]
+
+use std::time::Duration;
+
+use kube::api::ListParams;
+use kube::discovery::ApiResource;
+use kube::{Api, ResourceExt};
+use rollproof::clock::Clock;
+use rollproof::observe::{Observer, Target};
+use rollproof::record::sink::{CAPACITY, channel};
+use rollproof::rollout::{Handle, Replaced, Roll, Workload, perform, wait_complete};
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [namespace, name, selector, port] = arguments.as_slice() else {
+        println!("usage: watch_rollout NAMESPACE DEPLOYMENT LABEL-SELECTOR PROBE-PORT");
+        return;
+    };
+    let client = kube::Client::try_default().await.expect("a kubeconfig with a current context");
+    let clock = Clock::start();
+    let (sink, source) = channel(CAPACITY);
+    let target = Target {
+        namespace: namespace.clone(),
+        workload: ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&()),
+        name: name.clone(),
+        selector: selector.clone(),
+        probe_port: port.parse().ok(),
+    };
+    let printer = std::thread::spawn(move || {
+        while let Some(entry) = source.recv() {
+            println!("{}", serde_json::to_string(&entry).expect("record lines serialize"));
+        }
+    });
+    let observer = Observer::start(&client, &target, clock, &sink);
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client.clone(), namespace);
+    let present = pods.list(&ListParams::default().labels(selector)).await.expect("pods can be listed");
+    let replaced: Replaced = present.items.iter().filter_map(ResourceExt::uid).collect();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    observer.probe_present_pods();
+    let handle = Handle {
+        client,
+        workload: Workload { namespace: namespace.clone(), name: name.clone(), selector: selector.clone() },
+    };
+    let stamp = u32::try_from(rollproof::clock::wall_unix_ns() / 1_000_000_000 % 1_000_000_000).expect("fits");
+    println!("step at {}", clock.now());
+    perform(&handle, &Roll::Restart, stamp).await.expect("the restart is taken");
+    let followed = wait_complete(&handle, &replaced, Duration::from_secs(120), || {
+        println!("complete at {}", clock.now());
+    })
+    .await;
+    println!("{followed:?} at {}", clock.now());
+    observer.stop().await;
+    drop(sink);
+    printer.join().expect("the printer ends with the sinks");
+}

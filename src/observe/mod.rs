@@ -1,0 +1,106 @@
+//! Watches what the cluster does to the workload, and records it with receipt stamps beside server times.
+//!
+//! It must not know the load or the rollout, and it decides nothing: what it sees goes into the record.
+
+mod convert;
+mod side_probe;
+mod watch;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::DynamicObject;
+use kube::discovery::ApiResource;
+use kube::{Api, Client};
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::record::Sink;
+use side_probe::SideProbes;
+
+/// What is observed in one namespace.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The namespace.
+    pub namespace: String,
+    /// The workload's API resource, for example `apps/v1 deployments`.
+    pub workload: ApiResource,
+    /// The workload's name.
+    pub name: String,
+    /// The label selector of the workload's pods, as the API wants it.
+    pub selector: String,
+    /// The port that the side probe connects to; `None` turns the probe off.
+    pub probe_port: Option<u16>,
+}
+
+/// Running watches of one namespace. Dropping it ends them.
+#[derive(Debug)]
+pub struct Observer {
+    tasks: JoinSet<()>,
+    probes: Arc<Mutex<SideProbes>>,
+}
+
+impl Observer {
+    /// Starts watching pods, `EndpointSlice`s, Events and the workload.
+    #[must_use]
+    pub fn start(client: &Client, target: &Target, clock: Clock, sink: &Sink) -> Self {
+        let namespace = target.namespace.as_str();
+        let probes =
+            Arc::new(Mutex::new(SideProbes::new(namespace.to_owned(), target.probe_port, clock, sink.clone())));
+        let mut tasks = JoinSet::new();
+        let to = watch::Recorder { clock, sink: sink.clone(), namespace: namespace.to_owned() };
+
+        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+        let pod_probes = Arc::clone(&probes);
+        tasks.spawn(watch::follow(
+            "watch pods",
+            pods,
+            Some(target.selector.clone()),
+            to.clone(),
+            move |at, change, pod| {
+                let seen = convert::pod(at, change, pod);
+                pod_probes.lock().unwrap_or_else(PoisonError::into_inner).saw(&seen);
+                crate::record::Entry::Pod(seen)
+            },
+        ));
+
+        let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+        tasks.spawn(watch::follow("watch endpointslices", slices, None, to.clone(), |at, change, slice| {
+            crate::record::Entry::Endpoints(convert::endpoints(at, change, slice))
+        }));
+
+        let events: Api<Event> = Api::namespaced(client.clone(), namespace);
+        tasks.spawn(watch::follow("watch events", events, None, to.clone(), |at, _, event| {
+            crate::record::Entry::Event(convert::event(at, event))
+        }));
+
+        let workload: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &target.workload);
+        let kind = target.workload.kind.to_lowercase();
+        tasks.spawn(watch::follow_named(
+            "watch workload",
+            workload,
+            &target.workload,
+            &target.name,
+            to,
+            move |at, _, object| crate::record::Entry::Workload(convert::workload(at, &kind, object)),
+        ));
+        Self { tasks, probes }
+    }
+
+    /// Begins to probe the listeners of all pods that are there now, until each is gone.
+    pub fn probe_present_pods(&self) {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).start_all();
+    }
+
+    /// Ends all probes, for example between two trials.
+    pub fn stop_probes(&self) {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).stop_all();
+    }
+
+    /// Ends the watches.
+    pub async fn stop(mut self) {
+        self.stop_probes();
+        self.tasks.shutdown().await;
+    }
+}

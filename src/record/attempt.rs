@@ -1,0 +1,138 @@
+//! The record's lines about requests: one for each attempt that was not answered as expected, pulses for the rest.
+
+use serde::{Deserialize, Serialize};
+
+use super::outcome::{Arm, Outcome, Sum};
+use crate::clock::Stamp;
+
+/// Successful attempts of one arm, request kind and pod in one slice of 100 ms (by their planned time).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulse {
+    /// The trial.
+    pub trial: u32,
+    /// Start of the slice.
+    pub at_ns: Stamp,
+    /// The arm.
+    pub arm: Arm,
+    /// Index of the request kind in the header's load plan.
+    pub request: u16,
+    /// The pod that answered, from its response header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Attempts that ended ok.
+    pub ok: u64,
+    /// Latency from the planned time, in microseconds: an `HdrHistogram` V2 (deflate) encoding in base64.
+    pub latency_us: String,
+}
+
+/// The load's own punctuality in one slice of 100 ms, over all arms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Punctuality {
+    /// The trial.
+    pub trial: u32,
+    /// Start of the slice.
+    pub at_ns: Stamp,
+    /// Attempts planned in the slice.
+    pub planned: u64,
+    /// Send lag in microseconds (started minus planned, of attempts that did not wait for a connection), encoded as
+    /// the latencies of [`Pulse`] are.
+    pub lag_us: String,
+    /// The largest send lag in the slice, in nanoseconds.
+    pub lag_max_ns: u64,
+    /// The largest gap between two successive sends that ended in the slice, in nanoseconds.
+    pub gap_max_ns: u64,
+}
+
+/// How far an attempt got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Waiting for a connection to come free.
+    Waiting,
+    /// Connecting.
+    Connect,
+    /// Writing the request, or waiting for the response's first byte.
+    Request,
+    /// Inside the response's head.
+    Head,
+    /// Inside the response's body.
+    Body,
+    /// The response was complete.
+    Done,
+}
+
+/// One attempt. Times are stamps; what did not happen is `None`. On the pooled arm the bytes, the stage and the
+/// connection are unknown and `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The trial.
+    pub trial: u32,
+    /// The attempt's number in its trial, in planned order, from 0.
+    pub id: u64,
+    /// The arm.
+    pub arm: Arm,
+    /// Index of the request kind in the header's load plan.
+    pub request: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Which of the five sums it falls into.
+    pub sum: Sum,
+    /// When it was planned to be sent.
+    pub planned_ns: Stamp,
+    /// When the engine began to carry it: the call of connect, or the request handed to an open connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ns: Option<Stamp>,
+    /// When the connection made for this attempt was established.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_ns: Option<Stamp>,
+    /// When the request's first byte was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_ns: Option<Stamp>,
+    /// When the response's first byte was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_ns: Option<Stamp>,
+    /// When it ended.
+    pub end_ns: Stamp,
+    /// Bytes of this request written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_out: Option<u64>,
+    /// Bytes of this response read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_in: Option<u64>,
+    /// The system's error number, if one decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<i32>,
+    /// The response's status, if its head was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// How far it got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// The connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionUse>,
+    /// The pod, from this response's header, or (`pod_from_connection`) from an earlier one on the same connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// The pod was named by an earlier response on the same connection.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pod_from_connection: bool,
+    /// The client library's own words, where there is no errno.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
+/// The connection that carried an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionUse {
+    /// The connection's number in its trial.
+    pub id: u64,
+    /// Time since it was established, at the start of the attempt, in nanoseconds.
+    pub age_ns: u64,
+    /// Requests that it carried before this one.
+    pub uses: u32,
+    /// Its connect time, taken as the round-trip time, in nanoseconds.
+    pub rtt_ns: u64,
+    /// Its local port.
+    pub local_port: u16,
+}

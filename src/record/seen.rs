@@ -1,0 +1,196 @@
+//! The record's lines about the cluster: what the API showed, and what the side probe saw.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Stamp;
+
+/// What happened to an object between two looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Seen for the first time.
+    Seen,
+    /// Seen again, changed.
+    Changed,
+    /// Gone.
+    Gone,
+}
+
+/// A pod as the API showed it, stamped when the watch delivered it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodSeen {
+    /// Receipt.
+    pub at_ns: Stamp,
+    /// What happened.
+    pub change: Change,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// The controlling object, for example `ReplicaSet/web-5d9c`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// Its node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Its phase.
+    pub phase: String,
+    /// Its Ready condition.
+    pub ready: bool,
+    /// `metadata.creationTimestamp`, server time, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// `metadata.deletionTimestamp`: the time of the request plus the grace period, in whole seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_timestamp: Option<String>,
+    /// `metadata.deletionGracePeriodSeconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_grace_s: Option<i64>,
+    /// Its containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerSeen>,
+}
+
+/// A container's status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSeen {
+    /// Its name.
+    pub name: String,
+    /// Its readiness.
+    pub ready: bool,
+    /// Its restarts.
+    pub restarts: i32,
+    /// `waiting`, `running` or `terminated`.
+    pub state: String,
+    /// The state's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The state's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The exit code, if terminated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Start, server time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// Finish, server time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<String>,
+}
+
+/// An `EndpointSlice` as the API showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointsSeen {
+    /// Receipt.
+    pub at_ns: Stamp,
+    /// What happened.
+    pub change: Change,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its endpoints.
+    pub endpoints: Vec<EndpointSeen>,
+}
+
+/// One endpoint of a slice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointSeen {
+    /// The pod's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Its address.
+    pub address: String,
+    /// Condition `ready`.
+    pub ready: bool,
+    /// Condition `serving`.
+    pub serving: bool,
+    /// Condition `terminating`.
+    pub terminating: bool,
+}
+
+/// The workload as the API showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadSeen {
+    /// Receipt.
+    pub at_ns: Stamp,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its kind and name, for example `deployment/web`.
+    pub name: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Its status, as served.
+    pub status: Value,
+}
+
+/// A Kubernetes Event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSeen {
+    /// Receipt.
+    pub at_ns: Stamp,
+    /// Its namespace.
+    pub namespace: String,
+    /// What it is about, for example `Pod/web-5d9c-x`.
+    pub about: String,
+    /// Its reason.
+    pub reason: String,
+    /// Its message.
+    pub message: String,
+    /// `Normal` or `Warning`.
+    pub kind: String,
+    /// How often.
+    pub count: i32,
+    /// Server time of the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+}
+
+/// What answered the side probe's connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listener {
+    /// A connection was made.
+    Open,
+    /// ECONNREFUSED.
+    Refused,
+    /// No answer, or no route.
+    Silent,
+}
+
+/// The side probe saw a change: the state held at `after_ns`, and the earlier one, if any, still at `before_ns`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerSeen {
+    /// The last probe that saw the earlier state, or the first probe of all.
+    pub before_ns: Stamp,
+    /// The first probe that saw this state.
+    pub after_ns: Stamp,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// What the probe saw.
+    pub state: Listener,
+}
+
+/// A source of observations was blind for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Which source, for example `watch pods`.
+    pub source: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Last known good.
+    pub from_ns: Stamp,
+    /// Good again.
+    pub to_ns: Stamp,
+    /// Why.
+    pub why: String,
+}

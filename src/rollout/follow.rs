@@ -1,0 +1,143 @@
+//! Follows a rollout through two watches until it is done, has failed, or its time is over.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, ResourceExt};
+
+use super::progress::{Progress, Replaced, progress};
+use super::{API_SILENCE_MAX, Handle, RolloutError};
+
+/// How a rollout that was followed ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// Complete, and no replaced or terminating pod is left.
+    Done,
+    /// The controller gave up, in its own words.
+    Failed(String),
+    /// The time was over; where it stood.
+    TimedOut(String),
+}
+
+/// What the two watches have shown so far.
+#[derive(Default)]
+struct View {
+    deployment: Option<Deployment>,
+    pods: BTreeMap<String, Pod>,
+    listed: BTreeMap<String, Pod>,
+    pods_known: bool,
+}
+
+enum Seen {
+    Deployment(watcher::Event<Deployment>),
+    Pod(watcher::Event<Pod>),
+}
+
+/// Follows until the Deployment is complete and none of the `replaced` pods is left, at most for `bound`.
+/// `complete` is called once, when the Deployment itself is complete.
+pub async fn wait_complete(
+    handle: &Handle,
+    replaced: &Replaced,
+    bound: Duration,
+    mut complete: impl FnMut(),
+) -> Result<Followed, RolloutError> {
+    let mut events = events(handle);
+    let mut view = View::default();
+    let mut told = false;
+    let mut stands = "nothing was seen of it".to_owned();
+    let deadline = tokio::time::sleep(bound);
+    tokio::pin!(deadline);
+    let silence = tokio::time::sleep(API_SILENCE_MAX);
+    tokio::pin!(silence);
+    let mut failing: Option<watcher::Error> = None;
+    loop {
+        let next = tokio::select! {
+            next = events.next() => next,
+            () = &mut deadline => return Ok(Followed::TimedOut(stands)),
+            () = &mut silence, if failing.is_some() => return Err(gone(handle, failing)),
+        };
+        match next {
+            Some(Ok(seen)) => {
+                failing = None;
+                view.apply(seen);
+            }
+            Some(Err(error)) => {
+                if failing.is_none() {
+                    silence.set(tokio::time::sleep(API_SILENCE_MAX));
+                }
+                failing = Some(error);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+            None => return Ok(Followed::TimedOut(stands)),
+        }
+        let Some(now) = view.progress(replaced) else { continue };
+        if matches!(now, Progress::OldPodsLeft(_) | Progress::Done) && !told {
+            told = true;
+            complete();
+        }
+        match now {
+            Progress::Done => return Ok(Followed::Done),
+            Progress::Failed(why) => return Ok(Followed::Failed(why)),
+            Progress::Rolling(words) => stands = words,
+            Progress::OldPodsLeft(left) => stands = format!("{left} old pods left"),
+        }
+    }
+}
+
+fn events(handle: &Handle) -> BoxStream<'static, watcher::Result<Seen>> {
+    let workload = &handle.workload;
+    let deployments: Api<Deployment> = Api::namespaced(handle.client.clone(), &workload.namespace);
+    let pods: Api<Pod> = Api::namespaced(handle.client.clone(), &workload.namespace);
+    let by_name = watcher::Config::default().fields(&format!("metadata.name={}", workload.name));
+    let by_labels = watcher::Config::default().labels(&workload.selector);
+    let deployments = watcher(deployments, by_name).map(|event| event.map(Seen::Deployment));
+    let pods = watcher(pods, by_labels).map(|event| event.map(Seen::Pod));
+    futures_util::stream::select(deployments, pods).boxed()
+}
+
+fn gone(handle: &Handle, failing: Option<watcher::Error>) -> RolloutError {
+    let why = failing.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+    RolloutError::Api { name: handle.workload.name.clone(), namespace: handle.workload.namespace.clone(), why }
+}
+
+impl View {
+    fn apply(&mut self, seen: Seen) {
+        match seen {
+            Seen::Deployment(watcher::Event::Apply(deployment) | watcher::Event::InitApply(deployment)) => {
+                self.deployment = Some(deployment);
+            }
+            Seen::Deployment(watcher::Event::Delete(_)) => self.deployment = None,
+            Seen::Deployment(_) => {}
+            Seen::Pod(watcher::Event::Init) => self.listed.clear(),
+            Seen::Pod(watcher::Event::InitApply(pod)) => {
+                self.listed.insert(pod.uid().unwrap_or_default(), pod);
+            }
+            Seen::Pod(watcher::Event::InitDone) => {
+                self.pods = std::mem::take(&mut self.listed);
+                self.pods_known = true;
+            }
+            Seen::Pod(watcher::Event::Apply(pod)) => {
+                self.pods.insert(pod.uid().unwrap_or_default(), pod);
+            }
+            Seen::Pod(watcher::Event::Delete(pod)) => {
+                self.pods.remove(&pod.uid().unwrap_or_default());
+            }
+        }
+    }
+
+    /// `None` until both watches have shown their first list.
+    fn progress(&self, replaced: &Replaced) -> Option<Progress> {
+        let deployment = self.deployment.as_ref()?;
+        if !self.pods_known {
+            return None;
+        }
+        let pods: Vec<Pod> = self.pods.values().cloned().collect();
+        Some(progress(deployment, &pods, replaced))
+    }
+}

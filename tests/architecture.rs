@@ -1,0 +1,173 @@
+//! Holds the code to the layers of `ARCHITECTURE.md`: who may use whom, and how long a file may grow.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each top-level module and the ones that it may use. Whatever is not listed is forbidden.
+const MAY_USE: &[(&str, &[&str])] = &[
+    // shared
+    ("clock", &[]),
+    ("rng", &[]),
+    ("yaml", &[]),
+    ("stats", &["rng"]),
+    ("record", &["clock", "stats"]),
+    // input
+    ("manifest", &["yaml", "record"]),
+    ("scenario", &["yaml", "manifest", "record", "stats"]),
+    ("plan", &["scenario", "manifest", "record", "rng", "stats", "yaml"]),
+    // action: load, observe, rollout and target do not know each other
+    ("load", &["clock", "rng", "record", "stats"]),
+    ("observe", &["clock", "record"]),
+    ("rollout", &["clock", "record"]),
+    ("target", &["clock", "record"]),
+    ("cluster", &["clock", "rng", "record", "manifest", "yaml", "load"]),
+    ("trial", &["clock", "rng", "record", "plan", "manifest", "scenario", "load", "observe", "rollout", "cluster"]),
+    // analysis: from the record alone
+    ("timeline", &["record", "clock", "stats"]),
+    ("report", &["record", "clock", "stats", "timeline"]),
+    // what a person starts
+    (
+        "commands",
+        &[
+            "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe", "rollout",
+            "target", "cluster", "trial", "timeline", "report",
+        ],
+    ),
+    ("cli", &["clock", "record", "scenario", "target", "cluster", "report", "commands", "plan"]),
+];
+
+/// Modules of the analysis, which must be pure.
+const PURE: &[&str] = &["timeline", "report", "stats", "manifest", "scenario", "plan"];
+const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
+const LINES_MAX: usize = 400;
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The code of a file without its unit tests and comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let before_tests = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    before_tests.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn module_of(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("src")).unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The top-level modules named after `crate::`, also inside braces.
+fn uses(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        if let Some(braced) = rest.strip_prefix('{') {
+            let mut depth = 1;
+            let mut word = String::new();
+            let mut fresh = true;
+            for letter in braced.chars() {
+                match letter {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    ',' if depth == 1 => fresh = true,
+                    _ => {}
+                }
+                if depth == 0 {
+                    break;
+                }
+                if depth == 1 && fresh && (letter.is_alphanumeric() || letter == '_') {
+                    word.push(letter);
+                } else if !word.is_empty() {
+                    found.insert(std::mem::take(&mut word));
+                    fresh = false;
+                }
+            }
+            if !word.is_empty() {
+                found.insert(word);
+            }
+        } else {
+            let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.insert(word);
+        }
+    }
+    found
+}
+
+#[test]
+fn modules_use_only_what_their_layer_allows() {
+    let mut broken = Vec::new();
+    for path in sources(&root().join("src")) {
+        let module = module_of(&path);
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let allowed = MAY_USE.iter().find(|(name, _)| *name == module).map(|(_, allowed)| *allowed);
+        let Some(allowed) = allowed else {
+            broken.push(format!("{}: module `{module}` is not in the table of layers", path.display()));
+            continue;
+        };
+        for used in uses(&code(&path)) {
+            if used != module && !allowed.contains(&used.as_str()) {
+                broken.push(format!("{}: `{module}` may not use `{used}`", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "ARCHITECTURE.md says who may use whom:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn analysis_and_input_are_pure() {
+    let mut broken = Vec::new();
+    for path in sources(&root().join("src")) {
+        if !PURE.contains(&module_of(&path).as_str()) {
+            continue;
+        }
+        let code = code(&path);
+        for name in IMPURE_CRATES {
+            if code.contains(&format!("{name}::")) {
+                broken.push(format!("{} uses {name}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "these modules decide, and must not act:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn files_stay_small() {
+    let long: Vec<String> = sources(&root().join("src"))
+        .into_iter()
+        .filter_map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().lines().count();
+            (lines > LINES_MAX).then(|| format!("{}: {lines} lines", path.display()))
+        })
+        .collect();
+    assert!(long.is_empty(), "split what is longer than {LINES_MAX} lines before its tests:\n{}", long.join("\n"));
+}
+
+#[test]
+fn the_reader_of_use_lines_sees_braces_and_paths() {
+    let code = "use crate::{clock::Clock, record::{Arm, Sink}, rng};\nlet x = crate::load::start();";
+    let expected: BTreeSet<String> = ["clock", "record", "rng", "load"].map(String::from).into();
+    assert_eq!(uses(code), expected);
+}
