@@ -50,7 +50,7 @@ async fn main() {
     let stamp = u32::try_from(rollproof::clock::wall_unix_ns() / 1_000_000_000 % 1_000_000_000).expect("fits");
     println!("step at {}", clock.now());
     perform(&handle, &Roll::Restart, stamp).await.expect("the restart is taken");
-    let followed = wait_complete(&handle, &replaced, Duration::from_secs(120), || {
+    let followed = wait_complete(&handle, &replaced, Duration::from_mins(2), || {
         println!("complete at {}", clock.now());
     })
     .await;

@@ -1,5 +1,7 @@
 //! Holds the code to the layers of `ARCHITECTURE.md`: who may use whom, and how long a file may grow.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

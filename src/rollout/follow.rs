@@ -34,8 +34,8 @@ struct View {
 }
 
 enum Seen {
-    Deployment(watcher::Event<Deployment>),
-    Pod(watcher::Event<Pod>),
+    Deployment(Box<watcher::Event<Deployment>>),
+    Pod(Box<watcher::Event<Pod>>),
 }
 
 /// Follows until the Deployment is complete and none of the `replaced` pods is left, at most for `bound`.
@@ -96,8 +96,8 @@ fn events(handle: &Handle) -> BoxStream<'static, watcher::Result<Seen>> {
     let pods: Api<Pod> = Api::namespaced(handle.client.clone(), &workload.namespace);
     let by_name = watcher::Config::default().fields(&format!("metadata.name={}", workload.name));
     let by_labels = watcher::Config::default().labels(&workload.selector);
-    let deployments = watcher(deployments, by_name).map(|event| event.map(Seen::Deployment));
-    let pods = watcher(pods, by_labels).map(|event| event.map(Seen::Pod));
+    let deployments = watcher(deployments, by_name).map(|event| event.map(|event| Seen::Deployment(Box::new(event))));
+    let pods = watcher(pods, by_labels).map(|event| event.map(|event| Seen::Pod(Box::new(event))));
     futures_util::stream::select(deployments, pods).boxed()
 }
 
@@ -109,23 +109,31 @@ fn gone(handle: &Handle, failing: Option<watcher::Error>) -> RolloutError {
 impl View {
     fn apply(&mut self, seen: Seen) {
         match seen {
-            Seen::Deployment(watcher::Event::Apply(deployment) | watcher::Event::InitApply(deployment)) => {
-                self.deployment = Some(deployment);
-            }
-            Seen::Deployment(watcher::Event::Delete(_)) => self.deployment = None,
-            Seen::Deployment(_) => {}
-            Seen::Pod(watcher::Event::Init) => self.listed.clear(),
-            Seen::Pod(watcher::Event::InitApply(pod)) => {
+            Seen::Deployment(event) => match *event {
+                watcher::Event::Apply(deployment) | watcher::Event::InitApply(deployment) => {
+                    self.deployment = Some(deployment);
+                }
+                watcher::Event::Delete(_) => self.deployment = None,
+                watcher::Event::Init | watcher::Event::InitDone => {}
+            },
+            Seen::Pod(event) => self.apply_pod(*event),
+        }
+    }
+
+    fn apply_pod(&mut self, event: watcher::Event<Pod>) {
+        match event {
+            watcher::Event::Init => self.listed.clear(),
+            watcher::Event::InitApply(pod) => {
                 self.listed.insert(pod.uid().unwrap_or_default(), pod);
             }
-            Seen::Pod(watcher::Event::InitDone) => {
+            watcher::Event::InitDone => {
                 self.pods = std::mem::take(&mut self.listed);
                 self.pods_known = true;
             }
-            Seen::Pod(watcher::Event::Apply(pod)) => {
+            watcher::Event::Apply(pod) => {
                 self.pods.insert(pod.uid().unwrap_or_default(), pod);
             }
-            Seen::Pod(watcher::Event::Delete(pod)) => {
+            watcher::Event::Delete(pod) => {
                 self.pods.remove(&pod.uid().unwrap_or_default());
             }
         }
