@@ -1,0 +1,56 @@
+//! The arguments, as clap reads them.
+
+use crate::commands::{DemoArgs, ReportArgs, RunArgs};
+use crate::target::TargetArgs;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    pass
+  1    a bug in rollproof
+  2    what you wrote or named: input that does not parse or fit, an image without recipe, a patch that matches
+       nothing, a record of a newer version, an output directory that cannot be written
+  3    the machine or the cluster: a missing server, a port in use, not ready before the first trial, disk full
+  4    the verdict is fail
+  5    inconclusive: nothing was shown either way
+  130  interrupted
+When several hold, the first of 130, 1, 4, 3, 5 counts.";
+
+/// Puts constant load on a Service while a rolling update runs, and says which requests were lost.
+#[derive(Debug, clap::Parser)]
+#[command(name = "rollproof", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Show a lossy and a clean rollout on this machine, in under a minute
+    Demo(DemoArgs),
+    /// Run a scenario: roll each of its variants under load, and judge them
+    Run(RunArgs),
+    /// Analyse and render a record again
+    Report(ReportArgs),
+    /// Print the JSON Schema of report.json or of a scenario file
+    Schema {
+        /// Which schema
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
+    /// The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)
+    Target(TargetArgs),
+    /// Holds one container's processes and ends them all when its parent is gone
+    #[command(hide = true)]
+    Supervise,
+}
+
+/// What `schema` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// report.json
+    Report,
+    /// A scenario file
+    Scenario,
+}

@@ -1,0 +1,51 @@
+//! How a command ends, and how it talks meanwhile.
+
+use crate::report::Verdict;
+
+/// Where a command says what it is doing. Data is never said here: it is in [`Finished`].
+pub trait Talk: Send + Sync {
+    /// A line that stays.
+    fn say(&self, line: &str);
+    /// The present state, which replaces the one before; shown only on a terminal.
+    fn progress(&self, line: &str);
+}
+
+/// A command that came to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// How.
+    pub ending: Ending,
+    /// The result, for stdout.
+    pub summary: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All trials were run, or a record was read.
+    Judged(Verdict),
+    /// The user interrupted it.
+    Interrupted,
+    /// The machine or the cluster failed during the run; what was recorded until then was judged.
+    Broken(Verdict),
+}
+
+/// A command that could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// What the user wrote, with the place in the text.
+    #[error("{0}")]
+    Input(Box<dyn miette::Diagnostic + Send + Sync>),
+    /// What the user wrote or named.
+    #[error("{0}")]
+    User(String),
+    /// The machine or the cluster.
+    #[error("{0}")]
+    Machine(String),
+    /// A bug in this program.
+    #[error("{0}")]
+    Bug(String),
+    /// Interrupted before there was anything to judge.
+    #[error("interrupted")]
+    Interrupted,
+}

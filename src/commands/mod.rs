@@ -1,0 +1,16 @@
+//! What a person starts. The only place that sees both action and analysis; printing is the command line's.
+
+mod demo;
+mod ending;
+mod execute;
+mod options;
+mod outputs;
+mod report;
+mod run;
+mod stage;
+
+pub use demo::demo;
+pub use ending::{Ending, Failure, Finished, Talk};
+pub use options::{DemoArgs, ReportArgs, RunArgs, WhereArgs};
+pub use report::report;
+pub use run::run;

@@ -1,0 +1,62 @@
+//! What the user may choose, as clap reads it.
+
+use std::path::PathBuf;
+
+/// Where and how a run takes place.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WhereArgs {
+    /// Directory for the record and the reports; must not hold a record yet [default: reports/NAME-TIME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Seed of everything random: the order of trials, the endpoint of each connection, the table's jitter
+    /// [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Use this machine's network instead of a private one (needs --allow-host-commands for manifests that are not
+    /// rollproof's own)
+    #[arg(long)]
+    pub host_network: bool,
+    /// Where no private network is to be had: run the commands of these manifests on this machine all the same
+    #[arg(long)]
+    pub allow_host_commands: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DemoArgs {
+    /// Where and how
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rollproof run scenarios/apache-prestop.yaml
+  rollproof run scenarios/target-exit.yaml --trials 1 --rate 100 --out /tmp/run")]
+pub struct RunArgs {
+    /// The scenario file
+    #[arg(value_name = "SCENARIO.yaml")]
+    pub scenario: PathBuf,
+    /// Requests a second, all arms together, instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub rate: Option<f64>,
+    /// Trials of each variant, instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub trials: Option<u32>,
+    /// Keep each attempt in the record, not only those that were not answered as expected
+    #[arg(long)]
+    pub record_all: bool,
+    /// Where and how
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReportArgs {
+    /// A directory with a record.jsonl
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}

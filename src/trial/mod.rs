@@ -1,0 +1,86 @@
+//! One trial: a rollout of one variant under load, with everything started, marked and stopped in order.
+//!
+//! It wires `load`, `observe` and `rollout` together and decides nothing about what they saw.
+
+mod one;
+mod settle;
+mod variant;
+
+use kube::Client;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Stamp};
+use crate::load::LoadError;
+use crate::record::entry::{Mark, MarkName};
+use crate::record::{Entry, Sink};
+use crate::rollout::RolloutError;
+
+pub use one::{LEAD_IN, TAIL, run};
+pub use settle::{Settled, settle};
+pub use variant::Variant;
+
+/// What all trials of a run share.
+#[derive(Clone)]
+pub struct Session {
+    /// The cluster.
+    pub client: Client,
+    /// The run's clock.
+    pub clock: Clock,
+    /// The record.
+    pub sink: Sink,
+    /// Cancelled when the user interrupts the run, or when the record cannot be written any more.
+    pub stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+/// A trial could not be run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The load could not start.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The API went away.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
+    /// The API refused something that a trial needs.
+    #[error("{doing} in namespace {namespace}: {source}")]
+    Api {
+        /// What was being done.
+        doing: String,
+        /// Where.
+        namespace: String,
+        /// What the API said.
+        source: Box<kube::Error>,
+    },
+    /// The run was stopped.
+    #[error("the run was stopped during trial {trial}")]
+    Stopped {
+        /// The trial.
+        trial: u32,
+    },
+    /// The workload did not come to rest before a trial, twice.
+    #[error("deployment/{workload} in namespace {namespace} did not come to rest within {waited_s} s, also after it was made anew: {stood}")]
+    Unsettled {
+        /// The workload.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// How long each wait was.
+        waited_s: u64,
+        /// Where it stood.
+        stood: String,
+    },
+}
+
+impl Session {
+    /// Records a step that began at `before` and has just ended.
+    pub(crate) fn mark(&self, trial: u32, name: MarkName, before_ns: Stamp, detail: &str) {
+        let mark = Mark { trial, name, before_ns, after_ns: self.clock.now(), detail: detail.to_owned() };
+        self.sink.send(Entry::Mark(mark));
+    }
+}

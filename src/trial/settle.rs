@@ -1,0 +1,78 @@
+//! Before a trial the workload must be at rest: complete, with no terminating pod. What does not come to rest is made
+//! anew once; failing again ends the variant.
+
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::DeleteParams;
+
+use super::variant::Action;
+use super::{Session, TrialError, Variant};
+use crate::cluster::kube::apply;
+use crate::rollout::{Followed, Replaced, perform, wait_complete};
+
+/// How long a workload may take to come to rest.
+const REST_WITHIN: Duration = Duration::from_mins(1);
+
+/// How a workload came to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// As it was.
+    AtRest,
+    /// Made anew.
+    Reset,
+}
+
+/// Brings `variant` to rest before trial `number`. The way back of a change that alternates happens here, unmeasured.
+pub async fn settle(session: &Session, variant: &Variant, number: u32) -> Result<Settled, TrialError> {
+    if let Action::Roll { back: Some(back), .. } = &variant.action {
+        perform(&variant.handle, back, number).await.map_err(crate::rollout::RolloutError::from)?;
+    }
+    let first = at_rest(session, variant, number).await?;
+    if first.is_none() {
+        return Ok(Settled::AtRest);
+    }
+    make_anew(variant).await?;
+    match at_rest(session, variant, number).await? {
+        None => Ok(Settled::Reset),
+        Some(stood) => Err(TrialError::Unsettled {
+            workload: variant.handle.workload.name.clone(),
+            namespace: variant.handle.workload.namespace.clone(),
+            waited_s: REST_WITHIN.as_secs(),
+            stood,
+        }),
+    }
+}
+
+/// `None` once at rest, else where it stood.
+async fn at_rest(session: &Session, variant: &Variant, number: u32) -> Result<Option<String>, TrialError> {
+    let nothing = Replaced::new();
+    let followed = tokio::select! {
+        followed = wait_complete(&variant.handle, &nothing, REST_WITHIN, || {}) => followed?,
+        () = session.stop.cancelled() => return Err(TrialError::Stopped { trial: number }),
+    };
+    Ok(match followed {
+        Followed::Done => None,
+        Followed::Failed(why) => Some(why),
+        Followed::TimedOut(stood) => Some(stood),
+    })
+}
+
+async fn make_anew(variant: &Variant) -> Result<(), TrialError> {
+    let workload = &variant.handle.workload;
+    let failed = |doing: &str, source: kube::Error| TrialError::Api {
+        doing: doing.to_owned(),
+        namespace: workload.namespace.clone(),
+        source: Box::new(source),
+    };
+    let api: Api<Deployment> = Api::namespaced(variant.handle.client.clone(), &workload.namespace);
+    match api.delete(&workload.name, &DeleteParams::background()).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(source) => return Err(failed("deleting the workload to make it anew", source)),
+    }
+    apply(&variant.handle.client, &workload.namespace, &variant.manifests)
+        .await
+        .map_err(|source| failed("applying the manifests anew", source))
+}

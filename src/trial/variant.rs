@@ -1,0 +1,64 @@
+//! A variant that runs: where it lives, how it is reached, loaded, watched and rolled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::load::{LoadPlan, Route};
+use crate::observe::Observer;
+use crate::rollout::{Handle, Roll};
+
+/// A variant that runs.
+pub struct Variant {
+    /// Its name.
+    pub name: String,
+    /// The workload, in the variant's own namespace.
+    pub handle: Handle,
+    /// Its manifests, merged, to make it anew from.
+    pub manifests: Vec<Value>,
+    /// How its Service is reached.
+    pub route: Arc<dyn Route>,
+    /// Its load; the trial's number and seed are filled in for each trial.
+    pub load: LoadPlan,
+    /// What is measured.
+    pub action: Action,
+    /// The longest that a rollout may take.
+    pub timeout: Duration,
+    /// The watches, which run from the variant's creation to the end of the run.
+    pub observer: Observer,
+}
+
+/// What a trial measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A rollout, and for one that alternates the way back, which is not measured.
+    Roll {
+        /// The measured change.
+        roll: Roll,
+        /// The change that undoes it.
+        back: Option<Roll>,
+    },
+    /// Nothing is rolled out for this long: a control.
+    None {
+        /// How long.
+        duration: Duration,
+    },
+}
+
+impl Action {
+    /// In a few words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Roll { roll, .. } => roll.describe(),
+            Self::None { .. } => "none".to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Variant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Variant").field("name", &self.name).field("handle", &self.handle).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! What the user wrote is wrong: one clear error each, exit code 2, and nothing is started or lost.
+
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::Trial;
+
+use crate::program::{program, run};
+use crate::{Needs, test};
+
+const MANIFEST: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - {name: web, image: rollproof/target, ports: [{containerPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+";
+
+const SCENARIO: &str = "\
+name: own
+manifests: [web.yaml]
+workload: deployment/web
+service: web
+load:
+  rate: 50
+  timeout: 2s
+  requests:
+    - {path: /, arms: [new, reused]}
+rollout: {restart: {}}
+trials: 1
+variants:
+  only: {expect: clean}
+";
+
+/// (name, what is replaced in the scenario, by what, parts of the error)
+const CASES: &[(&str, &str, &str, &[&str])] = &[
+    ("yaml_that_does_not_parse", "rollout: {restart: {}}", "rollout: {restart: {}", &["own.yaml", "line"]),
+    ("an_unknown_key", "trials: 1", "trails: 1", &["trails", "trials", "own.yaml"]),
+    ("an_unknown_key_inside_load", "  timeout: 2s", "  timeuot: 2s", &["timeuot", "timeout"]),
+    ("a_workload_that_is_not_there", "deployment/web", "deployment/wbe", &["wbe", "deployment/web"]),
+    ("a_service_that_is_not_there", "service: web", "service: wbe", &["wbe", "web"]),
+    ("a_missing_manifest", "[web.yaml]", "[missing.yaml]", &["missing.yaml"]),
+    ("rate_0", "rate: 50", "rate: 0", &["rate", "0"]),
+    ("a_negative_rate", "rate: 50", "rate: -5", &["rate", "-5"]),
+    ("an_absurd_rate", "rate: 50", "rate: 1e12", &["rate"]),
+    ("no_judged_arm", "arms: [new, reused]", "arms: [pooled]", &["judge", "pooled"]),
+    ("an_unknown_arm", "arms: [new, reused]", "arms: [mew]", &["mew", "new"]),
+    ("trials_0", "trials: 1", "trials: 0", &["trials"]),
+    ("a_baseline_that_is_no_variant", "trials: 1", "trials: 1\nbaseline: other", &["other", "only"]),
+    ("a_hostile_name", "name: own", "name: ../../etc/x", &["name"]),
+    ("a_patch_that_matches_nothing", "{expect: clean}", "{expect: clean, patch: patch.yaml}", &["patch.yaml", "deployment/other"]),
+    ("a_rollout_of_another_release", "{restart: {}}", "{scale: {replicas: 3}}", &["scale"]),
+];
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests: Vec<Trial> = CASES
+        .iter()
+        .map(|(name, from, to, parts)| {
+            test(&format!("refused_{name}"), Needs::Nothing, move || refused(from, to, parts))
+        })
+        .collect();
+    tests.push(test("refused_an_image_without_recipe", Needs::Nothing, image_without_recipe));
+    tests.push(test("refused_an_output_directory_that_cannot_be_written", Needs::Nothing, unwritable));
+    tests.push(test("refused_a_record_that_is_there_already", Needs::Nothing, record_there));
+    tests.push(test("refused_a_record_of_a_newer_format", Needs::Nothing, newer_record));
+    tests.push(test("refused_a_directory_without_record", Needs::Nothing, no_record));
+    tests
+}
+
+fn write(folder: &Path, scenario: &str, manifest: &str) -> std::path::PathBuf {
+    fs::write(folder.join("web.yaml"), manifest).unwrap();
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: other}\nspec: {replicas: 3}\n";
+    fs::write(folder.join("patch.yaml"), patch).unwrap();
+    let file = folder.join("own.yaml");
+    fs::write(&file, scenario).unwrap();
+    file
+}
+
+fn refused(from: &str, to: &str, parts: &[&str]) {
+    assert!(SCENARIO.contains(from), "the case changes something");
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), &SCENARIO.replace(from, to), MANIFEST);
+    let out = folder.path().join("out");
+    let ran = run(program().arg("run").arg(&file).arg("--out").arg(&out)).expect_code(2).says(parts);
+    assert!(ran.stdout.is_empty(), "errors are talk, not data: {}", ran.stdout);
+    assert!(!out.exists(), "nothing was begun");
+}
+
+fn image_without_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), SCENARIO, &MANIFEST.replace("rollproof/target", "nosuch"));
+    run(program().arg("run").arg(&file).arg("--out").arg(folder.path().join("out")))
+        .expect_code(2)
+        .says(&["nosuch", "images/nosuch"]);
+}
+
+fn unwritable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), SCENARIO, MANIFEST);
+    // A file where a directory is needed cannot be written into by anybody, root included.
+    run(program().arg("run").arg(&file).arg("--out").arg(file.join("out"))).expect_code(2).says(&["out"]);
+}
+
+fn record_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), SCENARIO, MANIFEST);
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("record.jsonl"), "precious\n").unwrap();
+    run(program().arg("run").arg(&file).arg("--out").arg(&out)).expect_code(2).says(&["record.jsonl"]);
+    assert_eq!(fs::read_to_string(out.join("record.jsonl")).unwrap(), "precious\n", "nothing is lost");
+}
+
+fn newer_record() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("record.jsonl"), "{\"t\":\"header\",\"format\":999}\n").unwrap();
+    run(program().arg("report").arg(folder.path())).expect_code(2).says(&["999", "newer"]);
+}
+
+fn no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    run(program().arg("report").arg(folder.path())).expect_code(2).says(&["record.jsonl"]);
+}

@@ -1,0 +1,124 @@
+//! Starting the program, and looking at what it left.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The longest that any run of these tests may take.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollproof"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Fails with everything that was printed unless the exit code is `code`.
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "exit code\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// Fails unless stderr holds all of `parts`.
+    pub fn says(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "stderr does not say {part:?}:\n{}", self.stderr);
+        }
+        self
+    }
+}
+
+/// Runs to the end, bounded.
+pub fn run(command: &mut Command) -> Ran {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    finish(child)
+}
+
+/// Waits for the end, bounded; what it prints is read meanwhile, so that a full pipe stops nothing.
+pub fn finish(mut child: Child) -> Ran {
+    let mut stdout = child.stdout.take().unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let out = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        stdout.read_to_end(&mut text).unwrap();
+        text
+    });
+    let err = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        stderr.read_to_end(&mut text).unwrap();
+        text
+    });
+    let started = now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if started.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            break child.wait().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let output = Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() };
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test measures the outside of the program")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Waits until `condition` holds; `what` names it if it never does.
+pub fn wait_for(what: &str, bound: Duration, mut condition: impl FnMut() -> bool) {
+    let started = now();
+    while !condition() {
+        assert!(started.elapsed() < bound, "waited {bound:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub fn report(directory: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(directory.join("report.json")).unwrap()).unwrap()
+}
+
+/// The variant of that name in a report.
+pub fn variant<'a>(report: &'a Value, name: &str) -> &'a Value {
+    report["variants"].as_array().unwrap().iter().find(|variant| variant["name"] == name).unwrap()
+}
+
+/// Processes, other than this one, whose environment holds `marker`.
+pub fn processes_with(marker: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let is_process = entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit());
+        if !is_process || entry.file_name().to_string_lossy() == std::process::id().to_string() {
+            continue;
+        }
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes()) {
+            found.push(entry.path());
+        }
+    }
+    found
+}

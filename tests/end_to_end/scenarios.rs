@@ -1,0 +1,81 @@
+//! The scenarios and the demo, one trial a variant: expectations, not p-values.
+
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use crate::program::{program, report, run, variant};
+use crate::{Needs, test};
+
+pub fn tests() -> Vec<Trial> {
+    vec![
+        test("demo_shows_loss_in_one_variant_and_none_in_the_other", Needs::Nothing, demo),
+        test("scenario_apache_prestop", Needs::Apache, || scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)])),
+        test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exits-at-once", true), ("drains", false)])),
+        test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
+        test("scenario_control_identical", Needs::Nothing, || scenario("control-identical", &[])),
+    ]
+}
+
+fn demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let ran = run(program().arg("demo").arg("--out").arg(&out)).expect_code(0);
+    assert!(ran.stderr.contains("0.05"), "the plan says that three blocks cannot reach 0.05:\n{}", ran.stderr);
+    let report = report(&out);
+    let lost: Vec<u64> =
+        report["variants"].as_array().unwrap().iter().map(|variant| variant["lost"].as_u64().unwrap()).collect();
+    assert_eq!(lost.len(), 2);
+    assert!(lost[0] > 0, "the variant without preStop loses requests");
+    assert_eq!(lost[1], 0, "the variant with preStop loses none");
+    assert_eq!(report["comparison"][0]["conclusion"], "observed", "three blocks cannot reach 0.05");
+    check_files(&out, &report);
+    check_schema(&report);
+    report_again_is_the_same(&out);
+}
+
+/// Runs a shipped scenario with one trial a variant. Of the named variants, `true` must lose and `false` must not.
+fn scenario(name: &str, expected: &[(&str, bool)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join(name);
+    let file = format!("scenarios/{name}.yaml");
+    let ran = run(program().args(["run", &file, "--trials", "1", "--out"]).arg(&out));
+    let ran = ran.expect_code(0);
+    let report = report(&out);
+    assert_eq!(report["verdict"], "pass", "{}", ran.stdout);
+    for (name, loses) in expected {
+        assert_eq!(variant(&report, name)["lost"].as_u64().unwrap() > 0, *loses, "variant {name}\n{}", ran.stdout);
+    }
+    for comparison in report["comparison"].as_array().unwrap() {
+        assert_ne!(comparison["conclusion"], "shown", "one block can show nothing");
+    }
+    check_schema(&report);
+}
+
+fn check_files(out: &Path, report: &Value) {
+    for file in ["record.jsonl", "report.json", "report.md"] {
+        assert!(fs::metadata(out.join(file)).unwrap().len() > 100, "{file}");
+    }
+    for variant in report["variants"].as_array().unwrap() {
+        let sum: u64 = ["ok", "lost", "raced", "unsent", "harness"].iter().map(|key| variant[*key].as_u64().unwrap()).sum();
+        assert_eq!(sum, variant["attempts"].as_u64().unwrap(), "attempts = ok + lost + raced + unsent + harness");
+        assert!(variant["attempts"].as_u64().unwrap() > 500);
+    }
+}
+
+fn check_schema(report: &Value) {
+    let schema = run(program().args(["schema", "report"])).expect_code(0);
+    let schema: Value = serde_json::from_str(&schema.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+fn report_again_is_the_same(out: &Path) {
+    let before = fs::read(out.join("report.json")).unwrap();
+    fs::remove_file(out.join("report.json")).unwrap();
+    run(program().arg("report").arg(out)).expect_code(0);
+    assert_eq!(fs::read(out.join("report.json")).unwrap(), before, "report DIR repeats report.json byte for byte");
+}
