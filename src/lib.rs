@@ -5,3 +5,4 @@
 pub mod clock;
 pub mod record;
 pub mod rng;
+pub mod stats;
