@@ -7,3 +7,5 @@ pub mod observe;
 pub mod record;
 pub mod rng;
 pub mod rollout;
+pub mod stats;
+pub mod target;
