@@ -6,3 +6,4 @@ pub mod clock;
 pub mod manifest;
 pub mod record;
 pub mod rng;
+pub mod yaml;
