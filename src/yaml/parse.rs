@@ -135,7 +135,7 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
             "it is larger, deeper or more repeated than any manifest needs to be".to_owned(),
             Some("write out what the aliases stand for, or split the file".to_owned()),
         ),
-        Error::AliasError { msg, .. } => (format!("what an alias stands for cannot be used here: {msg}"), None),
+        Error::AliasError { error, .. } => sentence(error),
         other => {
             let formatter = DefaultMessageFormatter;
             (other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces)), None)
@@ -195,7 +195,7 @@ mod tests {
             let line = format!("a{i}: &a{i} [{}]\n", vec![alias; 10].join(", "));
             text += &line;
         }
-        assert!(refused(&text).contains("alias replay limit exceeded"), "{}", refused(&text));
+        assert!(refused(&text).contains("more repeated than any manifest needs"), "{}", refused(&text));
         let deep = format!("a: {}{}", "[".repeat(500), "]".repeat(500));
         assert!(documents(&Source::new("deep.yaml", &deep)).is_err());
     }
