@@ -6,4 +6,6 @@ pub mod clock;
 pub mod manifest;
 pub mod record;
 pub mod rng;
+pub mod stats;
+pub mod target;
 pub mod yaml;

@@ -5,8 +5,14 @@
 pub mod entry;
 pub mod header;
 pub mod outcome;
+pub mod reader;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod sink;
+pub mod writer;
 
 pub use entry::{Entry, FORMAT};
 pub use outcome::{Arm, Outcome, Sum};
+pub use reader::{ReadError, Reader};
 pub use sink::{Sink, Source};
+pub use writer::{Status, WriteError, Writer};

@@ -1,0 +1,88 @@
+//! A small header and entries that tests of this crate share.
+
+use super::entry::{Attempt, ConnectionUse, Entry, Stage};
+use super::header::{ClusterHeader, Expect, Header, LoadHeader, RequestHeader, VariantHeader};
+use super::{Arm, FORMAT, Outcome, Sum};
+
+/// The header of a run with one variant, `web`, that is expected to be clean.
+pub(crate) fn header() -> Header {
+    Header {
+        format: FORMAT,
+        rollproof: "0.1.0".to_owned(),
+        scenario: "sample".to_owned(),
+        seed: 1,
+        started: "2026-11-23T10:00:00Z".to_owned(),
+        started_unix_ns: 1_795_514_400_000_000_000,
+        cluster: ClusterHeader {
+            kind: "embedded".to_owned(),
+            version: "v1.34".to_owned(),
+            private_network: Some(true),
+        },
+        trials: 1,
+        baseline: None,
+        max_lag_ms: 100,
+        variants: vec![variant("web", Expect::Clean)],
+    }
+}
+
+/// A variant with two replicas and one extra pod, whose judged arms are `new` and `reused`.
+pub(crate) fn variant(name: &str, expect: Expect) -> VariantHeader {
+    VariantHeader {
+        name: name.to_owned(),
+        expect,
+        lost_at_most: 0,
+        strict: false,
+        namespace: format!("rollproof-{name}"),
+        workload: "deployment/web".to_owned(),
+        service: "web".to_owned(),
+        rollout: "restart".to_owned(),
+        replicas: 2,
+        surge: 1,
+        load: LoadHeader {
+            rate: 90.0,
+            timeout_ms: 10_000,
+            connections: 8,
+            judged: vec![Arm::New, Arm::Reused],
+            pod_header: "X-Pod".to_owned(),
+            requests: vec![RequestHeader {
+                method: "GET".to_owned(),
+                path: "/".to_owned(),
+                share: 1.0,
+                arms: vec![(Arm::New, 0.5), (Arm::Reused, 0.25), (Arm::Blind, 0.25)],
+            }],
+        },
+        manifests: Vec::new(),
+    }
+}
+
+/// A lost attempt of trial 1 on the arm `new`, planned at second 5.
+pub(crate) fn lost(id: u64) -> Entry {
+    Entry::Attempt(attempt(id, Arm::New, Outcome::Refused, Sum::Lost, 5_000_000_000))
+}
+
+/// An attempt of trial 1 that ended a millisecond after it was planned.
+pub(crate) fn attempt(id: u64, arm: Arm, outcome: Outcome, sum: Sum, planned_ns: u64) -> Attempt {
+    Attempt {
+        trial: 1,
+        id,
+        arm,
+        request: 0,
+        outcome,
+        sum,
+        planned_ns,
+        started_ns: Some(planned_ns + 50_000),
+        connected_ns: None,
+        sent_ns: None,
+        first_byte_ns: None,
+        end_ns: planned_ns + 1_000_000,
+        bytes_out: Some(0),
+        bytes_in: Some(0),
+        errno: Some(nix::libc::ECONNREFUSED),
+        status: None,
+        stage: Some(Stage::Connect),
+        connection: Some(ConnectionUse { id: 7, age_ns: 0, uses: 0, rtt_ns: 0, local_port: 40_000 }),
+        pod: None,
+        pod_from_connection: false,
+        error: String::new(),
+    }
+}

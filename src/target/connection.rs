@@ -1,0 +1,170 @@
+//! What the open connections are doing, and a socket that notices when an answer was handed over.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::truth::{Doing, Truth, What};
+
+/// The open connections. Clones share them.
+#[derive(Clone)]
+pub(super) struct Connections {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    truth: Truth,
+    open: Mutex<BTreeMap<u64, State>>,
+}
+
+/// One open connection.
+struct State {
+    doing: Doing,
+    /// The status of an answer whose body has ended and which is not yet written.
+    ending: Option<u16>,
+}
+
+impl Connections {
+    pub(super) fn new(truth: Truth) -> Self {
+        Self { inner: Arc::new(Inner { truth, open: Mutex::new(BTreeMap::new()) }) }
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, State>> {
+        // A poisoned map is still the map: its entries are replaced whole.
+        self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a line to the truth log.
+    pub(super) fn note(&self, what: What) {
+        self.inner.truth.write(what);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.open().len()
+    }
+
+    pub(super) fn accepted(&self, connection: u64, peer: SocketAddr) -> Connection {
+        self.open().insert(connection, State { doing: Doing::Fresh, ending: None });
+        self.note(What::Accepted { connection, peer });
+        Connection { id: connection, all: self.clone() }
+    }
+
+    /// Notes what is still open as cut.
+    pub(super) fn cut(&self) {
+        for (connection, state) in std::mem::take(&mut *self.open()) {
+            self.note(What::Cut { connection, doing: state.doing });
+        }
+    }
+}
+
+/// One connection's entry; dropping it notes that the connection ended.
+pub(super) struct Connection {
+    id: u64,
+    all: Connections,
+}
+
+impl Connection {
+    pub(super) fn handle(&self) -> Handle {
+        Handle { id: self.id, all: self.all.clone() }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let state = self.all.open().remove(&self.id);
+        if let Some(state) = state {
+            self.all.note(What::Closed { connection: self.id, doing: state.doing });
+        }
+    }
+}
+
+/// Changes a connection's entry.
+#[derive(Clone)]
+pub(super) struct Handle {
+    id: u64,
+    all: Connections,
+}
+
+impl Handle {
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        if let Some(state) = self.all.open().get_mut(&self.id) {
+            change(state);
+        }
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.all.open().get(&self.id).is_some_and(|state| state.doing == Doing::Fresh)
+    }
+
+    /// A request's head was read.
+    pub(super) fn read(&self, path: &str) {
+        self.update(|state| *state = State { doing: Doing::Answering, ending: None });
+        if self.all.inner.truth.is_on() {
+            self.all.note(What::Read { connection: self.id, path: path.to_owned() });
+        }
+    }
+
+    /// The answer's body ended; the next flush makes it answered.
+    fn ends(&self, status: u16) {
+        self.update(|state| state.ending = Some(status));
+    }
+
+    fn flushed(&self) {
+        let mut status = None;
+        self.update(|state| {
+            status = state.ending.take();
+            if status.is_some() {
+                state.doing = Doing::Idle;
+            }
+        });
+        if let Some(status) = status {
+            self.all.note(What::Answered { connection: self.id, status });
+        }
+    }
+}
+
+/// Goes with a response's body and, dropped with it, notes that the body ended.
+pub(super) struct BodyEnd {
+    pub(super) handle: Handle,
+    pub(super) status: u16,
+}
+
+impl Drop for BodyEnd {
+    fn drop(&mut self) {
+        self.handle.ends(self.status);
+    }
+}
+
+/// A socket that tells its connection's entry of each flush. hyper flushes when its own buffer is empty, so an answer
+/// whose body has ended is then in the system's hands.
+pub(super) struct Watched<S> {
+    pub(super) socket: S,
+    pub(super) handle: Handle,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, into)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, from)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.handle.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,236 @@
+//! The server's life: start delay, listening, answering, and the stop that was chosen.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::TargetError;
+use super::args::{OnTerm, TargetArgs};
+use super::connection::{BodyEnd, Connection, Connections, Handle, Watched};
+use super::respond::{Answer, Answered, LONGEST_ECHO, answer};
+use super::truth::{Truth, What};
+use crate::clock::{Clock, Stamp, saturating_ns};
+
+/// Connections that are open at most; more wait in the accept queue.
+const MOST_CONNECTIONS: usize = 10_000;
+/// While draining, a connection on which nothing was ever asked is given this long to ask.
+const FRESH_WAIT: Duration = Duration::from_secs(1);
+/// The most that a slow start delays one answer.
+const LONGEST_SLOW_START: Duration = Duration::from_secs(1);
+/// After an accept that the system refused (out of descriptors), and while full.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What answering needs to know.
+struct Service {
+    pod: Option<HeaderValue>,
+    clock: Clock,
+    /// `/ready` says 200 from here on.
+    ready_ns: Stamp,
+    /// Answers are not slowed from here on.
+    started_ns: Stamp,
+}
+
+/// Serves until SIGTERM ends it in the way that was chosen; with `OnTerm::Ignore` it does not return.
+///
+/// # Errors
+/// The address, the truth log or the runtime cannot be had.
+pub fn run(args: &TargetArgs) -> Result<(), TargetError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(TargetError::Start)?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &TargetArgs) -> Result<(), TargetError> {
+    let pod = args.pod.clone().or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+    let header = match HeaderValue::from_str(&pod) {
+        Ok(value) => Some(value).filter(|_| !pod.is_empty()),
+        Err(_) => return Err(TargetError::PodName { name: pod }),
+    };
+    let truth = Truth::open(&pod, args.truth_file.as_deref()).map_err(|source| TargetError::Truth {
+        path: args.truth_file.as_deref().unwrap_or("".as_ref()).display().to_string(),
+        source,
+    })?;
+    let connections = Connections::new(truth);
+    // From here on SIGTERM is ours, so that a stop during the start delay is the chosen one too.
+    let mut term = signal(SignalKind::terminate()).map_err(TargetError::Start)?;
+    if stopped_early(args, &connections, &mut term).await {
+        connections.note(What::Exit);
+        return Ok(());
+    }
+    let address = args.address();
+    let failed = |source| TargetError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    connections.note(What::Listening { address: listener.local_addr().map_err(failed)? });
+    let clock = Clock::start();
+    let service = Arc::new(Service {
+        pod: header,
+        clock,
+        ready_ns: saturating_ns(args.ready_delay),
+        started_ns: saturating_ns(args.slow_start),
+    });
+    until_stopped(args, listener, &connections, &service, &mut term).await;
+    connections.note(What::Exit);
+    Ok(())
+}
+
+/// Waits out the start delay; true if the process is to end instead.
+async fn stopped_early(args: &TargetArgs, connections: &Connections, term: &mut Signal) -> bool {
+    let mut delay = pin!(tokio::time::sleep(args.start_delay));
+    loop {
+        tokio::select! {
+            () = &mut delay => return false,
+            _ = term.recv() => connections.note(What::Term),
+        }
+        if args.on_term != OnTerm::Ignore {
+            return true;
+        }
+    }
+}
+
+/// Accepts and answers until the stop is over.
+async fn until_stopped(
+    args: &TargetArgs,
+    listener: TcpListener,
+    connections: &Connections,
+    service: &Arc<Service>,
+    term: &mut Signal,
+) {
+    let (drain, draining) = watch::channel(false);
+    let mut accepting = Box::pin(accept_all(listener, connections, service, draining));
+    loop {
+        tokio::select! {
+            biased;
+            _ = term.recv() => connections.note(What::Term),
+            () = &mut accepting => return,
+        }
+        match args.on_term {
+            OnTerm::Ignore => {}
+            OnTerm::Exit => return connections.cut(),
+            OnTerm::Drain => break,
+        }
+    }
+    // The listener stays open for a while, and connections are answered as before.
+    let _ = tokio::time::timeout(args.drain_keeps_listening, &mut accepting).await;
+    // The listener goes with the future that owns it.
+    drop(accepting);
+    connections.note(What::ListenerClosed);
+    drain.send_replace(true);
+    let _ = tokio::time::timeout(args.drain_timeout, all_closed(connections, &drain)).await;
+    connections.cut();
+}
+
+/// Returns once no connection is left. Each holds a receiver of `drain` until it is closed.
+async fn all_closed(connections: &Connections, drain: &watch::Sender<bool>) {
+    while connections.count() > 0 {
+        tokio::select! {
+            () = drain.closed() => {}
+            () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+        }
+    }
+}
+
+async fn accept_all(
+    listener: TcpListener,
+    connections: &Connections,
+    service: &Arc<Service>,
+    draining: watch::Receiver<bool>,
+) {
+    let mut number = 0;
+    loop {
+        if connections.count() >= MOST_CONNECTIONS {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        }
+        let Ok((socket, peer)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // Small answers leave at once; a socket that refuses the option works without.
+        let _ = socket.set_nodelay(true);
+        let connection = connections.accepted(number, peer);
+        number += 1;
+        tokio::spawn(serve_connection(socket, connection, Arc::clone(service), draining.clone()));
+    }
+}
+
+/// Answers one connection's requests until either side closes it, or draining ends it in order.
+async fn serve_connection(
+    socket: TcpStream,
+    connection: Connection,
+    service: Arc<Service>,
+    mut draining: watch::Receiver<bool>,
+) {
+    let handle = connection.handle();
+    let io = TokioIo::new(Watched { socket, handle: handle.clone() });
+    let each = hyper::service::service_fn(|request| respond(request, &service, handle.clone()));
+    let mut serving = pin!(hyper::server::conn::http1::Builder::new().serve_connection(io, each));
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        _ = draining.wait_for(|drain| *drain) => serving.as_mut().graceful_shutdown(),
+    }
+    // hyper closes an idle connection now and one that answers when it is done, but it would wait for ever for the
+    // first request of one that never asked.
+    tokio::select! {
+        _ = serving.as_mut() => {}
+        () = async { tokio::time::sleep(FRESH_WAIT).await; if !handle.is_fresh() { std::future::pending().await } } => {}
+    }
+    drop(connection);
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    service: &Service,
+    handle: Handle,
+) -> Result<Response<Answered<BodyEnd>>, std::convert::Infallible> {
+    let uri = request.uri();
+    handle.read(uri.path_and_query().map_or("/", |path| path.as_str()));
+    let now = service.clock.now();
+    let left = Duration::from_nanos(service.started_ns.saturating_sub(now)).min(LONGEST_SLOW_START);
+    if !left.is_zero() {
+        tokio::time::sleep(left).await;
+    }
+    let ready = now >= service.ready_ns;
+    let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready);
+    let (status, body) = match chosen {
+        Answer::Filler { bytes, told, pause } => (StatusCode::OK, Content::Filler(bytes, told, pause)),
+        Answer::Text(status, text, delay) => {
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            (status, Content::Whole(Bytes::from(text)))
+        }
+        Answer::Echo => echo(request).await,
+    };
+    let end = BodyEnd { handle, status: status.as_u16() };
+    let body = match body {
+        Content::Whole(bytes) => Answered::whole(bytes, end),
+        Content::Filler(bytes, told, pause) => Answered::filler(bytes, told, pause, end),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
+    if let Some(pod) = &service.pod {
+        response.headers_mut().insert("x-pod", pod.clone());
+    }
+    Ok(response)
+}
+
+enum Content {
+    Whole(Bytes),
+    Filler(u64, bool, Duration),
+}
+
+async fn echo(request: Request<Incoming>) -> (StatusCode, Content) {
+    match Limited::new(request.into_body(), LONGEST_ECHO).collect().await {
+        Ok(body) => (StatusCode::OK, Content::Whole(body.to_bytes())),
+        Err(_) => (StatusCode::PAYLOAD_TOO_LARGE, Content::Whole(Bytes::from_static(b"at most 1 MiB is echoed\n"))),
+    }
+}
