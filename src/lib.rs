@@ -4,8 +4,10 @@
 
 pub mod clock;
 pub mod observe;
+pub mod manifest;
 pub mod record;
 pub mod rng;
 pub mod rollout;
 pub mod stats;
 pub mod target;
+pub mod yaml;

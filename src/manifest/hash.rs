@@ -1,0 +1,112 @@
+//! Copies of manifests in which secrets are told apart but not shown.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// kubectl keeps a copy of the whole object here, secrets included.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// `sha256:` and the first 12 hex digits of a text's SHA-256: equal texts stay equal, and a text can be checked against
+/// it. It is not salted, so that it can be compared between runs; short or common secrets could be guessed from it.
+#[must_use]
+pub fn short_hash(text: &str) -> String {
+    let hex = format!("{:x}", Sha256::digest(text.as_bytes()));
+    format!("sha256:{}", &hex[..12])
+}
+
+/// Copies with the data of Secrets hashed.
+#[must_use]
+pub fn without_secrets(manifests: &[Value]) -> Vec<Value> {
+    let mut copies = manifests.to_vec();
+    copies.iter_mut().for_each(hash_secret);
+    copies
+}
+
+/// Copies with the data of Secrets and the literal values of containers' environment variables hashed.
+#[must_use]
+pub fn without_secrets_and_env(manifests: &[Value]) -> Vec<Value> {
+    let mut copies = without_secrets(manifests);
+    copies.iter_mut().for_each(hash_env);
+    copies
+}
+
+fn hash_secret(object: &mut Value) {
+    if object["kind"] == "Secret" {
+        for key in ["data", "stringData"] {
+            let data = object.get_mut(key).and_then(Value::as_object_mut);
+            data.into_iter().flat_map(|data| data.values_mut()).for_each(hash_value);
+        }
+    }
+    if let Some(annotation) =
+        object.pointer_mut("/metadata/annotations").and_then(|annotations| annotations.get_mut(LAST_APPLIED))
+    {
+        hash_value(annotation);
+    }
+}
+
+/// Looks for containers wherever they stand, so that pods of every kind of workload are covered.
+fn hash_env(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(hash_env),
+        Value::Object(map) => {
+            for key in ["containers", "initContainers", "ephemeralContainers"] {
+                let containers = map.get_mut(key).and_then(Value::as_array_mut);
+                for container in containers.into_iter().flatten() {
+                    let env = container.get_mut("env").and_then(Value::as_array_mut);
+                    env.into_iter().flatten().filter_map(|entry| entry.get_mut("value")).for_each(hash_value);
+                }
+            }
+            map.values_mut().for_each(hash_env);
+        }
+        _ => {}
+    }
+}
+
+fn hash_value(value: &mut Value) {
+    *value = match &*value {
+        Value::String(text) => short_hash(text).into(),
+        other => short_hash(&other.to_string()).into(),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_hash_is_the_beginning_of_sha_256() {
+        // The SHA-256 of "abc" in FIPS 180-4.
+        assert_eq!(short_hash("abc"), "sha256:ba7816bf8f01");
+    }
+
+    #[test]
+    fn secrets_are_hashed_and_all_else_stays() {
+        let secret = json!({"kind": "Secret", "metadata": {"name": "s", "annotations": {LAST_APPLIED: "hunter2", "a": "b"}},
+                            "data": {"k": "aHVudGVyMg=="}, "stringData": {"p": "hunter2"}, "type": "Opaque"});
+        let config = json!({"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"k": "v"}});
+        let copies = without_secrets(&[secret, config.clone()]);
+        assert!(!json!(copies).to_string().contains("hunter2"));
+        assert!(!json!(copies).to_string().contains("aHVudGVyMg"));
+        assert_eq!(copies[0]["stringData"]["p"], short_hash("hunter2"));
+        assert_eq!(copies[0]["metadata"]["annotations"]["a"], "b");
+        assert_eq!(copies[0]["type"], "Opaque");
+        assert_eq!(copies[1], config);
+    }
+
+    #[test]
+    fn env_values_are_hashed_in_every_kind_of_pod() {
+        let env = json!([{"name": "A", "value": "hunter2"}, {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]);
+        let pod =
+            json!({"containers": [{"name": "c", "env": env.clone()}], "initContainers": [{"name": "i", "env": env}]});
+        let deployment = json!({"kind": "Deployment", "spec": {"template": {"spec": pod.clone()}}});
+        let job = json!({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}});
+        let copies = without_secrets_and_env(&[deployment.clone(), job]);
+        assert!(!json!(copies).to_string().contains("hunter2"));
+        let first = &copies[0]["spec"]["template"]["spec"]["containers"][0]["env"];
+        assert_eq!(first[0], json!({"name": "A", "value": short_hash("hunter2")}));
+        assert_eq!(first[1]["valueFrom"]["secretKeyRef"]["name"], "s");
+        assert_eq!(without_secrets(std::slice::from_ref(&deployment)), [deployment]);
+    }
+}

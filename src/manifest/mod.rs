@@ -1,0 +1,24 @@
+//! Kubernetes manifests as the user wrote them: untyped values, so that fields newer than this program survive.
+//!
+//! Must not know scenarios, clusters or requests.
+
+pub mod documents;
+pub mod error;
+pub mod files;
+pub mod hash;
+pub mod patch;
+mod patch_rules;
+#[cfg(test)]
+mod patch_tests;
+#[cfg(test)]
+mod select_tests;
+pub mod service;
+pub mod workload;
+
+pub use documents::{Object, check_together, list_of, parse};
+pub use error::ManifestError;
+pub use files::{Disk, Files, ReadError};
+pub use hash::{short_hash, without_secrets, without_secrets_and_env};
+pub use patch::{Merged, PatchError, json_merge, strategic_merge};
+pub use service::{PortName, Service, service};
+pub use workload::{Container, Workload, workload};

@@ -1,0 +1,183 @@
+//! The Service that carries the load, its port, and the pods' port behind it.
+
+use serde_json::{Value, json};
+
+use super::documents::{Object, list_of, text};
+use super::error::ManifestError;
+use super::workload::Workload;
+
+/// The Service, as far as a run must know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// The port that clients connect to.
+    pub port: u16,
+    /// The port's name, empty if it has none.
+    pub port_name: String,
+    /// The port that the pods listen on.
+    pub target_port: u16,
+    /// The Service is not in the manifests: this object is to be added to them.
+    pub added: Option<Value>,
+}
+
+/// A port of a Service, as a user names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortName {
+    /// By its number.
+    Number(u16),
+    /// By its name.
+    Name(String),
+}
+
+impl std::fmt::Display for PortName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The Service that `wanted` names, or the only one that selects the workload's pods. With none, a Service is made up
+/// for the single port of the pods.
+pub fn service(
+    objects: &[Object],
+    workload: &Workload,
+    wanted: Option<&str>,
+    port: Option<&PortName>,
+) -> Result<Service, ManifestError> {
+    let services = || objects.iter().filter(|object| object.is("Service", ""));
+    let selecting = services()
+        .filter(|service| service.namespace() == workload.namespace && selects(service, workload))
+        .collect::<Vec<_>>();
+    let chosen = match (wanted, selecting.as_slice()) {
+        (Some(wanted), _) => {
+            let name = wanted.strip_prefix("service/").or_else(|| wanted.strip_prefix("svc/")).unwrap_or(wanted);
+            services()
+                .find(|service| service.name() == name)
+                .ok_or_else(|| ManifestError::NoSuchService { wanted: name.to_owned(), present: list_of(objects) })?
+        }
+        (None, [only]) => only,
+        (None, []) => return added(workload, port),
+        (None, several) => {
+            let present = list_of(several.iter().copied());
+            return Err(ManifestError::WhichService { workload: workload.reference.clone(), present });
+        }
+    };
+    read(chosen, workload, port)
+}
+
+/// Whether a Service's selector matches the pod template's labels. A Service without selector matches nothing.
+fn selects(service: &Object, workload: &Workload) -> bool {
+    let selector = service.value.pointer("/spec/selector").and_then(Value::as_object);
+    selector.is_some_and(|selector| {
+        !selector.is_empty()
+            && selector.iter().all(|(key, value)| workload.labels.get(key).map(String::as_str) == value.as_str())
+    })
+}
+
+fn read(object: &Object, workload: &Workload, wanted: Option<&PortName>) -> Result<Service, ManifestError> {
+    let bad = |message: String| ManifestError::BadService { service: object.reference(), message };
+    if !selects(object, workload) {
+        let selector = object.value.pointer("/spec/selector").unwrap_or(&Value::Null);
+        return Err(bad(format!(
+            "its selector {selector} does not match the pods of {}, whose labels are {}; name a Service that selects them",
+            workload.reference,
+            json!(workload.labels)
+        )));
+    }
+    if text(&object.value, "/spec/type") == "ExternalName" || text(&object.value, "/spec/clusterIP") == "None" {
+        return Err(bad(
+            "it has no address of its own (headless or ExternalName), expected a ClusterIP Service".to_owned()
+        ));
+    }
+    let ports = object.value.pointer("/spec/ports").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let ports = ports.iter().filter(|port| matches!(text(port, "/protocol"), "" | "TCP")).collect::<Vec<_>>();
+    let port = choose_port(object, &ports, wanted)?;
+    let number =
+        |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
+    let number_of_port =
+        number(port.get("port")).ok_or_else(|| bad("a port has no `port` from 1 to 65535".to_owned()))?;
+    let target_port = match port.get("targetPort") {
+        None | Some(Value::Null) => number_of_port,
+        Some(Value::String(name)) => container_port(workload, name).ok_or_else(|| {
+            bad(format!(
+                "targetPort `{name}` is the name of no container port of {}; name one of its ports, or use a number",
+                workload.reference
+            ))
+        })?,
+        other => number(other).ok_or_else(|| bad("targetPort is not a port from 1 to 65535, nor a name".to_owned()))?,
+    };
+    Ok(Service {
+        name: object.name().to_owned(),
+        port: number_of_port,
+        port_name: text(port, "/name").to_owned(),
+        target_port,
+        added: None,
+    })
+}
+
+fn container_port(workload: &Workload, name: &str) -> Option<u16> {
+    let mut ports = workload.containers.iter().flat_map(|container| &container.ports);
+    ports.find(|(known, _)| known == name).map(|(_, number)| *number)
+}
+
+fn choose_port<'a>(
+    object: &Object,
+    ports: &[&'a Value],
+    wanted: Option<&PortName>,
+) -> Result<&'a Value, ManifestError> {
+    let describe = |port: &&Value| match text(port, "/name") {
+        "" => port["port"].to_string(),
+        name => format!("{} ({name})", port["port"]),
+    };
+    let refuse = |message: String| ManifestError::Port {
+        service: object.reference(),
+        message,
+        present: match ports {
+            [] => "no TCP port".to_owned(),
+            ports => format!("TCP port {}", ports.iter().map(describe).collect::<Vec<_>>().join(", ")),
+        },
+    };
+    match (wanted, ports) {
+        (Some(wanted), ports) => ports
+            .iter()
+            .find(|port| match wanted {
+                PortName::Number(number) => port["port"].as_u64() == Some(u64::from(*number)),
+                PortName::Name(name) => text(port, "/name") == name,
+            })
+            .copied()
+            .ok_or_else(|| refuse(format!("it has no port `{wanted}`"))),
+        (None, [only]) => Ok(only),
+        (None, []) => Err(refuse("it has nothing to connect to".to_owned())),
+        (None, _) => Err(refuse("there is a choice; say which with `port:` or --port".to_owned())),
+    }
+}
+
+fn added(workload: &Workload, wanted: Option<&PortName>) -> Result<Service, ManifestError> {
+    let ports = workload.containers.iter().flat_map(|container| &container.ports).collect::<Vec<_>>();
+    let candidates = ports
+        .iter()
+        .filter(|(name, number)| match wanted {
+            None => true,
+            Some(PortName::Number(wanted)) => number == wanted,
+            Some(PortName::Name(wanted)) => name == wanted,
+        })
+        .collect::<Vec<_>>();
+    let ([(port_name, port)], false) = (candidates.as_slice(), workload.labels.is_empty()) else {
+        return Err(ManifestError::NoService { workload: workload.reference.clone(), ports: ports.len() });
+    };
+    let mut metadata = json!({"name": workload.name});
+    if !workload.namespace.is_empty() {
+        metadata["namespace"] = json!(workload.namespace);
+    }
+    let spec = json!({"selector": workload.labels, "ports": [{"port": port, "targetPort": port}]});
+    Ok(Service {
+        name: workload.name.clone(),
+        port: *port,
+        port_name: port_name.clone(),
+        target_port: *port,
+        added: Some(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})),
+    })
+}
