@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod observe;
+pub mod cluster;
 pub mod manifest;
 pub mod record;
 pub mod rng;

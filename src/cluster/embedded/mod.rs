@@ -1,0 +1,5 @@
+//! A Kubernetes cluster inside this process: API, controllers and service routing; pods are run by its node.
+//!
+//! It must not know of load, observation or diagnosis: those see it through a `kube::Client` and through sockets.
+
+pub mod store;
