@@ -1,0 +1,3 @@
+//! The embedded cluster: real processes, one node, no privileges.
+
+pub mod supervise;

@@ -1,0 +1,3 @@
+//! Where a rollout takes place.
+
+pub mod embedded;
