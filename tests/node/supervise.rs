@@ -15,7 +15,7 @@ use crate::trial;
 
 const SOON: Duration = Duration::from_secs(10);
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("the_end_of_the_main_process_is_reported", reports_the_end),
         trial("a_missing_program_is_named", names_a_missing_program),
@@ -198,7 +198,7 @@ async fn daemon_dies_with_main() {
 }
 
 /// The parent in the next test: starts a container whose daemon writes its id to the named file, and waits.
-pub fn hold(mut arguments: impl Iterator<Item = String>) -> ExitCode {
+pub(crate) fn hold(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     let file = arguments.next().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
