@@ -1,4 +1,9 @@
-//! The embedded cluster: real processes, one node, no privileges.
+//! A Kubernetes cluster inside this process: API, controllers and service routing; pods are run by its node.
+//!
+//! It must not know of load, observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
+pub mod images;
 pub mod namespace;
+pub mod node;
+pub mod store;
 pub mod supervise;

@@ -25,7 +25,7 @@ use super::output::Output;
 use super::protocol::{End, MAIN, Report, Request, Spawn};
 use super::{descendants, signals};
 
-/// Longest request line. An environment with its ConfigMaps may be a megabyte, as in Kubernetes.
+/// Longest request line. An environment with all its values may be a megabyte, as in Kubernetes.
 const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 /// Rounds of killing what is left, and the pause between them: a process in the middle of a fork escapes one round,
 /// one in an uninterruptible call takes a while. Ten seconds in all.
@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
         }
     };
     server.run();
-    if server.kill_descendants() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if kill_descendants() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 /// A process that was asked for.
@@ -94,7 +94,7 @@ impl Server {
             }
         }
         let Some(end) = self.main_end else { return };
-        self.kill_descendants();
+        kill_descendants();
         let ended: Vec<i32> = self.children.keys().copied().collect();
         for pid in ended {
             self.report_exit(pid, End::Signal(Signal::SIGKILL as i32));
@@ -171,7 +171,7 @@ impl Server {
     }
 
     fn read_requests(&mut self) {
-        let mut buffer = [0u8; 64 * 1024];
+        let mut buffer = [0u8; 16 * 1024];
         match io::stdin().lock().read(&mut buffer) {
             Ok(0) | Err(_) => self.orphaned = true,
             Ok(length) => self.input.extend_from_slice(&buffer[..length]),
@@ -257,24 +257,24 @@ impl Server {
             self.orphaned = true;
         }
     }
+}
 
-    /// SIGKILLs every descendant until none is left; false if some would not die.
-    fn kill_descendants(&mut self) -> bool {
-        let me = Pid::this().as_raw();
-        for _ in 0..MAX_KILL_ROUNDS {
-            for pid in descendants::of(me) {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            loop {
-                match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                    // No child is left, and every orphan would be one.
-                    Err(Errno::ECHILD) => return true,
-                    Ok(WaitStatus::StillAlive) | Err(_) => break,
-                    Ok(_) => {}
-                }
-            }
-            thread::sleep(KILL_PAUSE);
+/// SIGKILLs every descendant until none is left; false if some would not die.
+fn kill_descendants() -> bool {
+    let me = Pid::this().as_raw();
+    for _ in 0..MAX_KILL_ROUNDS {
+        for pid in descendants::of(me) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        false
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                // No child is left, and every orphan would be one.
+                Err(Errno::ECHILD) => return true,
+                Ok(WaitStatus::StillAlive) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        thread::sleep(KILL_PAUSE);
     }
+    false
 }
