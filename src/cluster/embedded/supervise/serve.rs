@@ -1,0 +1,280 @@
+//! The supervisor's side: `rollproof supervise`, one per container, started by the node with pipes for standard input
+//! and output. It runs before any runtime or thread exists.
+//!
+//! It is a child subreaper, so every orphan below it becomes its child: when the main process ends, or when standard
+//! input ends because rollproof is gone, it kills all descendants until none is left.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::log::Log;
+use super::output::Output;
+use super::protocol::{End, MAIN, Report, Request, Spawn};
+use super::{descendants, signals};
+
+/// Longest request line. An environment with all its values may be a megabyte, as in Kubernetes.
+const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
+/// Rounds of killing what is left, and the pause between them: a process in the middle of a fork escapes one round,
+/// one in an uninterruptible call takes a while. Ten seconds in all.
+const MAX_KILL_ROUNDS: u32 = 2_000;
+const KILL_PAUSE: Duration = Duration::from_millis(5);
+
+/// Serves one container until its main process and every descendant are gone, or until standard input ends.
+///
+/// Exit codes: 0 when nothing is left, 3 when the machine does not allow a supervisor (the reason on standard error),
+/// 1 when a descendant could not be killed.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut server = match Server::new() {
+        Ok(server) => server,
+        Err(errno) => {
+            let _ = writeln!(io::stderr(), "cannot supervise a container: {errno}; a Linux kernel 3.4 is needed");
+            return ExitCode::from(3);
+        }
+    };
+    server.run();
+    if kill_descendants() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// A process that was asked for.
+#[derive(Debug)]
+struct Child {
+    id: u64,
+    output: Output,
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+struct Server {
+    signals: SignalFd,
+    input: Vec<u8>,
+    children: BTreeMap<i32, Child>,
+    main: Option<i32>,
+    main_end: Option<End>,
+    /// Standard input ended, standard output broke, or a termination signal came: rollproof is gone.
+    orphaned: bool,
+}
+
+impl Server {
+    fn new() -> nix::Result<Self> {
+        prctl::set_child_subreaper(true)?;
+        // Termination signals are read like everything else, so that they too end the descendants first.
+        let mut mask = SigSet::empty();
+        for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+            mask.add(signal);
+        }
+        mask.thread_block()?;
+        let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self { signals, input: Vec::new(), children: BTreeMap::new(), main: None, main_end: None, orphaned: false })
+    }
+
+    fn run(&mut self) {
+        while !self.orphaned && self.main_end.is_none() {
+            let (input, talking) = self.wait();
+            for pid in talking {
+                self.drain(pid);
+            }
+            self.take_signals();
+            self.reap();
+            if input && self.main_end.is_none() {
+                self.read_requests();
+            }
+        }
+        let Some(end) = self.main_end else { return };
+        kill_descendants();
+        let ended: Vec<i32> = self.children.keys().copied().collect();
+        for pid in ended {
+            self.report_exit(pid, End::Signal(Signal::SIGKILL as i32));
+        }
+        self.say(&Report::Exited { id: MAIN, end, output: String::new() });
+    }
+
+    /// Waits until something happens: whether requests wait, and which children have said something.
+    fn wait(&self) -> (bool, Vec<i32>) {
+        let stdin = io::stdin();
+        let mut fds =
+            vec![PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let talking = self.children.iter().filter_map(|(pid, child)| Some((*pid, child.output.fd()?)));
+        let (pids, outputs): (Vec<i32>, Vec<_>) = talking.unzip();
+        fds.extend(outputs.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        if poll(&mut fds, PollTimeout::NONE).is_err() {
+            return (false, Vec::new());
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+        (ready[0], pids.into_iter().zip(&ready[2..]).filter(|(_, ready)| **ready).map(|(pid, _)| pid).collect())
+    }
+
+    fn drain(&mut self, pid: i32) {
+        let Some(child) = self.children.get_mut(&pid) else { return };
+        child.output.drain();
+        if child.output.fd().is_none() && child.end.is_some() {
+            self.children.remove(&pid);
+        }
+    }
+
+    fn take_signals(&mut self) {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            if info.ssi_signo != Signal::SIGCHLD as u32 {
+                self.orphaned = true;
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        loop {
+            let (pid, end) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) => (pid.as_raw(), End::Code(code)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid.as_raw(), End::Signal(signal as i32)),
+                Ok(WaitStatus::StillAlive) | Err(_) => return,
+                Ok(_) => continue,
+            };
+            if self.main == Some(pid) {
+                self.main_end = Some(end);
+                self.drain_rest(pid);
+                self.children.remove(&pid);
+            } else {
+                self.report_exit(pid, end);
+            }
+        }
+    }
+
+    /// Reports an executed process, once. What it left behind keeps running, as in a container, and may keep talking
+    /// into the pipe, which is read and dropped.
+    fn report_exit(&mut self, pid: i32, end: End) {
+        self.drain_rest(pid);
+        let Some(child) = self.children.get_mut(&pid) else { return };
+        if child.end.is_some() {
+            return;
+        }
+        child.end = Some(end);
+        let report = Report::Exited { id: child.id, end, output: child.output.text() };
+        self.say(&report);
+    }
+
+    fn drain_rest(&mut self, pid: i32) {
+        if let Some(child) = self.children.get_mut(&pid) {
+            child.output.drain();
+        }
+    }
+
+    fn read_requests(&mut self) {
+        let mut buffer = [0u8; 16 * 1024];
+        match io::stdin().lock().read(&mut buffer) {
+            Ok(0) | Err(_) => self.orphaned = true,
+            Ok(length) => self.input.extend_from_slice(&buffer[..length]),
+        }
+        while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.input.drain(..=end).collect();
+            match serde_json::from_slice(&line) {
+                Ok(request) => self.obey(request),
+                Err(_) => self.orphaned = true,
+            }
+        }
+        if self.input.len() > MAX_LINE_BYTES {
+            self.orphaned = true;
+        }
+    }
+
+    fn obey(&mut self, request: Request) {
+        match request {
+            Request::Spawn(spawn) => {
+                let id = spawn.id;
+                match self.spawn(&spawn) {
+                    Ok(pid) => self.say(&Report::Started { id, pid }),
+                    Err(error) => self.say(&Report::Failed { id, error }),
+                }
+            }
+            Request::Signal { signal } => {
+                let delivered = self.signal_main(signal);
+                self.say(&Report::Signalled { signal, delivered });
+            }
+            Request::KillExec { id } => {
+                let pid = self.children.iter().find(|(_, child)| child.id == id && child.end.is_none());
+                if let Some((pid, _)) = pid.filter(|(_, child)| child.id != MAIN) {
+                    let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+                }
+            }
+            Request::Kill {} => {
+                if let Some(pid) = self.main {
+                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                }
+            }
+        }
+    }
+
+    /// The main process is not reaped before its end is noted, so its number cannot belong to another.
+    fn signal_main(&self, signal: i32) -> bool {
+        let (Some(pid), Ok(named)) = (self.main, Signal::try_from(signal)) else { return false };
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        signals::reaches_pid_1(&status, signal) && kill(Pid::from_raw(pid), named).is_ok()
+    }
+
+    fn spawn(&mut self, spawn: &Spawn) -> Result<i32, String> {
+        if (spawn.id == MAIN) == self.main.is_some() {
+            return Err("a container has one main process, which is started first".to_owned());
+        }
+        let Some((program, args)) = spawn.argv.split_first() else { return Err("the command is empty".to_owned()) };
+        let log = match &spawn.log {
+            Some(path) => Some(Log::open(path).map_err(|e| format!("cannot open the log {}: {e}", path.display()))?),
+            None => None,
+        };
+        let (reader, writer) = io::pipe().map_err(|e| format!("cannot make a pipe for the output: {e}"))?;
+        let errors = writer.try_clone().map_err(|e| format!("cannot make a pipe for the output: {e}"))?;
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(&spawn.env).stdin(Stdio::null()).stdout(writer).stderr(errors);
+        // A process group of its own, so that `kill 0` in a container means the container.
+        command.process_group(0);
+        if let Some(cwd) = &spawn.cwd {
+            command.current_dir(cwd);
+        }
+        let child = command.spawn().map_err(|e| format!("cannot run {program:?}: {e}"))?;
+        let pid = i32::try_from(child.id()).map_err(|e| format!("cannot use the process id: {e}"))?;
+        if spawn.id == MAIN {
+            self.main = Some(pid);
+        }
+        self.children.insert(pid, Child { id: spawn.id, output: Output::new(reader, log), end: None });
+        Ok(pid)
+    }
+
+    fn say(&mut self, report: &Report) {
+        let mut line = serde_json::to_vec(report).unwrap_or_default();
+        line.push(b'\n');
+        let mut out = io::stdout().lock();
+        if out.write_all(&line).and_then(|()| out.flush()).is_err() {
+            self.orphaned = true;
+        }
+    }
+}
+
+/// SIGKILLs every descendant until none is left; false if some would not die.
+fn kill_descendants() -> bool {
+    let me = Pid::this().as_raw();
+    for _ in 0..MAX_KILL_ROUNDS {
+        for pid in descendants::of(me) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                // No child is left, and every orphan would be one.
+                Err(Errno::ECHILD) => return true,
+                Ok(WaitStatus::StillAlive) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        thread::sleep(KILL_PAUSE);
+    }
+    false
+}

@@ -1,0 +1,37 @@
+//! The embedded cluster's node with real processes. This program is also the executable that the node starts again
+//! for its supervisors and for namespaces, as `rollproof` is.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+mod namespace;
+mod supervise;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if namespace::is_probe() {
+        return namespace::look();
+    }
+    match arguments.next().as_deref() {
+        Some("supervise") => return rollproof::cluster::embedded::supervise::main(),
+        Some("hold") => return supervise::hold(arguments),
+        Some("look") => return namespace::look(),
+        _ => {}
+    }
+    let trials: Vec<Trial> = [supervise::trials(), namespace::trials()].into_iter().flatten().collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A test that runs on a runtime of its own and fails by panicking.
+fn trial<F>(name: &str, test: impl FnOnce() -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = ()>,
+{
+    Trial::test(name, move || {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(test());
+        Ok(())
+    })
+}
