@@ -2,4 +2,5 @@
 //!
 //! It must not know of load, observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
+pub mod api;
 pub mod store;
