@@ -5,5 +5,6 @@
 pub mod images;
 pub mod namespace;
 pub mod node;
+pub mod api;
 pub mod store;
 pub mod supervise;
