@@ -1,1 +1,14 @@
+//! What `image:` means in the embedded cluster: the built-in server, or a recipe that runs what is installed here.
+//! `images/README.md` has the recipe's contract.
+//!
+//! `resolve` and `port` only decide; `prepare` runs the recipe's script. None of them knows of pods' lives.
 
+mod error;
+mod port;
+mod prepare;
+mod resolve;
+
+pub use error::ImageError;
+pub use port::port;
+pub use prepare::{Place, Prepared, prepare};
+pub use resolve::{Image, Recipe, Script, resolve};

@@ -1,4 +1,4 @@
-//! Brings `lo` up: one RTM_NEWLINK message, as `ip link set lo up` sends it (`rtnetlink(7)`).
+//! Brings `lo` up: one `RTM_NEWLINK` message, as `ip link set lo up` sends it (`rtnetlink(7)`).
 
 use std::os::fd::AsRawFd;
 

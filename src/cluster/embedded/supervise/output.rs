@@ -49,13 +49,12 @@ impl Output {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        match &mut self.log {
+        if let Some(log) = &mut self.log {
             // A log that cannot be written (disk full) must not stop the server that is under test.
-            Some(log) => drop(log.write(bytes)),
-            None => {
-                let room = MAX_OUTPUT_BYTES - self.kept.len();
-                self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            }
+            drop(log.write(bytes));
+        } else {
+            let room = MAX_OUTPUT_BYTES - self.kept.len();
+            self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
     }
 }
