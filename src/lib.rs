@@ -3,9 +3,9 @@
 //! `ARCHITECTURE.md` has the map of these modules and the rule of who may use whom.
 
 pub mod clock;
-pub mod observe;
 pub mod cluster;
 pub mod manifest;
+pub mod observe;
 pub mod record;
 pub mod rng;
 pub mod rollout;

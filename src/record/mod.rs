@@ -6,10 +6,10 @@ pub mod attempt;
 pub mod entry;
 pub mod header;
 pub mod outcome;
-pub mod seen;
 pub mod reader;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod seen;
 pub mod sink;
 pub mod writer;
 

@@ -59,7 +59,12 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     ("trials_0", "trials: 1", "trials: 0", &["trials"]),
     ("a_baseline_that_is_no_variant", "trials: 1", "trials: 1\nbaseline: other", &["other", "only"]),
     ("a_hostile_name", "name: own", "name: ../../etc/x", &["name"]),
-    ("a_patch_that_matches_nothing", "{expect: clean}", "{expect: clean, patch: patch.yaml}", &["patch.yaml", "deployment/other"]),
+    (
+        "a_patch_that_matches_nothing",
+        "{expect: clean}",
+        "{expect: clean, patch: patch.yaml}",
+        &["patch.yaml", "deployment/other"],
+    ),
     ("a_rollout_of_another_release", "{restart: {}}", "{scale: {replicas: 3}}", &["scale"]),
 ];
 

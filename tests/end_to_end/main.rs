@@ -34,7 +34,8 @@ impl Needs {
 
 /// A named test.
 pub fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Trial {
-    let named = if needs.missing() { format!("{name} (needs apache2, which is not installed)") } else { name.to_owned() };
+    let named =
+        if needs.missing() { format!("{name} (needs apache2, which is not installed)") } else { name.to_owned() };
     Trial::test(named, move || {
         catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
             let text = panic

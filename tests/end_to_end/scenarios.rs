@@ -12,8 +12,12 @@ use crate::{Needs, test};
 pub fn tests() -> Vec<Trial> {
     vec![
         test("demo_shows_loss_in_one_variant_and_none_in_the_other", Needs::Nothing, demo),
-        test("scenario_apache_prestop", Needs::Apache, || scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)])),
-        test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exits-at-once", true), ("drains", false)])),
+        test("scenario_apache_prestop", Needs::Apache, || {
+            scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)])
+        }),
+        test("scenario_target_exit", Needs::Nothing, || {
+            scenario("target-exit", &[("exits-at-once", true), ("drains", false)])
+        }),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
         test("scenario_control_identical", Needs::Nothing, || scenario("control-identical", &[])),
     ]
@@ -59,7 +63,8 @@ fn check_files(out: &Path, report: &Value) {
         assert!(fs::metadata(out.join(file)).unwrap().len() > 100, "{file}");
     }
     for variant in report["variants"].as_array().unwrap() {
-        let sum: u64 = ["ok", "lost", "raced", "unsent", "harness"].iter().map(|key| variant[*key].as_u64().unwrap()).sum();
+        let sum: u64 =
+            ["ok", "lost", "raced", "unsent", "harness"].iter().map(|key| variant[*key].as_u64().unwrap()).sum();
         assert_eq!(sum, variant["attempts"].as_u64().unwrap(), "attempts = ok + lost + raced + unsent + harness");
         assert!(variant["attempts"].as_u64().unwrap() > 500);
     }

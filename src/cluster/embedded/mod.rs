@@ -2,9 +2,9 @@
 //!
 //! It must not know of load, observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
+pub mod api;
 pub mod images;
 pub mod namespace;
 pub mod node;
-pub mod api;
 pub mod store;
 pub mod supervise;
