@@ -3,5 +3,6 @@
 //! `ARCHITECTURE.md` has the map of these modules and the rule of who may use whom.
 
 pub mod clock;
+pub mod load;
 pub mod record;
 pub mod rng;
