@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cluster;
 pub mod manifest;
 pub mod observe;
+pub mod load;
 pub mod record;
 pub mod rng;
 pub mod rollout;

@@ -1,0 +1,207 @@
+//! One attempt from its plan to its outcome. Whatever becomes of the task that carries it, it ends exactly once: dropped
+//! before its end, it is recorded as in flight at the end.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::response::Parts;
+
+use crate::clock::Stamp;
+use crate::record::entry::{Attempt, ConnectionUse, Stage};
+use crate::record::outcome::{RaceEvidence, sum};
+use crate::record::{Outcome, Sum};
+
+use super::classify;
+use super::collect::Collector;
+use super::engine::Shared;
+use super::exchange::Link;
+use super::schedule::Planned;
+use super::socket::{Facts, Seen};
+
+/// An attempt that has not ended yet.
+pub(super) struct Flight {
+    shared: Arc<Shared>,
+    planned: Planned,
+    waited: bool,
+    started: Option<Stamp>,
+    /// The connection was made for this attempt, at this moment.
+    connected: Option<Stamp>,
+    carrier: Option<(Arc<Facts>, ConnectionUse)>,
+    status: Option<u16>,
+    pod: Option<Arc<str>>,
+    pod_from_connection: bool,
+    done: bool,
+    /// Bytes, stage and connection are known.
+    exact: bool,
+    ended: bool,
+}
+
+impl Flight {
+    pub(super) fn new(shared: Arc<Shared>, planned: Planned) -> Self {
+        let exact = planned.arm != crate::record::Arm::Pooled;
+        Self {
+            shared,
+            planned,
+            waited: false,
+            started: None,
+            connected: None,
+            carrier: None,
+            status: None,
+            pod: None,
+            pod_from_connection: false,
+            done: false,
+            exact,
+            ended: false,
+        }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn planned(&self) -> Planned {
+        self.planned
+    }
+
+    /// No connection is idle: the attempt waits for one.
+    pub(super) fn waits(&mut self) {
+        self.waited = true;
+    }
+
+    /// The attempt is started now; returns the moment.
+    pub(super) fn start(&mut self) -> Stamp {
+        let now = self.shared.clock.now();
+        self.started = Some(now);
+        self.collector().started(self.planned, now, self.waited);
+        now
+    }
+
+    /// The attempt will be carried by `link`. `fresh`: the connection was made for it.
+    pub(super) fn carried_by(&mut self, link: &Link, fresh: bool) {
+        self.connected = fresh.then_some(link.established);
+        // A connection made for this attempt is younger than its start.
+        let age_ns = self.started.unwrap_or_default().saturating_sub(link.established);
+        let carrier =
+            ConnectionUse { id: link.id, age_ns, uses: link.uses, rtt_ns: link.rtt_ns, local_port: link.local_port };
+        self.carrier = Some((Arc::clone(&link.facts), carrier));
+        self.pod.clone_from(&link.pod);
+        self.pod_from_connection = self.pod.is_some();
+    }
+
+    /// The response's head is complete. Returns the pod that it names.
+    pub(super) fn head(&mut self, head: &Parts) -> Option<Arc<str>> {
+        self.status = Some(head.status.as_u16());
+        let named = head.headers.get(&self.shared.plan.pod_header).and_then(|value| value.to_str().ok())?;
+        let same = self.pod.as_deref() == Some(named);
+        let pod = if same { self.pod.clone() } else { self.collector().pod(named) };
+        self.pod.clone_from(&pod);
+        self.pod_from_connection = false;
+        pod
+    }
+
+    /// Whether the connection was made for this attempt.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.connected.is_some()
+    }
+
+    /// What happened on its connection so far.
+    pub(super) fn seen(&self) -> Seen {
+        self.carrier.as_ref().map(|(facts, _)| facts.seen()).unwrap_or_default()
+    }
+
+    /// How far it has got.
+    pub(super) fn stage(&self) -> Stage {
+        match (&self.carrier, self.status) {
+            _ if self.started.is_none() => Stage::Waiting,
+            (None, _) => Stage::Connect,
+            _ if self.done => Stage::Done,
+            (Some(_), Some(_)) => Stage::Body,
+            (Some((facts, _)), None) if facts.seen().bytes_in > 0 => Stage::Head,
+            _ => Stage::Request,
+        }
+    }
+
+    /// The response was complete: the outcome is its status's.
+    pub(super) fn complete(mut self) {
+        self.done = true;
+        let expected = &self.shared.plan.requests[usize::from(self.planned.request)].expected;
+        let outcome = self.status.map_or(Outcome::BadHttp, |status| classify::of_status(status, expected));
+        self.finish(outcome, None, String::new());
+    }
+
+    /// The attempt ends with `outcome`.
+    pub(super) fn end(mut self, outcome: Outcome, errno: Option<i32>, words: String) {
+        self.finish(outcome, errno, words);
+    }
+
+    fn finish(&mut self, outcome: Outcome, errno: Option<i32>, words: String) {
+        self.ended = true;
+        let end = self.shared.clock.now();
+        if outcome == Outcome::Ok {
+            if self.shared.plan.record_all {
+                let attempt = self.attempt(outcome, errno, words, end);
+                self.collector().record(attempt);
+            }
+            let pod = self.pod.take().filter(|_| !self.pod_from_connection);
+            self.collector().ok(self.planned, pod, end);
+        } else {
+            let attempt = self.attempt(outcome, errno, words, end);
+            self.collector().not_ok(attempt);
+        }
+    }
+
+    fn attempt(&self, outcome: Outcome, errno: Option<i32>, words: String, end: Stamp) -> Attempt {
+        let seen = self.seen();
+        let carried = self.carrier.is_some();
+        Attempt {
+            trial: self.shared.plan.trial,
+            id: self.planned.id,
+            arm: self.planned.arm,
+            request: self.planned.request,
+            outcome,
+            sum: self.sum(outcome, seen, end),
+            planned_ns: self.planned.at,
+            started_ns: self.started,
+            connected_ns: self.connected,
+            sent_ns: seen.sent,
+            first_byte_ns: seen.first_byte,
+            end_ns: end,
+            bytes_out: (self.exact && carried).then_some(seen.bytes_out),
+            bytes_in: (self.exact && carried).then_some(seen.bytes_in),
+            errno: errno.or(seen.errno),
+            status: self.status,
+            stage: self.exact.then(|| self.stage()),
+            connection: self.carrier.as_ref().map(|(_, carrier)| carrier.clone()),
+            pod: self.pod.as_deref().map(str::to_owned),
+            pod_from_connection: self.pod_from_connection,
+            error: words,
+        }
+    }
+
+    fn sum(&self, outcome: Outcome, seen: Seen, end: Stamp) -> Sum {
+        let method = &self.shared.plan.requests[usize::from(self.planned.request)].method;
+        let evidence = RaceEvidence {
+            idempotent: method.is_idempotent(),
+            write_to_failure_ns: seen.sent.map(|sent| end.saturating_sub(sent)),
+            // The dial of an attempt on a kept-alive arm makes a fresh connection, on which nothing can race.
+            rtt_ns: self.carrier.as_ref().filter(|_| !self.is_fresh()).map(|(_, carrier)| carrier.rtt_ns),
+        };
+        sum(self.planned.arm, outcome, evidence)
+    }
+
+    fn collector(&self) -> MutexGuard<'_, Collector> {
+        self.shared.collector.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.finish(Outcome::InFlightAtEnd, None, String::new());
+        }
+    }
+}
+
+/// Locks without minding a panic elsewhere: the counts are consistent after every single addition.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

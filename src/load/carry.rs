@@ -1,0 +1,97 @@
+//! Carries one attempt over a connection, and `new`'s attempts from dial to close.
+
+use std::pin::{Pin, pin};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use http_body_util::Full;
+use tokio::time::{Sleep, sleep_until};
+
+use crate::record::Arm;
+
+use super::attempt::Flight;
+use super::classify::{self, DialError, End};
+use super::dial::dial;
+use super::exchange::{Link, exchange};
+use super::plan::{LoadPlan, RequestKind};
+use super::schedule::Planned;
+
+/// A kind's request, ready to be copied.
+pub(super) struct Prepared {
+    uri: Uri,
+    kept: HeaderMap,
+    closing: HeaderMap,
+}
+
+impl Prepared {
+    pub(super) fn new(kind: &RequestKind) -> Self {
+        let mut closing = kind.headers.clone();
+        closing.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        Self { uri: Uri::from(kind.path_and_query.clone()), kept: kind.headers.clone(), closing }
+    }
+
+    /// The headers of an attempt on `arm`.
+    pub(super) fn headers(&self, plan: &LoadPlan, planned: Planned) -> HeaderMap {
+        let mut headers = if planned.arm == Arm::New { self.closing.clone() } else { self.kept.clone() };
+        if let Some(name) = &plan.attempt_header {
+            headers.insert(name.clone(), HeaderValue::from(planned.id));
+        }
+        headers
+    }
+
+    /// The request of an attempt.
+    pub(super) fn request(&self, plan: &LoadPlan, planned: Planned) -> Request<Full<Bytes>> {
+        let kind = &plan.requests[usize::from(planned.request)];
+        let mut request = Request::new(Full::new(kind.body.clone()));
+        *request.method_mut() = kind.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers(plan, planned);
+        request
+    }
+}
+
+/// One attempt on a connection of its own.
+pub(super) async fn on_new(mut flight: Flight) {
+    let shared = flight.shared().clone();
+    let started = flight.start();
+    let mut deadline = pin!(sleep_until(shared.deadline(started)));
+    match dial(&shared, deadline.as_mut()).await {
+        Ok(mut link) => {
+            flight.carried_by(&link, true);
+            over(&mut link, flight, deadline).await;
+            // Lets the connection say FIN in order.
+            link.settle().await;
+        }
+        Err(error) => end_dial(flight, &error),
+    }
+}
+
+/// Sends the attempt's request over `link` and ends the attempt.
+pub(super) async fn over(link: &mut Link, mut flight: Flight, deadline: Pin<&mut Sleep>) {
+    let planned = flight.planned();
+    let shared = flight.shared().clone();
+    let request = shared.prepared[usize::from(planned.request)].request(&shared.plan, planned);
+    match exchange(link, request, &mut flight, deadline).await {
+        End::Complete => flight.complete(),
+        end => {
+            // Whatever else would come on this connection belongs to an attempt that has ended.
+            link.connection = None;
+            let outcome = classify::of_failure(&end, flight.stage(), flight.seen(), flight.is_fresh());
+            let words = match end {
+                End::Failed { words, .. } if flight.seen().errno.is_none() => words,
+                _ => String::new(),
+            };
+            flight.end(outcome, None, words);
+        }
+    }
+}
+
+/// The attempt ends because no connection could be made for it.
+pub(super) fn end_dial(flight: Flight, error: &DialError) {
+    let (outcome, errno) = classify::of_dial(error);
+    let words = match error {
+        DialError::Local(error) | DialError::Connect(error) if errno.is_none() => error.to_string(),
+        _ => String::new(),
+    };
+    flight.end(outcome, errno, words);
+}

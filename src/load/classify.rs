@@ -1,0 +1,219 @@
+//! From facts to the one outcome. Pure; it looks at counters, stages and error numbers, never at a library's words.
+
+use nix::errno::Errno;
+
+use crate::record::Outcome;
+use crate::record::entry::Stage;
+
+use super::plan::Expected;
+use super::socket::Seen;
+
+/// How the carrying of a request over a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// The response was complete.
+    Complete,
+    /// The connection or the protocol failed.
+    Failed {
+        /// The head could not be parsed.
+        malformed: bool,
+        /// The library's own words.
+        words: String,
+    },
+    /// The timeout passed.
+    TimedOut,
+}
+
+/// Which step of making a connection failed.
+#[derive(Debug)]
+pub(super) enum DialError {
+    /// A socket could not be made: nothing left this machine.
+    Local(std::io::Error),
+    /// The connect failed.
+    Connect(std::io::Error),
+    /// The timeout passed.
+    TimedOut,
+}
+
+/// The outcome of a connect that failed, and the error number that decided.
+pub(super) fn of_dial(error: &DialError) -> (Outcome, Option<i32>) {
+    match error {
+        DialError::TimedOut => (Outcome::ConnectTimeout, None),
+        DialError::Local(error) => (Outcome::ClientLocal, error.raw_os_error()),
+        DialError::Connect(error) => match error.raw_os_error() {
+            Some(errno) => (of_connect_errno(errno), Some(errno)),
+            // The standard library makes such errors itself, for example for an address that cannot be used.
+            None => (Outcome::ClientLocal, None),
+        },
+    }
+}
+
+/// The outcome of a connect that failed with `errno` (connect(2), and ip(7) for the routing ones).
+pub(super) fn of_connect_errno(errno: i32) -> Outcome {
+    match Errno::from_raw(errno) {
+        Errno::ECONNREFUSED => Outcome::Refused,
+        Errno::ETIMEDOUT => Outcome::ConnectTimeout,
+        // The connection was made and reset before the connect was looked at.
+        Errno::ECONNRESET | Errno::EPIPE => Outcome::ResetBeforeByte,
+        errno if is_local(errno) => Outcome::ClientLocal,
+        // No route, a prohibiting or a blackhole route (EACCES, EINVAL), a firewall's answer (EPERM).
+        _ => Outcome::Unreachable,
+    }
+}
+
+/// Whether an error says that this machine ran out of something.
+fn is_local(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::EMFILE
+            | Errno::ENFILE
+            | Errno::ENOBUFS
+            | Errno::ENOMEM
+            | Errno::EADDRNOTAVAIL
+            | Errno::EADDRINUSE
+            | Errno::EAGAIN
+    )
+}
+
+/// The outcome of an exchange that did not complete. `made_for_this` tells a connection that this attempt dialled from a
+/// kept-alive one.
+pub(super) fn of_failure(end: &End, stage: Stage, seen: Seen, made_for_this: bool) -> Outcome {
+    match end {
+        End::TimedOut => of_timeout(stage),
+        End::Complete | End::Failed { .. } => {
+            if seen.errno.is_some_and(|errno| is_local(Errno::from_raw(errno))) {
+                return Outcome::ClientLocal;
+            }
+            if seen.errno == Some(Errno::ETIMEDOUT as i32) {
+                return of_timeout(stage);
+            }
+            match stage {
+                Stage::Waiting | Stage::Connect | Stage::Request => before_byte(seen, made_for_this),
+                Stage::Head => in_head(end, seen),
+                Stage::Body | Stage::Done => in_body(seen),
+            }
+        }
+    }
+}
+
+fn of_timeout(stage: Stage) -> Outcome {
+    match stage {
+        Stage::Waiting => Outcome::Deferred,
+        Stage::Connect => Outcome::ConnectTimeout,
+        Stage::Request | Stage::Head => Outcome::HeaderTimeout,
+        Stage::Body | Stage::Done => Outcome::BodyTimeout,
+    }
+}
+
+fn before_byte(seen: Seen, made_for_this: bool) -> Outcome {
+    if seen.bytes_out == 0 && !made_for_this {
+        Outcome::Unsent
+    } else if seen.errno.is_some() {
+        Outcome::ResetBeforeByte
+    } else {
+        Outcome::ClosedBeforeByte
+    }
+}
+
+fn in_head(end: &End, seen: Seen) -> Outcome {
+    let malformed = matches!(end, End::Failed { malformed: true, .. });
+    if malformed || !(seen.end_of_stream || seen.errno.is_some()) { Outcome::BadHttp } else { Outcome::HeadCut }
+}
+
+fn in_body(seen: Seen) -> Outcome {
+    if seen.errno.is_some() {
+        Outcome::BodyReset
+    } else if seen.end_of_stream {
+        Outcome::BodyClosed
+    } else {
+        // Neither side ended the stream: the framing (chunk sizes, for example) made no sense.
+        Outcome::BadHttp
+    }
+}
+
+/// The outcome of a complete response.
+pub(super) fn of_status(status: u16, expected: &Expected) -> Outcome {
+    if expected.accepts(status) {
+        Outcome::Ok
+    } else if status >= 500 {
+        Outcome::Status5xx
+    } else {
+        Outcome::StatusOther
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILED: End = End::Failed { malformed: false, words: String::new() };
+
+    fn seen(bytes_out: u64, bytes_in: u64, errno: Option<i32>, end_of_stream: bool) -> Seen {
+        Seen { bytes_out, bytes_in, errno, end_of_stream, ..Seen::default() }
+    }
+
+    #[test]
+    fn nothing_written_is_unsent_only_on_a_kept_alive_connection() {
+        let dead = seen(0, 0, Some(104), false);
+        assert_eq!(of_failure(&FAILED, Stage::Request, dead, false), Outcome::Unsent);
+        assert_eq!(of_failure(&FAILED, Stage::Request, dead, true), Outcome::ResetBeforeByte);
+        let closed = seen(0, 0, None, true);
+        assert_eq!(of_failure(&FAILED, Stage::Request, closed, false), Outcome::Unsent);
+        assert_eq!(of_failure(&FAILED, Stage::Request, closed, true), Outcome::ClosedBeforeByte);
+    }
+
+    #[test]
+    fn one_written_byte_makes_it_sent() {
+        assert_eq!(of_failure(&FAILED, Stage::Request, seen(1, 0, Some(104), false), false), Outcome::ResetBeforeByte);
+        assert_eq!(of_failure(&FAILED, Stage::Request, seen(1, 0, None, true), false), Outcome::ClosedBeforeByte);
+    }
+
+    #[test]
+    fn a_cut_head_is_told_from_one_that_is_not_http() {
+        assert_eq!(of_failure(&FAILED, Stage::Head, seen(9, 9, None, true), true), Outcome::HeadCut);
+        assert_eq!(of_failure(&FAILED, Stage::Head, seen(9, 9, Some(104), false), true), Outcome::HeadCut);
+        let malformed = End::Failed { malformed: true, words: String::new() };
+        assert_eq!(of_failure(&malformed, Stage::Head, seen(9, 9, None, true), true), Outcome::BadHttp);
+    }
+
+    #[test]
+    fn a_body_ends_by_reset_by_fin_or_by_its_own_nonsense() {
+        assert_eq!(of_failure(&FAILED, Stage::Body, seen(9, 9, Some(104), false), true), Outcome::BodyReset);
+        assert_eq!(of_failure(&FAILED, Stage::Body, seen(9, 9, None, true), true), Outcome::BodyClosed);
+        assert_eq!(of_failure(&FAILED, Stage::Body, seen(9, 9, None, false), true), Outcome::BadHttp);
+    }
+
+    #[test]
+    fn a_timeout_is_named_after_what_was_missing() {
+        let nothing = Seen::default();
+        assert_eq!(of_failure(&End::TimedOut, Stage::Request, nothing, true), Outcome::HeaderTimeout);
+        assert_eq!(of_failure(&End::TimedOut, Stage::Body, nothing, true), Outcome::BodyTimeout);
+        assert_eq!(of_dial(&DialError::TimedOut).0, Outcome::ConnectTimeout);
+    }
+
+    #[test]
+    fn connect_errors_tell_this_machine_from_the_network() {
+        for (errno, outcome) in [
+            (Errno::ECONNREFUSED, Outcome::Refused),
+            (Errno::ETIMEDOUT, Outcome::ConnectTimeout),
+            (Errno::EHOSTUNREACH, Outcome::Unreachable),
+            (Errno::ENETUNREACH, Outcome::Unreachable),
+            (Errno::EACCES, Outcome::Unreachable),
+            (Errno::EADDRNOTAVAIL, Outcome::ClientLocal),
+            (Errno::EMFILE, Outcome::ClientLocal),
+            (Errno::ECONNRESET, Outcome::ResetBeforeByte),
+        ] {
+            assert_eq!(of_connect_errno(errno as i32), outcome, "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_ok_when_it_is_expected() {
+        assert_eq!(of_status(204, &Expected::SuccessOrRedirect), Outcome::Ok);
+        assert_eq!(of_status(301, &Expected::SuccessOrRedirect), Outcome::Ok);
+        assert_eq!(of_status(404, &Expected::SuccessOrRedirect), Outcome::StatusOther);
+        assert_eq!(of_status(503, &Expected::SuccessOrRedirect), Outcome::Status5xx);
+        assert_eq!(of_status(503, &Expected::Statuses(vec![503])), Outcome::Ok);
+        assert_eq!(of_status(200, &Expected::Statuses(vec![503])), Outcome::StatusOther);
+    }
+}

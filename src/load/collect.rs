@@ -1,0 +1,175 @@
+//! Where ended attempts go: counts, slices of 100 ms, and, one by one, everything that was not ok. It runs on the load's
+//! thread, so it only adds and appends; histograms are made by `encode`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use crate::clock::Stamp;
+use crate::record::entry::{Attempt, Entry};
+use crate::record::{Arm, Outcome, Sink, Sum};
+
+use super::encode::{self, Batch};
+use super::schedule::Planned;
+use super::summary::ArmSummary;
+
+/// The length of a slice.
+pub(super) const SLICE_NS: u64 = 100_000_000;
+
+/// A slice is handed on when it is this many slices old. Attempts of it that end later make further pulses of the same
+/// slice, which readers add up.
+const HOLD_SLICES: u64 = 3;
+
+/// Distinct pod names that are kept; further ones count as unnamed. A trial sees a few dozen.
+const MAX_PODS: usize = 4_096;
+
+/// What one slice saw so far.
+#[derive(Debug, Default)]
+pub(super) struct Slice {
+    /// Latencies of ok attempts, in microseconds.
+    pub(super) pulses: BTreeMap<PulseKey, Vec<u64>>,
+    /// Attempts planned in it.
+    pub(super) planned: u64,
+    /// Send lags, in microseconds.
+    pub(super) lags_us: Vec<u64>,
+    /// The largest send lag.
+    pub(super) lag_max_ns: u64,
+    /// The largest gap between sends that ended in it.
+    pub(super) gap_max_ns: u64,
+}
+
+/// What a pulse is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PulseKey {
+    pub(super) arm: Arm,
+    pub(super) request: u16,
+    pub(super) pod: Option<Arc<str>>,
+}
+
+/// Everything that the load knows about its ended attempts.
+pub(super) struct Collector {
+    trial: u32,
+    sink: Sink,
+    encoder: SyncSender<Batch>,
+    slices: BTreeMap<u64, Slice>,
+    pods: BTreeSet<Arc<str>>,
+    last_start: Option<Stamp>,
+    pub(super) arms: BTreeMap<Arm, ArmSummary>,
+    pub(super) gap_max_ns: u64,
+    pub(super) planned: u64,
+    pub(super) ended: u64,
+    pub(super) lost: u64,
+}
+
+impl Collector {
+    pub(super) fn new(trial: u32, sink: Sink, encoder: SyncSender<Batch>) -> Self {
+        Self {
+            trial,
+            sink,
+            encoder,
+            slices: BTreeMap::new(),
+            pods: BTreeSet::new(),
+            last_start: None,
+            arms: BTreeMap::new(),
+            gap_max_ns: 0,
+            planned: 0,
+            ended: 0,
+            lost: 0,
+        }
+    }
+
+    /// Attempts planned and not ended.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.planned - self.ended
+    }
+
+    pub(super) fn planned(&mut self, planned: Planned) {
+        self.planned += 1;
+        self.arms.entry(planned.arm).or_default().planned += 1;
+        self.slice(planned.at).planned += 1;
+    }
+
+    /// An attempt was started. Its lag counts unless it waited for a connection.
+    pub(super) fn started(&mut self, planned: Planned, at: Stamp, waited: bool) {
+        if !waited {
+            let lag = at.saturating_sub(planned.at);
+            let slice = self.slice(planned.at);
+            slice.lags_us.push(lag / 1_000);
+            slice.lag_max_ns = slice.lag_max_ns.max(lag);
+        }
+        if let Some(last) = self.last_start.replace(at) {
+            let gap = at.saturating_sub(last);
+            self.gap_max_ns = self.gap_max_ns.max(gap);
+            let slice = self.slice(at);
+            slice.gap_max_ns = slice.gap_max_ns.max(gap);
+        }
+    }
+
+    /// An attempt ended ok.
+    pub(super) fn ok(&mut self, planned: Planned, pod: Option<Arc<str>>, end: Stamp) {
+        self.count(planned.arm, Outcome::Ok, Sum::Ok);
+        let latency_us = end.saturating_sub(planned.at) / 1_000;
+        let key = PulseKey { arm: planned.arm, request: planned.request, pod };
+        self.slice(planned.at).pulses.entry(key).or_default().push(latency_us);
+    }
+
+    /// An attempt ended otherwise.
+    pub(super) fn not_ok(&mut self, attempt: Attempt) {
+        self.count(attempt.arm, attempt.outcome, attempt.sum);
+        self.record(attempt);
+    }
+
+    /// Records an attempt as a line of its own.
+    pub(super) fn record(&self, attempt: Attempt) {
+        self.sink.send(Entry::Attempt(attempt));
+    }
+
+    fn count(&mut self, arm: Arm, outcome: Outcome, sum: Sum) {
+        self.ended += 1;
+        self.lost += u64::from(sum == Sum::Lost);
+        let summary = self.arms.entry(arm).or_default();
+        *summary.outcomes.entry(outcome).or_default() += 1;
+        *summary.sums.entry(sum).or_default() += 1;
+    }
+
+    /// The shared copy of a pod's name.
+    pub(super) fn pod(&mut self, name: &str) -> Option<Arc<str>> {
+        if let Some(known) = self.pods.get(name) {
+            return Some(Arc::clone(known));
+        }
+        if self.pods.len() >= MAX_PODS {
+            return None;
+        }
+        let name: Arc<str> = name.into();
+        self.pods.insert(Arc::clone(&name));
+        Some(name)
+    }
+
+    fn slice(&mut self, at: Stamp) -> &mut Slice {
+        self.slices.entry(at / SLICE_NS).or_default()
+    }
+
+    /// Hands on the slices that are old enough.
+    pub(super) fn flush(&mut self, now: Stamp) {
+        let first_kept = (now / SLICE_NS).saturating_sub(HOLD_SLICES);
+        while let Some(oldest) = self.slices.first_entry().filter(|oldest| *oldest.key() < first_kept) {
+            let (index, slice) = oldest.remove_entry();
+            self.hand_on(index, slice);
+        }
+    }
+
+    /// Hands on everything.
+    pub(super) fn flush_all(&mut self) {
+        while let Some((index, slice)) = self.slices.pop_first() {
+            self.hand_on(index, slice);
+        }
+    }
+
+    fn hand_on(&self, index: u64, slice: Slice) {
+        let batch = Batch { trial: self.trial, at_ns: index * SLICE_NS, slice };
+        if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = self.encoder.try_send(batch) {
+            // The helper is behind. Doing its work here may cost punctuality, which is recorded; losing it would not be.
+            encode::encode(batch, &self.sink);
+        }
+    }
+}

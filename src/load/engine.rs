@@ -1,0 +1,272 @@
+//! The thread that carries the load: it paces, plans, hands out and drains.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+use crate::clock::{Clock, Stamp, saturating_ns};
+use crate::record::{Arm, Outcome, Sink};
+
+use super::attempt::{Flight, lock};
+use super::carry::{self, Prepared};
+use super::collect::Collector;
+use super::encode;
+use super::kept::Kept;
+use super::limits;
+use super::plan::{LoadError, LoadPlan, Route};
+use super::pooled;
+use super::schedule::{Planned, Schedule};
+use super::summary::{LagSummary, Live, Summary};
+use super::timer::Timer;
+
+/// Time between the opening of the connections and the first planned attempt.
+const MARGIN_NS: u64 = 20_000_000;
+
+/// Two wake-ups are at least this far apart, so above 4,000 attempts a second several are sent at once: half the cost for
+/// a quarter of a millisecond.
+const FLOOR_NS: u64 = 250_000;
+
+/// The longest sleep: how soon a stop, an abort or an expiry is noticed.
+const MAX_SLEEP_NS: u64 = 20_000_000;
+
+/// What the tasks of a load share.
+pub(super) struct Shared {
+    pub(super) plan: LoadPlan,
+    pub(super) prepared: Vec<Prepared>,
+    pub(super) route: Arc<dyn Route>,
+    pub(super) clock: Clock,
+    pub(super) timeout_ns: u64,
+    pub(super) collector: Mutex<Collector>,
+    connections: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, collector: Collector) -> Self {
+        Self {
+            prepared: plan.requests.iter().map(Prepared::new).collect(),
+            timeout_ns: saturating_ns(plan.timeout),
+            plan,
+            route,
+            clock,
+            collector: Mutex::new(collector),
+            connections: AtomicU64::new(0),
+        }
+    }
+
+    /// The number of the next connection.
+    pub(super) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Relaxed)
+    }
+
+    /// When a request that starts at `started` times out.
+    pub(super) fn deadline(&self, started: Stamp) -> Instant {
+        Instant::from_std(self.clock.instant(started.saturating_add(self.timeout_ns)))
+    }
+}
+
+#[derive(Default)]
+struct Control {
+    stop: AtomicBool,
+    abort: AtomicBool,
+    live: Live,
+}
+
+/// A load under way.
+pub struct Running {
+    control: Arc<Control>,
+    thread: JoinHandle<Result<Finished, LoadError>>,
+    encoder: JoinHandle<LagSummary>,
+}
+
+/// What the load's thread leaves behind.
+struct Finished {
+    summary: Summary,
+}
+
+/// Starts the load of `plan` on a thread of its own, connections going where `route` says, stamps taken from `clock`, and
+/// everything recorded through `sink`. Returns once the kept-alive connections were opened (or could not be) and the
+/// first attempt is about to be sent; that takes up to the plan's timeout.
+///
+/// # Errors
+/// The plan makes no sense, or the system refuses a thread, a timer or open files.
+pub fn start(mut plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<Running, LoadError> {
+    plan.check()?;
+    let limit = limits::raise_descriptors()?;
+    plan.max_in_flight = limits::in_flight_cap(&plan, limit)?;
+    let control = Arc::new(Control::default());
+    let (batches, waiting) = sync_channel(encode::WAITING_BATCHES);
+    let encoder_sink = sink.clone();
+    let encoder = Builder::new()
+        .name("load-encode".to_owned())
+        .spawn(move || encode::run(&waiting, &encoder_sink))
+        .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
+    let (started, has_started) = sync_channel(1);
+    let for_thread = Arc::clone(&control);
+    let thread = Builder::new()
+        .name("load".to_owned())
+        .spawn(move || {
+            let collector = Collector::new(plan.trial, sink, batches);
+            run(Arc::new(Shared::new(plan, route, clock, collector)), &for_thread, &started)
+        })
+        .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
+    if has_started.recv().is_err() {
+        // The thread ended before it could start: its result says why.
+        let result = thread.join().map_err(|_| LoadError::Died)?;
+        return Err(result.err().unwrap_or(LoadError::Died));
+    }
+    Ok(Running { control, thread, encoder })
+}
+
+impl Running {
+    /// Plans no further attempts. What is in flight goes on to its end.
+    pub fn stop(&self) {
+        self.control.stop.store(true, Relaxed);
+    }
+
+    /// Ends at once: what is in flight becomes `in-flight-at-end`.
+    pub fn abort(&self) {
+        self.control.abort.store(true, Relaxed);
+    }
+
+    /// Whether the load has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Counters for a progress line.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.control.live
+    }
+
+    /// Waits for the load's end, after [`Self::stop`] or [`Self::abort`], and until everything is recorded.
+    ///
+    /// # Errors
+    /// The load's thread failed.
+    pub fn wait(self) -> Result<Summary, LoadError> {
+        let finished = self.thread.join().map_err(|_| LoadError::Died)??;
+        let lag_us = self.encoder.join().map_err(|_| LoadError::Died)?;
+        Ok(Summary { lag_us, ..finished.summary })
+    }
+}
+
+/// The thread.
+fn run(shared: Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Result<Finished, LoadError> {
+    let system = |doing| move |source| LoadError::System { doing, source };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("starting the load's runtime"))?;
+    let arms = Arms::new(&shared, &runtime)?;
+    let ended = runtime.block_on(async {
+        let timer = Timer::new().map_err(system("making the load's timer"))?;
+        for kept in arms.kept() {
+            kept.open(&shared).await;
+        }
+        let schedule = Schedule::new(&shared.plan, shared.clock.now() + MARGIN_NS);
+        // Nobody waits any more only if the caller is gone; the load then runs until its end is asked for.
+        let _ = started.send(());
+        pace(&shared, control, &arms, schedule, &timer).await.map_err(system("setting the load's timer"))
+    });
+    // Whatever is still in flight records its end as it is dropped with its task or with its place in line.
+    drop(runtime);
+    drop(arms);
+    ended?;
+    let mut collector = lock(&shared.collector);
+    collector.flush_all();
+    publish(&collector, &control.live);
+    let summary =
+        Summary { arms: collector.arms.clone(), gap_max_ns: collector.gap_max_ns, lag_us: LagSummary::default() };
+    Ok(Finished { summary })
+}
+
+/// Plans and hands out attempts until the stop, then waits for those in flight.
+async fn pace(
+    shared: &Arc<Shared>,
+    control: &Control,
+    arms: &Arms,
+    mut schedule: Schedule,
+    timer: &Timer,
+) -> std::io::Result<()> {
+    loop {
+        let stopping = control.stop.load(Relaxed);
+        let now = shared.clock.now();
+        while !stopping && schedule.next_at() <= now {
+            arms.hand_out(shared, schedule.take());
+        }
+        for kept in arms.kept() {
+            kept.expire(now, shared.timeout_ns);
+        }
+        let in_flight = {
+            let mut collector = lock(&shared.collector);
+            collector.flush(now);
+            publish(&collector, &control.live);
+            collector.in_flight()
+        };
+        if control.abort.load(Relaxed) || (stopping && in_flight == 0) {
+            return Ok(());
+        }
+        let wait =
+            if stopping { FLOOR_NS } else { schedule.next_at().saturating_sub(now).clamp(FLOOR_NS, MAX_SLEEP_NS) };
+        timer.wait(Duration::from_nanos(wait)).await?;
+    }
+}
+
+fn publish(collector: &Collector, live: &Live) {
+    live.planned.store(collector.planned, Relaxed);
+    live.ended.store(collector.ended, Relaxed);
+    live.lost.store(collector.lost, Relaxed);
+}
+
+/// What carries the attempts of each arm.
+struct Arms {
+    reused: Option<Arc<Kept>>,
+    blind: Option<Arc<Kept>>,
+    pooled: Option<reqwest::Client>,
+}
+
+impl Arms {
+    fn new(shared: &Arc<Shared>, runtime: &Runtime) -> Result<Self, LoadError> {
+        let plan = &shared.plan;
+        let kept = |arm| plan.uses(arm).then(|| Kept::new(arm, plan.connections));
+        let _inside = runtime.enter();
+        let pooled = plan.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.timeout));
+        let pooled = pooled.transpose().map_err(|error| LoadError::System {
+            doing: "building the client of the arm pooled",
+            source: std::io::Error::other(error),
+        })?;
+        Ok(Self { reused: kept(Arm::Reused), blind: kept(Arm::Blind), pooled })
+    }
+
+    fn kept(&self) -> impl Iterator<Item = &Arc<Kept>> {
+        self.reused.iter().chain(&self.blind)
+    }
+
+    fn hand_out(&self, shared: &Arc<Shared>, planned: Planned) {
+        let in_flight = {
+            let mut collector = lock(&shared.collector);
+            collector.planned(planned);
+            collector.in_flight()
+        };
+        let flight = Flight::new(Arc::clone(shared), planned);
+        if in_flight > shared.plan.max_in_flight as u64 {
+            return flight.end(Outcome::Deferred, None, String::new());
+        }
+        match (planned.arm, &self.reused, &self.blind, &self.pooled) {
+            (Arm::Reused, Some(kept), _, _) | (Arm::Blind, _, Some(kept), _) => kept.submit(flight),
+            (Arm::Pooled, _, _, Some(client)) => {
+                tokio::spawn(pooled::carry(flight, client.clone()));
+            }
+            // A plan that uses an arm has made what carries it, so what is left is `new`.
+            _ => {
+                tokio::spawn(carry::on_new(flight));
+            }
+        }
+    }
+}

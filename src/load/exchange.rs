@@ -1,0 +1,132 @@
+//! One request and its response over one connection. The connection is driven by the task that uses it, so nothing is
+//! read or written behind the attempt's back, and nothing is ever sent twice.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::task::unconstrained;
+use tokio::time::Sleep;
+
+use crate::clock::Stamp;
+
+use super::attempt::Flight;
+use super::classify::End;
+use super::socket::{CountedSocket, Facts};
+
+/// A connection and what is known of it.
+pub(super) struct Link {
+    pub(super) sender: http1::SendRequest<Full<Bytes>>,
+    /// `None` once it has ended.
+    pub(super) connection: Option<http1::Connection<TokioIo<CountedSocket>, Full<Bytes>>>,
+    pub(super) facts: Arc<Facts>,
+    pub(super) id: u64,
+    pub(super) established: Stamp,
+    pub(super) rtt_ns: u64,
+    pub(super) local_port: u16,
+    /// Requests that it carried.
+    pub(super) uses: u32,
+    /// The pod that an earlier response named.
+    pub(super) pod: Option<Arc<str>>,
+}
+
+impl Link {
+    /// Lets the connection read and write what it can. An ended one is closed.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && Pin::new(connection).poll(cx).is_ready()
+        {
+            self.connection = None;
+        }
+    }
+
+    /// Lets the connection finish what belongs to the last response, and tells whether it can carry another request.
+    pub(super) async fn settle(&mut self) -> bool {
+        if self.connection.is_some() && !self.sender.is_ready() {
+            poll_fn(|cx| {
+                self.drive(cx);
+                Poll::Ready(())
+            })
+            .await;
+        }
+        self.connection.is_some() && self.sender.is_ready()
+    }
+}
+
+/// Sends `request` and reads the response to its end, until `deadline`.
+pub(super) async fn exchange(
+    link: &mut Link,
+    request: Request<Full<Bytes>>,
+    flight: &mut Flight,
+    mut deadline: Pin<&mut Sleep>,
+) -> End {
+    // Answers and bodies arrive only while the connection is driven, which happens below, so they need no waker: with
+    // one, each answer would wake the task that is just reading it. Without a waker the runtime's budget must not
+    // make them wait.
+    let mut answer = pin!(unconstrained(link.sender.try_send_request(request)));
+    let mut body: Option<Incoming> = None;
+    link.uses += 1;
+    poll_fn(|cx| {
+        loop {
+            link.drive(cx);
+            let step = match &mut body {
+                Some(body) => read_body(body),
+                None => match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(Ok(response)) => {
+                        let (head, incoming) = response.into_parts();
+                        if let Some(pod) = flight.head(&head) {
+                            link.pod = Some(pod);
+                        }
+                        read_body(body.insert(incoming))
+                    }
+                    Poll::Ready(Err(error)) => {
+                        let error = error.into_error();
+                        Step::End(End::Failed { malformed: error.is_parse(), words: error.to_string() })
+                    }
+                    Poll::Pending => Step::Nothing,
+                },
+            };
+            match step {
+                Step::End(end) => return Poll::Ready(end),
+                // There may be more to read now that there is room for it.
+                Step::Some if link.connection.is_some() => {}
+                Step::Some | Step::Nothing => break,
+            }
+        }
+        deadline.as_mut().poll(cx).map(|()| End::TimedOut)
+    })
+    .await
+}
+
+enum Step {
+    /// The exchange is over.
+    End(End),
+    /// Something was read.
+    Some,
+    /// Nothing is there yet.
+    Nothing,
+}
+
+fn read_body(body: &mut Incoming) -> Step {
+    let mut read = false;
+    loop {
+        if body.is_end_stream() {
+            return Step::End(End::Complete);
+        }
+        match Pin::new(&mut *body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(Ok(_))) => read = true,
+            Poll::Ready(Some(Err(error))) => {
+                return Step::End(End::Failed { malformed: false, words: error.to_string() });
+            }
+            Poll::Ready(None) => return Step::End(End::Complete),
+            Poll::Pending => return if read { Step::Some } else { Step::Nothing },
+        }
+    }
+}

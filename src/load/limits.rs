@@ -1,0 +1,28 @@
+//! The limit of open files: raised to what the system allows, and held against what a plan may need.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::plan::{LoadError, LoadPlan};
+
+/// Descriptors left for the rest of the program: the record, watches, probes.
+const RESERVED: u64 = 128;
+
+/// Raises the soft limit of open files to the hard one and returns it.
+pub(super) fn raise_descriptors() -> Result<u64, LoadError> {
+    let system = |doing| move |errno: nix::Error| LoadError::System { doing, source: errno.into() };
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(system("reading the limit of open files"))?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(system("raising the limit of open files"))?;
+    }
+    Ok(hard)
+}
+
+/// The plan's cap on attempts in flight, lowered to what `limit` open files leave.
+pub(super) fn in_flight_cap(plan: &LoadPlan, limit: u64) -> Result<usize, LoadError> {
+    let kept = 2 * plan.connections as u64;
+    let left = limit.saturating_sub(RESERVED).saturating_sub(kept);
+    if left == 0 {
+        return Err(LoadError::Descriptors { needed: kept + 1, limit, reserved: RESERVED });
+    }
+    Ok(plan.max_in_flight.min(usize::try_from(left).unwrap_or(usize::MAX)))
+}

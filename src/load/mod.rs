@@ -1,0 +1,35 @@
+//! The load: requests sent at planned times, each of which ends in exactly one outcome.
+//!
+//! It is an open loop: a slow answer never delays the next request, and latency counts from the plan. One OS thread
+//! carries everything, paced by one timer of the kernel; JSON and disk are elsewhere, and the histograms of the pulses
+//! are made on a second thread. The exact arms (`new`, `reused`, `blind`) drive `hyper::client::conn` over sockets whose
+//! bytes are counted, because ordinary clients repeat a request on a dead connection in silence; `pooled` is such an
+//! ordinary client, to show what an application would have seen.
+//!
+//! The load knows nothing of clusters, rollouts or watches. Where a connection goes is its [`Route`]'s decision.
+//!
+//! Not here yet: TLS, names to resolve, and local ports outside the kernel's range. All three belong in `dial`.
+
+mod attempt;
+mod carry;
+mod classify;
+mod collect;
+mod dial;
+mod encode;
+mod engine;
+mod exchange;
+mod kept;
+mod limits;
+mod plan;
+mod pooled;
+mod preflight;
+mod schedule;
+pub mod sizing;
+mod socket;
+mod summary;
+mod timer;
+
+pub use engine::{Running, start};
+pub use plan::{Expected, LoadError, LoadPlan, RequestKind, Route};
+pub use preflight::{Preflight, preflight};
+pub use summary::{ArmSummary, LagSummary, Live, Summary};

@@ -1,0 +1,215 @@
+//! What to send: the plan of one trial's load, and the checks that it makes sense.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method};
+
+use crate::record::Arm;
+
+/// Where connections go.
+pub trait Route: Send + Sync + 'static {
+    /// The address of the next connection, chosen when the connection is made.
+    fn next(&self) -> SocketAddr;
+}
+
+/// One address for every connection.
+impl Route for SocketAddr {
+    fn next(&self) -> SocketAddr {
+        *self
+    }
+}
+
+/// The load of one trial.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    /// The trial's number, for the record.
+    pub trial: u32,
+    /// Requests a second, all arms together.
+    pub rate: f64,
+    /// The most that one request may take from its start (connect, head and body together), and the longest that an
+    /// attempt waits, from its planned time, for a kept-alive connection.
+    pub timeout: Duration,
+    /// Kept-alive connections of each of the arms `reused` and `blind`.
+    pub connections: usize,
+    /// The kinds of request; attempts and pulses refer to them by index.
+    pub requests: Vec<RequestKind>,
+    /// The most attempts that may be planned and not yet ended; further ones are `deferred` at once.
+    pub max_in_flight: usize,
+    /// The seed of the order of arms and kinds.
+    pub seed: u64,
+    /// Record ok attempts one by one too.
+    pub record_all: bool,
+    /// The response header that names the pod.
+    pub pod_header: HeaderName,
+    /// A request header that carries the attempt's number, so that a server can tell whether it saw one twice.
+    pub attempt_header: Option<HeaderName>,
+}
+
+/// One kind of request.
+#[derive(Debug, Clone)]
+pub struct RequestKind {
+    /// Its method.
+    pub method: Method,
+    /// Its target in origin form, for example `/slow?ms=6000`.
+    pub path_and_query: http::uri::PathAndQuery,
+    /// Its headers, `Host` included.
+    pub headers: HeaderMap,
+    /// Its body, empty for none.
+    pub body: Bytes,
+    /// The statuses that count as ok.
+    pub expected: Expected,
+    /// The weight of this kind among all attempts.
+    pub share: f64,
+    /// The arms that carry it, with their weights within this kind.
+    pub arms: Vec<(Arm, f64)>,
+}
+
+/// Which statuses are ok.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Any 2xx or 3xx.
+    #[default]
+    SuccessOrRedirect,
+    /// These.
+    Statuses(Vec<u16>),
+}
+
+impl Expected {
+    /// Whether `status` is ok.
+    #[must_use]
+    pub fn accepts(&self, status: u16) -> bool {
+        match self {
+            Self::SuccessOrRedirect => (200..400).contains(&status),
+            Self::Statuses(statuses) => statuses.contains(&status),
+        }
+    }
+}
+
+/// Why a load cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The rate is not a positive number.
+    #[error("cannot plan the load: the rate is {rate} requests a second, expected a number above 0 and at most {most}")]
+    Rate {
+        /// The rate.
+        rate: f64,
+        /// The highest that is taken.
+        most: f64,
+    },
+    /// The timeout is zero.
+    #[error("cannot plan the load: the timeout is 0, expected a positive duration")]
+    Timeout,
+    /// There is no request with an arm.
+    #[error(
+        "cannot plan the load: no request has an arm with a positive weight, so there is nothing to send; give a request at least one of the arms new, reused, blind, pooled"
+    )]
+    NothingToSend,
+    /// A weight is negative or not a number.
+    #[error("cannot plan the load: request {request} has the weight {weight}, expected a number that is not negative")]
+    Weight {
+        /// The request's index.
+        request: usize,
+        /// The weight.
+        weight: f64,
+    },
+    /// More kinds than the record can number.
+    #[error("cannot plan the load: {count} kinds of request, expected at most {most}")]
+    TooManyKinds {
+        /// How many.
+        count: usize,
+        /// The most.
+        most: usize,
+    },
+    /// A kept-alive arm has no connection.
+    #[error("cannot plan the load: the arm {} is used but `connections` is 0, expected at least 1", arm.name())]
+    NoConnections {
+        /// The arm.
+        arm: Arm,
+    },
+    /// Nothing may be in flight.
+    #[error(
+        "cannot plan the load: at most 0 requests may be in flight, expected at least 1; the default is rate x timeout"
+    )]
+    NoneInFlight,
+    /// The kept-alive connections would be busy all the time.
+    #[error("cannot plan the load: the arm {} would keep {busy:.1} connections busy all the time (its rate x the expected time of service) but has {connections}; give it more `connections`, a lower rate, or carry slow requests on the arm new", arm.name())]
+    Busy {
+        /// The arm.
+        arm: Arm,
+        /// Connections that are busy on average.
+        busy: f64,
+        /// Those there are.
+        connections: usize,
+    },
+    /// The descriptor limit is too low.
+    #[error(
+        "cannot plan the load: it needs at least {needed} open files, but this process may open {limit}, of which {reserved} are reserved; use fewer `connections` or raise the hard limit (ulimit -Hn)"
+    )]
+    Descriptors {
+        /// Files that the load needs at least.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+        /// Those kept for the rest of the program.
+        reserved: u64,
+    },
+    /// The operating system refused something that the load needs.
+    #[error("cannot start the load: {doing} failed: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The thread ended early.
+    #[error("the load's thread ended before it was told to; this is a bug in rollproof")]
+    Died,
+}
+
+/// The highest rate that a plan may ask for. One core carries a few ten thousand.
+const MAX_RATE: f64 = 1_000_000.0;
+
+/// The most kinds of request in a plan.
+const MAX_KINDS: usize = 1_024;
+
+impl LoadPlan {
+    /// Checks what can be checked without a server.
+    pub fn check(&self) -> Result<(), LoadError> {
+        if !(self.rate > 0.0 && self.rate <= MAX_RATE) {
+            return Err(LoadError::Rate { rate: self.rate, most: MAX_RATE });
+        }
+        if self.timeout.is_zero() {
+            return Err(LoadError::Timeout);
+        }
+        if self.max_in_flight == 0 {
+            return Err(LoadError::NoneInFlight);
+        }
+        if self.requests.len() > MAX_KINDS {
+            return Err(LoadError::TooManyKinds { count: self.requests.len(), most: MAX_KINDS });
+        }
+        for (request, kind) in self.requests.iter().enumerate() {
+            let weights = std::iter::once(kind.share).chain(kind.arms.iter().map(|(_, weight)| *weight));
+            if let Some(weight) = weights.into_iter().find(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+                return Err(LoadError::Weight { request, weight });
+            }
+        }
+        if !Arm::ALL.iter().any(|arm| self.uses(*arm)) {
+            return Err(LoadError::NothingToSend);
+        }
+        let kept = [Arm::Reused, Arm::Blind].into_iter().find(|arm| self.uses(*arm));
+        match kept {
+            Some(arm) if self.connections == 0 => Err(LoadError::NoConnections { arm }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether any attempt is carried by `arm`.
+    #[must_use]
+    pub fn uses(&self, arm: Arm) -> bool {
+        self.requests
+            .iter()
+            .any(|kind| kind.share > 0.0 && kind.arms.iter().any(|(a, weight)| *a == arm && *weight > 0.0))
+    }
+}

@@ -1,0 +1,174 @@
+//! A socket that counts. It knows bytes and moments, not HTTP.
+//!
+//! The counters belong to the present attempt: they are what tells "nothing was sent" from "sent, nothing came back"
+//! from "cut inside the response", which no client library's error does.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::clock::{Clock, Stamp};
+
+/// What happened on a socket since [`Facts::begin`]. Only the load's thread writes and reads them; they are atomics
+/// because the tasks of a runtime must be `Send`, and relaxed because nothing else depends on their order.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    bytes_out: AtomicU64,
+    bytes_in: AtomicU64,
+    /// 0 while nothing was written.
+    sent_ns: AtomicU64,
+    /// 0 while nothing was read.
+    first_byte_ns: AtomicU64,
+    /// 0 without an error.
+    errno: AtomicI32,
+    end_of_stream: AtomicBool,
+    /// Reads answer Pending until the first byte is written.
+    read_gate: AtomicBool,
+}
+
+/// A copy of [`Facts`] to decide on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Bytes written.
+    pub(super) bytes_out: u64,
+    /// Bytes read.
+    pub(super) bytes_in: u64,
+    /// When the first byte was written.
+    pub(super) sent: Option<Stamp>,
+    /// When the first byte was read.
+    pub(super) first_byte: Option<Stamp>,
+    /// The error number of the last failed call.
+    pub(super) errno: Option<i32>,
+    /// A read found the peer's FIN.
+    pub(super) end_of_stream: bool,
+}
+
+impl Facts {
+    /// Starts counting for an attempt. With `write_first`, reads answer Pending until its first byte is written: a client
+    /// that writes without looking.
+    pub(super) fn begin(&self, write_first: bool) {
+        self.bytes_out.store(0, Relaxed);
+        self.bytes_in.store(0, Relaxed);
+        self.sent_ns.store(0, Relaxed);
+        self.first_byte_ns.store(0, Relaxed);
+        self.errno.store(0, Relaxed);
+        self.end_of_stream.store(false, Relaxed);
+        self.read_gate.store(write_first, Relaxed);
+    }
+
+    /// What happened so far.
+    pub(super) fn seen(&self) -> Seen {
+        let moment = |stamp: &AtomicU64| Some(stamp.load(Relaxed)).filter(|at| *at != 0);
+        Seen {
+            bytes_out: self.bytes_out.load(Relaxed),
+            bytes_in: self.bytes_in.load(Relaxed),
+            sent: moment(&self.sent_ns),
+            first_byte: moment(&self.first_byte_ns),
+            errno: Some(self.errno.load(Relaxed)).filter(|errno| *errno != 0),
+            end_of_stream: self.end_of_stream.load(Relaxed),
+        }
+    }
+
+    fn wrote(&self, bytes: usize, clock: Clock) {
+        if self.bytes_out.load(Relaxed) == 0 && bytes > 0 {
+            self.sent_ns.store(clock.now().max(1), Relaxed);
+        }
+        self.bytes_out.store(self.bytes_out.load(Relaxed).saturating_add(bytes as u64), Relaxed);
+    }
+
+    fn read(&self, bytes: usize, clock: Clock) {
+        if bytes == 0 {
+            self.end_of_stream.store(true, Relaxed);
+            return;
+        }
+        if self.bytes_in.load(Relaxed) == 0 {
+            self.first_byte_ns.store(clock.now().max(1), Relaxed);
+        }
+        self.bytes_in.store(self.bytes_in.load(Relaxed).saturating_add(bytes as u64), Relaxed);
+    }
+
+    fn failed(&self, error: &io::Error) {
+        if let Some(errno) = error.raw_os_error() {
+            self.errno.store(errno, Relaxed);
+        }
+    }
+}
+
+/// A TCP connection that keeps [`Facts`].
+#[derive(Debug)]
+pub(super) struct CountedSocket {
+    stream: TcpStream,
+    facts: Arc<Facts>,
+    clock: Clock,
+}
+
+impl CountedSocket {
+    /// Counts what passes over `stream`.
+    pub(super) fn new(stream: TcpStream, clock: Clock) -> (Self, Arc<Facts>) {
+        let facts = Arc::new(Facts::default());
+        (Self { stream, facts: Arc::clone(&facts), clock }, facts)
+    }
+
+    fn after_write(&self, cx: &Context<'_>, result: io::Result<usize>) -> Poll<io::Result<usize>> {
+        match &result {
+            Ok(bytes) => {
+                self.facts.wrote(*bytes, self.clock);
+                if self.facts.read_gate.swap(false, Relaxed) {
+                    // The reader was told Pending without a waker; it is the same task as the writer.
+                    cx.waker().wake_by_ref();
+                }
+            }
+            Err(error) => self.facts.failed(error),
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncRead for CountedSocket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.facts.read_gate.load(Relaxed) {
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        match &result {
+            Ok(()) if buf.capacity() > before => self.facts.read(buf.filled().len() - before, self.clock),
+            Ok(()) => {}
+            Err(error) => self.facts.failed(error),
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for CountedSocket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        self.after_write(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
+        self.after_write(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
