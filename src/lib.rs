@@ -6,6 +6,7 @@ pub mod clock;
 pub mod manifest;
 pub mod record;
 pub mod rng;
+pub mod scenario;
 pub mod stats;
 pub mod target;
 pub mod yaml;
