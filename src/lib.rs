@@ -10,6 +10,7 @@ pub mod load;
 pub mod record;
 pub mod rng;
 pub mod rollout;
+pub mod scenario;
 pub mod stats;
 pub mod target;
 pub mod yaml;

@@ -1,0 +1,108 @@
+//! Reads a scenario, and refuses what can be seen to be wrong without its manifests.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::model::ScenarioFile;
+use crate::manifest::{Files, ReadError};
+use crate::record::header::Expect;
+use crate::yaml::{self, Fault, Place, Source, YamlError, nearest};
+
+/// A scenario, the text it was read from, and the folder that its paths are relative to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its content.
+    pub file: ScenarioFile,
+    /// Its text.
+    pub source: Source,
+    /// The folder that it stands in.
+    pub folder: PathBuf,
+}
+
+/// Why a scenario cannot be used.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ScenarioError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It does not parse, or a value has the wrong form.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Yaml(#[from] YamlError),
+    /// Its values do not fit each other.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fault(Box<Fault>),
+}
+
+/// Reads the scenario at `path`.
+pub fn load(path: &Path, files: &dyn Files) -> Result<Scenario, ScenarioError> {
+    let text = files.read(path)?;
+    let source = Source::new(&path.display().to_string(), &text);
+    parse(source, path.parent().unwrap_or_else(|| Path::new("")))
+}
+
+/// Parses a scenario whose paths are relative to `folder`.
+pub fn parse(source: Source, folder: &Path) -> Result<Scenario, ScenarioError> {
+    let file = yaml::single::<ScenarioFile>(&source)?;
+    let scenario = Scenario { file, source, folder: folder.to_owned() };
+    scenario.check()?;
+    Ok(scenario)
+}
+
+impl Scenario {
+    fn fault(&self, place: &Place, message: &str, help: &str) -> ScenarioError {
+        let fault = Fault::new("reading", &self.source, Some(place), message);
+        ScenarioError::Fault(Box::new(fault.with_help(help)))
+    }
+
+    fn check(&self) -> Result<(), ScenarioError> {
+        let file = &self.file;
+        if file.manifests.0.is_empty() {
+            let message = "`manifests` names no file, expected at least one";
+            return Err(self.fault(
+                &file.name.place,
+                message,
+                "for example `manifests: [deployment.yaml, service.yaml]`",
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        for manifest in &file.manifests.0 {
+            if manifest.value.is_empty() || !seen.insert(&manifest.value) {
+                let message = format!("the manifest `{}` is empty or named twice", manifest.value);
+                return Err(self.fault(&manifest.place, &message, "name each file once"));
+            }
+        }
+        if let Some(lag) = file.max_lag_ms.as_ref().filter(|lag| !(1..=60_000).contains(&lag.value)) {
+            let message = format!("`max_lag_ms` is {}, expected 1 to 60000 milliseconds", lag.value);
+            return Err(self.fault(&lag.place, &message, "100 is the default"));
+        }
+        self.check_variants()
+    }
+
+    fn check_variants(&self) -> Result<(), ScenarioError> {
+        let variants = &self.file.variants.0;
+        if let Some(baseline) = &self.file.baseline {
+            let names = || variants.iter().map(|(name, _)| name.value.as_str());
+            if !names().any(|name| name == baseline.value) {
+                let message = format!("the baseline `{}` is not one of the variants", baseline.value);
+                let near = nearest(&baseline.value, names()).map(|near| format!("did you mean `{near}`? "));
+                let list = names().collect::<Vec<_>>().join(", ");
+                let list = if list.is_empty() { "there are none".to_owned() } else { format!("there are {list}") };
+                return Err(self.fault(&baseline.place, &message, &(near.unwrap_or_default() + &list)));
+            }
+        }
+        for (name, variant) in variants {
+            let misfit = match (variant.expect, &variant.lost_at_most, &variant.strict) {
+                (Some(Expect::Loss), Some(most), _) => Some(("lost_at_most", &most.place)),
+                (Some(Expect::Loss), None, Some(strict)) => Some(("strict", &strict.place)),
+                _ => None,
+            };
+            if let Some((key, place)) = misfit {
+                let message = format!("variant {} expects loss, so that `{key}` decides nothing", name.value.as_str());
+                return Err(self.fault(place, &message, "use it only with `expect: clean`"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! The scenario file, key by key. What is optional here gets its default in the plan.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::http::{Headers, Method, Path, PodHeader, Status};
+use super::shapes::{Arms, Named, PatchSource, Port, Several};
+use super::values::{Name, Rate, Share, Time, Trials};
+use crate::record::Arm;
+use crate::record::header::Expect;
+use crate::yaml::Located;
+
+/// A scenario: manifests, the workload in them, load, rollout, variants and what is expected of them.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "rollproof scenario")]
+pub struct ScenarioFile {
+    /// The scenario's name; reports are named after it.
+    pub name: Located<Name>,
+    /// The manifests: paths relative to this file.
+    pub manifests: Several<String>,
+    /// The workload that is rolled, for example `deployment/web`; needed where there is a choice.
+    #[serde(default)]
+    pub workload: Option<Located<String>>,
+    /// The Service that carries the load; needed where there is a choice.
+    #[serde(default)]
+    pub service: Option<Located<String>>,
+    /// The Service's port, by number or name; needed where there is a choice.
+    #[serde(default)]
+    pub port: Option<Located<Port>>,
+    /// The load.
+    #[serde(default)]
+    pub load: LoadSpec,
+    /// What a trial does to the workload; `restart` by default.
+    #[serde(default)]
+    pub rollout: Option<Located<RolloutSpec>>,
+    /// Trials of each variant, 1 by default.
+    #[serde(default)]
+    pub trials: Option<Trials>,
+    /// The variant that the others are compared with.
+    #[serde(default)]
+    pub baseline: Option<Located<String>>,
+    /// The variants, by name. Without any, the manifests are tried as they are written.
+    #[serde(default)]
+    pub variants: Named<VariantSpec>,
+    /// The embedded cluster's routing lag.
+    #[serde(default)]
+    pub embedded: EmbeddedSpec,
+    /// A send later than this during a rollout makes the trial invalid, in milliseconds; 100 by default.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 60_000))]
+    pub max_lag_ms: Option<Located<u64>>,
+    /// `off` leaves out the side probe, which connects to each old pod to see when its listener closes.
+    #[serde(default)]
+    pub probe: Option<bool>,
+}
+
+/// The load: which requests, how often, over which connections.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSpec {
+    /// Requests a second, all arms together; 100 by default.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+    /// The time that a request may take; 10 s by default.
+    #[serde(default)]
+    pub timeout: Option<Located<Time>>,
+    /// Kept-alive connections of each of the arms `reused` and `blind`; chosen from rate and replicas by default.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub connections: Option<Located<u32>>,
+    /// The response header that names the pod; `X-Pod` by default.
+    #[serde(default)]
+    pub pod_header: Option<PodHeader>,
+    /// The arms that decide the verdict; `new` and `reused` by default.
+    #[serde(default)]
+    pub judge: Option<Located<Several<Arm>>>,
+    /// The kinds of request; `GET /` on the arms `new` and `reused` by default.
+    #[serde(default)]
+    pub requests: Option<Located<Vec<Located<RequestSpec>>>>,
+}
+
+/// One kind of request.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestSpec {
+    /// Its path, with query.
+    pub path: Path,
+    /// Its method; `GET` by default.
+    #[serde(default)]
+    pub method: Option<Method>,
+    /// Its headers.
+    #[serde(default)]
+    pub headers: Headers,
+    /// Its body.
+    #[serde(default)]
+    pub body: Option<Located<String>>,
+    /// The status or statuses that are expected; any 2xx or 3xx by default.
+    #[serde(default)]
+    pub status: Option<Several<Status>>,
+    /// The part of all attempts that are of this kind; by default the kinds without one share what is left.
+    #[serde(default)]
+    pub share: Option<Located<Share>>,
+    /// The arms that carry it, as a list or with weights; `new` and `reused` by default.
+    #[serde(default)]
+    pub arms: Option<Located<Arms>>,
+}
+
+/// What a trial does to the workload: exactly one kind, and how long it may take.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutSpec {
+    /// Restarts every pod, as `kubectl rollout restart` does.
+    #[serde(default)]
+    pub restart: Option<Nothing>,
+    /// Changes an image, and back in the next trial.
+    #[serde(default)]
+    pub image: Option<ImageSpec>,
+    /// Sets an environment variable to the trial's number.
+    #[serde(default)]
+    pub env: Option<EnvSpec>,
+    /// Rolls nothing out: the load alone, as a control.
+    #[serde(default)]
+    pub none: Option<NoneSpec>,
+    /// Not yet supported.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub patch: Option<Located<Later>>,
+    /// Not yet supported.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub scale: Option<Located<Later>>,
+    /// Not yet supported.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub undo: Option<Located<Later>>,
+    /// Not yet supported.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub command: Option<Located<Later>>,
+    /// Not yet supported.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub evict: Option<Located<Later>>,
+    /// The longest that a rollout may take; 5 min by default.
+    #[serde(default)]
+    pub timeout: Option<Located<Time>>,
+}
+
+/// A mapping without keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Whatever stands under a kind of rollout that is not yet supported.
+pub type Later = serde::de::IgnoredAny;
+
+/// A change of image.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSpec {
+    /// The image that odd trials roll to.
+    #[schemars(length(min = 1))]
+    pub to: Located<String>,
+    /// The container; needed where the pod has several.
+    #[serde(default)]
+    pub container: Option<Located<String>>,
+}
+
+/// A change of an environment variable.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvSpec {
+    /// The variable; `ROLLPROOF_TRIAL` by default.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub name: Option<Located<String>>,
+    /// The container; needed where the pod has several.
+    #[serde(default)]
+    pub container: Option<Located<String>>,
+}
+
+/// No rollout.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoneSpec {
+    /// How long the load goes on in place of a rollout.
+    #[serde(rename = "for")]
+    pub for_time: Located<Time>,
+}
+
+/// A variant: the manifests with one change.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VariantSpec {
+    /// Strategic merge patches, applied in order.
+    #[serde(default)]
+    pub patch: Several<PatchSource>,
+    /// What is expected: `clean` (the default) or `loss`.
+    #[serde(default)]
+    pub expect: Option<Expect>,
+    /// The most that a trial may lose and still be clean; 0 by default.
+    #[serde(default)]
+    pub lost_at_most: Option<Located<u64>>,
+    /// Raced attempts count as lost.
+    #[serde(default)]
+    pub strict: Option<Located<bool>>,
+    /// Its own rollout.
+    #[serde(default)]
+    pub rollout: Option<Located<RolloutSpec>>,
+    /// Its own load; keys that it leaves out are those of the scenario.
+    #[serde(default)]
+    pub load: LoadSpec,
+}
+
+/// The routing lag of the embedded cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddedSpec {
+    /// From a change of endpoints until a sync is due; 100 ms by default.
+    #[serde(default)]
+    pub base: Option<Time>,
+    /// The least time between the end of one sync and the start of the next; 1 s by default.
+    #[serde(default)]
+    pub min_sync_period: Option<Time>,
+}

@@ -1,0 +1,61 @@
+//! The scenarios and manifests that are compiled in, for runs that need no files and for telling them from others.
+
+use std::path::{Component, Path};
+
+use crate::manifest::{Files, ReadError};
+
+macro_rules! shipped {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../", $path)))),*]
+    };
+}
+
+/// Path and text of every file, sorted by path.
+pub const SHIPPED: &[(&str, &str)] = shipped![
+    "manifests/apache.yaml",
+    "manifests/patches/apache-prestop.yaml",
+    "manifests/patches/target-drain.yaml",
+    "manifests/target.yaml",
+    "scenarios/apache-prestop.yaml",
+    "scenarios/control-identical.yaml",
+    "scenarios/control-no-rollout.yaml",
+    "scenarios/target-exit.yaml",
+];
+
+/// The compiled-in files, by their path in the project.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shipped;
+
+impl Shipped {
+    /// Whether this very text is compiled in: then what it runs on the machine is known.
+    #[must_use]
+    pub fn holds(text: &str) -> bool {
+        SHIPPED.iter().any(|(_, known)| *known == text)
+    }
+}
+
+impl Files for Shipped {
+    fn read(&self, path: &Path) -> Result<String, ReadError> {
+        let wanted = plain(path);
+        let known = SHIPPED.iter().find(|(known, _)| *known == wanted);
+        known.map(|(_, text)| (*text).to_owned()).ok_or_else(|| ReadError {
+            path: path.display().to_string(),
+            why: "no file of this name is compiled in".to_owned(),
+        })
+    }
+}
+
+/// The path without `.` and `..`.
+fn plain(path: &Path) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(part) => parts.push(part.to_string_lossy().into_owned()),
+            Component::ParentDir => {
+                parts.pop();
+            }
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    parts.join("/")
+}
