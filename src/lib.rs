@@ -4,9 +4,9 @@
 
 pub mod clock;
 pub mod cluster;
+pub mod load;
 pub mod manifest;
 pub mod observe;
-pub mod load;
 pub mod record;
 pub mod rng;
 pub mod rollout;
