@@ -13,4 +13,5 @@ pub mod rollout;
 pub mod scenario;
 pub mod stats;
 pub mod target;
+pub mod trial;
 pub mod yaml;

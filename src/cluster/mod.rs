@@ -3,3 +3,4 @@
 //! A cluster must not know what is measured on it.
 
 pub mod embedded;
+pub mod kube;

@@ -64,7 +64,9 @@ pub enum TrialError {
         trial: u32,
     },
     /// The workload did not come to rest before a trial, twice.
-    #[error("deployment/{workload} in namespace {namespace} did not come to rest within {waited_s} s, also after it was made anew: {stood}")]
+    #[error(
+        "deployment/{workload} in namespace {namespace} did not come to rest within {waited_s} s, also after it was made anew: {stood}"
+    )]
     Unsettled {
         /// The workload.
         workload: String,

@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 
 use super::variant::Action;
 use super::{Session, TrialError, Variant};
-use crate::load::{self, Running, Summary};
+use crate::load::{self, LoadError, Running, Summary};
 use crate::record::Entry;
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::rollout::{Followed, Replaced, perform, wait_complete};
@@ -18,6 +18,8 @@ use crate::rollout::{Followed, Replaced, perform, wait_complete};
 pub const LEAD_IN: Duration = Duration::from_secs(3);
 /// Load after the last old pod is gone.
 pub const TAIL: Duration = Duration::from_secs(2);
+/// How often the end of the load is looked for.
+const FINISH_POLL: Duration = Duration::from_millis(10);
 
 /// How the middle of a trial went.
 struct Middle {
@@ -55,9 +57,11 @@ pub async fn run(
     if middle.is_err() {
         load.abort();
     }
-    let summary = finish_load(session, number, load).await;
+    let finished = finish_load(session, number, load).await;
     variant.observer.stop_probes();
-    let (complete, reason) = match &middle {
+    let planned = finished.as_ref().map(Summary::planned).unwrap_or_default();
+    let outcome = finished.map_err(TrialError::from).and(middle);
+    let (complete, reason) = match &outcome {
         Ok(middle) => (middle.complete, middle.reason.clone()),
         Err(error) => (false, error.to_string()),
     };
@@ -67,9 +71,9 @@ pub async fn run(
         complete,
         reason,
         reset,
-        planned: summary.planned,
+        planned,
     }));
-    middle.map(|_| ())
+    outcome.map(|_| ())
 }
 
 async fn measured(
@@ -99,12 +103,7 @@ async fn measured(
     Ok(middle)
 }
 
-async fn rolled(
-    session: &Session,
-    variant: &Variant,
-    number: u32,
-    replaced: &Replaced,
-) -> Result<Middle, TrialError> {
+async fn rolled(session: &Session, variant: &Variant, number: u32, replaced: &Replaced) -> Result<Middle, TrialError> {
     let complete = || session.mark(number, MarkName::RolloutComplete, session.clock.now(), "");
     let followed = wait_complete(&variant.handle, replaced, variant.timeout, complete).await?;
     Ok(match followed {
@@ -129,13 +128,12 @@ async fn present_pods(variant: &Variant) -> Result<Replaced, TrialError> {
     }
     let workload = &variant.handle.workload;
     let pods: Api<Pod> = Api::namespaced(variant.handle.client.clone(), &workload.namespace);
-    let listed = pods.list(&ListParams::default().labels(&workload.selector)).await.map_err(|source| {
-        TrialError::Api {
+    let listed =
+        pods.list(&ListParams::default().labels(&workload.selector)).await.map_err(|source| TrialError::Api {
             doing: "listing the pods".to_owned(),
             namespace: workload.namespace.clone(),
             source: Box::new(source),
-        }
-    })?;
+        })?;
     Ok(listed.items.iter().filter_map(ResourceExt::uid).collect())
 }
 
@@ -152,19 +150,22 @@ async fn start_load(session: &Session, variant: &Variant, number: u32) -> Result
     }
 }
 
-async fn finish_load(session: &Session, number: u32, load: Running) -> Summary {
+/// Stops the load and waits for what is in flight, which ends within its own timeout, or at once if the run is stopped.
+async fn finish_load(session: &Session, number: u32, load: Running) -> Result<Summary, LoadError> {
     let before = session.clock.now();
     load.stop();
     session.mark(number, MarkName::LoadStopped, before, "");
     let before = session.clock.now();
-    let stop = session.stop.clone();
-    let aborter = load.aborter();
-    let watch = tokio::spawn(async move {
-        stop.cancelled().await;
-        aborter.abort();
-    });
+    while !load.is_finished() {
+        tokio::select! {
+            () = tokio::time::sleep(FINISH_POLL) => {}
+            () = session.stop.cancelled() => {
+                load.abort();
+                tokio::time::sleep(FINISH_POLL).await;
+            }
+        }
+    }
     let joined = tokio::task::spawn_blocking(move || load.wait()).await;
-    watch.abort();
     session.mark(number, MarkName::LoadDrained, before, "");
     match joined {
         Ok(summary) => summary,
