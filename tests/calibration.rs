@@ -3,13 +3,15 @@
 //! record must equal the script's. No test depends on exact times: gaps between attempts only have to be longer than a
 //! loopback round trip.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod fault_server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault_server::{FaultServer, OnAccept};
+use fault_server::{FaultServer, FullBacklog, OnAccept};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rollproof::clock::Clock;
 use rollproof::load::{self, Expected, LoadPlan, RequestKind, Route, Summary};
@@ -144,4 +146,139 @@ fn every_fault_is_counted_as_what_it_was_on_blind_connections() {
 #[test]
 fn an_ordinary_client_reports_the_same_faults_but_cannot_tell_cut_heads() {
     script_on(Arm::Pooled);
+}
+
+/// Two kinds in turn over one kept-alive connection: the first leaves it dead, the second meets that.
+fn stale(arm: Arm, leaves_it_dead: &str) -> (Ran, FaultServer) {
+    let server = FaultServer::start(OnAccept::Serve);
+    let ran = run(&plan(20.0, 1, vec![kind(leaves_it_dead, arm), kind("/ok", arm)]), server.address, 20);
+    assert_eq!(ran.outcomes[&0].keys().collect::<Vec<_>>(), [&Outcome::Ok], "{leaves_it_dead} itself is answered");
+    (ran, server)
+}
+
+/// Every attempt of the second kind, but at most the very first of all, ended so.
+fn all_stale(ran: &Ran, outcome: Outcome) {
+    let planned: u64 = ran.outcomes[&1].values().sum();
+    let met = ran.outcomes[&1].get(&outcome).copied().unwrap_or(0);
+    assert!(planned >= 5 && met >= planned - 1, "{:?}", ran.outcomes);
+    let unstale = planned - met;
+    assert_eq!(ran.outcomes[&1].get(&Outcome::Ok).copied().unwrap_or(0), unstale, "{:?}", ran.outcomes);
+}
+
+#[test]
+fn reused_notices_a_dead_connection_and_dials() {
+    for leaves_it_dead in ["/then-fin", "/then-reset", "/then-408"] {
+        let (ran, server) = stale(Arm::Reused, leaves_it_dead);
+        assert_eq!(ran.outcomes[&1].keys().collect::<Vec<_>>(), [&Outcome::Ok], "after {leaves_it_dead}");
+        assert!(ran.attempts.is_empty());
+        assert_eq!(server.seen().bytes_after_fin, 0, "nothing is written on a connection whose FIN has arrived");
+    }
+}
+
+#[test]
+fn blind_writes_on_a_connection_whose_fin_has_arrived() {
+    let (ran, server) = stale(Arm::Blind, "/then-fin");
+    all_stale(&ran, Outcome::ClosedBeforeByte);
+    let written: u64 = ran.attempts.iter().filter_map(|attempt| attempt.bytes_out).sum();
+    assert!(written > 0);
+    assert_eq!(server.seen().bytes_after_fin, written, "what was counted as written arrived after the FIN");
+    for attempt in &ran.attempts {
+        assert_eq!((attempt.sum, attempt.bytes_in), (Sum::Raced, Some(0)));
+        assert_eq!(attempt.pod.as_deref(), Some("pod-a"), "an earlier response on the connection named the pod");
+        assert!(attempt.pod_from_connection);
+        assert!(attempt.connection.as_ref().unwrap().uses >= 1);
+    }
+}
+
+#[test]
+fn a_request_that_a_client_may_not_repeat_is_lost_where_another_is_raced() {
+    let server = FaultServer::start(OnAccept::Serve);
+    let requests = vec![kind("/then-fin", Arm::Blind), kind("/posted", Arm::Blind)];
+    let ran = run(&plan(20.0, 1, requests), server.address, 12);
+    all_stale(&ran, Outcome::ClosedBeforeByte);
+    assert!(ran.attempts.iter().all(|attempt| attempt.sum == Sum::Lost));
+}
+
+#[test]
+fn blind_on_a_reset_connection_is_unsent_and_nothing_is_sent_again() {
+    let (ran, server) = stale(Arm::Blind, "/then-reset");
+    all_stale(&ran, Outcome::Unsent);
+    for attempt in &ran.attempts {
+        assert_eq!((attempt.sum, attempt.bytes_out, attempt.bytes_in), (Sum::Unsent, Some(0), Some(0)));
+        assert!(attempt.errno.is_some() && attempt.sent_ns.is_none());
+    }
+    let answered = ran.summary.arms[&Arm::Blind].outcomes[&Outcome::Ok];
+    assert_eq!(server.seen().attempts.len() as u64, answered, "an unsent request never reaches the server");
+}
+
+#[test]
+fn blind_takes_a_late_408_for_its_answer() {
+    let (ran, _) = stale(Arm::Blind, "/then-408");
+    all_stale(&ran, Outcome::StatusOther);
+    assert!(ran.attempts.iter().all(|attempt| attempt.status == Some(408)));
+}
+
+#[test]
+fn an_ordinary_client_hides_dead_idle_connections() {
+    for leaves_it_dead in ["/then-fin", "/then-reset"] {
+        let (ran, _) = stale(Arm::Pooled, leaves_it_dead);
+        assert_eq!(ran.outcomes[&1].keys().collect::<Vec<_>>(), [&Outcome::Ok], "after {leaves_it_dead}");
+    }
+}
+
+/// The outcomes of 20 attempts on `arm` against a server that ends each connection as it accepts it.
+fn on_accept(arm: Arm, on_accept: OnAccept) -> BTreeMap<Outcome, u64> {
+    let server = FaultServer::start(on_accept);
+    let ran = run(&plan(40.0, 4, vec![kind("/ok", arm)]), server.address, 20);
+    let summary = ran.summary.arms[&arm].clone();
+    assert_eq!(summary.outcomes.values().sum::<u64>(), summary.planned);
+    assert_eq!(summary.sums.values().sum::<u64>(), summary.planned);
+    summary.outcomes
+}
+
+#[test]
+fn a_connection_that_is_reset_at_once_is_reset_before_a_byte() {
+    for arm in [Arm::New, Arm::Reused, Arm::Pooled] {
+        let outcomes = on_accept(arm, OnAccept::Reset);
+        assert_eq!(outcomes.keys().collect::<Vec<_>>(), [&Outcome::ResetBeforeByte], "{}", arm.name());
+    }
+    // The four connections that were opened before the load are found dead without a byte written.
+    let outcomes = on_accept(Arm::Blind, OnAccept::ResetSoon);
+    assert_eq!(outcomes.keys().collect::<Vec<_>>(), [&Outcome::Unsent, &Outcome::ResetBeforeByte]);
+    assert_eq!(outcomes[&Outcome::Unsent], 4);
+}
+
+#[test]
+fn a_connection_that_is_closed_at_once_is_closed_before_a_byte() {
+    for arm in [Arm::New, Arm::Reused, Arm::Blind] {
+        let outcomes = on_accept(arm, OnAccept::Fin);
+        assert_eq!(outcomes.keys().collect::<Vec<_>>(), [&Outcome::ClosedBeforeByte], "{}", arm.name());
+    }
+}
+
+#[test]
+fn nobody_listening_is_refused_on_every_arm() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for arm in Arm::ALL {
+        let ran = run(&plan(40.0, 2, vec![kind("/ok", arm)]), closed, 10);
+        assert_eq!(ran.outcomes[&0].keys().collect::<Vec<_>>(), [&Outcome::Refused], "{}", arm.name());
+        assert!(ran.attempts.iter().all(|attempt| attempt.errno == Some(111) && attempt.sum == Sum::Lost));
+    }
+}
+
+#[test]
+fn a_full_backlog_is_a_connect_timeout() {
+    let full = FullBacklog::new();
+    for arm in [Arm::New, Arm::Reused, Arm::Blind] {
+        let ran = run(&plan(20.0, 1, vec![kind("/ok", arm)]), full.address, 5);
+        let planned = ran.summary.arms[&arm].planned;
+        let timeouts = ran.outcomes[&0].get(&Outcome::ConnectTimeout).copied().unwrap_or(0);
+        let deferred = ran.outcomes[&0].get(&Outcome::Deferred).copied().unwrap_or(0);
+        assert_eq!(timeouts + deferred, planned, "{:?}", ran.outcomes);
+        assert!(timeouts >= 1);
+        assert!(deferred == 0 || arm != Arm::New, "a new connection waits for nobody");
+    }
+    // The ordinary client's one timeout does not tell what it was waiting for.
+    let ran = run(&plan(20.0, 1, vec![kind("/ok", Arm::Pooled)]), full.address, 5);
+    assert_eq!(ran.outcomes[&0].keys().collect::<Vec<_>>(), [&Outcome::HeaderTimeout]);
 }

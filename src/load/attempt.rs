@@ -8,7 +8,7 @@ use http::response::Parts;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse, Stage};
 use crate::record::outcome::{RaceEvidence, sum};
-use crate::record::{Outcome, Sum};
+use crate::record::{Arm, Outcome, Sum};
 
 use super::classify;
 use super::collect::Collector;
@@ -29,15 +29,11 @@ pub(super) struct Flight {
     status: Option<u16>,
     pod: Option<Arc<str>>,
     pod_from_connection: bool,
-    done: bool,
-    /// Bytes, stage and connection are known.
-    exact: bool,
     ended: bool,
 }
 
 impl Flight {
     pub(super) fn new(shared: Arc<Shared>, planned: Planned) -> Self {
-        let exact = planned.arm != crate::record::Arm::Pooled;
         Self {
             shared,
             planned,
@@ -48,8 +44,6 @@ impl Flight {
             status: None,
             pod: None,
             pod_from_connection: false,
-            done: false,
-            exact,
             ended: false,
         }
     }
@@ -113,7 +107,6 @@ impl Flight {
         match (&self.carrier, self.status) {
             _ if self.started.is_none() => Stage::Waiting,
             (None, _) => Stage::Connect,
-            _ if self.done => Stage::Done,
             (Some(_), Some(_)) => Stage::Body,
             (Some((facts, _)), None) if facts.seen().bytes_in > 0 => Stage::Head,
             _ => Stage::Request,
@@ -122,7 +115,6 @@ impl Flight {
 
     /// The response was complete: the outcome is its status's.
     pub(super) fn complete(mut self) {
-        self.done = true;
         let expected = &self.shared.plan.requests[usize::from(self.planned.request)].expected;
         let outcome = self.status.map_or(Outcome::BadHttp, |status| classify::of_status(status, expected));
         self.finish(outcome, None, String::new());
@@ -151,7 +143,10 @@ impl Flight {
 
     fn attempt(&self, outcome: Outcome, errno: Option<i32>, words: String, end: Stamp) -> Attempt {
         let seen = self.seen();
-        let carried = self.carrier.is_some();
+        let exact = self.planned.arm != Arm::Pooled;
+        let carried = exact && self.carrier.is_some();
+        let complete = matches!(outcome, Outcome::Ok | Outcome::Status5xx | Outcome::StatusOther);
+        let stage = if complete { Stage::Done } else { self.stage() };
         Attempt {
             trial: self.shared.plan.trial,
             id: self.planned.id,
@@ -165,11 +160,11 @@ impl Flight {
             sent_ns: seen.sent,
             first_byte_ns: seen.first_byte,
             end_ns: end,
-            bytes_out: (self.exact && carried).then_some(seen.bytes_out),
-            bytes_in: (self.exact && carried).then_some(seen.bytes_in),
+            bytes_out: carried.then_some(seen.bytes_out),
+            bytes_in: carried.then_some(seen.bytes_in),
             errno: errno.or(seen.errno),
             status: self.status,
-            stage: self.exact.then(|| self.stage()),
+            stage: exact.then_some(stage),
             connection: self.carrier.as_ref().map(|(_, carrier)| carrier.clone()),
             pod: self.pod.as_deref().map(str::to_owned),
             pod_from_connection: self.pod_from_connection,

@@ -111,7 +111,7 @@ pub fn start(mut plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink
         .name("load".to_owned())
         .spawn(move || {
             let collector = Collector::new(plan.trial, sink, batches);
-            run(Arc::new(Shared::new(plan, route, clock, collector)), &for_thread, &started)
+            run(&Arc::new(Shared::new(plan, route, clock, collector)), &for_thread, &started)
         })
         .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
     if has_started.recv().is_err() {
@@ -157,22 +157,22 @@ impl Running {
 }
 
 /// The thread.
-fn run(shared: Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Result<Finished, LoadError> {
+fn run(shared: &Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Result<Finished, LoadError> {
     let system = |doing| move |source| LoadError::System { doing, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(system("starting the load's runtime"))?;
-    let arms = Arms::new(&shared, &runtime)?;
+    let arms = Arms::new(shared, &runtime)?;
     let ended = runtime.block_on(async {
         let timer = Timer::new().map_err(system("making the load's timer"))?;
         for kept in arms.kept() {
-            kept.open(&shared).await;
+            kept.open(shared).await;
         }
         let schedule = Schedule::new(&shared.plan, shared.clock.now() + MARGIN_NS);
         // Nobody waits any more only if the caller is gone; the load then runs until its end is asked for.
         let _ = started.send(());
-        pace(&shared, control, &arms, schedule, &timer).await.map_err(system("setting the load's timer"))
+        pace(shared, control, &arms, schedule, &timer).await.map_err(system("setting the load's timer"))
     });
     // Whatever is still in flight records its end as it is dropped with its task or with its place in line.
     drop(runtime);

@@ -118,16 +118,14 @@ impl Kept {
             }
             let mut state = lock(&self.state);
             let place = &mut state.places[place];
-            match place.handed.take() {
-                Some(flight) => Poll::Ready(flight),
-                None => {
-                    match &mut place.waker {
-                        Some(waker) => waker.clone_from(cx.waker()),
-                        none => *none = Some(cx.waker().clone()),
-                    }
-                    Poll::Pending
-                }
+            if let Some(flight) = place.handed.take() {
+                return Poll::Ready(flight);
             }
+            match &mut place.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            Poll::Pending
         })
         .await
     }

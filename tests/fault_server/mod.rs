@@ -1,6 +1,8 @@
 //! A server that fails on request: each path is one scripted fault, played with raw sockets, so that the kernel's own
 //! FIN and RST reach the client. It counts what it played and which attempts it saw.
 
+#![expect(clippy::unwrap_used, reason = "a test server")]
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,8 +17,10 @@ use nix::sys::socket::{setsockopt, sockopt};
 pub(crate) enum OnAccept {
     /// Serves requests.
     Serve,
-    /// Resets.
+    /// Resets at once.
     Reset,
+    /// Resets a moment later, when the client's connect is over.
+    ResetSoon,
     /// Sends FIN, reads to the client's end.
     Fin,
 }
@@ -30,6 +34,8 @@ pub(crate) struct Seen {
     pub(crate) attempts: BTreeMap<u64, u64>,
     /// Connections accepted.
     pub(crate) connections: u64,
+    /// Bytes that clients wrote on connections whose FIN was sent after a response that keeps them alive.
+    pub(crate) bytes_after_fin: u64,
     /// POST bodies that were not the expected one.
     pub(crate) wrong_bodies: u64,
 }
@@ -77,7 +83,13 @@ fn converse(mut stream: TcpStream, on_accept: OnAccept, seen: &Mutex<Seen>) {
     stream.set_nodelay(true).unwrap();
     match on_accept {
         OnAccept::Reset => reset(stream),
-        OnAccept::Fin => fin(stream),
+        OnAccept::ResetSoon => {
+            std::thread::sleep(Duration::from_millis(5));
+            reset(stream);
+        }
+        OnAccept::Fin => {
+            fin(stream);
+        }
         OnAccept::Serve => {
             while let Some(next) = serve(stream, seen) {
                 stream = next;
@@ -93,16 +105,20 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// Sends FIN and reads until the client is done, so that no RST follows.
-fn fin(mut stream: TcpStream) {
+/// Sends FIN and reads until the client is done, so that no RST follows. Tells what it read.
+fn fin(mut stream: TcpStream) -> u64 {
     let _ = stream.shutdown(Shutdown::Write);
-    hold(&mut stream);
+    hold(&mut stream)
 }
 
 /// Reads until the client ends the connection.
-fn hold(stream: &mut TcpStream) {
+fn hold(stream: &mut TcpStream) -> u64 {
     let mut sink = [0; 1024];
-    while stream.read(&mut sink).is_ok_and(|n| n > 0) {}
+    let mut bytes = 0;
+    while let Some(n) = stream.read(&mut sink).ok().filter(|n| *n > 0) {
+        bytes += n as u64;
+    }
+    bytes
 }
 
 /// Waits until a whole head can be read, without reading it. `None`: the client ended the connection.
@@ -148,10 +164,10 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Seen>) -> Option<TcpStream> {
     }
     // A client that keeps connections alive sees another close than one that said it would not.
     let close = header(&head, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-    play(stream, &path, close)
+    play(stream, &path, close, seen)
 }
 
-fn play(mut stream: TcpStream, path: &str, close: bool) -> Option<TcpStream> {
+fn play(mut stream: TcpStream, path: &str, close: bool, seen: &Mutex<Seen>) -> Option<TcpStream> {
     let whole = format!("HTTP/1.1 200 OK\r\nX-Pod: pod-a\r\nContent-Length: {}\r\n\r\n", BODY.len());
     let half = format!("{whole}{}", &BODY[..16]);
     let whole = format!("{whole}{BODY}");
@@ -183,6 +199,14 @@ fn play(mut stream: TcpStream, path: &str, close: bool) -> Option<TcpStream> {
             fin(stream);
             return None;
         }
+        "/then-fin" => {
+            say(&whole).ok()?;
+            // A FIN that comes with the response is part of reading that response.
+            std::thread::sleep(Duration::from_millis(5));
+            let bytes = fin(stream);
+            seen.lock().unwrap().bytes_after_fin += bytes;
+            return None;
+        }
         _ => return fault(stream, path, &whole, &half, chunk),
     }
     if close {
@@ -199,8 +223,12 @@ fn fault(mut stream: TcpStream, path: &str, whole: &str, half: &str, chunk: &str
     };
     match path {
         "/reset" => reset(stream),
-        "/fin" => fin(stream),
-        "/never" => hold(&mut stream),
+        "/fin" => {
+            fin(stream);
+        }
+        "/never" => {
+            hold(&mut stream);
+        }
         "/half-body-reset" => {
             say(half);
             // A reset discards what the client has not read yet.
@@ -240,10 +268,6 @@ fn fault(mut stream: TcpStream, path: &str, whole: &str, half: &str, chunk: &str
             say("HTTP/1.1 200 OK\r\nContent-Le");
             hold(&mut stream);
         }
-        "/then-fin" => {
-            say(whole);
-            fin(stream);
-        }
         "/then-reset" => {
             say(whole);
             std::thread::sleep(Duration::from_millis(5));
@@ -259,4 +283,31 @@ fn fault(mut stream: TcpStream, path: &str, whole: &str, half: &str, chunk: &str
         other => panic!("the script has no {other}"),
     }
     None
+}
+
+/// A listener whose backlog is full and that never accepts: a further SYN is dropped.
+pub(crate) struct FullBacklog {
+    pub(crate) address: SocketAddr,
+    _listener: std::os::fd::OwnedFd,
+    _fill: Vec<TcpStream>,
+}
+
+impl FullBacklog {
+    pub(crate) fn new() -> Self {
+        use nix::sys::socket::{
+            AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
+        };
+        use std::os::fd::AsRawFd;
+        let listener = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(listener.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+        listen(&listener, Backlog::new(1).unwrap()).unwrap();
+        let bound: SockaddrIn = getsockname(listener.as_raw_fd()).unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, bound.port()));
+        let mut fill = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            fill.push(stream);
+            assert!(fill.len() < 64, "the backlog must fill up");
+        }
+        Self { address, _listener: listener, _fill: fill }
+    }
 }

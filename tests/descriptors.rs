@@ -1,0 +1,69 @@
+//! Running out of file descriptors is this machine's trouble, never the server's. This file has one test, because it
+//! takes every descriptor of its process.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, setrlimit};
+use rollproof::clock::Clock;
+use rollproof::load::{self, Expected, LoadPlan, RequestKind};
+use rollproof::record::entry::Entry;
+use rollproof::record::{Arm, Outcome, Sum, sink};
+
+#[test]
+fn without_descriptors_an_attempt_is_client_local_on_every_arm() {
+    setrlimit(Resource::RLIMIT_NOFILE, 256, 256).unwrap();
+    // Nobody listens: an attempt that gets a socket is refused, one that does not is told apart.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let request = RequestKind {
+        method: http::Method::GET,
+        path_and_query: "/".parse().unwrap(),
+        headers: http::HeaderMap::new(),
+        body: bytes::Bytes::new(),
+        expected: Expected::default(),
+        share: 1.0,
+        arms: Arm::ALL.map(|arm| (arm, 1.0)).to_vec(),
+    };
+    let plan = LoadPlan {
+        trial: 1,
+        rate: 200.0,
+        timeout: Duration::from_secs(1),
+        connections: 2,
+        requests: vec![request],
+        max_in_flight: 100,
+        seed: 1,
+        record_all: false,
+        pod_header: http::HeaderName::from_static("x-pod"),
+        attempt_header: None,
+    };
+    let (sink, source) = sink::channel(sink::CAPACITY);
+    let running = load::start(plan, Arc::new(closed), Clock::start(), sink).unwrap();
+    let planned_by = |count| {
+        while running.live().planned() < count {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    planned_by(40);
+    let mut files = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        files.push(file);
+    }
+    planned_by(120);
+    drop(files);
+    running.stop();
+    let summary = running.wait().unwrap();
+    for arm in Arm::ALL {
+        let outcomes: Vec<_> = summary.arms[&arm].outcomes.keys().collect();
+        assert_eq!(outcomes, [&Outcome::Refused, &Outcome::ClientLocal], "{}", arm.name());
+    }
+    while let Some(entry) = source.recv() {
+        let Entry::Attempt(attempt) = entry else { continue };
+        if attempt.outcome == Outcome::ClientLocal {
+            assert_eq!((attempt.errno, attempt.sum), (Some(24), Sum::Harness));
+        }
+    }
+}
