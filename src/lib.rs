@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod manifest;
+pub mod plan;
 pub mod record;
 pub mod rng;
 pub mod scenario;
