@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod load;
 pub mod manifest;
 pub mod observe;
+pub mod plan;
 pub mod record;
 pub mod rng;
 pub mod rollout;

@@ -82,7 +82,7 @@ pub fn list_of<'a>(objects: impl IntoIterator<Item = &'a Object>) -> String {
     }
 }
 
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 

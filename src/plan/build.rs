@@ -1,0 +1,215 @@
+//! Joins a scenario, its manifests and the command line's wishes into a plan.
+
+use std::path::{Path, PathBuf};
+
+use super::error::{Context, PlanError};
+use super::types::{Choice, EmbeddedPlan, Overrides, Rollout, RunPlan, VariantPlan};
+use super::{load, order, patches, rollout};
+use crate::manifest::{Files, Object, Service, Workload, check_together, parse, service, workload};
+use crate::record::header::Expect;
+use crate::scenario::model::{EmbeddedSpec, LoadSpec, VariantSpec};
+use crate::scenario::values::{Rate, Trials};
+use crate::scenario::{Scenario, Shipped};
+use crate::yaml::{Located, Place, Source};
+
+/// The name of the only variant of a run without variants.
+pub const SOLE_VARIANT: &str = "as-written";
+const DEFAULT_TRIALS: u32 = 1;
+const DEFAULT_MAX_LAG_MS: u64 = 100;
+
+/// The plan of a scenario's run. Paths in it are read from `files`, relative to the scenario.
+pub fn build(scenario: &Scenario, files: &dyn Files, overrides: &Overrides) -> Result<RunPlan, PlanError> {
+    check_overrides(overrides)?;
+    let file = &scenario.file;
+    let base = Base {
+        context: Context { source: Some(&scenario.source) },
+        folder: &scenario.folder,
+        files,
+        objects: read_manifests(scenario, files)?,
+        workload: file.workload.as_ref().map(|at| (at.value.as_str(), &at.place)),
+        service: file.service.as_ref().map(|at| (at.value.as_str(), &at.place)),
+        port: file.port.as_ref().map(|at| (&at.value.0, &at.place)),
+        load: &file.load,
+        rollout: file.rollout.as_ref(),
+        rate: overrides.rate,
+    };
+    let sole = VariantSpec::default();
+    let variants = if file.variants.0.is_empty() {
+        vec![base.variant(SOLE_VARIANT, &sole)?]
+    } else {
+        let planned = file.variants.0.iter().map(|(name, spec)| base.variant(name.value.as_str(), spec));
+        planned.collect::<Result<Vec<_>, _>>()?
+    };
+    let trials = overrides.trials.or(file.trials.map(Trials::count)).unwrap_or(DEFAULT_TRIALS);
+    let baseline = file.baseline.as_ref();
+    let mut plan = assemble(file.name.value.as_str(), variants, trials, overrides.seed);
+    plan.baseline = baseline.and_then(|baseline| plan.variants.iter().position(|known| known.name == baseline.value));
+    plan.embedded = embedded(&file.embedded);
+    plan.max_lag =
+        std::time::Duration::from_millis(file.max_lag_ms.as_ref().map_or(DEFAULT_MAX_LAG_MS, |lag| lag.value));
+    plan.probe = file.probe.unwrap_or(true);
+    plan.folders = folders(&base.objects);
+    Ok(plan)
+}
+
+/// The plan of a run of manifests without a scenario: GET / at 100 requests a second, one trial, expected clean.
+pub fn build_for_manifests(sources: &[Source], choice: &Choice, overrides: &Overrides) -> Result<RunPlan, PlanError> {
+    check_overrides(overrides)?;
+    let mut objects = Vec::new();
+    for source in sources {
+        objects.extend(parse(source)?);
+    }
+    check_together(&objects)?;
+    let nowhere = Place::default();
+    let load = LoadSpec::default();
+    let base = Base {
+        context: Context { source: None },
+        folder: Path::new(""),
+        files: &Shipped,
+        objects,
+        workload: choice.workload.as_deref().map(|wanted| (wanted, &nowhere)),
+        service: choice.service.as_deref().map(|wanted| (wanted, &nowhere)),
+        port: choice.port.as_ref().map(|wanted| (wanted, &nowhere)),
+        load: &load,
+        rollout: None,
+        rate: overrides.rate,
+    };
+    let variant = base.variant(SOLE_VARIANT, &VariantSpec::default())?;
+    let name = variant.workload.name.clone();
+    let mut plan = assemble(&name, vec![variant], overrides.trials.unwrap_or(DEFAULT_TRIALS), overrides.seed);
+    plan.folders = folders(&base.objects);
+    Ok(plan)
+}
+
+fn check_overrides(overrides: &Overrides) -> Result<(), PlanError> {
+    let refuse = |flag: &str| {
+        let help = format!("give {flag} another value");
+        move |message: String| PlanError::Plain { message, help }
+    };
+    overrides.rate.map(Rate::new).transpose().map_err(refuse("--rate"))?;
+    overrides.trials.map(|count| Trials::new(count.into())).transpose().map_err(refuse("--trials"))?;
+    Ok(())
+}
+
+fn read_manifests(scenario: &Scenario, files: &dyn Files) -> Result<Vec<Object>, PlanError> {
+    let context = Context { source: Some(&scenario.source) };
+    let mut objects = Vec::new();
+    for manifest in &scenario.file.manifests.0 {
+        let path = scenario.folder.join(&manifest.value);
+        let text = files.read(&path).map_err(|error| {
+            context.fault(Some(&manifest.place), &error.to_string(), "paths are relative to the scenario")
+        })?;
+        objects.extend(parse(&Source::new(&path.display().to_string(), &text))?);
+    }
+    check_together(&objects)?;
+    Ok(objects)
+}
+
+fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> RunPlan {
+    let mut notes = Vec::new();
+    if let Some(first) = variants.iter().find(|variant| variant.service.added.is_some()) {
+        notes.push(format!(
+            "no Service selects the pods of {}; one named {} is added for port {}",
+            first.workload.reference, first.service.name, first.service.port
+        ));
+    }
+    if variants.len() == 1 {
+        notes.push(
+            "one variant alone: nothing shows that this run could have seen a loss; a variant that is expected to lose would"
+                .to_owned(),
+        );
+    }
+    RunPlan {
+        name: name.to_owned(),
+        seed,
+        trials,
+        baseline: None,
+        order: order::blocks(variants.len(), trials, seed),
+        variants,
+        embedded: EmbeddedPlan::default(),
+        max_lag: std::time::Duration::from_millis(DEFAULT_MAX_LAG_MS),
+        probe: true,
+        folders: Vec::new(),
+        notes,
+    }
+}
+
+/// The folders that hold the objects' files, each once, in the order of the files.
+fn folders(objects: &[Object]) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for object in objects {
+        let folder = Path::new(object.source.name()).parent().unwrap_or_else(|| Path::new(""));
+        if !folders.iter().any(|known| known == folder) {
+            folders.push(folder.to_owned());
+        }
+    }
+    folders
+}
+
+fn embedded(spec: &EmbeddedSpec) -> EmbeddedPlan {
+    let default = EmbeddedPlan::default();
+    EmbeddedPlan {
+        base: spec.base.map_or(default.base, |time| time.0),
+        min_sync_period: spec.min_sync_period.map_or(default.min_sync_period, |time| time.0),
+    }
+}
+
+/// What all variants start from.
+struct Base<'a> {
+    context: Context<'a>,
+    folder: &'a Path,
+    files: &'a dyn Files,
+    objects: Vec<Object>,
+    workload: Option<(&'a str, &'a Place)>,
+    service: Option<(&'a str, &'a Place)>,
+    port: Option<(&'a crate::manifest::PortName, &'a Place)>,
+    load: &'a LoadSpec,
+    rollout: Option<&'a Located<crate::scenario::model::RolloutSpec>>,
+    rate: Option<f64>,
+}
+
+impl Base<'_> {
+    fn variant(&self, name: &str, spec: &VariantSpec) -> Result<VariantPlan, PlanError> {
+        let mut objects = self.objects.clone();
+        let target = self.workload(&objects)?.index;
+        let documents = patches::read(self.context, self.folder, self.files, &spec.patch)?;
+        let texts = objects.iter().map(|object| &object.source).chain(documents.iter().map(|patch| &patch.source));
+        let shipped = texts.clone().all(|source| Shipped::holds(source.text()));
+        for patch in &documents {
+            patches::apply(&mut objects, target, name, patch)?;
+        }
+        let workload = self.workload(&objects)?;
+        let service = self.service(&objects, &workload)?;
+        let manifest = &objects[workload.index].value;
+        let (rollout, rollout_timeout) =
+            rollout::plan(self.context, spec.rollout.as_ref(), self.rollout, &workload, manifest)?;
+        let shipped = shipped && !matches!(rollout, Rollout::Image { .. });
+        let load = load::plan(self.context, &load::overlay(self.load, &spec.load), self.rate)?;
+        let manifests = objects.into_iter().map(|object| object.value).chain(service.added.clone()).collect();
+        Ok(VariantPlan {
+            name: name.to_owned(),
+            expect: spec.expect.unwrap_or(Expect::Clean),
+            lost_at_most: spec.lost_at_most.as_ref().map_or(0, |most| most.value),
+            strict: spec.strict.as_ref().is_some_and(|strict| strict.value),
+            manifests,
+            workload,
+            service,
+            load,
+            rollout,
+            rollout_timeout,
+            shipped,
+        })
+    }
+
+    fn workload(&self, objects: &[Object]) -> Result<Workload, PlanError> {
+        workload(objects, self.workload.map(|(wanted, _)| wanted))
+            .map_err(|error| self.context.manifest(self.workload.map(|(_, place)| place), error))
+    }
+
+    fn service(&self, objects: &[Object], workload: &Workload) -> Result<Service, PlanError> {
+        let place = self.port.map(|(_, place)| place).or(self.service.map(|(_, place)| place));
+        let wanted = self.service.map(|(wanted, _)| wanted);
+        service(objects, workload, wanted, self.port.map(|(port, _)| port))
+            .map_err(|error| self.context.manifest(place, error))
+    }
+}

@@ -1,0 +1,60 @@
+//! Why no plan could be made.
+
+use crate::manifest::ManifestError;
+use crate::scenario::ScenarioError;
+use crate::yaml::{Fault, Place, Source, YamlError};
+
+/// Why no plan could be made.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum PlanError {
+    /// The scenario cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The manifests cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A patch does not parse.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Yaml(#[from] YamlError),
+    /// Something in an input does not fit.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fault(Box<Fault>),
+    /// Something that stands in no file does not fit.
+    #[error("planning the run: {message}")]
+    Plain {
+        /// What is wrong and what was expected.
+        message: String,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+}
+
+/// Where errors point: into the scenario, if there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) source: Option<&'a Source>,
+}
+
+impl Context<'_> {
+    pub(super) fn fault(self, place: Option<&Place>, message: &str, help: &str) -> PlanError {
+        match self.source {
+            Some(source) => PlanError::Fault(Box::new(Fault::new("reading", source, place, message).with_help(help))),
+            None => PlanError::Plain { message: message.to_owned(), help: help.to_owned() },
+        }
+    }
+
+    /// An error of the manifests, shown at the key that named what is missing.
+    pub(super) fn manifest(self, place: Option<&Place>, error: ManifestError) -> PlanError {
+        match (self.source, place) {
+            (Some(source), Some(place)) => {
+                PlanError::Fault(Box::new(Fault::new("reading", source, Some(place), &error.to_string())))
+            }
+            _ => PlanError::Manifest(error),
+        }
+    }
+}

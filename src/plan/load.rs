@@ -1,0 +1,170 @@
+//! The load of a variant: the scenario's with the variant's on top, shares and weights made to add to 1.
+
+use std::time::Duration;
+
+use http::{HeaderName, Method, uri::PathAndQuery};
+
+use super::error::{Context, PlanError};
+use super::types::{RequestPlan, VariantLoad};
+use crate::record::Arm;
+use crate::scenario::model::{LoadSpec, RequestSpec};
+use crate::yaml::Located;
+
+const DEFAULT_RATE: f64 = 100.0;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_ARMS: [Arm; 2] = [Arm::New, Arm::Reused];
+const DEFAULT_POD_HEADER: HeaderName = HeaderName::from_static("x-pod");
+/// The most kinds of request.
+const MAX_REQUESTS: usize = 100;
+/// The longest body, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
+/// The longest time that a request may be given.
+const MAX_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// The scenario's load with a variant's keys on top.
+pub(super) fn overlay(base: &LoadSpec, over: &LoadSpec) -> LoadSpec {
+    let over = over.clone();
+    LoadSpec {
+        rate: over.rate.or(base.rate),
+        timeout: over.timeout.or_else(|| base.timeout.clone()),
+        connections: over.connections.or_else(|| base.connections.clone()),
+        pod_header: over.pod_header.or_else(|| base.pod_header.clone()),
+        judge: over.judge.or_else(|| base.judge.clone()),
+        requests: over.requests.or_else(|| base.requests.clone()),
+    }
+}
+
+/// The load that `spec` describes.
+pub(super) fn plan(context: Context<'_>, spec: &LoadSpec, rate: Option<f64>) -> Result<VariantLoad, PlanError> {
+    let requests = requests(context, spec)?;
+    let judged = judged(context, spec, &requests)?;
+    Ok(VariantLoad {
+        rate: rate.or(spec.rate.map(crate::scenario::values::Rate::per_s)).unwrap_or(DEFAULT_RATE),
+        timeout: timeout(context, spec)?,
+        connections: connections(context, spec)?,
+        pod_header: spec.pod_header.as_ref().map_or(DEFAULT_POD_HEADER, |header| header.0.clone()),
+        judged,
+        requests,
+    })
+}
+
+fn timeout(context: Context<'_>, spec: &LoadSpec) -> Result<Duration, PlanError> {
+    let Some(timeout) = &spec.timeout else { return Ok(DEFAULT_TIMEOUT) };
+    let duration = timeout.value.0;
+    // Stamps and the record count in milliseconds at the coarsest.
+    if duration < Duration::from_millis(1) || duration > MAX_TIMEOUT {
+        let message = format!("the timeout is {duration:?}, expected 1ms to 10m");
+        return Err(context.fault(Some(&timeout.place), &message, "10s is the default"));
+    }
+    Ok(duration)
+}
+
+fn connections(context: Context<'_>, spec: &LoadSpec) -> Result<Option<u32>, PlanError> {
+    match &spec.connections {
+        Some(count) if !(1..=10_000).contains(&count.value) => {
+            let message = format!("`connections` is {}, expected 1 to 10000", count.value);
+            Err(context.fault(Some(&count.place), &message, "leave it out to have it chosen"))
+        }
+        count => Ok(count.as_ref().map(|count| count.value)),
+    }
+}
+
+fn requests(context: Context<'_>, spec: &LoadSpec) -> Result<Vec<RequestPlan>, PlanError> {
+    let Some(list) = &spec.requests else {
+        return Ok(vec![RequestPlan {
+            method: Method::GET,
+            path: PathAndQuery::from_static("/"),
+            headers: http::HeaderMap::new(),
+            body: String::new(),
+            statuses: Vec::new(),
+            share: 1.0,
+            arms: weights(&DEFAULT_ARMS.map(|arm| (arm, 1.0))),
+        }]);
+    };
+    if list.value.is_empty() || list.value.len() > MAX_REQUESTS {
+        let message = format!("there are {} kinds of request, expected 1 to {MAX_REQUESTS}", list.value.len());
+        return Err(context.fault(Some(&list.place), &message, "leave `requests` out to send GET /"));
+    }
+    let shares = shares(context, list)?;
+    list.value.iter().zip(shares).map(|(request, share)| request_plan(context, &request.value, share)).collect()
+}
+
+/// Each kind's share. Those that give none divide evenly what the others leave.
+fn shares(context: Context<'_>, list: &Located<Vec<Located<RequestSpec>>>) -> Result<Vec<f64>, PlanError> {
+    const ROUNDING: f64 = 1e-6;
+    let given = |request: &Located<RequestSpec>| request.value.share.as_ref().map(|share| share.value.0);
+    let sum = list.value.iter().filter_map(given).sum::<f64>();
+    let open = list.value.iter().filter(|request| given(request).is_none()).count();
+    let percent = (sum * 1e6).round() / 1e4;
+    let refuse = |message: String| {
+        let latest = list.value.iter().rev().find_map(|request| request.value.share.as_ref());
+        let place = latest.map_or(&list.place, |share| &share.place);
+        Err(context.fault(Some(place), &message, "a request without `share` takes what the others leave"))
+    };
+    if sum > 1.0 + ROUNDING {
+        return refuse(format!("the shares add to {percent}%, expected at most 100%"));
+    }
+    if open == 0 && sum < 1.0 - ROUNDING {
+        return refuse(format!("the shares add to {percent}%, expected 100% where every request has one"));
+    }
+    let left = 1.0 - sum;
+    if open > 0 && left < ROUNDING {
+        return refuse("the shares add to 100%, which leaves nothing for the request without one".to_owned());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "there are at most a hundred")]
+    let each = left / open.max(1) as f64;
+    // What rounding leaves over is taken out, so that shares add to 1.
+    let whole = if open == 0 { sum } else { 1.0 };
+    Ok(list.value.iter().map(|request| given(request).unwrap_or(each) / whole).collect())
+}
+
+fn request_plan(context: Context<'_>, spec: &RequestSpec, share: f64) -> Result<RequestPlan, PlanError> {
+    let method = spec.method.as_ref().map_or(Method::GET, |method| method.0.clone());
+    if let Some(body) = &spec.body {
+        if body.value.len() > MAX_BODY {
+            let message = format!("the body has {} bytes, expected at most {MAX_BODY}", body.value.len());
+            return Err(context.fault(Some(&body.place), &message, "send a smaller one"));
+        }
+        if !body.value.is_empty() && matches!(method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            let message = format!("a {method} request has a body, which has no meaning (RFC 9110 section 9.3.1)");
+            return Err(context.fault(Some(&body.place), &message, "add `method: POST`, or remove the body"));
+        }
+    }
+    let arms = spec.arms.as_ref().map(|arms| weights(&arms.value.0));
+    Ok(RequestPlan {
+        method,
+        path: spec.path.0.clone(),
+        headers: spec.headers.0.clone(),
+        body: spec.body.as_ref().map(|body| body.value.clone()).unwrap_or_default(),
+        statuses: spec.status.iter().flat_map(|several| several.0.iter().map(|status| status.value.0)).collect(),
+        share,
+        arms: arms.unwrap_or_else(|| weights(&DEFAULT_ARMS.map(|arm| (arm, 1.0)))),
+    })
+}
+
+/// The weights made to add to 1, in the order of [`Arm::ALL`].
+fn weights(arms: &[(Arm, f64)]) -> Vec<(Arm, f64)> {
+    let sum = arms.iter().map(|(_, weight)| weight).sum::<f64>();
+    let mut arms = arms.iter().map(|(arm, weight)| (*arm, weight / sum)).collect::<Vec<_>>();
+    arms.sort_by_key(|(arm, _)| *arm);
+    arms
+}
+
+fn judged(context: Context<'_>, spec: &LoadSpec, requests: &[RequestPlan]) -> Result<Vec<Arm>, PlanError> {
+    let used = |arm: &Arm| requests.iter().any(|request| request.arms.iter().any(|(known, _)| known == arm));
+    let wanted = match &spec.judge {
+        Some(judge) => judge.value.0.iter().map(|arm| arm.value).collect::<Vec<_>>(),
+        None => DEFAULT_ARMS.to_vec(),
+    };
+    // An arm that no request uses decides nothing, so that it is left out here.
+    let judged = Arm::ALL.into_iter().filter(|arm| wanted.contains(arm) && used(arm)).collect::<Vec<_>>();
+    if judged.is_empty() {
+        let names = |arms: &mut dyn Iterator<Item = Arm>| arms.map(Arm::name).collect::<Vec<_>>().join(", ");
+        let wanted = names(&mut wanted.iter().copied());
+        let carrying = names(&mut Arm::ALL.into_iter().filter(used));
+        let message = format!("no request is carried by a judged arm ({wanted}), so that nothing decides the verdict");
+        let place = spec.judge.as_ref().map(|judge| &judge.place).or(spec.requests.as_ref().map(|list| &list.place));
+        return Err(context.fault(place, &message, &format!("the requests use {carrying}: name one in `judge:`")));
+    }
+    Ok(judged)
+}

@@ -1,0 +1,25 @@
+//! The plan of a run: scenario, manifests and the command line's wishes joined, checked, and never changed again.
+//!
+//! Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
+
+mod build;
+mod error;
+#[cfg(test)]
+mod error_tests;
+mod header;
+mod load;
+pub mod order;
+mod patches;
+mod rollout;
+pub mod summary;
+#[cfg(test)]
+mod tests;
+pub mod types;
+
+pub use build::{SOLE_VARIANT, build, build_for_manifests};
+pub use error::PlanError;
+pub use header::{Facts, VariantFacts};
+pub use summary::{Summary, VariantSummary};
+pub use types::{
+    Choice, EmbeddedPlan, LEAD_IN, Overrides, RequestPlan, Rollout, RunPlan, TAIL, TrialPlan, VariantLoad, VariantPlan,
+};

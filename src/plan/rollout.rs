@@ -1,0 +1,137 @@
+//! What a trial does to the workload, checked against the manifests.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::error::{Context, PlanError};
+use super::types::Rollout;
+use crate::manifest::{Container, Workload};
+use crate::scenario::model::{EnvSpec, ImageSpec, NoneSpec, RolloutSpec};
+use crate::yaml::{Located, Place};
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
+const DEFAULT_VARIABLE: &str = "ROLLPROOF_TRIAL";
+const MAX_TIMEOUT: Duration = Duration::from_hours(1);
+const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, or none: {for: 10s}";
+
+/// The rollout of `own`, with the kind and the time limit that it leaves out taken from `base`.
+pub(super) fn plan(
+    context: Context<'_>,
+    own: Option<&Located<RolloutSpec>>,
+    base: Option<&Located<RolloutSpec>>,
+    workload: &Workload,
+    manifest: &Value,
+) -> Result<(Rollout, Duration), PlanError> {
+    let mut rollout = Rollout::Restart;
+    let mut timeout = DEFAULT_TIMEOUT;
+    for spec in [base, own].into_iter().flatten() {
+        if let Some(kind) = kind(context, spec, workload, manifest)? {
+            rollout = kind;
+        }
+        if let Some(limit) = &spec.value.timeout {
+            timeout = limit.value.0;
+            if timeout < Duration::from_secs(1) || timeout > MAX_TIMEOUT {
+                let message = format!("the rollout's timeout is {timeout:?}, expected 1s to 1h");
+                return Err(context.fault(Some(&limit.place), &message, "5m is the default"));
+            }
+        }
+    }
+    Ok((rollout, timeout))
+}
+
+fn kind(
+    context: Context<'_>,
+    spec: &Located<RolloutSpec>,
+    workload: &Workload,
+    manifest: &Value,
+) -> Result<Option<Rollout>, PlanError> {
+    let RolloutSpec { restart, image, env, none, patch, scale, undo, command, evict, timeout } = &spec.value;
+    let later = [("patch", patch), ("scale", scale), ("undo", undo), ("command", command), ("evict", evict)];
+    if let Some((name, at)) = later.into_iter().find_map(|(name, value)| Some((name, value.as_ref()?))) {
+        let message = format!("a rollout by `{name}` is not yet supported, expected {KINDS}");
+        return Err(context.fault(Some(&at.place), &message, "restart rolls every pod without changing it"));
+    }
+    let count = [restart.is_some(), image.is_some(), env.is_some(), none.is_some()].iter().filter(|is| **is).count();
+    if count > 1 || (count == 0 && timeout.is_none()) {
+        let message = format!("the rollout names {count} kinds, expected one of {KINDS}");
+        return Err(context.fault(Some(&spec.place), &message, "leave `rollout` out to restart"));
+    }
+    Ok(match (image, env, none) {
+        (Some(image), ..) => Some(image_change(context, image, workload)?),
+        (_, Some(env), _) => Some(env_change(context, env, workload, manifest, &spec.place)?),
+        (.., Some(none)) => Some(no_rollout(context, none)?),
+        _ => restart.is_some().then_some(Rollout::Restart),
+    })
+}
+
+fn image_change(context: Context<'_>, spec: &ImageSpec, workload: &Workload) -> Result<Rollout, PlanError> {
+    let to = spec.to.value.trim();
+    if to.is_empty() || to.contains(char::is_whitespace) {
+        let message = format!("the image is `{}`, expected a reference such as apache:2", spec.to.value);
+        return Err(context.fault(Some(&spec.to.place), &message, "name the image to roll to"));
+    }
+    let container = container(context, spec.container.as_ref(), workload, &spec.to.place)?;
+    if container.image == to {
+        let message = format!("{to} is what container {} runs already, so that nothing would roll", container.name);
+        return Err(context.fault(Some(&spec.to.place), &message, "name another image, or roll by `restart: {}`"));
+    }
+    Ok(Rollout::Image { container: container.name.clone(), from: container.image.clone(), to: to.to_owned() })
+}
+
+fn env_change(
+    context: Context<'_>,
+    spec: &EnvSpec,
+    workload: &Workload,
+    manifest: &Value,
+    place: &Place,
+) -> Result<Rollout, PlanError> {
+    let name = spec.name.as_ref().map_or(DEFAULT_VARIABLE, |name| name.value.as_str());
+    let place = spec.name.as_ref().map_or(place, |name| &name.place);
+    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if name.is_empty() || !letters || name.starts_with(|c: char| c.is_ascii_digit()) {
+        let message = format!("the variable is `{}`, expected a name such as {DEFAULT_VARIABLE}", name.escape_debug());
+        return Err(context.fault(Some(place), &message, "use letters, digits and `_`, not a digit first"));
+    }
+    let container = container(context, spec.container.as_ref(), workload, place)?;
+    let containers = manifest.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let own = containers.into_iter().flatten().find(|known| known["name"] == container.name.as_str());
+    let variables = own.and_then(|own| own.get("env")).and_then(Value::as_array);
+    if variables.into_iter().flatten().any(|known| known["name"] == name && known.get("valueFrom").is_some()) {
+        let message = format!(
+            "container {} takes `{name}` from elsewhere (valueFrom), so that it has no value to set",
+            container.name
+        );
+        return Err(context.fault(Some(place), &message, "name another variable"));
+    }
+    Ok(Rollout::Env { container: container.name.clone(), name: name.to_owned() })
+}
+
+fn container<'a>(
+    context: Context<'_>,
+    wanted: Option<&Located<String>>,
+    workload: &'a Workload,
+    place: &Place,
+) -> Result<&'a Container, PlanError> {
+    let present = || workload.containers.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (wanted, workload.containers.as_slice()) {
+        (Some(wanted), containers) => containers.iter().find(|known| known.name == wanted.value).ok_or_else(|| {
+            let message = format!("{} has no container `{}`", workload.reference, wanted.value);
+            context.fault(Some(&wanted.place), &message, &format!("it has {}", present()))
+        }),
+        (None, [only]) => Ok(only),
+        (None, _) => {
+            let message = format!("{} has several containers, so that one must be named", workload.reference);
+            Err(context.fault(Some(place), &message, &format!("add `container:` with one of {}", present())))
+        }
+    }
+}
+
+fn no_rollout(context: Context<'_>, spec: &NoneSpec) -> Result<Rollout, PlanError> {
+    let duration = spec.for_time.value.0;
+    if duration < Duration::from_secs(1) {
+        let message = format!("`for` is {duration:?}, expected at least 1s of load");
+        return Err(context.fault(Some(&spec.for_time.place), &message, "for example `none: {for: 10s}`"));
+    }
+    Ok(Rollout::None { duration })
+}

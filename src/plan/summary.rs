@@ -1,0 +1,194 @@
+//! What a plan can show, said before it starts.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::types::{LEAD_IN, Rollout, RunPlan, TAIL, VariantPlan};
+use crate::record::Arm;
+use crate::record::header::Expect;
+use crate::stats::{Alternative, LEVEL, gap_ms, smallest_p, zero_upper_bound};
+
+/// How long a pod takes to start and be ready, where its manifest says nothing: a guess for the estimate only.
+const START: Duration = Duration::from_secs(2);
+
+/// What a plan can show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The scenario's name.
+    pub name: String,
+    /// Trials of all variants together.
+    pub trials: u32,
+    /// The run's length if pods stop at once.
+    pub shortest: Duration,
+    /// The run's length if every pod takes as long to stop as its hook sleeps.
+    pub longest: Duration,
+    /// The variants.
+    pub variants: Vec<VariantSummary>,
+    /// What was decided for the user.
+    pub notes: Vec<String>,
+}
+
+/// What a plan can show of one variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariantSummary {
+    /// Its name.
+    pub name: String,
+    /// What is expected of it.
+    pub expect: Expect,
+    /// Its trials.
+    pub trials: u32,
+    /// The comparison with the baseline: the alternative, and the smallest p that it can reach.
+    pub comparison: Option<(Alternative, f64)>,
+    /// The share of rollouts that lose something which no loss in all trials would leave possible, at 95 %.
+    pub missed_share: f64,
+    /// The shortest gap of one listener that a trial would see at 95 %; `None` where no judged arm makes connections.
+    pub gap_ms: Option<f64>,
+}
+
+impl RunPlan {
+    /// What a comparison of `variant` with the baseline looks for. It is fixed by what is expected, before the run:
+    /// fewer lost attempts where the baseline loses and the variant is clean, more in the reverse, either where both
+    /// are expected alike. `None` for the baseline itself, or without one.
+    #[must_use]
+    pub fn alternative(&self, variant: usize) -> Option<Alternative> {
+        let baseline = self.baseline.filter(|baseline| *baseline != variant)?;
+        let expect = |index: usize| self.variants.get(index).map(|known| known.expect);
+        Some(match (expect(baseline)?, expect(variant)?) {
+            (Expect::Loss, Expect::Clean) => Alternative::Less,
+            (Expect::Clean, Expect::Loss) => Alternative::Greater,
+            _ => Alternative::TwoSided,
+        })
+    }
+
+    /// What this plan can show.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let each = |length: fn(&VariantPlan) -> Duration| {
+            self.variants.iter().map(length).sum::<Duration>().saturating_mul(self.trials)
+        };
+        Summary {
+            name: self.name.clone(),
+            trials: u32::try_from(self.order.len()).unwrap_or(u32::MAX),
+            shortest: each(|variant| trial_length(variant, Duration::ZERO)),
+            longest: each(|variant| trial_length(variant, stop_length(variant))),
+            variants: (0..self.variants.len()).filter_map(|index| self.variant_summary(index)).collect(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    fn variant_summary(&self, index: usize) -> Option<VariantSummary> {
+        let variant = self.variants.get(index)?;
+        let judged = variant.load.judged.contains(&Arm::New);
+        let pods = variant.workload.replicas.saturating_add(variant.workload.surge);
+        Some(VariantSummary {
+            name: variant.name.clone(),
+            expect: variant.expect,
+            trials: self.trials,
+            comparison: self
+                .alternative(index)
+                .map(|alternative| (alternative, smallest_p(self.trials, alternative == Alternative::TwoSided))),
+            missed_share: zero_upper_bound(self.trials),
+            gap_ms: judged.then(|| gap_ms(pods, variant.load.rate_of(Arm::New), 0.0)).flatten(),
+        })
+    }
+}
+
+/// Lead-in, rollout and tail. Pods are replaced in steps of what surge and unavailability allow.
+fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
+    let rollout = if let Rollout::None { duration } = variant.rollout {
+        duration
+    } else {
+        let at_once = variant.workload.surge.saturating_add(variant.workload.unavailable).max(1);
+        let steps = variant.workload.replicas.div_ceil(at_once);
+        (START + readiness_delay(variant)).saturating_mul(steps).saturating_add(stop)
+    };
+    LEAD_IN + rollout.min(variant.rollout_timeout) + TAIL
+}
+
+fn pod_spec(variant: &VariantPlan) -> Option<&Value> {
+    variant.manifests.get(variant.workload.index)?.pointer("/spec/template/spec")
+}
+
+fn readiness_delay(variant: &VariantPlan) -> Duration {
+    let containers = pod_spec(variant).and_then(|spec| spec.get("containers")).and_then(Value::as_array);
+    let delays = containers
+        .into_iter()
+        .flatten()
+        .filter_map(|container| container.pointer("/readinessProbe/initialDelaySeconds").and_then(Value::as_u64));
+    Duration::from_secs(delays.max().unwrap_or(0).min(600))
+}
+
+/// The sleeps of the longest preStop hook, within the grace period: a guess at how long a pod takes to stop.
+fn stop_length(variant: &VariantPlan) -> Duration {
+    let spec = pod_spec(variant);
+    let grace = spec.and_then(|spec| spec.get("terminationGracePeriodSeconds")).and_then(Value::as_u64).unwrap_or(30);
+    let containers = spec.and_then(|spec| spec.get("containers")).and_then(Value::as_array);
+    let hooks = containers.into_iter().flatten().filter_map(|container| container.pointer("/lifecycle/preStop"));
+    Duration::from_secs(hooks.map(hook_sleep_s).max().unwrap_or(0).min(grace).min(3_600))
+}
+
+fn hook_sleep_s(hook: &Value) -> u64 {
+    if let Some(seconds) = hook.pointer("/sleep/seconds").and_then(Value::as_u64) {
+        return seconds;
+    }
+    let command = hook.pointer("/exec/command").and_then(Value::as_array);
+    let words = command.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+    let words = words.split(|c: char| c.is_whitespace() || c == ';').collect::<Vec<_>>();
+    let sleeps = words.windows(2).filter(|pair| pair[0] == "sleep").filter_map(|pair| pair[1].parse::<u64>().ok());
+    sleeps.fold(0, u64::saturating_add)
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let trials = usize::try_from(self.trials).unwrap_or(usize::MAX);
+        let variants = self.variants.len();
+        writeln!(
+            f,
+            "{}: {} trial{} of {variants} variant{}, {}",
+            self.name,
+            self.trials,
+            plural(trials),
+            plural(variants),
+            time_range(self.shortest, self.longest)
+        )?;
+        for variant in &self.variants {
+            writeln!(f, "  {variant}")?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "  note: {note}"))
+    }
+}
+
+impl fmt::Display for VariantSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expect = match self.expect {
+            Expect::Clean => "clean",
+            Expect::Loss => "loss",
+        };
+        write!(f, "{}: expected {expect}", self.name)?;
+        if self.expect == Expect::Clean {
+            let share = self.missed_share * 100.0;
+            write!(f, "; {} trials without loss leave room for {share:.0} % of rollouts to lose", self.trials)?;
+        }
+        match self.gap_ms {
+            Some(gap) => write!(f, "; shows listener gaps from {gap:.0} ms")?,
+            None => write!(f, "; shows no listener gap, because no judged arm makes connections")?,
+        }
+        match self.comparison {
+            Some((_, p)) if p <= LEVEL => write!(f, "; smallest p against the baseline {p:.3}"),
+            Some((_, p)) => write!(f, "; smallest p against the baseline {p:.3}: too few trials to show a difference"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn time_range(shortest: Duration, longest: Duration) -> String {
+    let minutes = |length: Duration| length.as_secs().div_ceil(60);
+    match (minutes(shortest), minutes(longest)) {
+        (0 | 1, 0 | 1) => "about a minute or less".to_owned(),
+        (low, high) if low == high => format!("about {low} minutes"),
+        (low, high) => format!("about {low} to {high} minutes"),
+    }
+}

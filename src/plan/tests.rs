@@ -1,0 +1,232 @@
+//! Plans as the rest of the program sees them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Choice, Overrides, PlanError, Rollout, RunPlan, build, build_for_manifests};
+use crate::manifest::{Files, ReadError};
+use crate::record::Arm;
+use crate::record::header::{ClusterHeader, Expect};
+use crate::scenario::{Shipped, load};
+use crate::stats::Alternative;
+use crate::yaml::Source;
+
+/// Files in memory.
+pub(super) struct Memory(pub(super) BTreeMap<&'static str, String>);
+
+impl Files for Memory {
+    fn read(&self, path: &Path) -> Result<String, ReadError> {
+        let path = path.display().to_string();
+        let known = self.0.get(path.as_str()).cloned();
+        known.ok_or(ReadError { path, why: "there is no such file; check the path".to_owned() })
+    }
+}
+
+pub(super) const WEB: &str = include_str!("../../manifests/apache.yaml");
+
+/// Plans `scenario` beside `web.yaml`, which holds Apache's Deployment and Service.
+pub(super) fn plan_with(scenario: &str, patch: &str, overrides: &Overrides) -> Result<RunPlan, PlanError> {
+    let texts = [("run.yaml", scenario), ("web.yaml", WEB), ("patch.yaml", patch)];
+    let files = Memory(texts.into_iter().map(|(name, text)| (name, text.to_owned())).collect());
+    build(&load(Path::new("run.yaml"), &files)?, &files, overrides)
+}
+
+fn plan(scenario: &str) -> RunPlan {
+    plan_with(&format!("name: test\nmanifests: web.yaml\n{scenario}"), "", &Overrides::default()).unwrap()
+}
+
+fn shipped(name: &str) -> RunPlan {
+    let scenario = load(Path::new(&format!("scenarios/{name}.yaml")), &Shipped).unwrap();
+    build(&scenario, &Shipped, &Overrides { seed: 1, ..Overrides::default() }).unwrap()
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-9
+}
+
+#[test]
+fn what_a_scenario_leaves_out_has_its_default() {
+    let plan = plan("");
+    assert_eq!((plan.name.as_str(), plan.trials, plan.baseline, plan.probe), ("test", 1, None, true));
+    assert_eq!(plan.max_lag, Duration::from_millis(100));
+    let [only] = plan.variants.as_slice() else { panic!("one variant") };
+    assert_eq!(
+        (only.name.as_str(), only.expect, only.lost_at_most, only.strict),
+        ("as-written", Expect::Clean, 0, false)
+    );
+    assert_eq!((only.workload.replicas, only.workload.surge), (2, 1));
+    assert_eq!((only.service.name.as_str(), only.service.port, only.service.target_port), ("web", 80, 80));
+    assert_eq!((&only.rollout, only.rollout_timeout), (&Rollout::Restart, Duration::from_mins(5)));
+    assert!(close(only.load.rate, 100.0) && only.load.timeout == Duration::from_secs(10));
+    assert_eq!((only.load.connections, only.load.pod_header.as_str()), (None, "x-pod"));
+    assert_eq!(only.load.judged, [Arm::New, Arm::Reused]);
+    let [get] = only.load.requests.as_slice() else { panic!("one request") };
+    assert_eq!((get.method.as_str(), get.path.as_str(), get.share), ("GET", "/", 1.0));
+    assert_eq!(get.arms, [(Arm::New, 0.5), (Arm::Reused, 0.5)]);
+}
+
+#[test]
+fn every_key_reaches_the_plan() {
+    let plan = plan(
+        "port: http\ntrials: 3\nmax_lag_ms: 50\nprobe: off\nembedded: {base: 50ms, min_sync_period: 2s}\nload:\n  rate: 50\n  timeout: 500ms\n  connections: 7\n  pod_header: X-Server\n  judge: [blind]\n  requests:\n  - {path: /a, method: POST, body: hi, headers: {X-A: b, host: web.example}, status: [200, 404], arms: {blind: 3, new: 1}}\nrollout: {timeout: 30s, none: {for: 5s}}\nvariants:\n  b: {lost_at_most: 2, strict: true}\n  a:\n",
+    );
+    assert!(!plan.probe);
+    assert_eq!((plan.max_lag, plan.trials), (Duration::from_millis(50), 3));
+    assert_eq!(
+        (plan.embedded.base, plan.embedded.min_sync_period),
+        (Duration::from_millis(50), Duration::from_secs(2))
+    );
+    assert_eq!(plan.variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    let first = &plan.variants[0];
+    assert_eq!((first.lost_at_most, first.strict, first.rollout_timeout), (2, true, Duration::from_secs(30)));
+    assert_eq!(first.rollout, Rollout::None { duration: Duration::from_secs(5) });
+    assert_eq!((first.load.connections, first.load.pod_header.as_str()), (Some(7), "x-server"));
+    assert_eq!((first.load.timeout, first.load.judged.as_slice()), (Duration::from_millis(500), &[Arm::Blind][..]));
+    let request = &first.load.requests[0];
+    assert_eq!(
+        (request.method.as_str(), request.body.as_str(), request.statuses.as_slice()),
+        ("POST", "hi", &[200, 404][..])
+    );
+    assert_eq!(request.arms, [(Arm::New, 0.25), (Arm::Blind, 0.75)]);
+    assert_eq!(request.headers["host"], "web.example");
+}
+
+#[test]
+fn shares_add_to_one_and_the_open_ones_divide_the_rest() {
+    let requests = "load:\n  rate: 200\n  requests:\n  - {path: /a, share: 10%}\n  - {path: /b}\n  - {path: /c, arms: [new]}\n  - {path: /d, share: 0.3}\n";
+    let load = &plan(requests).variants[0].load;
+    let shares = load.requests.iter().map(|request| request.share).collect::<Vec<_>>();
+    assert!(shares.iter().zip([0.1, 0.3, 0.3, 0.3]).all(|(a, b)| close(*a, b)), "{shares:?}");
+    assert!(close(load.rate_of(Arm::New), 200.0 * (0.05 + 0.15 + 0.3 + 0.15)));
+    assert!(close(load.rate_of(Arm::New) + load.rate_of(Arm::Reused), 200.0));
+}
+
+#[test]
+fn a_variant_s_load_and_rollout_stand_over_the_scenario_s() {
+    let plan = plan(
+        "load: {rate: 50, timeout: 2s}\nrollout: {restart: {}, timeout: 1m}\nvariants:\n  a: {}\n  b: {load: {rate: 10}, rollout: {env: {}}}\n  c: {rollout: {timeout: 2m}}\n",
+    );
+    let [a, b, c] = plan.variants.as_slice() else { panic!("three variants") };
+    assert!(close(a.load.rate, 50.0) && close(b.load.rate, 10.0));
+    assert_eq!(b.load.timeout, Duration::from_secs(2));
+    assert_eq!(b.rollout, Rollout::Env { container: "apache".into(), name: "ROLLPROOF_TRIAL".into() });
+    assert_eq!((b.rollout_timeout, c.rollout_timeout), (Duration::from_mins(1), Duration::from_mins(2)));
+    assert_eq!((&a.rollout, &c.rollout), (&Rollout::Restart, &Rollout::Restart));
+}
+
+#[test]
+fn the_command_line_stands_over_the_scenario() {
+    let scenario =
+        "name: test\nmanifests: web.yaml\ntrials: 2\nload: {rate: 50}\nvariants: {a: {}, b: {load: {rate: 10}}}\n";
+    let overrides = Overrides { rate: Some(20.0), trials: Some(4), seed: 9 };
+    let plan = plan_with(scenario, "", &overrides).unwrap();
+    assert!(plan.variants.iter().all(|variant| close(variant.load.rate, 20.0)));
+    assert_eq!((plan.trials, plan.order.len(), plan.seed), (4, 8, 9));
+    let message = |overrides| plan_with(scenario, "", &overrides).unwrap_err().to_string();
+    let seed = Overrides::default();
+    assert!(message(Overrides { rate: Some(0.0), ..seed }).contains("the rate is 0, expected"));
+    assert!(message(Overrides { trials: Some(0), ..seed }).contains("the number of trials is 0, expected"));
+}
+
+#[test]
+fn patches_reach_the_object_that_they_name() {
+    let scenario = "name: test\nmanifests: web.yaml\nvariants:\n  a: {patch: patch.yaml}\n  b: {patch: [{spec: {replicas: 4}}, patch.yaml]}\n  c: {}\n";
+    let patch =
+        "kind: Service\nmetadata: {name: web}\nspec: {sessionAffinity: ClientIP}\n---\nspec: {minReadySeconds: 5}\n";
+    let plan = plan_with(scenario, patch, &Overrides::default()).unwrap();
+    let [a, b, c] = plan.variants.as_slice() else { panic!("three variants") };
+    assert_eq!(a.manifests[0]["spec"]["minReadySeconds"], 5);
+    assert_eq!(a.manifests[1]["spec"]["sessionAffinity"], "ClientIP");
+    assert_eq!((a.workload.replicas, b.workload.replicas), (2, 4));
+    assert_eq!(c.manifests[0]["spec"].get("minReadySeconds"), None);
+    assert!(!a.shipped);
+}
+
+#[test]
+fn an_image_alternates_between_the_manifest_s_and_another() {
+    let plan = plan("rollout: {image: {to: \"apache:next\"}}\n");
+    let image = Rollout::Image { container: "apache".into(), from: "apache".into(), to: "apache:next".into() };
+    assert_eq!(plan.variants[0].rollout, image);
+    assert!(!plan.variants[0].shipped, "another image is not known, although the manifest is");
+}
+
+#[test]
+fn manifests_alone_make_a_plan() {
+    let deployment = WEB.split("---").next().unwrap();
+    let overrides = Overrides { seed: 3, ..Overrides::default() };
+    let sources = [Source::new("dir/web.yaml", deployment)];
+    let plan = build_for_manifests(&sources, &Choice::default(), &overrides).unwrap();
+    let [only] = plan.variants.as_slice() else { panic!("one variant") };
+    assert_eq!((plan.name.as_str(), plan.trials, only.expect), ("web", 1, Expect::Clean));
+    assert_eq!(only.manifests.len(), 2);
+    assert_eq!(only.manifests[1]["spec"]["selector"], json!({"app": "web"}));
+    assert_eq!(plan.folders, [Path::new("dir")]);
+    assert!(plan.notes[0].contains("one named web is added for port 80"), "{:?}", plan.notes);
+    let choice = Choice { workload: Some("deployment/api".into()), ..Choice::default() };
+    let message = build_for_manifests(&sources, &choice, &overrides).unwrap_err().to_string();
+    assert_eq!(message, "choosing the workload: deployment/api is not in the manifests, which hold deployment/web");
+}
+
+#[test]
+fn what_is_shipped_plans_and_is_known_as_such() {
+    for name in ["apache-prestop", "target-exit", "control-no-rollout", "control-identical"] {
+        let plan = shipped(name);
+        assert_eq!(plan.name, name);
+        assert!(plan.variants.iter().all(|variant| variant.shipped), "{name}");
+    }
+    let apache = shipped("apache-prestop");
+    let hook = "/spec/template/spec/containers/0/lifecycle/preStop/exec/command";
+    let command = |index: usize| apache.variants[index].manifests[0].pointer(hook).cloned();
+    assert_eq!(command(0), None);
+    assert_eq!(command(1), Some(json!(["sh", "-c", "sleep 3; apachectl -k graceful-stop; sleep 30"])));
+    assert_eq!(
+        apache.variants[1].manifests[0].pointer("/spec/template/spec/terminationGracePeriodSeconds"),
+        Some(&json!(40))
+    );
+    let expectations = apache.variants.iter().map(|variant| variant.expect).collect::<Vec<_>>();
+    assert_eq!(expectations, [Expect::Loss, Expect::Clean]);
+}
+
+#[test]
+fn the_alternative_follows_from_what_is_expected() {
+    let plan = shipped("apache-prestop");
+    assert_eq!((plan.alternative(0), plan.alternative(1)), (None, Some(Alternative::Less)));
+    assert_eq!(shipped("control-identical").alternative(1), Some(Alternative::TwoSided));
+    assert_eq!(shipped("control-no-rollout").alternative(0), None);
+    let reverse = self::plan("baseline: a\nvariants: {a: {}, b: {expect: loss}}\n");
+    assert_eq!(reverse.alternative(1), Some(Alternative::Greater));
+}
+
+#[test]
+fn the_summary_says_what_the_plan_can_show() {
+    let summaries =
+        ["apache-prestop", "control-no-rollout", "control-identical"].map(|name| shipped(name).summary().to_string());
+    insta::assert_snapshot!(summaries.join("\n"));
+    let few = plan(
+        "baseline: a\ntrials: 2\nvariants: {a: {expect: loss}, b: {load: {requests: [{path: /, arms: [reused]}]}}}\n",
+    );
+    let text = few.summary().to_string();
+    assert!(text.contains("too few trials to show a difference"), "{text}");
+    assert!(text.contains("b: expected clean; ") && text.contains("shows no listener gap"), "{text}");
+}
+
+#[test]
+fn the_header_holds_the_plan_without_secrets() {
+    let scenario = "name: test\nmanifests: [web.yaml, patch.yaml]\n";
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: hunter2}\n";
+    let plan = plan_with(scenario, secret, &Overrides { seed: 5, ..Overrides::default() }).unwrap();
+    let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
+    let variants = vec![super::VariantFacts { namespace: "rollproof-as-written".into(), connections: 8 }];
+    let facts = super::Facts { started: "2026-11-23T10:00:00Z".into(), started_unix_ns: 1, cluster, variants };
+    let header = plan.header(facts);
+    assert_eq!((header.scenario.as_str(), header.seed, header.max_lag_ms), ("test", 5, 100));
+    let variant = &header.variants[0];
+    assert_eq!((variant.namespace.as_str(), variant.load.connections), ("rollproof-as-written", 8));
+    assert_eq!((variant.workload.as_str(), variant.rollout.as_str(), variant.surge), ("deployment/web", "restart", 1));
+    let text = serde_json::to_string(&header).unwrap();
+    assert!(!text.contains("hunter2") && text.contains("sha256:"), "{text}");
+    assert_eq!(plan.variants[0].manifests[2]["stringData"]["password"], "hunter2", "what is applied is whole");
+}

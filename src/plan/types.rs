@@ -1,0 +1,206 @@
+//! The plan of a run: everything that is decided before it starts. Nothing changes it afterwards.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, Method, uri::PathAndQuery};
+use serde_json::Value;
+
+use crate::manifest::{Service, Workload};
+use crate::record::Arm;
+use crate::record::header::Expect;
+
+/// The load before a rollout's first mark.
+pub const LEAD_IN: Duration = Duration::from_secs(3);
+/// The load after a rollout is complete and its old pods are gone.
+pub const TAIL: Duration = Duration::from_secs(2);
+
+/// The plan of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunPlan {
+    /// The scenario's name.
+    pub name: String,
+    /// The seed of everything that is drawn.
+    pub seed: u64,
+    /// Trials of each variant, which is also the number of blocks.
+    pub trials: u32,
+    /// The variant that the others are compared with, as an index.
+    pub baseline: Option<usize>,
+    /// The variants, in the scenario's order.
+    pub variants: Vec<VariantPlan>,
+    /// The trials in their order: complete blocks, each in random order.
+    pub order: Vec<TrialPlan>,
+    /// The embedded cluster's routing lag.
+    pub embedded: EmbeddedPlan,
+    /// A send later than this during a rollout makes the trial invalid.
+    pub max_lag: Duration,
+    /// Whether the side probe watches the old pods' listeners.
+    pub probe: bool,
+    /// The folders that the manifests stand in, beside which `images/NAME/` is looked for.
+    pub folders: Vec<PathBuf>,
+    /// What was decided for the user and should be said before the start.
+    pub notes: Vec<String>,
+}
+
+/// One variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariantPlan {
+    /// Its name.
+    pub name: String,
+    /// What is expected of it.
+    pub expect: Expect,
+    /// The most that a counting trial may lose and still be clean.
+    pub lost_at_most: u64,
+    /// Raced attempts count as lost.
+    pub strict: bool,
+    /// Its manifests, patched, an added Service included, in the order in which they are applied.
+    pub manifests: Vec<Value>,
+    /// Its workload.
+    pub workload: Workload,
+    /// Its Service.
+    pub service: Service,
+    /// Its load.
+    pub load: VariantLoad,
+    /// What a trial does to the workload.
+    pub rollout: Rollout,
+    /// The longest that a rollout may take.
+    pub rollout_timeout: Duration,
+    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings no other image.
+    pub shipped: bool,
+}
+
+/// What a trial does to the workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rollout {
+    /// Restart every pod.
+    Restart,
+    /// Odd trials roll to `to`; the way back to `from` is not measured.
+    Image {
+        /// The container.
+        container: String,
+        /// The manifest's image.
+        from: String,
+        /// The other image.
+        to: String,
+    },
+    /// Set a variable to the trial's number.
+    Env {
+        /// The container.
+        container: String,
+        /// The variable.
+        name: String,
+    },
+    /// Roll nothing out.
+    None {
+        /// How long the load goes on in its place.
+        duration: Duration,
+    },
+}
+
+impl Rollout {
+    /// The rollout in a few words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Restart => "restart".to_owned(),
+            Self::Image { container, from, to } => format!("image of {container} from {from} to {to}"),
+            Self::Env { container, name } => format!("env {name} of {container}"),
+            Self::None { .. } => "none".to_owned(),
+        }
+    }
+}
+
+/// The load of a variant. Shares, and the weights of each request's arms, add to 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariantLoad {
+    /// Requests a second, all arms together.
+    pub rate: f64,
+    /// The time that a request may take.
+    pub timeout: Duration,
+    /// Kept-alive connections of each of the arms `reused` and `blind`; `None` leaves them to the load.
+    pub connections: Option<u32>,
+    /// The response header that names the pod.
+    pub pod_header: HeaderName,
+    /// The arms that decide the verdict, in the order of [`Arm::ALL`].
+    pub judged: Vec<Arm>,
+    /// The kinds of request.
+    pub requests: Vec<RequestPlan>,
+}
+
+impl VariantLoad {
+    /// Requests a second that `arm` carries.
+    #[must_use]
+    pub fn rate_of(&self, arm: Arm) -> f64 {
+        let parts = self.requests.iter().flat_map(|request| {
+            request.arms.iter().filter(|(known, _)| *known == arm).map(|(_, weight)| request.share * weight)
+        });
+        self.rate * parts.sum::<f64>()
+    }
+}
+
+/// One kind of request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestPlan {
+    /// Its method.
+    pub method: Method,
+    /// Its path with query.
+    pub path: PathAndQuery,
+    /// Its headers; `Host` only if the scenario sets it.
+    pub headers: HeaderMap,
+    /// Its body, empty for none.
+    pub body: String,
+    /// The statuses that are expected; empty for any 2xx or 3xx.
+    pub statuses: Vec<u16>,
+    /// The share of all attempts that are of this kind.
+    pub share: f64,
+    /// The part of this kind's attempts that each arm carries.
+    pub arms: Vec<(Arm, f64)>,
+}
+
+/// One trial, in the order of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrialPlan {
+    /// Its number, from 1.
+    pub trial: u32,
+    /// Its block, from 1.
+    pub block: u32,
+    /// Its variant, as an index.
+    pub variant: usize,
+}
+
+/// The embedded cluster's routing lag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmbeddedPlan {
+    /// From a change of endpoints until a sync is due.
+    pub base: Duration,
+    /// The least time between two syncs.
+    pub min_sync_period: Duration,
+}
+
+impl Default for EmbeddedPlan {
+    fn default() -> Self {
+        Self { base: Duration::from_millis(100), min_sync_period: Duration::from_secs(1) }
+    }
+}
+
+/// What the command line decides over the scenario.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Overrides {
+    /// Requests a second, for every variant.
+    pub rate: Option<f64>,
+    /// Trials of each variant.
+    pub trials: Option<u32>,
+    /// The seed; the caller draws one where the user gave none.
+    pub seed: u64,
+}
+
+/// What the command line chooses in manifests that come without a scenario.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The workload, for example `deployment/web`.
+    pub workload: Option<String>,
+    /// The Service's name.
+    pub service: Option<String>,
+    /// The Service's port.
+    pub port: Option<crate::manifest::PortName>,
+}
