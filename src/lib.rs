@@ -4,6 +4,9 @@
 
 pub mod clock;
 pub mod record;
+pub mod report;
 pub mod rng;
 pub mod stats;
 pub mod target;
+pub mod timeline;
+pub mod verdict;
