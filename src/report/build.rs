@@ -1,0 +1,121 @@
+//! From a timeline to the view model.
+
+use super::doc::{
+    ClusterDoc, ComparisonDoc, Difference, FORMAT, HarnessDoc, Metric, Quantiles, ReportDoc, Test, VariantDoc,
+};
+use super::variant::variant_doc;
+use super::words::sentence;
+use crate::record::header::VariantHeader;
+use crate::timeline::{Distribution, Timeline};
+use crate::verdict::{self, Ending, Judged, Ruling, Verdict, compare, judge};
+
+/// The report of a timeline.
+#[must_use]
+pub fn build(timeline: &Timeline) -> ReportDoc {
+    let header = &timeline.header;
+    let judged: Vec<Vec<Judged<'_>>> = header.variants.iter().map(|variant| trials_of(timeline, variant)).collect();
+    let with_trials = || header.variants.iter().zip(&judged);
+    let rulings: Vec<(&str, Ruling)> = with_trials()
+        .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials)))
+        .collect();
+    let variants: Vec<VariantDoc> = with_trials()
+        .zip(&rulings)
+        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling))
+        .collect();
+    let ending = Ending::of(timeline);
+    let ruling = verdict::of_run(&rulings, ending);
+    let sensitivity_shown = variants.iter().any(|variant| variant.trials_with_loss > 0);
+    ReportDoc {
+        format: FORMAT,
+        rollproof: header.rollproof.clone(),
+        scenario: header.scenario.clone(),
+        seed: header.seed,
+        started: header.started.clone(),
+        cluster: ClusterDoc {
+            kind: header.cluster.kind.clone(),
+            version: header.cluster.version.clone(),
+            private_network: header.cluster.private_network,
+        },
+        ending,
+        verdict: ruling.verdict,
+        reason: sentence(&ruling.reason),
+        sensitivity_shown,
+        notes: notes(timeline, ending, ruling.verdict, sensitivity_shown),
+        comparison: comparisons(timeline, &judged),
+        harness: harness(timeline),
+        variants,
+    }
+}
+
+fn trials_of<'a>(timeline: &'a Timeline, variant: &VariantHeader) -> Vec<Judged<'a>> {
+    let of_variant = timeline.trials.iter().filter(|trial| trial.start.variant == variant.name);
+    of_variant.map(|trial| judge(trial, variant, timeline.header.max_lag_ms)).collect()
+}
+
+fn notes(timeline: &Timeline, ending: Ending, verdict: Verdict, sensitivity_shown: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    let detail = timeline.end.as_ref().map_or("", |end| end.detail.as_str());
+    match ending {
+        Ending::Finished => {}
+        Ending::Interrupted => notes.push(format!("the run was interrupted ({detail}); it never passes")),
+        Ending::Failed => notes.push(format!("the run ended with an error ({detail}); it never passes")),
+        Ending::Cut => {
+            notes.push("the record ends before the run does; it is read as far as it goes and never passes".to_owned());
+        }
+    }
+    if timeline.orphans > 0 {
+        notes.push(format!("{} lines of the record are of trials whose beginning it does not have", timeline.orphans));
+    }
+    if !sensitivity_shown && verdict == Verdict::Pass {
+        notes.push(
+            "nothing was lost in this run, so it does not show that it would have seen a loss; a variant that is \
+             expected to lose requests would show it"
+                .to_owned(),
+        );
+    }
+    notes.iter().map(|note| sentence(note)).collect()
+}
+
+fn comparisons(timeline: &Timeline, judged: &[Vec<Judged<'_>>]) -> Vec<ComparisonDoc> {
+    let header = &timeline.header;
+    let Some(name) = &header.baseline else { return Vec::new() };
+    let mut with_trials = header.variants.iter().zip(judged);
+    let Some((baseline, of_baseline)) = with_trials.find(|(variant, _)| variant.name == *name) else {
+        return Vec::new();
+    };
+    let others = header.variants.iter().zip(judged).filter(|(variant, _)| variant.name != *name);
+    let doc = |(variant, trials): (&VariantHeader, &Vec<Judged<'_>>)| {
+        let found = compare((baseline.expect, of_baseline), (variant.expect, trials), header.trials);
+        ComparisonDoc {
+            metric: Metric::Lost,
+            baseline: name.clone(),
+            variant: variant.name.clone(),
+            test: Test::SignFlip,
+            alternative: found.alternative,
+            blocks: found.blocks,
+            p_value: found.p_value,
+            smallest_p: found.smallest_p,
+            difference: found.mean_difference.map(|mean| Difference { estimate: rounded(mean, 1e3) }),
+            conclusion: found.conclusion,
+        }
+    };
+    others.map(doc).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gaps between sends are far below 2^53 nanoseconds")]
+fn harness(timeline: &Timeline) -> HarnessDoc {
+    let mut lags = Distribution::default();
+    timeline.trials.iter().for_each(|trial| lags.merge(&trial.lag_us));
+    let gap_ns = timeline.trials.iter().map(|trial| trial.gap_max_ns).max().unwrap_or(0);
+    HarnessDoc { send_lag_us: quantiles(&lags), largest_gap_ms: rounded(gap_ns as f64 / 1e6, 1e3) }
+}
+
+/// The quantiles of all values; `None` of nothing.
+pub(super) fn quantiles(values: &Distribution) -> Option<Quantiles> {
+    Some(Quantiles { p50: values.per_mille(500)?, p99: values.per_mille(990)?, max: values.per_mille(1_000)? })
+}
+
+/// Rounded to a whole number of `1 / steps`: digits beyond the measurement's own are noise.
+pub(super) fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}

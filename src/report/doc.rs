@@ -1,0 +1,263 @@
+//! The view model: `report.json` as types. Its schema is `docs/report.schema.json`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::first_lost::FirstLost;
+use crate::record::header::Expect;
+use crate::record::{Arm, Outcome};
+use crate::stats::Alternative;
+use crate::verdict::{Conclusion, Ending, State, Verdict};
+
+/// The version of the report's format. It grows when a reader must change.
+pub const FORMAT: u32 = 1;
+
+/// A run's report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportDoc {
+    /// The version of this format.
+    pub format: u32,
+    /// The version of rollproof that made the run.
+    pub rollproof: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// When the run began, RFC 3339.
+    pub started: String,
+    /// Where it ran.
+    pub cluster: ClusterDoc,
+    /// How it ended.
+    pub ending: Ending,
+    /// The run's verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// Whether this run saw any loss. If not, it does not show that it would have seen one.
+    pub sensitivity_shown: bool,
+    /// What a reader should know besides, in sentences.
+    pub notes: Vec<String>,
+    /// The variants, in the scenario's order.
+    pub variants: Vec<VariantDoc>,
+    /// Each variant beside the baseline.
+    pub comparison: Vec<ComparisonDoc>,
+    /// The harness's own punctuality, over the whole run.
+    pub harness: HarnessDoc,
+}
+
+/// Where a run took place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClusterDoc {
+    /// `embedded`, `kind` or `context`.
+    pub kind: String,
+    /// The server's version.
+    pub version: String,
+    /// Whether the run had a network namespace of its own (embedded only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_network: Option<bool>,
+}
+
+/// One variant. Its counts are those of its judged arms in its counting trials, planned from the rollout's first mark
+/// to the end of the load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VariantDoc {
+    /// Its name.
+    pub name: String,
+    /// What its rollout does.
+    pub rollout: String,
+    /// What it was expected to do.
+    pub expect: Expect,
+    /// The most that a trial could lose and still be clean.
+    pub lost_at_most: u64,
+    /// Whether raced attempts count as lost in its verdict.
+    pub strict: bool,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// Trials that count.
+    pub trials: u32,
+    /// Trials that were to count.
+    pub trials_planned: u32,
+    /// Counting trials that lost something.
+    pub trials_with_loss: u32,
+    /// Trials in which a judged attempt was lost before the rollout.
+    pub trials_dirty: u32,
+    /// Trials in which the harness had trouble of its own.
+    pub trials_invalid: u32,
+    /// Trials that did not come to a rollout, or whose end is not in the record.
+    pub trials_incomplete: u32,
+    /// Attempts: ok + lost + raced + unsent + harness.
+    pub attempts: u64,
+    /// Answered as expected.
+    pub ok: u64,
+    /// Lost for a client that does not repeat requests.
+    pub lost: u64,
+    /// Lost in the race between a closing kept-alive connection and a write.
+    pub raced: u64,
+    /// Never written, on a dead kept-alive connection.
+    pub unsent: u64,
+    /// The harness's own trouble.
+    pub harness: u64,
+    /// Every arm, judged or not, over the same trials and time.
+    pub arms: BTreeMap<Arm, ArmDoc>,
+    /// Latencies of ok attempts of the judged arms in counting trials, from their planned time, in microseconds.
+    pub latency_us: LatencyDoc,
+    /// The rollout's length in seconds.
+    pub rollout_s: Median,
+    /// The pod-seconds used during the rollout.
+    pub pod_s: Median,
+    /// What a zero leaves open.
+    pub detection_limit: DetectionLimit,
+    /// Every trial, in the order in which they began.
+    pub trials_list: Vec<TrialDoc>,
+    /// The first lost attempts, for people; the record has them all.
+    #[serde(skip)]
+    pub first_lost: Vec<FirstLost>,
+}
+
+/// One arm of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArmDoc {
+    /// Whether it decides the verdict.
+    pub judged: bool,
+    /// Attempts: ok + lost + raced + unsent + harness.
+    pub attempts: u64,
+    /// Answered as expected.
+    pub ok: u64,
+    /// Lost for a client that does not repeat requests.
+    pub lost: u64,
+    /// Lost in the race between a closing kept-alive connection and a write.
+    pub raced: u64,
+    /// Never written, on a dead kept-alive connection.
+    pub unsent: u64,
+    /// The harness's own trouble.
+    pub harness: u64,
+    /// How they ended.
+    pub outcomes: BTreeMap<Outcome, u64>,
+}
+
+/// Quantiles of each phase; `null` where nothing was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LatencyDoc {
+    /// Before the rollout's first mark.
+    pub before: Option<Quantiles>,
+    /// From the first mark until the old pods were gone.
+    pub during: Option<Quantiles>,
+    /// From then until the load stopped.
+    pub after: Option<Quantiles>,
+}
+
+/// Quantiles in microseconds, to three significant digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Quantiles {
+    /// The median.
+    pub p50: u64,
+    /// The 99th percentile.
+    pub p99: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+/// A median over counting trials; `null` where none has the value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Median {
+    /// The median.
+    pub median: Option<f64>,
+}
+
+/// What a zero leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectionLimit {
+    /// The largest share of rollouts that lose something which this many trials without a loss leave possible at 95 %;
+    /// `null` if something was lost or nothing counts.
+    pub rollouts_losing_at_most_95: Option<f64>,
+    /// The shortest time for which a listener can be gone and still be met by a new connection at 95 %, in milliseconds;
+    /// `null` if no judged arm makes new connections.
+    pub gap_ms: Option<f64>,
+}
+
+/// One trial. Its counts are those of its judged arms from the rollout's first mark on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrialDoc {
+    /// Its number in the run.
+    pub trial: u32,
+    /// Its block.
+    pub block: u32,
+    /// What it is worth.
+    pub state: State,
+    /// Why it does not count; empty if it counts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Attempts.
+    pub attempts: u64,
+    /// Lost ones.
+    pub lost: u64,
+    /// Raced ones.
+    pub raced: u64,
+    /// The rollout's length in seconds; `null` if its end was not seen.
+    pub rollout_s: Option<f64>,
+    /// Whether the rollout completed and no old pod was left.
+    pub complete: bool,
+    /// Whether the workload had to be made anew before it.
+    pub reset: bool,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Lost attempts a rollout.
+    Lost,
+}
+
+/// How it is tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Test {
+    /// The exact sign-flip permutation test on per-block differences.
+    SignFlip,
+}
+
+/// A variant beside the baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparisonDoc {
+    /// What is compared.
+    pub metric: Metric,
+    /// The baseline's name.
+    pub baseline: String,
+    /// The variant's name.
+    pub variant: String,
+    /// How it is tested.
+    pub test: Test,
+    /// What was tested for, fixed by what was expected.
+    pub alternative: Alternative,
+    /// Blocks in which both count.
+    pub blocks: u32,
+    /// The p of this comparison alone; `null` without such a block.
+    pub p_value: Option<f64>,
+    /// The smallest p that these blocks could have given.
+    pub smallest_p: f64,
+    /// How large the difference is; `null` without such a block.
+    pub difference: Option<Difference>,
+    /// What follows from it, at the level of 0.05.
+    pub conclusion: Conclusion,
+}
+
+/// A difference, variant minus baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// The mean over blocks.
+    pub estimate: f64,
+}
+
+/// The harness's own punctuality.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HarnessDoc {
+    /// How much later than planned attempts were sent, in microseconds; `null` if none was.
+    pub send_lag_us: Option<Quantiles>,
+    /// The largest gap between two sends, in milliseconds.
+    pub largest_gap_ms: f64,
+}

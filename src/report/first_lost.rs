@@ -1,0 +1,67 @@
+//! A lost attempt as people read it.
+
+use crate::record::entry::{Attempt, Stage};
+use crate::record::header::VariantHeader;
+use crate::timeline::Trial;
+
+/// Lost attempts of a variant that are shown.
+pub(super) const MOST_SHOWN: usize = 5;
+
+/// A lost attempt, its moments told from the rollout's first mark.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FirstLost {
+    /// Its trial.
+    pub trial: u32,
+    /// When it was planned, in seconds after the rollout's first mark.
+    pub at_s: f64,
+    /// How long it took to fail, from the plan, in milliseconds.
+    pub took_ms: f64,
+    /// What was asked, on which arm, and what came of it, in words without their end.
+    pub what: String,
+}
+
+/// An attempt of `trial`, which has a window.
+pub(super) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantHeader) -> Option<FirstLost> {
+    let first_ns = trial.window?.first_ns;
+    let request = variant.load.requests.get(usize::from(attempt.request));
+    let asked = request.map_or_else(|| "a request".to_owned(), |kind| format!("{} {}", kind.method, kind.path));
+    let mut words = vec![format!("{} {asked}: {}", attempt.arm.name(), attempt.outcome.name())];
+    words.extend(attempt.status.map(|status| format!("status {status}")));
+    words.extend(attempt.stage.map(|stage| stage_words(stage).to_owned()));
+    if let (Some(out), Some(back)) = (attempt.bytes_out, attempt.bytes_in) {
+        words.push(format!("{out} bytes out and {back} back"));
+    }
+    words.extend(attempt.errno.map(errno_name).or_else(|| Some(attempt.error.clone()).filter(|e| !e.is_empty())));
+    words.extend(attempt.pod.as_ref().map(|pod| format!("pod {pod}")));
+    Some(FirstLost {
+        trial: attempt.trial,
+        at_s: milli(attempt.planned_ns.saturating_sub(first_ns) / 1_000),
+        took_ms: milli(attempt.end_ns.saturating_sub(attempt.planned_ns)) / 1_000.0,
+        what: words.join(", "),
+    })
+}
+
+/// A thousandth, rounded to three digits; used twice, it turns nanoseconds into milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "a run is far shorter than what a double holds exactly")]
+fn milli(value: u64) -> f64 {
+    (value as f64 / 1_000.0).round() / 1_000.0
+}
+
+const fn stage_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Waiting => "waiting for a connection",
+        Stage::Connect => "connecting",
+        Stage::Request => "before the first byte of the answer",
+        Stage::Head => "inside the answer's head",
+        Stage::Body => "inside the answer's body",
+        Stage::Done => "after the whole answer",
+    }
+}
+
+/// `ECONNREFUSED` rather than a number.
+fn errno_name(number: i32) -> String {
+    match nix::errno::Errno::from_raw(number) {
+        nix::errno::Errno::UnknownErrno => format!("errno {number}"),
+        known => format!("{known:?}"),
+    }
+}

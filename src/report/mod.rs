@@ -1,0 +1,60 @@
+//! From a timeline to a report: one view model, and writers that compute nothing.
+//!
+//! Every number that a person or a program sees comes from [`ReportDoc`], which is made from the record alone: no clock
+//! and no environment is read, so the same record gives the same bytes.
+
+mod build;
+mod doc;
+mod first_lost;
+mod json;
+mod markdown;
+mod terminal;
+mod variant;
+mod words;
+
+use std::io::BufRead;
+use std::path::Path;
+
+pub use build::build;
+pub use doc::{
+    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, FORMAT, HarnessDoc, LatencyDoc, Median, Metric,
+    Quantiles, ReportDoc, Test, TrialDoc, VariantDoc,
+};
+pub use first_lost::FirstLost;
+pub use json::{render as to_json, schema};
+pub use markdown::render as to_markdown;
+pub use terminal::render as to_terminal;
+
+use crate::record::{ReadError, Reader};
+use crate::timeline::{Collector, TimelineError};
+
+/// Why a record gave no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The record could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its entries do not fit together.
+    #[error(transparent)]
+    Timeline(#[from] TimelineError),
+}
+
+/// Reads the record at `path` and makes its report.
+///
+/// # Errors
+/// The record cannot be read, or its entries do not fit together.
+pub fn of_file(path: &Path) -> Result<ReportDoc, ReportError> {
+    of_record(Reader::open(path)?)
+}
+
+/// Makes the report of a record that is being read.
+///
+/// # Errors
+/// The record cannot be read on, or its entries do not fit together.
+pub fn of_record<R: BufRead>(mut reader: Reader<R>) -> Result<ReportDoc, ReportError> {
+    let mut collector = Collector::new(reader.header().clone());
+    for entry in reader.by_ref() {
+        collector.push(entry?)?;
+    }
+    Ok(build(&collector.finish(reader.is_cut())?))
+}

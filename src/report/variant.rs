@@ -1,0 +1,134 @@
+//! One variant of the view model.
+
+use std::collections::BTreeMap;
+
+use super::FirstLost;
+use super::build::{quantiles, rounded};
+use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDoc};
+use super::first_lost::{MOST_SHOWN, describe};
+use super::words::sentence;
+use crate::record::Arm;
+use crate::record::header::VariantHeader;
+use crate::stats;
+use crate::timeline::{Counts, Distribution, Phase};
+use crate::verdict::{Judged, Ruling, State};
+
+/// A variant of which `planned` trials were to count, with its trials and the ruling on them.
+pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32, ruling: &Ruling) -> VariantDoc {
+    let counting: Vec<&Judged<'_>> = trials.iter().filter(|trial| trial.state == State::Counts).collect();
+    let mut counts = Counts::default();
+    for trial in &counting {
+        counts.merge(&trial.counts);
+    }
+    let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
+    let loss = counting.iter().any(|trial| trial.loss > 0);
+    VariantDoc {
+        name: variant.name.clone(),
+        rollout: variant.rollout.clone(),
+        expect: variant.expect,
+        lost_at_most: variant.lost_at_most,
+        strict: variant.strict,
+        verdict: ruling.verdict,
+        reason: sentence(&ruling.reason),
+        trials: count(counting.iter()),
+        trials_planned: planned,
+        trials_with_loss: count(counting.iter().filter(|trial| trial.loss > 0)),
+        trials_dirty: in_state(State::Dirty),
+        trials_invalid: in_state(State::Invalid),
+        trials_incomplete: in_state(State::Incomplete),
+        attempts: counts.attempts(),
+        ok: counts.ok,
+        lost: counts.lost,
+        raced: counts.raced,
+        unsent: counts.unsent,
+        harness: counts.harness,
+        arms: arms(variant, &counting),
+        latency_us: latency(variant, &counting),
+        rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
+        pod_s: median(counting.iter().filter_map(|trial| trial.trial.pod_s)),
+        detection_limit: DetectionLimit {
+            rollouts_losing_at_most_95: (!loss && !counting.is_empty())
+                .then(|| rounded(stats::zero_upper_bound(count(counting.iter())), 1e4)),
+            gap_ms: gap_ms(variant, &counting),
+        },
+        trials_list: trials.iter().map(trial_doc).collect(),
+        first_lost: counting.iter().flat_map(|trial| first_lost(trial, variant)).take(MOST_SHOWN).collect(),
+    }
+}
+
+fn first_lost<'a>(judged: &'a Judged<'_>, variant: &'a VariantHeader) -> impl Iterator<Item = FirstLost> + 'a {
+    let shown = judged.trial.lost.iter().filter(|attempt| variant.load.judged.contains(&attempt.arm));
+    shown.filter_map(|attempt| describe(attempt, judged.trial, variant))
+}
+
+fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
+    let trial = judged.trial;
+    TrialDoc {
+        trial: trial.start.trial,
+        block: trial.start.block,
+        state: judged.state,
+        reason: sentence(&judged.reason),
+        attempts: judged.counts.attempts(),
+        lost: judged.counts.lost,
+        raced: judged.counts.raced,
+        rollout_s: trial.window.and_then(|window| window.rollout_s()).map(|s| rounded(s, 1e3)),
+        complete: trial.end.as_ref().is_some_and(|end| end.complete),
+        reset: trial.end.as_ref().is_some_and(|end| end.reset),
+    }
+}
+
+fn arms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Arm, ArmDoc> {
+    let mut by_arm: BTreeMap<Arm, Counts> = BTreeMap::new();
+    // Every arm that was planned is shown, also one that carried nothing.
+    for (arm, weight) in variant.load.requests.iter().flat_map(|request| &request.arms) {
+        if *weight > 0.0 {
+            by_arm.entry(*arm).or_default();
+        }
+    }
+    for (arm, counts) in counting.iter().flat_map(|trial| &trial.trial.judged) {
+        by_arm.entry(*arm).or_default().merge(counts);
+    }
+    let doc = |(arm, counts): (Arm, Counts)| {
+        let judged = variant.load.judged.contains(&arm);
+        let (attempts, Counts { ok, lost, raced, unsent, harness, outcomes }) = (counts.attempts(), counts);
+        (arm, ArmDoc { judged, attempts, ok, lost, raced, unsent, harness, outcomes })
+    };
+    by_arm.into_iter().map(doc).collect()
+}
+
+fn latency(variant: &VariantHeader, counting: &[&Judged<'_>]) -> LatencyDoc {
+    let of = |phase| {
+        let mut all = Distribution::default();
+        for arm in &variant.load.judged {
+            counting.iter().filter_map(|trial| trial.trial.latency_us.get(&(phase, *arm))).for_each(|d| all.merge(d));
+        }
+        quantiles(&all)
+    };
+    LatencyDoc { before: of(Phase::Before), during: of(Phase::During), after: of(Phase::After) }
+}
+
+/// The shortest listener gap that the variant's new connections could have met, at the rate at which they were made.
+#[expect(clippy::cast_precision_loss, reason = "counts of attempts and lags are far below 2^53")]
+fn gap_ms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> Option<f64> {
+    if !variant.load.judged.contains(&Arm::New) {
+        return None;
+    }
+    let (mut made, mut time_s, mut lag_ns) = (0_u64, 0.0, 0_u64);
+    for trial in counting.iter().map(|judged| judged.trial) {
+        let Some(judged_s) = trial.window.and_then(|window| window.judged_s()) else { continue };
+        made += trial.judged.get(&Arm::New).map_or(0, |counts| counts.attempts() - counts.harness);
+        time_s += judged_s;
+        lag_ns = lag_ns.max(trial.judged_lag_max_ns);
+    }
+    let pods = variant.replicas.saturating_add(variant.surge);
+    stats::gap_ms(pods, made as f64 / time_s, lag_ns as f64 / 1e6).map(|ms| rounded(ms, 1e1))
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Median {
+    let values: Vec<f64> = values.collect();
+    Median { median: stats::median(&values).map(|median| rounded(median, 1e3)) }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
+}

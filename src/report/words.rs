@@ -1,0 +1,122 @@
+//! Sentences, numbers and escapes that several writers share.
+
+use super::doc::{ComparisonDoc, VariantDoc};
+use super::first_lost::FirstLost;
+use crate::record::header::Expect;
+use crate::stats::Alternative;
+use crate::verdict::Conclusion;
+
+/// `clean` or `loss`.
+pub(super) const fn expect_name(expect: Expect) -> &'static str {
+    match expect {
+        Expect::Clean => "clean",
+        Expect::Loss => "loss",
+    }
+}
+
+/// A comparison in a sentence.
+pub(super) fn comparison_words(found: &ComparisonDoc) -> String {
+    let (variant, baseline) = (&found.variant, &found.baseline);
+    let (Some(p), Some(difference)) = (found.p_value, found.difference) else {
+        return format!("{variant} against {baseline}: no block in which both count, so nothing can be compared.");
+    };
+    let estimate = difference.estimate;
+    let what = if estimate < 0.0 {
+        format!("{:.1} fewer lost a rollout", -estimate)
+    } else if estimate > 0.0 {
+        format!("{estimate:.1} more lost a rollout")
+    } else {
+        "as many lost a rollout".to_owned()
+    };
+    let alternative = match found.alternative {
+        Alternative::Less => "one-sided, less",
+        Alternative::Greater => "one-sided, greater",
+        Alternative::TwoSided => "two-sided",
+    };
+    let blocks = if found.blocks == 1 { "1 block".to_owned() } else { format!("{} blocks", found.blocks) };
+    let conclusion = match found.conclusion {
+        Conclusion::Shown => "the difference is shown".to_owned(),
+        Conclusion::NotShown if found.smallest_p > crate::stats::LEVEL => {
+            format!("not shown: these blocks cannot give less than p = {}", probability(found.smallest_p))
+        }
+        Conclusion::NotShown => "the difference is not shown".to_owned(),
+        Conclusion::Observed => "only observed: so few blocks can show no difference".to_owned(),
+    };
+    let p = probability(p);
+    let equals = if p.starts_with('<') { "" } else { "= " };
+    format!("{variant} against {baseline}: {what}, p {equals}{p} (sign-flip, {alternative}, {blocks}): {conclusion}.")
+}
+
+/// What a variant's zero leaves open; `None` if it lost something or nothing counts.
+pub(super) fn limits_words(variant: &VariantDoc) -> Option<String> {
+    let missed = variant.detection_limit.rollouts_losing_at_most_95?;
+    let rollouts = if variant.trials == 1 { "1 rollout".to_owned() } else { format!("{} rollouts", variant.trials) };
+    let gap = variant.detection_limit.gap_ms.map_or_else(
+        || "no judged arm makes new connections, so a listener gap can go unseen".to_owned(),
+        |ms| format!("a listener gap under {ms:.0} ms can go unseen"),
+    );
+    let share = 100.0 * missed;
+    Some(format!(
+        "{}: no loss in {rollouts}; up to {share:.0} % of all rollouts could still lose something (95 %), and {gap}.",
+        variant.name
+    ))
+}
+
+/// A lost attempt on one line.
+pub(super) fn lost_words(lost: &FirstLost) -> String {
+    format!("{:+.3} s in trial {}: {}, after {} ms", lost.at_s, lost.trial, lost.what, lost.took_ms)
+}
+
+/// A reason as a sentence: with its full stop.
+pub(super) fn sentence(text: &str) -> String {
+    if text.is_empty() || text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
+/// Text from outside on one line, without control characters: a terminal or a table must not obey it.
+pub(super) fn one_line(text: &str) -> String {
+    let clean = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
+    text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { clean(c) }).collect()
+}
+
+/// Characters that change the order or the look of what stands around them.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A time in microseconds for people: `0.85 ms`, `12 ms`, `1.2 s`.
+#[expect(clippy::cast_precision_loss, reason = "only three digits are shown")]
+pub(super) fn micros(us: u64) -> String {
+    let ms = us as f64 / 1_000.0;
+    match us {
+        0..10_000 => format!("{ms:.2} ms"),
+        10_000..1_000_000 => format!("{ms:.0} ms"),
+        _ => format!("{:.1} s", ms / 1_000.0),
+    }
+}
+
+/// Seconds with one digit, or a dash.
+pub(super) fn seconds(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |s| format!("{s:.1} s"))
+}
+
+/// A probability with three digits after the point, or what it is below.
+pub(super) fn probability(p: f64) -> String {
+    if p < 0.000_5 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_pass() {
+        assert_eq!(one_line("a\u{1b}[31mb\nc\u{202e}d\r"), "a\u{fffd}[31mb c\u{fffd}d\u{fffd}");
+    }
+
+    #[test]
+    fn times_have_three_digits_or_so() {
+        assert_eq!([micros(850), micros(12_345), micros(1_234_567)], ["0.85 ms", "12 ms", "1.2 s"]);
+        assert_eq!(seconds(None), "-");
+        assert_eq!([probability(0.03125), probability(0.000_01)], ["0.031", "< 0.001"]);
+    }
+}

@@ -1,0 +1,215 @@
+//! One trial: what was gathered while it ran, and its summary.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::serialization::Deserializer;
+
+use super::TimelineError;
+use super::counts::Counts;
+use super::distribution::Distribution;
+use super::window::{Phase, Window};
+use crate::clock::Stamp;
+use crate::record::entry::{Attempt, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
+use crate::record::{Arm, Outcome, Sum};
+
+/// The length of a slice of pulses and punctuality.
+const SLICE_NS: u64 = 100_000_000;
+/// Lost attempts of a trial that are kept whole; the rest are counted.
+const MOST_KEPT: usize = 1_000;
+
+/// A trial's summary.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// How it began.
+    pub start: TrialStart,
+    /// How it ended; `None` if the record ended first.
+    pub end: Option<TrialEnd>,
+    /// When its rollout took place; `None` if there was none.
+    pub window: Option<Window>,
+    /// Attempts planned from the rollout's first mark on, by arm.
+    pub judged: BTreeMap<Arm, Counts>,
+    /// Attempts planned before it, by arm.
+    pub lead_in: BTreeMap<Arm, Counts>,
+    /// Latencies of ok attempts from their planned time, in microseconds.
+    pub latency_us: BTreeMap<(Phase, Arm), Distribution>,
+    /// Send lags of the whole trial, in microseconds.
+    pub lag_us: Distribution,
+    /// The largest send lag during the rollout, in nanoseconds.
+    pub rollout_lag_max_ns: u64,
+    /// The largest send lag from the first mark on, in nanoseconds.
+    pub judged_lag_max_ns: u64,
+    /// The largest gap between two sends of the trial, in nanoseconds.
+    pub gap_max_ns: u64,
+    /// Pod-seconds used during the rollout.
+    pub pod_s: Option<f64>,
+    /// Lost attempts planned from the first mark on, whole, by planned time. At most a thousand: those that ended first.
+    pub lost: Vec<Attempt>,
+    /// Lines of this trial that came after its end.
+    pub late_lines: u64,
+    /// Lines that the channel lost while it ran.
+    pub overflowed: u64,
+}
+
+/// An attempt that did not end ok, as small as can be.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    planned_ns: Stamp,
+    arm: Arm,
+    outcome: Outcome,
+    sum: Sum,
+}
+
+/// A trial that is being read.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pub(super) start: TrialStart,
+    pub(super) marks: Vec<Mark>,
+    ended: Vec<Ended>,
+    lost: Vec<Attempt>,
+    pulses: Vec<Pulse>,
+    punctuality: Vec<Punctuality>,
+}
+
+impl Gathering {
+    pub(super) const fn new(start: TrialStart) -> Self {
+        Self {
+            start,
+            marks: Vec::new(),
+            ended: Vec::new(),
+            lost: Vec::new(),
+            pulses: Vec::new(),
+            punctuality: Vec::new(),
+        }
+    }
+
+    pub(super) fn attempt(&mut self, attempt: Attempt) {
+        // Ok attempts are in the pulses; their own lines, where they were asked for, are for people.
+        if attempt.sum == Sum::Ok {
+            return;
+        }
+        let Attempt { planned_ns, arm, outcome, sum, .. } = attempt;
+        self.ended.push(Ended { planned_ns, arm, outcome, sum });
+        if sum == Sum::Lost && self.lost.len() < MOST_KEPT {
+            self.lost.push(attempt);
+        }
+    }
+
+    pub(super) fn pulse(&mut self, pulse: Pulse) {
+        self.pulses.push(pulse);
+    }
+
+    pub(super) fn punctuality(&mut self, slice: Punctuality) {
+        self.punctuality.push(slice);
+    }
+
+    /// The summary. `pod_s` gives the pod-seconds used between two moments.
+    pub(super) fn summarise(
+        self,
+        end: Option<TrialEnd>,
+        pod_s: impl FnOnce(Stamp, Stamp) -> Option<f64>,
+        with: &mut Deserializer,
+    ) -> Result<Trial, TimelineError> {
+        let window = Window::of(&self.marks);
+        let mut trial = Trial {
+            pod_s: window.and_then(|window| pod_s(window.first_ns, window.gone_ns?)),
+            start: self.start,
+            end,
+            window,
+            judged: BTreeMap::new(),
+            lead_in: BTreeMap::new(),
+            latency_us: BTreeMap::new(),
+            lag_us: Distribution::default(),
+            rollout_lag_max_ns: 0,
+            judged_lag_max_ns: 0,
+            gap_max_ns: 0,
+            lost: self.lost,
+            late_lines: 0,
+            overflowed: 0,
+        };
+        for ended in &self.ended {
+            trial.counts(ended.planned_ns, ended.arm).add(ended.sum, ended.outcome, 1);
+        }
+        for pulse in &self.pulses {
+            trial.add_pulse(pulse, with)?;
+        }
+        for slice in &self.punctuality {
+            trial.add_punctuality(slice, with)?;
+        }
+        trial.lost.retain(|attempt| window.is_some_and(|window| attempt.planned_ns >= window.first_ns));
+        trial.lost.sort_by_key(|attempt| (attempt.planned_ns, attempt.id));
+        Ok(trial)
+    }
+}
+
+impl Trial {
+    /// The phase of a moment; before all phases if there was no rollout.
+    fn phase(&self, at: Stamp) -> Phase {
+        self.window.map_or(Phase::Before, |window| window.phase(at))
+    }
+
+    fn counts(&mut self, planned_ns: Stamp, arm: Arm) -> &mut Counts {
+        let counts = if self.phase(planned_ns) == Phase::Before { &mut self.lead_in } else { &mut self.judged };
+        counts.entry(arm).or_default()
+    }
+
+    /// A slice belongs to the phase in which it starts: ok attempts are placed to a tenth of a second, others exactly.
+    fn add_pulse(&mut self, pulse: &Pulse, with: &mut Deserializer) -> Result<(), TimelineError> {
+        self.counts(pulse.at_ns, pulse.arm).add(Sum::Ok, Outcome::Ok, pulse.ok);
+        let latencies = self.latency_us.entry((self.phase(pulse.at_ns), pulse.arm)).or_default();
+        latencies.add_encoded(&pulse.latency_us, with).map_err(|reason| TimelineError::Histogram {
+            what: "a pulse",
+            trial: pulse.trial,
+            reason,
+        })
+    }
+
+    fn add_punctuality(&mut self, slice: &Punctuality, with: &mut Deserializer) -> Result<(), TimelineError> {
+        self.lag_us.add_encoded(&slice.lag_us, with).map_err(|reason| TimelineError::Histogram {
+            what: "a punctuality line",
+            trial: slice.trial,
+            reason,
+        })?;
+        self.gap_max_ns = self.gap_max_ns.max(slice.gap_max_ns);
+        let Some(window) = self.window else { return Ok(()) };
+        // A slice that touches the rollout counts as in it: its late send may have been.
+        if slice.at_ns.saturating_add(SLICE_NS) > window.first_ns {
+            self.judged_lag_max_ns = self.judged_lag_max_ns.max(slice.lag_max_ns);
+            if window.phase(slice.at_ns) <= Phase::During {
+                self.rollout_lag_max_ns = self.rollout_lag_max_ns.max(slice.lag_max_ns);
+            }
+        }
+        Ok(())
+    }
+
+    /// Attempts of an arm over the whole trial, as the record has them.
+    #[must_use]
+    pub fn recorded(&self, arm: Arm) -> u64 {
+        [&self.lead_in, &self.judged].into_iter().filter_map(|part| part.get(&arm)).map(Counts::attempts).sum()
+    }
+
+    /// What these arms' attempts from the first mark on came to.
+    #[must_use]
+    pub fn judged_counts(&self, arms: &[Arm]) -> Counts {
+        sum_of(&self.judged, arms)
+    }
+
+    /// What these arms' attempts before the first mark came to.
+    #[must_use]
+    pub fn lead_in_counts(&self, arms: &[Arm]) -> Counts {
+        sum_of(&self.lead_in, arms)
+    }
+
+    /// How many attempts of the trial, whatever arm and phase, ended so.
+    #[must_use]
+    pub fn all_with(&self, outcome: Outcome) -> u64 {
+        self.lead_in.values().chain(self.judged.values()).map(|counts| counts.outcome(outcome)).sum()
+    }
+}
+
+fn sum_of(parts: &BTreeMap<Arm, Counts>, arms: &[Arm]) -> Counts {
+    let mut sum = Counts::default();
+    for (_, counts) in parts.iter().filter(|(arm, _)| arms.contains(arm)) {
+        sum.merge(counts);
+    }
+    sum
+}

@@ -1,0 +1,16 @@
+//! What trials, variants and a run are worth: states, verdicts and comparisons.
+//!
+//! Pure rules over a timeline. It must not know why requests were lost, nor how results are shown.
+
+mod compare;
+mod rules;
+mod state;
+
+pub use compare::{Comparison, Conclusion, compare};
+pub use rules::{Ending, Ruling, Verdict, of_run, of_variant};
+pub use state::{Judged, State, judge};
+
+/// `1 attempt`, `2 attempts`.
+fn plural(count: u64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}

@@ -1,0 +1,168 @@
+//! The verdict table: from counting trials to a variant's verdict, and from variants to the run's.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plural;
+use super::state::{Judged, State};
+use crate::record::Outcome;
+use crate::record::entry::EndReason;
+use crate::record::header::{Expect, VariantHeader};
+use crate::timeline::Timeline;
+
+/// A verdict, in the order in which one outranks another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// What was expected was seen.
+    Pass,
+    /// The run cannot say.
+    Inconclusive,
+    /// What was expected was not so.
+    Fail,
+}
+
+impl Verdict {
+    /// Its word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Inconclusive => "inconclusive",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// A verdict and why, in a sentence without its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+}
+
+/// How the run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All trials were run.
+    Finished,
+    /// A signal ended it.
+    Interrupted,
+    /// An error ended it.
+    Failed,
+    /// The record ends before the run does.
+    Cut,
+}
+
+impl Ending {
+    /// How the run of a timeline ended.
+    #[must_use]
+    pub fn of(timeline: &Timeline) -> Self {
+        match timeline.end.as_ref().map(|end| end.reason) {
+            // Lines after the end of the run do not make it more complete.
+            Some(EndReason::Finished) if timeline.cut => Self::Cut,
+            Some(EndReason::Finished) => Self::Finished,
+            Some(EndReason::Interrupted) => Self::Interrupted,
+            Some(EndReason::Failed) => Self::Failed,
+            None => Self::Cut,
+        }
+    }
+
+    /// As the end of the sentence "the run ...".
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Finished => "was finished",
+            Self::Interrupted => "was interrupted",
+            Self::Failed => "ended with an error",
+            Self::Cut => "is recorded only in part",
+        }
+    }
+}
+
+/// The verdict of a variant of which `planned` trials were to count.
+#[must_use]
+pub fn of_variant(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32) -> Ruling {
+    let counting: Vec<&Judged<'_>> = trials.iter().filter(|judged| judged.state == State::Counts).collect();
+    match variant.expect {
+        Expect::Clean => clean(variant, &counting, planned),
+        Expect::Loss => loss(&counting),
+    }
+}
+
+fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32) -> Ruling {
+    let allowed = variant.lost_at_most;
+    let over = counting.iter().filter(|judged| judged.loss > allowed).count() as u64;
+    let lost: u64 = counting.iter().map(|judged| judged.loss).sum();
+    let rollouts = plural(counting.len() as u64, "rollout");
+    if over > 0 {
+        let worst = counting.iter().map(|judged| judged.loss).max().unwrap_or(0);
+        let limit = if allowed == 0 {
+            String::new()
+        } else {
+            format!("; at most {allowed} in each were allowed, and the worst lost {worst}")
+        };
+        let reason = format!("{} lost, in {over} of {rollouts}{limit}", plural(lost, "attempt"));
+        return Ruling { verdict: Verdict::Fail, reason };
+    }
+    let doubts = doubts(counting, planned.max(1));
+    if !doubts.is_empty() {
+        return Ruling { verdict: Verdict::Inconclusive, reason: doubts.join("; ") };
+    }
+    let what = if lost == 0 { "nothing".to_owned() } else { plural(lost, "attempt") };
+    let reason = if allowed == 0 {
+        format!("{what} lost in {rollouts}")
+    } else {
+        format!("{what} lost in {rollouts}; at most {allowed} in each were allowed")
+    };
+    Ruling { verdict: Verdict::Pass, reason }
+}
+
+/// What keeps a variant that lost no more than it may from passing.
+fn doubts(counting: &[&Judged<'_>], planned: u32) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let count = counting.len() as u64;
+    if count < u64::from(planned) {
+        doubts.push(format!("{count} of {} count", plural(u64::from(planned), "trial")));
+    }
+    let deferred: u64 = counting.iter().map(|judged| judged.counts.outcome(Outcome::Deferred)).sum();
+    if deferred > 0 {
+        doubts.push(format!("{} deferred because no connection came free", plural(deferred, "judged attempt")));
+    }
+    let stalled = counting.iter().filter_map(|judged| judged.trial.end.as_ref()).find(|end| !end.complete);
+    if let Some(end) = stalled {
+        let why = if end.reason.is_empty() { "no reason was recorded" } else { &end.reason };
+        doubts.push(format!("a rollout did not complete: {why}"));
+    }
+    if counting.iter().any(|judged| judged.counts.ok == 0) {
+        doubts.push("in a trial no judged attempt was answered".to_owned());
+    }
+    doubts
+}
+
+fn loss(counting: &[&Judged<'_>]) -> Ruling {
+    let with = counting.iter().filter(|judged| judged.loss > 0).count();
+    let rollouts = plural(counting.len() as u64, "rollout");
+    if with > 0 {
+        let reason = format!("something lost in {with} of {rollouts}, as expected");
+        return Ruling { verdict: Verdict::Pass, reason };
+    }
+    let reason = format!("nothing lost in {rollouts}, and a loss was expected: this run could not have seen one");
+    Ruling { verdict: Verdict::Inconclusive, reason }
+}
+
+/// The run's verdict from its variants' names and rulings: the one that outranks the others. A run that was not
+/// finished never passes.
+#[must_use]
+pub fn of_run(variants: &[(&str, Ruling)], ending: Ending) -> Ruling {
+    let verdict = variants.iter().map(|(_, ruling)| ruling.verdict).max().unwrap_or(Verdict::Inconclusive);
+    if verdict == Verdict::Pass && ending != Ending::Finished {
+        return Ruling { verdict: Verdict::Inconclusive, reason: format!("the run {}", ending.words()) };
+    }
+    let named = variants.iter().filter(|(_, ruling)| ruling.verdict == verdict);
+    let reasons: Vec<String> = named.map(|(name, ruling)| format!("{name}: {}", ruling.reason)).collect();
+    let reason = if reasons.is_empty() { "the run has no variant".to_owned() } else { reasons.join(". ") };
+    Ruling { verdict, reason }
+}

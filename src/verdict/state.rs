@@ -1,0 +1,128 @@
+//! Whether a trial counts. Trouble of the harness is looked at first and never at losses, so that no trial is left out
+//! for what it showed.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plural;
+use crate::record::header::VariantHeader;
+use crate::record::{Arm, Outcome};
+use crate::timeline::{Counts, Trial};
+
+/// What a trial is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It decides.
+    Counts,
+    /// A judged attempt was lost before the rollout began: shown, decides nothing.
+    Dirty,
+    /// The harness had trouble of its own: shown, repeated.
+    Invalid,
+    /// The record ended before it did, or nothing was rolled out: shown, decides nothing.
+    Incomplete,
+}
+
+impl State {
+    /// Its word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Dirty => "dirty",
+            Self::Invalid => "invalid",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// A trial with its state.
+#[derive(Debug, Clone)]
+pub struct Judged<'a> {
+    /// The trial.
+    pub trial: &'a Trial,
+    /// Its state.
+    pub state: State,
+    /// Why it does not count, in a sentence; empty if it counts.
+    pub reason: String,
+    /// What the judged arms' attempts from the rollout's first mark on came to.
+    pub counts: Counts,
+    /// What counts as lost among them: the lost, and with `strict` the raced.
+    pub loss: u64,
+}
+
+/// Judges one trial of `variant`.
+#[must_use]
+pub fn judge<'a>(trial: &'a Trial, variant: &VariantHeader, max_lag_ms: u64) -> Judged<'a> {
+    let counts = trial.judged_counts(&variant.load.judged);
+    let loss = counts.lost + if variant.strict { counts.raced } else { 0 };
+    let (state, reason) = if let Some(reason) = incomplete(trial) {
+        (State::Incomplete, reason)
+    } else if let Some(reason) = invalid(trial, max_lag_ms) {
+        (State::Invalid, reason)
+    } else if let Some(reason) = dirty(trial, variant) {
+        (State::Dirty, reason)
+    } else {
+        (State::Counts, String::new())
+    };
+    Judged { trial, state, reason, counts, loss }
+}
+
+fn incomplete(trial: &Trial) -> Option<String> {
+    let Some(end) = &trial.end else { return Some("the record ends before the trial does".to_owned()) };
+    if trial.window.is_some() {
+        return None;
+    }
+    let why = if end.reason.is_empty() { "no reason was recorded" } else { &end.reason };
+    Some(format!("nothing was rolled out: {why}"))
+}
+
+fn invalid(trial: &Trial, max_lag_ms: u64) -> Option<String> {
+    if trial.overflowed > 0 {
+        return Some(format!(
+            "{} of the record were lost because its channel was full",
+            plural(trial.overflowed, "line")
+        ));
+    }
+    if trial.late_lines > 0 {
+        return Some(format!("{} of it came after its end", plural(trial.late_lines, "line")));
+    }
+    if let Some(reason) = miscounted(trial) {
+        return Some(reason);
+    }
+    let all = trial.lead_in.values().chain(trial.judged.values());
+    // A deferred attempt tells of the plan, not of the machine: it makes the verdict inconclusive instead.
+    let own: u64 = all.map(|counts| counts.harness - counts.outcome(Outcome::Deferred).min(counts.harness)).sum();
+    if own > 0 {
+        let kinds = [Outcome::ClientLocal, Outcome::Dns, Outcome::InFlightAtEnd].into_iter();
+        let named: Vec<String> = kinds
+            .map(|kind| (kind, trial.all_with(kind)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| format!("{} {count}", kind.name()))
+            .collect();
+        return Some(format!("{} failed in the harness itself ({})", plural(own, "attempt"), named.join(", ")));
+    }
+    if trial.rollout_lag_max_ns > max_lag_ms.saturating_mul(1_000_000) {
+        let lag_ms = trial.rollout_lag_max_ns / 1_000_000;
+        return Some(format!("a send during the rollout was {lag_ms} ms late; at most {max_lag_ms} ms are allowed"));
+    }
+    None
+}
+
+/// Attempts that were planned and are not in the record, or the other way round.
+fn miscounted(trial: &Trial) -> Option<String> {
+    let planned: &BTreeMap<Arm, u64> = &trial.end.as_ref()?.planned;
+    Arm::ALL.into_iter().find_map(|arm| {
+        let planned = planned.get(&arm).copied().unwrap_or(0);
+        let recorded = trial.recorded(arm);
+        (planned != recorded)
+            .then(|| format!("{} of arm {} planned and {recorded} recorded", plural(planned, "attempt"), arm.name()))
+    })
+}
+
+fn dirty(trial: &Trial, variant: &VariantHeader) -> Option<String> {
+    let lost = trial.lead_in_counts(&variant.load.judged).lost;
+    (lost > 0).then(|| format!("{} lost before the rollout began", plural(lost, "attempt")))
+}
