@@ -3,4 +3,5 @@
 //! It must not know of load, observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
 pub mod api;
+pub mod control;
 pub mod store;
