@@ -6,5 +6,6 @@ pub mod api;
 pub mod images;
 pub mod namespace;
 pub mod node;
+pub mod control;
 pub mod store;
 pub mod supervise;
