@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use super::exit::Exit;
 use crate::commands::{Ending, Failure, Finished, Talk};
-use crate::report::Verdict;
+use crate::verdict::Verdict;
 
 /// Says things on stderr. On a terminal the last line may be a state that the next one replaces.
 #[derive(Debug, Default)]

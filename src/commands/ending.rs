@@ -1,6 +1,6 @@
 //! How a command ends, and how it talks meanwhile.
 
-use crate::report::Verdict;
+use crate::verdict::Verdict;
 
 /// Where a command says what it is doing. Data is never said here: it is in [`Finished`].
 pub trait Talk: Send + Sync {

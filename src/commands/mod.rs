@@ -1,13 +1,16 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 
 mod demo;
+mod drive;
 mod ending;
 mod execute;
 mod options;
 mod outputs;
+mod prepare;
 mod report;
 mod run;
 mod stage;
+mod variants;
 
 pub use demo::demo;
 pub use ending::{Ending, Failure, Finished, Talk};

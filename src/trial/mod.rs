@@ -15,9 +15,9 @@ use crate::record::entry::{Mark, MarkName};
 use crate::record::{Entry, Sink};
 use crate::rollout::RolloutError;
 
-pub use one::{LEAD_IN, TAIL, run};
+pub use one::run;
 pub use settle::{Settled, settle};
-pub use variant::Variant;
+pub use variant::{Action, Variant};
 
 /// What all trials of a run share.
 #[derive(Clone)]

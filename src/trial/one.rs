@@ -10,14 +10,11 @@ use kube::{Api, ResourceExt};
 use super::variant::Action;
 use super::{Session, TrialError, Variant};
 use crate::load::{self, LoadError, Running, Summary};
+use crate::plan::{LEAD_IN, TAIL};
 use crate::record::Entry;
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::rollout::{Followed, Replaced, perform, wait_complete};
 
-/// Load before the rollout's first mark.
-pub const LEAD_IN: Duration = Duration::from_secs(3);
-/// Load after the last old pod is gone.
-pub const TAIL: Duration = Duration::from_secs(2);
 /// How often the end of the load is looked for.
 const FINISH_POLL: Duration = Duration::from_millis(10);
 
@@ -28,13 +25,14 @@ struct Middle {
 }
 
 /// Runs trial `number` of `variant`, which must have settled. Everything that it starts has stopped when it returns,
-/// also when it returns an error; what was recorded until then stays.
+/// also when it returns an error; what was recorded until then stays. `live` is shown the load now and then.
 pub async fn run(
     session: &Session,
     variant: &Variant,
     number: u32,
     block: u32,
     reset: bool,
+    every: Duration,
     live: &(dyn Fn(&Running) + Sync),
 ) -> Result<(), TrialError> {
     session.sink.send(Entry::TrialStart(TrialStart {
@@ -49,10 +47,16 @@ pub async fn run(
     let before = session.clock.now();
     let load = start_load(session, variant, number).await?;
     session.mark(number, MarkName::LoadStarted, before, "");
-    live(&load);
+    let watching = async {
+        loop {
+            live(&load);
+            tokio::time::sleep(every).await;
+        }
+    };
     let middle = tokio::select! {
         middle = measured(session, variant, number, &replaced) => middle,
         () = session.stop.cancelled() => Err(TrialError::Stopped { trial: number }),
+        () = watching => Err(TrialError::Stopped { trial: number }),
     };
     if middle.is_err() {
         load.abort();

@@ -1,0 +1,30 @@
+//! `rollproof demo`: a compiled-in scenario, with Apache where it is installed.
+
+use std::path::{Path, PathBuf};
+
+use super::ending::{Failure, Finished, Talk};
+use super::options::DemoArgs;
+use super::run::{launch, plan};
+use crate::cluster::embedded::namespace::Network;
+use crate::plan::Overrides;
+use crate::scenario::Shipped;
+
+/// Shows a lossy and a clean rollout.
+pub fn demo(arguments: &DemoArgs, network: Network, talk: &dyn Talk) -> Result<Finished, Failure> {
+    let scenario = if apache_is_installed(&std::env::var_os("PATH").unwrap_or_default()) {
+        "scenarios/demo-apache.yaml"
+    } else {
+        talk.say("Apache is not installed here, so the demo rolls the built-in server (apt-get install apache2).");
+        "scenarios/demo-target.yaml"
+    };
+    let overrides = Overrides { seed: arguments.place.seed.unwrap_or(1), ..Overrides::default() };
+    let plan = plan(Path::new(scenario), &Shipped, &overrides)?;
+    launch(&plan, &arguments.place, false, network, talk)
+}
+
+/// Looked for where the recipe looks: on the PATH, and where Debian puts what only root has on its PATH.
+fn apache_is_installed(path: &std::ffi::OsStr) -> bool {
+    std::env::split_paths(path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .any(|folder| folder.join("apache2").is_file())
+}

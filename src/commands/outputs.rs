@@ -1,0 +1,142 @@
+//! The output directory: made before anything is begun, and filled with reports however the run ended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ending::{Ending, Failure, Finished, Talk};
+use super::execute::Ended;
+use crate::record::WriteError;
+use crate::report::{self, ReportError};
+use crate::verdict::Verdict;
+
+const RECORD: &str = "record.jsonl";
+
+/// A directory with one run's record and reports.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    directory: PathBuf,
+}
+
+/// A record, analysed.
+#[derive(Debug)]
+pub(super) struct Analysed {
+    pub(super) verdict: Verdict,
+    pub(super) terminal: String,
+    json: String,
+    markdown: String,
+}
+
+impl Outputs {
+    /// Makes the directory. It may be there already, but not hold a record.
+    pub(super) fn create(chosen: Option<&Path>, scenario: &str, started: &str) -> Result<Self, Failure> {
+        let directory = chosen.map_or_else(
+            || Path::new("reports").join(format!("{scenario}-{}", file_time(started))),
+            Path::to_path_buf,
+        );
+        fs::create_dir_all(&directory).map_err(|error| {
+            Failure::User(format!(
+                "making the output directory {}: {error}; name one that can be written with --out",
+                directory.display()
+            ))
+        })?;
+        let outputs = Self { directory };
+        if outputs.record().exists() {
+            return Err(Failure::User(format!(
+                "{} is there already, and a record is never written over; name another directory with --out, or read \
+                 this one with `rollproof report {}`",
+                outputs.record().display(),
+                outputs.directory.display()
+            )));
+        }
+        Ok(outputs)
+    }
+
+    /// The record's path.
+    pub(super) fn record(&self) -> PathBuf {
+        self.directory.join(RECORD)
+    }
+
+    /// The embedded cluster's own log of what it did.
+    pub(super) fn truth(&self) -> PathBuf {
+        self.directory.join("truth.jsonl")
+    }
+
+    /// The record cannot be begun.
+    pub(super) fn cannot_write(&self, error: &WriteError) -> Failure {
+        Failure::User(format!("{error}; name a directory that can be written with --out"))
+    }
+
+    /// Analyses what was recorded and says how the run ended.
+    pub(super) fn conclude(
+        &self,
+        ended: Ended,
+        written: Result<u64, WriteError>,
+        colour: bool,
+        talk: &dyn Talk,
+    ) -> Result<Finished, Failure> {
+        let broken = match (&ended, written) {
+            (_, Err(error)) => Some(format!("writing {}: {error}", self.record().display())),
+            (Ended::Broken(reason), _) => Some(reason.clone()),
+            _ => None,
+        };
+        if let Ended::Refused(reason) = ended {
+            return Err(Failure::User(reason));
+        }
+        let analysed = match analyse(&self.directory, colour) {
+            Ok(analysed) => analysed,
+            // The first trouble is the one to tell of.
+            Err(failure) => return Err(broken.map_or(failure, Failure::Machine)),
+        };
+        if let Some(reason) = &broken {
+            talk.say(&format!("error: {reason}"));
+        }
+        talk.say(&format!("reports: {}", self.directory.display()));
+        let ending = match (ended, broken) {
+            (Ended::Interrupted, _) => Ending::Interrupted,
+            (_, Some(_)) => Ending::Broken(analysed.verdict),
+            _ => Ending::Judged(analysed.verdict),
+        };
+        Ok(Finished { ending, summary: analysed.terminal })
+    }
+}
+
+/// Analyses the record in `directory` and writes its reports beside it.
+pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
+    let record = directory.join(RECORD);
+    let report = report::of_file(&record).map_err(|error: ReportError| {
+        Failure::User(format!("analysing {}: {error}", record.display()))
+    })?;
+    let analysed = Analysed {
+        verdict: report.verdict,
+        terminal: report::to_terminal(&report, colour),
+        json: report::to_json(&report),
+        markdown: report::to_markdown(&report),
+    };
+    for (name, text) in [("report.json", &analysed.json), ("report.md", &analysed.markdown)] {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(|error| Failure::Machine(format!("writing {}: {error}", path.display())))?;
+    }
+    Ok(analysed)
+}
+
+/// `2026-11-23T10:00:00Z` as a part of a file name.
+fn file_time(rfc3339: &str) -> String {
+    rfc3339.chars().take(19).filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// Nanoseconds since 1970 as RFC 3339 in whole seconds.
+pub(super) fn rfc3339(unix_ns: u64) -> String {
+    let seconds = i64::try_from(unix_ns / 1_000_000_000).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_become_names_and_rfc3339() {
+        assert_eq!(rfc3339(1_700_000_000_999_999_999), "2023-11-14T22:13:20Z");
+        assert_eq!(file_time("2023-11-14T22:13:20Z"), "20231114T221320");
+    }
+}

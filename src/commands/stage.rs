@@ -1,0 +1,81 @@
+//! What is checked before anything is begun: may these commands run here, has every image a recipe, can every pod be
+//! run as it is written?
+
+use serde_json::Value;
+
+use super::ending::Failure;
+use super::options::WhereArgs;
+use crate::cluster::embedded::images::{ImageError, resolve};
+use crate::cluster::embedded::namespace::Network;
+use crate::cluster::embedded::node::refusals;
+use crate::plan::{RunPlan, VariantPlan};
+
+/// Where a run will take place.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// Why the machine's own network is used; `None` in a private one.
+    pub(super) host_network: Option<String>,
+}
+
+/// Checks a plan against this machine.
+pub(super) fn check(plan: &RunPlan, place: &WhereArgs, network: Network) -> Result<Stage, Failure> {
+    let host_network = match network {
+        Network::Private => None,
+        Network::Host(reason) => Some(reason),
+        Network::Tried(_) => return Err(Failure::Bug("a probe of the network went on to run".to_owned())),
+    };
+    if host_network.is_some() {
+        may_run_here(plan, place)?;
+    }
+    for variant in &plan.variants {
+        pods_can_run(variant, plan)?;
+    }
+    Ok(Stage { host_network })
+}
+
+/// Outside a private network only commands that are compiled in run without being asked for.
+fn may_run_here(plan: &RunPlan, place: &WhereArgs) -> Result<(), Failure> {
+    let Some(foreign) = plan.variants.iter().find(|variant| !variant.shipped) else { return Ok(()) };
+    let name = &foreign.name;
+    if nix::unistd::geteuid().is_root() {
+        return Err(Failure::User(format!(
+            "the manifests of variant {name} are not rollproof's own, and without a private network their commands would \
+             run as root on this machine; run as another user with --allow-host-commands, or allow user namespaces"
+        )));
+    }
+    if !place.allow_host_commands {
+        return Err(Failure::User(format!(
+            "the manifests of variant {name} are not rollproof's own, and without a private network their commands run on \
+             this machine itself; add --allow-host-commands if you trust them, or allow user namespaces"
+        )));
+    }
+    Ok(())
+}
+
+fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), Failure> {
+    for manifest in &variant.manifests {
+        let Some(spec) = pod_spec(manifest) else { continue };
+        let place = format!("variant {}, {}", variant.name, reference(manifest));
+        if let Some(refusal) = refusals(spec).first() {
+            return Err(Failure::User(format!("{place}: {refusal}")));
+        }
+        let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
+        let rolled = match &variant.rollout {
+            crate::plan::Rollout::Image { to, .. } => Some(to.as_str()),
+            _ => None,
+        };
+        for image in images.chain(rolled) {
+            resolve(image, &plan.folders).map_err(|error: ImageError| Failure::User(format!("{place}: {error}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn pod_spec(manifest: &Value) -> Option<&Value> {
+    manifest.pointer("/spec/template/spec")
+}
+
+fn reference(manifest: &Value) -> String {
+    let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+    format!("{}/{}", text("/kind").to_lowercase(), text("/metadata/name"))
+}

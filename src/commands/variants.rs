@@ -1,0 +1,166 @@
+//! From a variant of the plan to a variant that runs: its namespace, its load, its watches.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use kube::discovery::ApiResource;
+
+use crate::load::{Expected, LoadPlan, RequestKind, Route, sizing};
+use crate::observe::{Observer, Target};
+use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
+use crate::record::Arm;
+use crate::rollout::{Handle, Roll, Workload};
+use crate::trial::{Action, Variant};
+
+/// Where each variant lives and how many connections it keeps, in the plan's order.
+#[derive(Debug)]
+pub(super) struct Places {
+    places: Vec<VariantFacts>,
+}
+
+impl Places {
+    pub(super) fn of(plan: &RunPlan) -> Self {
+        let places = plan.variants.iter().map(|variant| VariantFacts {
+            namespace: namespace(&plan.name, &variant.name),
+            connections: connections(variant),
+        });
+        Self { places: places.collect() }
+    }
+
+    pub(super) fn facts(&self) -> Vec<VariantFacts> {
+        self.places.clone()
+    }
+
+    pub(super) fn namespace(&self, variant: usize) -> &str {
+        self.places.get(variant).map_or("", |place| place.namespace.as_str())
+    }
+
+    fn connections(&self, variant: usize) -> usize {
+        self.places.get(variant).map_or(1, |place| place.connections as usize)
+    }
+}
+
+/// A namespace's name has at most 63 characters (RFC 1123 label); both parts are such labels already.
+fn namespace(scenario: &str, variant: &str) -> String {
+    let mut name = format!("{scenario}-{variant}");
+    name.truncate(63);
+    name.trim_end_matches('-').to_owned()
+}
+
+/// The scenario's number, else the default of the slowest kept-alive arm, so that none rests longer than 2 s.
+fn connections(variant: &VariantPlan) -> u32 {
+    let load = &variant.load;
+    let chosen = load.connections.or_else(|| {
+        let arms = [Arm::Reused, Arm::Blind].into_iter().map(|arm| load.rate_of(arm)).filter(|rate| *rate > 0.0);
+        let sized = arms.map(|rate| sizing::default_connections(variant.workload.replicas, rate));
+        sized.min().and_then(|number| u32::try_from(number).ok())
+    });
+    chosen.unwrap_or(0)
+}
+
+/// The longest time between two uses of a kept-alive connection, in seconds; `None` without such an arm.
+pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
+    let arms = [Arm::Reused, Arm::Blind].into_iter().map(|arm| variant.load.rate_of(arm)).filter(|rate| *rate > 0.0);
+    let idle = arms.map(|rate| sizing::idle_between_uses_s(connections(variant) as usize, rate));
+    idle.reduce(f64::max)
+}
+
+/// What is asked of the cluster to watch `variant`.
+pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> Target {
+    Target {
+        namespace: places.namespace(index).to_owned(),
+        workload: ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&()),
+        name: variant.workload.name.clone(),
+        selector: selector(variant),
+        probe_port: plan.probe.then_some(variant.service.target_port),
+    }
+}
+
+/// The variant, running.
+pub(super) fn variant(
+    plan: &RunPlan,
+    places: &Places,
+    index: usize,
+    client: &kube::Client,
+    route: Arc<dyn Route>,
+    observer: Observer,
+    record_all: bool,
+) -> Option<Variant> {
+    let variant = plan.variants.get(index)?;
+    let workload = Workload {
+        namespace: places.namespace(index).to_owned(),
+        name: variant.workload.name.clone(),
+        selector: selector(variant),
+    };
+    Some(Variant {
+        name: variant.name.clone(),
+        handle: Handle { client: client.clone(), workload },
+        manifests: variant.manifests.clone(),
+        route,
+        load: load(variant, places.connections(index), plan.seed, record_all),
+        action: action(&variant.rollout),
+        timeout: variant.rollout_timeout,
+        observer,
+    })
+}
+
+fn selector(variant: &VariantPlan) -> String {
+    let labels = variant.workload.labels.iter().map(|(key, value)| format!("{key}={value}"));
+    labels.collect::<Vec<_>>().join(",")
+}
+
+fn action(rollout: &Rollout) -> Action {
+    match rollout.clone() {
+        Rollout::Restart => Action::Roll { roll: Roll::Restart, back: None },
+        Rollout::Env { container, name } => Action::Roll { roll: Roll::Env { container, name }, back: None },
+        Rollout::Image { container, from, to } => Action::Roll {
+            roll: Roll::Image { container: container.clone(), image: to },
+            back: Some(Roll::Image { container, image: from }),
+        },
+        Rollout::None { duration } => Action::None { duration },
+    }
+}
+
+fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) -> LoadPlan {
+    let VariantLoad { rate, timeout, pod_header, requests, .. } = &variant.load;
+    LoadPlan {
+        trial: 0,
+        rate: *rate,
+        timeout: *timeout,
+        connections,
+        requests: requests.iter().map(|request| kind(request, &host(variant))).collect(),
+        max_in_flight: sizing::max_in_flight(*rate, *timeout),
+        seed,
+        record_all,
+        pod_header: pod_header.clone(),
+        attempt_header: None,
+    }
+}
+
+fn kind(request: &crate::plan::RequestPlan, host: &HeaderValue) -> RequestKind {
+    let mut headers = request.headers.clone();
+    if !headers.contains_key(http::header::HOST) {
+        headers.insert(http::header::HOST, host.clone());
+    }
+    RequestKind {
+        method: request.method.clone(),
+        path_and_query: request.path.clone(),
+        headers,
+        body: Bytes::from(request.body.clone()),
+        expected: if request.statuses.is_empty() {
+            Expected::SuccessOrRedirect
+        } else {
+            Expected::Statuses(request.statuses.clone())
+        },
+        share: request.share,
+        arms: request.arms.clone(),
+    }
+}
+
+/// The Service's name, as a client inside the namespace would say it.
+fn host(variant: &VariantPlan) -> HeaderValue {
+    let service = &variant.service;
+    let text = if service.port == 80 { service.name.clone() } else { format!("{}:{}", service.name, service.port) };
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("service"))
+}
