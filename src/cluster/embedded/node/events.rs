@@ -1,0 +1,107 @@
+//! The kubelet's Events: its reasons and messages (`pkg/kubelet/events/event.go`, v1.34), counted up where they repeat,
+//! as client-go's recorder does.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::cluster::embedded::store::{Kind, Store};
+
+/// Distinct events kept for one pod; a new one beyond that is not counted up but written anew.
+const MAX_KNOWN: usize = 64;
+
+/// Whether an event is good news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    /// `Normal`.
+    Normal,
+    /// `Warning`.
+    Warning,
+}
+
+/// Writes one pod's events.
+#[derive(Debug)]
+pub(super) struct Events {
+    store: Store,
+    node: String,
+    pod: Value,
+    known: Mutex<BTreeMap<(String, String, String), String>>,
+}
+
+impl Events {
+    /// For `pod`, from the kubelet of `node`.
+    #[must_use]
+    pub(super) fn new(store: Store, node: &str, pod: &Value) -> Self {
+        let known = Mutex::new(BTreeMap::new());
+        Self { store, node: node.to_owned(), pod: pod["metadata"].clone(), known }
+    }
+
+    /// Records an event about a container of the pod, or about the pod itself where `container` is empty. A namespace
+    /// that is going away takes no events; that is no error.
+    pub(super) fn record(&self, container: &str, kind: Type, reason: &str, message: &str) {
+        let key = (container.to_owned(), reason.to_owned(), message.to_owned());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let ns = self.pod["namespace"].as_str().unwrap_or_default();
+        let now = self.store.now_text();
+        if let Some(name) = known.get(&key) {
+            let counted = self.store.update(Kind::Event, ns, name, |event| {
+                let count = event["count"].as_i64().unwrap_or(1) + 1;
+                event["count"] = count.into();
+                event["lastTimestamp"] = now.clone().into();
+            });
+            if counted.is_ok() {
+                return;
+            }
+        }
+        let event = self.event(container, kind, reason, message, &now);
+        if let Ok(created) = self.store.create(Kind::Event, event) {
+            if known.len() >= MAX_KNOWN {
+                known.clear();
+            }
+            known.insert(key, created["metadata"]["name"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+
+    fn event(&self, container: &str, kind: Type, reason: &str, message: &str, now: &str) -> Value {
+        let mut involved = json!({
+            "kind": "Pod", "apiVersion": "v1", "name": self.pod["name"], "namespace": self.pod["namespace"],
+            "uid": self.pod["uid"], "resourceVersion": self.pod["resourceVersion"],
+        });
+        if !container.is_empty() {
+            involved["fieldPath"] = format!("spec.containers{{{container}}}").into();
+        }
+        let kind = if kind == Type::Normal { "Normal" } else { "Warning" };
+        json!({
+            "metadata": {
+                "generateName": format!("{}.", self.pod["name"].as_str().unwrap_or_default()),
+                "namespace": self.pod["namespace"],
+            },
+            "involvedObject": involved, "type": kind, "reason": reason, "message": message, "count": 1,
+            "firstTimestamp": now, "lastTimestamp": now, "eventTime": null,
+            "source": {"component": "kubelet", "host": self.node},
+            "reportingComponent": "kubelet", "reportingInstance": self.node,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::embedded::store::WallClock;
+
+    #[test]
+    fn a_repeated_event_is_counted_and_another_is_its_own() {
+        let store = Store::new(WallClock::system(), 1);
+        let pod = json!({"metadata": {"name": "web-1", "namespace": "default", "uid": "u"}});
+        let events = Events::new(store.clone(), "node", &pod);
+        events.record("web", Type::Warning, "Unhealthy", "Readiness probe failed: x");
+        events.record("web", Type::Warning, "Unhealthy", "Readiness probe failed: x");
+        events.record("web", Type::Normal, "Killing", "Stopping container web");
+        let (mut all, _) = store.list(Kind::Event, Some("default"));
+        all.sort_by_key(|event| event["reason"].as_str().unwrap().to_owned());
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0]["involvedObject"]["fieldPath"], "spec.containers{web}");
+        assert_eq!((&all[1]["count"], &all[1]["type"]), (&json!(2), &json!("Warning")));
+    }
+}

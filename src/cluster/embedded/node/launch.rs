@@ -1,0 +1,177 @@
+//! From a container's manifest to what is executed: folder, environment, image, command.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::config::NodeConfig;
+use super::env::{Source, environment};
+use super::error::NodeError;
+use super::expand::expand;
+use crate::cluster::embedded::images::{self, Image, Place};
+use crate::cluster::embedded::store::{Kind, Store};
+use crate::cluster::embedded::supervise::{self, MAIN, Spawn};
+
+/// A container that can be started.
+#[derive(Debug, Clone)]
+pub(super) struct Launch {
+    /// Its main process; hooks and exec probes take its environment and folder.
+    pub(super) main: Spawn,
+    /// The number of its stop signal.
+    pub(super) stop_signal: i32,
+}
+
+/// Where a container of a pod keeps its files.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    /// Its private folder, made anew at each start.
+    pub(super) folder: PathBuf,
+    /// Its log, kept after the pod.
+    pub(super) log: PathBuf,
+}
+
+impl Files {
+    /// Those of `container` in the pod `ns`/`name`.
+    pub(super) fn of(node: &Path, ns: &str, name: &str, container: &str) -> Self {
+        let pod = node.join("pods").join(ns).join(name).join(container);
+        Self { folder: pod, log: node.join("logs").join(ns).join(name).join(format!("{container}.log")) }
+    }
+}
+
+/// Prepares `container` of `pod`, whose status has its address.
+pub(super) async fn launch(
+    config: &NodeConfig,
+    store: &Store,
+    pod: &Value,
+    container: &Value,
+    files: &Files,
+) -> Result<Launch, NodeError> {
+    fresh_folder(&files.folder)?;
+    if let Some(logs) = files.log.parent() {
+        folder(logs)?;
+    }
+    let image_name = text(container, "image");
+    let image = images::resolve(image_name, &config.image_folders)?;
+    let env = own_environment(config, store, pod, container, &image, files)?;
+    let place = Place { folder: files.folder.clone(), executable: config.executable.clone(), env };
+    let prepared = images::prepare(image_name, &image, &place).await?;
+    let words = |field: &str| -> Vec<String> {
+        let words = container[field].as_array().into_iter().flatten();
+        words.map(|word| expand(word.as_str().unwrap_or_default(), &prepared.env)).collect()
+    };
+    // A command replaces the image's entrypoint, args only what follows it.
+    let command = words("command");
+    let mut argv = if command.is_empty() { prepared.entrypoint.clone() } else { command };
+    argv.extend(words("args"));
+    let cwd = Some(text(container, "workingDir")).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let cwd = Some(cwd.unwrap_or_else(|| files.folder.clone()));
+    let main = Spawn { id: MAIN, argv, env: prepared.env, cwd, log: Some(files.log.clone()) };
+    let named = container["lifecycle"]["stopSignal"].as_str().and_then(supervise::number);
+    Ok(Launch { main, stop_signal: named.unwrap_or_else(|| image.stop_signal()) })
+}
+
+/// The ports on which a pod's containers will listen as far as the manifests say, for the search of a free address.
+pub(super) fn ports(store: &Store, pod: &Value) -> Vec<u16> {
+    let containers = pod["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);
+    containers.iter().filter_map(|container| port(store, pod, container).ok()).collect()
+}
+
+fn port(store: &Store, pod: &Value, container: &Value) -> Result<u16, NodeError> {
+    let (services, _) = store.list_shared(Kind::Service, Some(text(&pod["metadata"], "namespace")));
+    let labels = &pod["metadata"]["labels"];
+    let selecting: Vec<&Value> =
+        services.iter().map(AsRef::as_ref).filter(|service| selects(&service["spec"]["selector"], labels)).collect();
+    let containers = pod["spec"]["containers"].as_array().map_or(0, Vec::len);
+    Ok(images::port(container, containers, &selecting)?)
+}
+
+/// Whether a Service's selector picks these labels; an empty one picks nothing.
+fn selects(selector: &Value, labels: &Value) -> bool {
+    let Some(selector) = selector.as_object().filter(|selector| !selector.is_empty()) else { return false };
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+fn own_environment(
+    config: &NodeConfig,
+    store: &Store,
+    pod: &Value,
+    container: &Value,
+    image: &Image,
+    files: &Files,
+) -> Result<BTreeMap<String, String>, NodeError> {
+    let metadata = &pod["metadata"];
+    let folder = files.folder.display().to_string();
+    let mut base = BTreeMap::new();
+    for (name, value) in [
+        ("PATH", config.path.as_str()),
+        ("HOSTNAME", text(metadata, "name")),
+        ("HOME", &folder),
+        ("ROLLPROOF_POD_DIR", &folder),
+        ("ROLLPROOF_POD_IP", text(&pod["status"], "podIP")),
+        ("ROLLPROOF_POD_NAME", text(metadata, "name")),
+    ] {
+        base.insert(name.to_owned(), value.to_owned());
+    }
+    match port(store, pod, container) {
+        Ok(port) => drop(base.insert("ROLLPROOF_PORT".to_owned(), port.to_string())),
+        // What runs a command of its own knows its port itself, if it has one.
+        Err(error) if container["command"].is_null() => return Err(error),
+        Err(_) => {}
+    }
+    if let (Image::BuiltIn, Some(truth)) = (image, &config.target_truth) {
+        base.insert("ROLLPROOF_TRUTH_FILE".to_owned(), truth.display().to_string());
+    }
+    let objects = Objects { store, ns: text(metadata, "namespace") };
+    let fail = |problem| NodeError::Environment { container: text(container, "name").to_owned(), problem };
+    environment(pod, container, &base, &objects).map_err(fail)
+}
+
+struct Objects<'a> {
+    store: &'a Store,
+    ns: &'a str,
+}
+
+impl Source for Objects<'_> {
+    fn config_map(&self, name: &str) -> Option<Value> {
+        self.store.get(Kind::ConfigMap, self.ns, name).ok()
+    }
+
+    fn secret(&self, name: &str) -> Option<Value> {
+        self.store.get(Kind::Secret, self.ns, name).ok()
+    }
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object[field].as_str().unwrap_or_default()
+}
+
+/// A container starts with an empty file system, also when it is restarted.
+fn fresh_folder(path: &Path) -> Result<(), NodeError> {
+    let _ = fs::remove_dir_all(path);
+    folder(path)
+}
+
+/// Folders can be walked through but not listed by others: as root a server changes its user before it reads files.
+fn folder(path: &Path) -> Result<(), NodeError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(path);
+    made.map_err(|e| NodeError::Folder { folder: path.to_path_buf(), reason: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_selector_picks_pods_that_carry_all_its_labels() {
+        let labels = json!({"app": "web", "tier": "front"});
+        assert!(selects(&json!({"app": "web"}), &labels));
+        assert!(!selects(&json!({"app": "web", "tier": "back"}), &labels));
+        assert!(!selects(&json!({}), &labels));
+        assert!(!selects(&Value::Null, &labels));
+    }
+}

@@ -1,0 +1,246 @@
+//! One pod: its containers' shared state, and what the API shows of it.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+
+use super::config::NodeConfig;
+use super::events::{Events, Type};
+use super::launch::Launch;
+use super::probe::{self, Probe, Progress, View};
+use super::status::{self, Container, Facts, State};
+use super::truth::{Deed, NodeEntry};
+use crate::cluster::embedded::store::{Kind, Store};
+use crate::cluster::embedded::supervise::Supervisor;
+
+/// One pod on this node.
+pub(super) struct Pod {
+    pub(super) config: Arc<NodeConfig>,
+    pub(super) store: Store,
+    /// The object as it was when the node took it over, with its address in the status.
+    pub(super) object: Value,
+    pub(super) address: Ipv4Addr,
+    pub(super) events: Events,
+    /// The grace of the deletion, in seconds, once there is one.
+    pub(super) deletion: watch::Receiver<Option<i64>>,
+    /// Containers whose first start has been tried; they start one after another.
+    pub(super) tried: watch::Sender<usize>,
+    host: Ipv4Addr,
+    start_time: String,
+    state: Mutex<PodState>,
+}
+
+struct PodState {
+    containers: Vec<Shared>,
+    over: bool,
+}
+
+/// What the tasks of one container share.
+pub(super) struct Shared {
+    pub(super) status: Container,
+    /// Counts the runs from 1.
+    pub(super) run: u64,
+    /// The second in which this run was started, since 1970.
+    pub(super) started_s: i64,
+    pub(super) supervisor: Option<Arc<Supervisor>>,
+    pub(super) launch: Option<Launch>,
+    pub(super) trigger: Arc<Notify>,
+    /// The run that a liveness or startup probe wants restarted, and the probe.
+    pub(super) unhealthy: watch::Sender<Option<(u64, Probe)>>,
+    startup: Option<Verdict>,
+    readiness: Option<Verdict>,
+}
+
+/// A probe's verdict about one run; the outer `Option` where it is kept says whether there is such a probe.
+type Verdict = (u64, Option<bool>);
+
+impl Pod {
+    pub(super) fn new(
+        config: Arc<NodeConfig>,
+        store: Store,
+        mut object: Value,
+        addresses: (Ipv4Addr, Ipv4Addr),
+        deletion: watch::Receiver<Option<i64>>,
+    ) -> Self {
+        let (host, address) = addresses;
+        if !object["status"].is_object() {
+            object["status"] = Value::Object(serde_json::Map::new());
+        }
+        object["status"]["podIP"] = address.to_string().into();
+        object["status"]["hostIP"] = host.to_string().into();
+        let events = Events::new(store.clone(), &config.name, &object);
+        let containers = list(&object["spec"]["containers"]).iter().map(Shared::new).collect();
+        let start_time = store.now_text();
+        let state = Mutex::new(PodState { containers, over: false });
+        let tried = watch::Sender::new(0);
+        Self { config, store, object, address, events, deletion, tried, host, start_time, state }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        self.object["metadata"]["namespace"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.object["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn uid(&self) -> &str {
+        self.object["metadata"]["uid"].as_str().unwrap_or_default()
+    }
+
+    /// The manifest of one container.
+    pub(super) fn container(&self, index: usize) -> &Value {
+        &self.object["spec"]["containers"][index]
+    }
+
+    pub(super) fn container_name(&self, index: usize) -> &str {
+        self.container(index)["name"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn restart_policy(&self) -> &str {
+        self.object["spec"]["restartPolicy"].as_str().unwrap_or("Always")
+    }
+
+    pub(super) fn grace_s(&self) -> i64 {
+        self.object["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30)
+    }
+
+    pub(super) fn event(&self, index: usize, kind: Type, reason: &str, message: &str) {
+        self.events.record(self.container_name(index), kind, reason, message);
+    }
+
+    pub(super) fn truth(&self, index: usize, deed: Deed) {
+        (self.config.truth)(NodeEntry {
+            at: self.config.clock.now(),
+            namespace: self.namespace().to_owned(),
+            pod: self.name().to_owned(),
+            container: self.container_name(index).to_owned(),
+            deed,
+        });
+    }
+
+    /// Looks at one container's shared state.
+    pub(super) fn look<T>(&self, index: usize, look: impl FnOnce(&Shared) -> T) -> T {
+        look(&self.lock().containers[index])
+    }
+
+    /// Changes one container's shared state and publishes the pod's status.
+    pub(super) fn change<T>(&self, index: usize, change: impl FnOnce(&mut Shared) -> T) -> T {
+        let mut state = self.lock();
+        let result = change(&mut state.containers[index]);
+        self.publish_locked(&mut state);
+        result
+    }
+
+    /// Publishes the status as it is.
+    pub(super) fn publish(&self) {
+        self.publish_locked(&mut self.lock());
+    }
+
+    /// Every container has ended for good because the pod was deleted.
+    pub(super) fn publish_end(&self) {
+        let mut state = self.lock();
+        state.over = true;
+        self.publish_locked(&mut state);
+    }
+
+    pub(super) fn supervisors(&self) -> Vec<Arc<Supervisor>> {
+        self.lock().containers.iter_mut().filter_map(|container| container.supervisor.take()).collect()
+    }
+
+    pub(super) fn view(&self, index: usize) -> View {
+        let now_s = self.store.now().as_second();
+        let deleted = self.deletion.borrow().is_some();
+        let state = self.lock();
+        let shared = &state.containers[index];
+        let progress = match shared.status.state {
+            State::Running { .. } if shared.status.started => Progress::Started,
+            State::Running { .. } => Progress::Starting,
+            State::Waiting { .. } | State::Terminated(_) => Progress::Down,
+        };
+        View {
+            run: shared.run,
+            progress,
+            running_s: u64::try_from(now_s - shared.started_s).unwrap_or(0),
+            deleted,
+            over: state.over,
+        }
+    }
+
+    /// Takes a probe's verdict. A failed liveness or startup probe asks for a restart.
+    pub(super) fn verdict(&self, index: usize, probe: &Probe, run: u64, verdict: Option<bool>) {
+        self.change(index, |shared| {
+            match probe.kind {
+                probe::Kind::Startup => shared.startup = Some((run, verdict)),
+                probe::Kind::Readiness => shared.readiness = Some((run, verdict)),
+                probe::Kind::Liveness => {}
+            }
+            let running = matches!(shared.status.state, State::Running { .. });
+            if probe.kind != probe::Kind::Readiness && verdict == Some(false) && run == shared.run && running {
+                shared.unhealthy.send_replace(Some((run, probe.clone())));
+            }
+        });
+    }
+
+    /// Written under the pod's lock, so that the API sees states in their order. A pod that is already gone, or whose
+    /// name another pod has taken, is left alone.
+    fn publish_locked(&self, state: &mut PodState) {
+        for shared in &mut state.containers {
+            shared.judge();
+        }
+        let containers: Vec<Container> = state.containers.iter().map(|shared| shared.status.clone()).collect();
+        let facts = Facts {
+            pod_ip: self.address.to_string(),
+            host_ip: self.host.to_string(),
+            start_time: self.start_time.clone(),
+            restart_policy: self.restart_policy().to_owned(),
+            terminal: state.over,
+        };
+        let now = self.store.now_text();
+        let _ = self.store.update_status(Kind::Pod, self.namespace(), self.name(), |pod| {
+            if pod["metadata"]["uid"] == self.uid() {
+                status::write(pod, &facts, &containers, &now);
+            }
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PodState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn new(container: &Value) -> Self {
+        let text = |field: &str| container[field].as_str().unwrap_or_default();
+        let has = |field: &str| (!container[field].is_null()).then_some((0, None));
+        Self {
+            status: Container::new(text("name"), text("image")),
+            run: 0,
+            started_s: 0,
+            supervisor: None,
+            launch: None,
+            trigger: Arc::new(Notify::new()),
+            unhealthy: watch::Sender::new(None),
+            startup: has("startupProbe"),
+            readiness: has("readinessProbe"),
+        }
+    }
+
+    /// `started` and `ready` from the probes' verdicts about this run (`pkg/kubelet/prober/prober_manager.go`,
+    /// `UpdatePodStatus` and `isContainerStarted`, v1.34).
+    fn judge(&mut self) {
+        let running = matches!(self.status.state, State::Running { .. });
+        let passed = |verdict: Option<Verdict>| verdict.is_none_or(|seen| seen == (self.run, Some(true)));
+        self.status.started = running && passed(self.startup);
+        self.status.ready = self.status.started && passed(self.readiness);
+        if self.status.started && !self.status.ready {
+            self.trigger.notify_one();
+        }
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}

@@ -1,0 +1,12 @@
+//! Probes: `spec` reads them, `worker` decides when to try and what a result means (pure), `attempt` tries, and `task`
+//! runs a worker on the clock.
+
+mod attempt;
+mod spec;
+mod task;
+mod worker;
+
+pub(super) use attempt::{Target, http_get};
+pub(super) use spec::{Kind, Probe, port_of, probes};
+pub(super) use task::{Line, run};
+pub(super) use worker::{Progress, View};

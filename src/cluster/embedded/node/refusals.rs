@@ -1,0 +1,147 @@
+//! What a pod may not ask for here: everything that could change the outcome of a rollout and is not modelled.
+
+use serde_json::Value;
+
+use super::env;
+use crate::cluster::embedded::supervise;
+
+/// What the embedded cluster cannot do of this pod's `spec`, one clause each; empty if it can run it. Usable before a
+/// run, on a Deployment's `spec.template.spec`.
+#[must_use]
+pub fn refusals(spec: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (field, noun) in [("initContainers", "init container"), ("ephemeralContainers", "ephemeral container")] {
+        for container in list(&spec[field]) {
+            let sidecar = if container["restartPolicy"] == "Always" { " (a sidecar)" } else { "" };
+            found.push(format!("{noun} {:?}{sidecar} is not supported", name(container)));
+        }
+    }
+    for volume in list(&spec["volumes"]) {
+        let kind = volume.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).find(|key| *key != "name");
+        found.push(format!("volume {:?} ({}) is not supported", name(volume), kind.unwrap_or("emptyDir")));
+    }
+    for field in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"] {
+        if spec[field] == true {
+            found.push(format!("{field} is not supported"));
+        }
+    }
+    for gate in list(&spec["readinessGates"]) {
+        let condition = gate["conditionType"].as_str().unwrap_or_default();
+        found.push(format!("readiness gate {condition:?} is not supported: nothing here would set it"));
+    }
+    if !spec["activeDeadlineSeconds"].is_null() {
+        found.push("activeDeadlineSeconds is not supported".to_owned());
+    }
+    for container in list(&spec["containers"]) {
+        let prefix = format!("container {:?}: ", name(container));
+        found.extend(of_container(container).into_iter().map(|clause| format!("{prefix}{clause}")));
+    }
+    found
+}
+
+fn of_container(container: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        found.extend(of_handler(probe, &container[probe], &["exec", "httpGet", "tcpSocket"]));
+    }
+    for hook in ["postStart", "preStop"] {
+        found.extend(of_handler(hook, &container["lifecycle"][hook], &["exec", "httpGet", "sleep"]));
+    }
+    match &container["lifecycle"]["stopSignal"] {
+        Value::Null => {}
+        Value::String(name) if supervise::number(name).is_some() => {}
+        other => found.push(format!("stopSignal {other} is not supported; expected a name such as SIGTERM")),
+    }
+    for entry in list(&container["env"]) {
+        let from = &entry["valueFrom"];
+        for source in ["resourceFieldRef", "fileKeyRef"] {
+            if !from[source].is_null() {
+                found.push(format!("env {:?} from {source} is not supported", name(entry)));
+            }
+        }
+        let path = from["fieldRef"]["fieldPath"].as_str();
+        if let Some(path) = path.filter(|path| env::field(&Value::Null, path).is_none()) {
+            found.push(format!("env {:?} from the field {path} is not supported", name(entry)));
+        }
+    }
+    found
+}
+
+/// A probe or hook: absent, or exactly a handler that is known here.
+fn of_handler(what: &str, handler: &Value, known: &[&str]) -> Option<String> {
+    if handler.is_null() {
+        return None;
+    }
+    if let Some(scheme) = handler["httpGet"]["scheme"].as_str().filter(|scheme| *scheme != "HTTP") {
+        return Some(format!("{what} by httpGet with scheme {scheme:?} is not supported"));
+    }
+    let kinds = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"];
+    let used: Vec<&str> = kinds.into_iter().filter(|kind| handler.get(kind).is_some_and(|v| !v.is_null())).collect();
+    match used[..] {
+        [kind] if known.contains(&kind) => None,
+        [kind] => Some(format!("{what} by {kind} is not supported; expected one of {}", known.join(", "))),
+        _ => Some(format!("{what} needs exactly one of {}", known.join(", "))),
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn name(value: &Value) -> &str {
+    value["name"].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_ordinary_pod_is_accepted() {
+        let spec = json!({"containers": [{
+            "name": "web", "image": "apache",
+            "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+            "readinessProbe": {"httpGet": {"path": "/", "port": 80, "scheme": "HTTP"}},
+            "livenessProbe": {"tcpSocket": {"port": "http"}},
+            "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}, "stopSignal": "SIGWINCH"},
+            "resources": {"limits": {"cpu": "1"}}, "securityContext": {"runAsUser": 1000},
+        }]});
+        assert_eq!(refusals(&spec), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_could_change_the_outcome_is_refused_by_name() {
+        let spec = json!({
+            "initContainers": [{"name": "migrate"}, {"name": "proxy", "restartPolicy": "Always"}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "x"}}],
+            "hostNetwork": true,
+            "readinessGates": [{"conditionType": "lb/ready"}],
+            "containers": [{
+                "name": "web",
+                "env": [{"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}],
+                "readinessProbe": {"grpc": {"port": 1}},
+                "livenessProbe": {"httpGet": {"port": 1, "scheme": "HTTPS"}},
+                "startupProbe": {"periodSeconds": 1},
+                "lifecycle": {"preStop": {"tcpSocket": {"port": 1}}, "stopSignal": "SIGNONE"},
+            }],
+        });
+        let found = refusals(&spec).join("\n");
+        for expected in [
+            "init container \"migrate\"",
+            "\"proxy\" (a sidecar)",
+            "volume \"data\" (persistentVolumeClaim)",
+            "hostNetwork",
+            "lb/ready",
+            "container \"web\": env \"CPU\" from resourceFieldRef",
+            "readinessProbe by grpc",
+            "livenessProbe by httpGet with scheme \"HTTPS\"",
+            "startupProbe needs exactly one",
+            "preStop by tcpSocket",
+            "stopSignal \"SIGNONE\"",
+        ] {
+            assert!(found.contains(expected), "{expected} in\n{found}");
+        }
+    }
+}
