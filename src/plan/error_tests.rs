@@ -158,3 +158,63 @@ fn patches() {
     golden("inline-patch-that-changes-nothing", "variants:\n  a: {patch: {spec: {replicas: 2}}}");
     golden("patch-to-no-pods", "variants:\n  a: {patch: {spec: {replicas: 0}}}");
 }
+
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::build;
+    use crate::scenario::shipped::SHIPPED;
+    use crate::scenario::{Shipped, parse};
+    use crate::yaml::{Source, documents};
+
+    /// Plans a scenario text beside the shipped manifests; an error must at least be shown without trouble.
+    fn plan_or_show(text: &str) {
+        let source = Source::new("scenarios/x.yaml", text);
+        let planned = parse(source, std::path::Path::new("scenarios"))
+            .map_err(PlanError::from)
+            .and_then(|scenario| build(&scenario, &Shipped, &Overrides::default()));
+        if let Err(error) = planned {
+            rendered(&error);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn no_text_breaks_the_parser(text in "\u{feff}?(\\PC|[\\n:{}\\[\\]&*!|>'\"%@`#,? -]){0,60}") {
+            if let Err(error) = documents(&Source::new("x.yaml", &text)) {
+                rendered(&error);
+            }
+            plan_or_show(&text);
+        }
+
+        #[test]
+        fn no_damage_to_a_scenario_breaks_the_plan(
+            which in any::<prop::sample::Index>(),
+            at in any::<prop::sample::Index>(),
+            length in 0_usize..12,
+            replacement in "\\PC{0,6}",
+        ) {
+            let scenarios = SHIPPED.iter().filter(|(path, _)| path.starts_with("scenarios/")).collect::<Vec<_>>();
+            let letters = which.get(&scenarios).1.chars().collect::<Vec<_>>();
+            let start = at.index(letters.len());
+            let end = (start + length).min(letters.len());
+            let text = letters[..start].iter().chain(&replacement.chars().collect::<Vec<_>>()).chain(&letters[end..]).collect::<String>();
+            plan_or_show(&text);
+        }
+
+        #[test]
+        fn no_damage_to_a_patch_breaks_the_plan(at in any::<prop::sample::Index>(), length in 0_usize..12, replacement in "\\PC{0,6}") {
+            let patch = include_str!("../../manifests/patches/apache-prestop.yaml").chars().collect::<Vec<_>>();
+            let start = at.index(patch.len());
+            let end = (start + length).min(patch.len());
+            let text = patch[..start].iter().chain(&replacement.chars().collect::<Vec<_>>()).chain(&patch[end..]).collect::<String>();
+            let scenario = "name: test\nmanifests: web.yaml\nvariants:\n  a: {patch: patch.yaml}\n";
+            if let Err(error) = plan_with(scenario, &text, &Overrides::default()) {
+                rendered(&error);
+            }
+        }
+    }
+}
