@@ -178,8 +178,9 @@ impl Base<'_> {
         for patch in &documents {
             patches::apply(&mut objects, target, name, patch)?;
         }
-        let workload = self.workload(&objects)?;
-        let service = self.service(&objects, &workload)?;
+        let patched = |error| self.after_patches(name, spec, error);
+        let workload = self.workload(&objects).map_err(patched)?;
+        let service = self.service(&objects, &workload).map_err(patched)?;
         let manifest = &objects[workload.index].value;
         let (rollout, rollout_timeout) =
             rollout::plan(self.context, spec.rollout.as_ref(), self.rollout, &workload, manifest)?;
@@ -199,6 +200,13 @@ impl Base<'_> {
             rollout_timeout,
             shipped,
         })
+    }
+
+    /// Says that it was a variant's patches that broke what was whole before.
+    fn after_patches(&self, name: &str, spec: &VariantSpec, error: PlanError) -> PlanError {
+        let (PlanError::Manifest(error), Some(first)) = (&error, spec.patch.0.first()) else { return error };
+        let message = format!("in variant {name}, with its patches: {error}");
+        self.context.fault(Some(&first.place), &message, "check what the patches change")
     }
 
     fn workload(&self, objects: &[Object]) -> Result<Workload, PlanError> {

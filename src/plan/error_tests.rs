@@ -29,134 +29,192 @@ fn golden(name: &str, lines: &str) {
 
 #[test]
 fn keys_and_types() {
-    golden("unknown key", "laod: {rate: 5}");
-    golden("unknown key in load", "load:\n  rate: 5\n  tiemout: 3s");
-    golden("unknown key without a near one", "colour: blue");
-    golden("unknown key in a variant", "variants:\n  a: {expected: loss}");
-    golden("key twice", "trials: 3\ntrials: 4");
-    golden("variant twice", "variants:\n  a: {}\n  a: {expect: loss}");
-    golden("wrong type", "load: [1, 2]");
-    golden("wrong type of number", "load: {rate: fast}");
-    golden("unknown arm", "load: {requests: [{path: /, arms: [new, resued]}]}");
-    golden("unknown expectation", "variants: {a: {expect: cleen}}");
-    golden("missing path", "load: {requests: [{method: GET}]}");
-    golden("not yaml", "load: {rate: 5");
-    insta::assert_snapshot!("missing name", refused("manifests: web.yaml\n", ""));
-    insta::assert_snapshot!("empty scenario", refused("", ""));
+    golden("unknown-key", "laod: {rate: 5}");
+    golden("unknown-key-in-load", "load:\n  rate: 5\n  tiemout: 3s");
+    golden("unknown-key-without-a-near-one", "colour: blue");
+    golden("unknown-key-in-a-variant", "variants:\n  a: {expected: loss}");
+    golden("key-twice", "trials: 3\ntrials: 4");
+    golden("variant-twice", "variants:\n  a: {}\n  a: {expect: loss}");
+    golden("wrong-type", "load: [1, 2]");
+    golden("wrong-type-of-number", "load: {rate: fast}");
+    golden("unknown-arm", "load: {requests: [{path: /, arms: [new, resued]}]}");
+    golden("unknown-expectation", "variants: {a: {expect: cleen}}");
+    golden("missing-path", "load: {requests: [{method: GET}]}");
+    golden("not-yaml", "load: {rate: 5");
+    insta::assert_snapshot!("missing-name", refused("manifests: web.yaml\n", ""));
+    insta::assert_snapshot!("empty-scenario", refused("", ""));
 }
 
 #[test]
 fn numbers_and_durations() {
-    golden("rate zero", "load: {rate: 0}");
-    golden("rate negative", "load: {rate: -5}");
-    golden("rate not a number", "load: {rate: .nan}");
-    golden("rate infinite", "load: {rate: .inf}");
-    golden("rate absurd", "load: {rate: 1000001}");
-    golden("trials zero", "trials: 0");
-    golden("trials fractional", "trials: 2.5");
-    golden("trials absurd", "trials: 99999999999");
-    golden("timeout zero", "load: {timeout: 0s}");
-    golden("timeout without unit", "load: {timeout: 10}");
-    golden("timeout too long", "load: {timeout: 11m}");
-    golden("rollout timeout zero", "rollout: {restart: {}, timeout: 0s}");
-    golden("connections zero", "load: {connections: 0}");
-    golden("lag zero", "max_lag_ms: 0");
-    golden("lost at most negative", "variants: {a: {lost_at_most: -1}}");
-    golden("lost at most of a loss", "variants:\n  a:\n    expect: loss\n    lost_at_most: 3");
-    golden("port zero", "port: 0");
+    golden("rate-zero", "load: {rate: 0}");
+    golden("rate-negative", "load: {rate: -5}");
+    golden("rate-not-a-number", "load: {rate: .nan}");
+    golden("rate-infinite", "load: {rate: .inf}");
+    golden("rate-absurd", "load: {rate: 1000001}");
+    golden("trials-zero", "trials: 0");
+    golden("trials-fractional", "trials: 2.5");
+    golden("trials-absurd", "trials: 99999999999");
+    golden("timeout-zero", "load: {timeout: 0s}");
+    golden("timeout-without-unit", "load: {timeout: 10}");
+    golden("timeout-too-long", "load: {timeout: 11m}");
+    golden("rollout-timeout-zero", "rollout: {restart: {}, timeout: 0s}");
+    golden("connections-zero", "load: {connections: 0}");
+    golden("lag-zero", "max_lag_ms: 0");
+    golden("lost-at-most-negative", "variants: {a: {lost_at_most: -1}}");
+    golden("lost-at-most-of-a-loss", "variants:\n  a:\n    expect: loss\n    lost_at_most: 3");
+    golden("port-zero", "port: 0");
 }
 
 #[test]
 fn names() {
     let named = |name: &str| refused(&format!("name: {name}\nmanifests: web.yaml\n"), "");
-    insta::assert_snapshot!("name with a path", named("../../etc/passwd"));
-    insta::assert_snapshot!("name with capitals", named("Web"));
-    insta::assert_snapshot!("name with escapes", named("\"a\\e[31mb\""));
-    insta::assert_snapshot!("name too long", named(&"a".repeat(200)));
-    golden("variant with a path", "variants: {../up: {}}");
-    golden("baseline not a variant", "baseline: without-prestpo\nvariants: {without-prestop: {}, with-prestop: {}}");
-    golden("baseline without variants", "baseline: a");
+    insta::assert_snapshot!("name-with-a-path", named("../../etc/passwd"));
+    insta::assert_snapshot!("name-with-capitals", named("Web"));
+    insta::assert_snapshot!("name-with-escapes", named("\"a\\e[31mb\""));
+    insta::assert_snapshot!("name-too-long", named(&"a".repeat(200)));
+    golden("variant-with-a-path", "variants: {../up: {}}");
+    golden("baseline-not-a-variant", "baseline: without-prestpo\nvariants: {without-prestop: {}, with-prestop: {}}");
+    golden("baseline-without-variants", "baseline: a");
 }
 
 #[test]
 fn requests() {
-    golden("shares over 100", "load:\n  requests:\n  - {path: /, share: 60%}\n  - {path: /b, share: 50%}");
-    golden("shares under 100", "load:\n  requests:\n  - {path: /, share: 60%}\n  - {path: /b, share: 0.2}");
-    golden("shares leave nothing", "load:\n  requests:\n  - {path: /, share: 100%}\n  - {path: /b}");
-    golden("share of 10", "load:\n  requests:\n  - {path: /, share: 10}\n  - {path: /b}");
-    golden("share of text", "load:\n  requests:\n  - {path: /, share: a tenth}\n  - {path: /b}");
-    golden("arm weight zero", "load: {requests: [{path: /, arms: {new: 0, reused: 1}}]}");
-    golden("arm weight not a number", "load: {requests: [{path: /, arms: {new: .nan}}]}");
-    golden("arm twice", "load: {requests: [{path: /, arms: [new, new]}]}");
-    golden("no arm", "load: {requests: [{path: /, arms: []}]}");
-    golden("no request", "load: {requests: []}");
-    golden("empty path", "load: {requests: [{path: \"\"}]}");
-    golden("relative path", "load: {requests: [{path: slow}]}");
-    golden("path with a space", "load: {requests: [{path: \"/a b\"}]}");
-    golden("header with a line break", "load: {requests: [{path: /, headers: {X-A: \"secret\\r\\nX-B: c\"}}]}");
-    golden("header name", "load: {requests: [{path: /, headers: {\"X A\": b}}]}");
-    golden("header of the connection", "load: {requests: [{path: /, headers: {Connection: close}}]}");
-    golden("header twice", "load: {requests: [{path: /, headers: {X-A: b, x-a: c}}]}");
+    golden("shares-over-100", "load:\n  requests:\n  - {path: /, share: 60%}\n  - {path: /b, share: 50%}");
+    golden("shares-under-100", "load:\n  requests:\n  - {path: /, share: 60%}\n  - {path: /b, share: 0.2}");
+    golden("shares-leave-nothing", "load:\n  requests:\n  - {path: /, share: 100%}\n  - {path: /b}");
+    golden("share-of-10", "load:\n  requests:\n  - {path: /, share: 10}\n  - {path: /b}");
+    golden("share-of-text", "load:\n  requests:\n  - {path: /, share: a tenth}\n  - {path: /b}");
+    golden("arm-weight-zero", "load: {requests: [{path: /, arms: {new: 0, reused: 1}}]}");
+    golden("arm-weight-not-a-number", "load: {requests: [{path: /, arms: {new: .nan}}]}");
+    golden("arm-twice", "load: {requests: [{path: /, arms: [new, new]}]}");
+    golden("no-arm", "load: {requests: [{path: /, arms: []}]}");
+    golden("no-request", "load: {requests: []}");
+    golden("empty-path", "load: {requests: [{path: \"\"}]}");
+    golden("relative-path", "load: {requests: [{path: slow}]}");
+    golden("path-with-a-space", "load: {requests: [{path: \"/a b\"}]}");
+    golden("header-with-a-line-break", "load: {requests: [{path: /, headers: {X-A: \"secret\\r\\nX-B: c\"}}]}");
+    golden("header-name", "load: {requests: [{path: /, headers: {\"X A\": b}}]}");
+    golden("header-of-the-connection", "load: {requests: [{path: /, headers: {Connection: close}}]}");
+    golden("header-twice", "load: {requests: [{path: /, headers: {X-A: b, x-a: c}}]}");
     golden("method", "load: {requests: [{path: /, method: get}]}");
-    golden("body of a get", "load: {requests: [{path: /, body: hello}]}");
+    golden("body-of-a-get", "load: {requests: [{path: /, body: hello}]}");
     golden("status", "load: {requests: [{path: /, status: [200, 99]}]}");
-    golden("no judged arm", "load: {requests: [{path: /, arms: [blind, pooled]}]}");
-    golden("judge names an unused arm", "load: {judge: pooled}");
-    golden("pod header", "load: {pod_header: \"X Pod\"}");
+    golden("no-judged-arm", "load: {requests: [{path: /, arms: [blind, pooled]}]}");
+    golden("judge-names-an-unused-arm", "load: {judge: pooled}");
+    golden("pod-header", "load: {pod_header: \"X Pod\"}");
 }
 
 #[test]
 fn rollouts() {
-    golden("rollout kind unknown", "rollout: {restrat: {}}");
-    golden("rollout kind later", "rollout: {scale: {to: 3}}");
-    golden("rollout command later", "rollout:\n  command: [helm, upgrade]");
-    golden("rollout of two kinds", "rollout: {restart: {}, none: {for: 10s}}");
-    golden("rollout of no kind", "rollout: {}");
-    golden("image empty", "rollout: {image: {to: \"\"}}");
-    golden("image the same", "rollout: {image: {to: apache}}");
-    golden("image of no container", "rollout: {image: {to: b, container: sidecar}}");
-    golden("env name", "rollout: {env: {name: \"A=B\"}}");
-    golden("none for no time", "rollout: {none: {for: 0s}}");
+    golden("rollout-kind-unknown", "rollout: {restrat: {}}");
+    golden("rollout-kind-later", "rollout: {scale: {to: 3}}");
+    golden("rollout-command-later", "rollout:\n  command: [helm, upgrade]");
+    golden("rollout-of-two-kinds", "rollout: {restart: {}, none: {for: 10s}}");
+    golden("rollout-of-no-kind", "rollout: {}");
+    golden("image-empty", "rollout: {image: {to: \"\"}}");
+    golden("image-the-same", "rollout: {image: {to: apache}}");
+    golden("image-of-no-container", "rollout: {image: {to: b, container: sidecar}}");
+    golden("env-name", "rollout: {env: {name: \"A=B\"}}");
+    golden("none-for-no-time", "rollout: {none: {for: 0s}}");
 }
 
 #[test]
 fn manifests() {
     let with = |manifests: &str| refused(&format!("name: test\nmanifests: {manifests}\n"), "");
-    insta::assert_snapshot!("manifest missing", with("wep.yaml"));
-    insta::assert_snapshot!("manifest twice", with("[web.yaml, web.yaml]"));
-    insta::assert_snapshot!("no manifest", with("[]"));
-    insta::assert_snapshot!("no manifest at all", refused("name: test\n", ""));
+    insta::assert_snapshot!("manifest-missing", with("wep.yaml"));
+    insta::assert_snapshot!("manifest-twice", with("[web.yaml, web.yaml]"));
+    insta::assert_snapshot!("no-manifest", with("[]"));
+    insta::assert_snapshot!("no-manifest-at-all", refused("name: test\n", ""));
     let broken = |manifest: &str| refused("name: test\nmanifests: [web.yaml, patch.yaml]\n", manifest);
-    insta::assert_snapshot!("manifest without kind", broken("---\napiVersion: v1\nmetadata: {name: a}\n"));
-    insta::assert_snapshot!("manifest not yaml", broken("a: [1\nb: 2\n"));
-    insta::assert_snapshot!("manifest object twice", broken(super::tests::WEB));
-    golden("workload missing", "workload: deployment/api");
-    golden("workload of another kind", "workload: daemonset/web");
-    golden("service missing", "service: api");
-    golden("port missing", "port: metrics");
+    insta::assert_snapshot!("manifest-without-kind", broken("---\napiVersion: v1\nmetadata: {name: a}\n"));
+    insta::assert_snapshot!("manifest-not-yaml", broken("a: [1\nb: 2\n"));
+    insta::assert_snapshot!("manifest-object-twice", broken(super::tests::WEB));
+    golden("workload-missing", "workload: deployment/api");
+    golden("workload-of-another-kind", "workload: daemonset/web");
+    golden("service-missing", "service: api");
+    golden("port-missing", "port: metrics");
 }
 
 #[test]
 fn patches() {
     let patched =
         |patch: &str| refused("name: test\nmanifests: web.yaml\nvariants:\n  a: {patch: patch.yaml}\n", patch);
-    golden("patch missing", "variants:\n  a: {patch: prestop.yaml}");
-    golden("patch of another type", "variants:\n  a: {patch: 3}");
-    insta::assert_snapshot!("patch empty", patched("# nothing\n"));
-    insta::assert_snapshot!("patch that changes nothing", patched("spec: {replicas: 2}\n"));
+    golden("patch-missing", "variants:\n  a: {patch: prestop.yaml}");
+    golden("patch-of-another-type", "variants:\n  a: {patch: 3}");
+    insta::assert_snapshot!("patch-empty", patched("# nothing\n"));
+    insta::assert_snapshot!("patch-that-changes-nothing", patched("spec: {replicas: 2}\n"));
     insta::assert_snapshot!(
-        "patch for an object that is not there",
+        "patch-for-an-object-that-is-not-there",
         patched("kind: Deployment\nmetadata: {name: wep}\nspec: {replicas: 3}\n")
     );
     insta::assert_snapshot!(
-        "patch without merge key",
+        "patch-without-merge-key",
         patched("spec:\n  template:\n    spec:\n      containers: [{image: b}]\n")
     );
-    insta::assert_snapshot!(
-        "patch that renames",
-        patched("metadata: {name: web}\nkind: Deployment\nspec: {replicas: 3}\n---\n$patch: delete\n")
-    );
-    insta::assert_snapshot!("patch that is a list", patched("- {op: remove, path: /spec}\n"));
-    golden("inline patch that changes nothing", "variants:\n  a: {patch: {spec: {replicas: 2}}}");
-    golden("patch to no pods", "variants:\n  a: {patch: {spec: {replicas: 0}}}");
+    insta::assert_snapshot!("patch-that-deletes", patched("$patch: delete\n"));
+    insta::assert_snapshot!("patch-that-moves", patched("metadata: {namespace: shop}\n"));
+    insta::assert_snapshot!("patch-that-is-a-list", patched("- {op: remove, path: /spec}\n"));
+    golden("inline-patch-that-changes-nothing", "variants:\n  a: {patch: {spec: {replicas: 2}}}");
+    golden("patch-to-no-pods", "variants:\n  a: {patch: {spec: {replicas: 0}}}");
+}
+
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::build;
+    use crate::scenario::shipped::SHIPPED;
+    use crate::scenario::{Shipped, parse};
+    use crate::yaml::{Source, documents};
+
+    /// Plans a scenario text beside the shipped manifests; an error must at least be shown without trouble.
+    fn plan_or_show(text: &str) {
+        let source = Source::new("scenarios/x.yaml", text);
+        let planned = parse(source, std::path::Path::new("scenarios"))
+            .map_err(PlanError::from)
+            .and_then(|scenario| build(&scenario, &Shipped, &Overrides::default()));
+        if let Err(error) = planned {
+            rendered(&error);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn no_text_breaks_the_parser(text in "\u{feff}?(\\PC|[\\n:{}\\[\\]&*!|>'\"%@`#,? -]){0,60}") {
+            if let Err(error) = documents(&Source::new("x.yaml", &text)) {
+                rendered(&error);
+            }
+            plan_or_show(&text);
+        }
+
+        #[test]
+        fn no_damage_to_a_scenario_breaks_the_plan(
+            which in any::<prop::sample::Index>(),
+            at in any::<prop::sample::Index>(),
+            length in 0_usize..12,
+            replacement in "\\PC{0,6}",
+        ) {
+            let scenarios = SHIPPED.iter().filter(|(path, _)| path.starts_with("scenarios/")).collect::<Vec<_>>();
+            let letters = which.get(&scenarios).1.chars().collect::<Vec<_>>();
+            let start = at.index(letters.len());
+            let end = (start + length).min(letters.len());
+            let text = letters[..start].iter().chain(&replacement.chars().collect::<Vec<_>>()).chain(&letters[end..]).collect::<String>();
+            plan_or_show(&text);
+        }
+
+        #[test]
+        fn no_damage_to_a_patch_breaks_the_plan(at in any::<prop::sample::Index>(), length in 0_usize..12, replacement in "\\PC{0,6}") {
+            let patch = include_str!("../../manifests/patches/apache-prestop.yaml").chars().collect::<Vec<_>>();
+            let start = at.index(patch.len());
+            let end = (start + length).min(patch.len());
+            let text = patch[..start].iter().chain(&replacement.chars().collect::<Vec<_>>()).chain(&patch[end..]).collect::<String>();
+            let scenario = "name: test\nmanifests: web.yaml\nvariants:\n  a: {patch: patch.yaml}\n";
+            if let Err(error) = plan_with(scenario, &text, &Overrides::default()) {
+                rendered(&error);
+            }
+        }
+    }
 }

@@ -53,7 +53,7 @@ fn timeout(context: Context<'_>, spec: &LoadSpec) -> Result<Duration, PlanError>
     let duration = timeout.value.0;
     // Stamps and the record count in milliseconds at the coarsest.
     if duration < Duration::from_millis(1) || duration > MAX_TIMEOUT {
-        let message = format!("the timeout is {duration:?}, expected 1ms to 10m");
+        let message = format!("the timeout is {}, expected 1ms to 10m", timeout.value);
         return Err(context.fault(Some(&timeout.place), &message, "10s is the default"));
     }
     Ok(duration)

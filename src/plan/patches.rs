@@ -63,7 +63,7 @@ pub(super) fn apply(objects: &mut [Object], workload: usize, variant: &str, patc
         return Err(fault(patch, variant, &message, "check the names of its fields, containers and values"));
     }
     if (object.reference(), object.namespace().to_owned()) != before {
-        let message = format!("this patch makes {} of {}, expected the same object", object.reference(), before.0);
+        let message = format!("this patch deletes, moves or renames {}, expected the same object afterwards", before.0);
         return Err(fault(patch, variant, &message, "kind, name and namespace cannot be patched"));
     }
     Ok(())

@@ -32,7 +32,7 @@ pub(super) fn plan(
         if let Some(limit) = &spec.value.timeout {
             timeout = limit.value.0;
             if timeout < Duration::from_secs(1) || timeout > MAX_TIMEOUT {
-                let message = format!("the rollout's timeout is {timeout:?}, expected 1s to 1h");
+                let message = format!("the rollout's timeout is {}, expected 1s to 1h", limit.value);
                 return Err(context.fault(Some(&limit.place), &message, "5m is the default"));
             }
         }
@@ -54,7 +54,8 @@ fn kind(
     }
     let count = [restart.is_some(), image.is_some(), env.is_some(), none.is_some()].iter().filter(|is| **is).count();
     if count > 1 || (count == 0 && timeout.is_none()) {
-        let message = format!("the rollout names {count} kinds, expected one of {KINDS}");
+        let several = if count == 0 { "no kind" } else { "several kinds" };
+        let message = format!("the rollout names {several}, expected one of {KINDS}");
         return Err(context.fault(Some(&spec.place), &message, "leave `rollout` out to restart"));
     }
     Ok(match (image, env, none) {
@@ -130,7 +131,7 @@ fn container<'a>(
 fn no_rollout(context: Context<'_>, spec: &NoneSpec) -> Result<Rollout, PlanError> {
     let duration = spec.for_time.value.0;
     if duration < Duration::from_secs(1) {
-        let message = format!("`for` is {duration:?}, expected at least 1s of load");
+        let message = format!("`for` is {}, expected at least 1s of load", spec.for_time.value);
         return Err(context.fault(Some(&spec.for_time.place), &message, "for example `none: {for: 10s}`"));
     }
     Ok(Rollout::None { duration })

@@ -109,6 +109,7 @@ pub struct RequestSpec {
 /// What a trial does to the workload: exactly one kind, and how long it may take.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub struct RolloutSpec {
     /// Restarts every pod, as `kubectl rollout restart` does.
     #[serde(default)]

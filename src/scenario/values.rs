@@ -119,6 +119,12 @@ fn too_long(text: &str) -> String {
     format!("`{text}` is too long, expected at most {} hours", MAX_DURATION.as_secs() / 3_600)
 }
 
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_zero() { f.write_str("0s") } else { write!(f, "{:?}", self.0) }
+    }
+}
+
 /// A part of all attempts: a percentage such as `10%`, or a fraction above 0 and up to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share(pub f64);

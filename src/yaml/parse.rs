@@ -99,7 +99,10 @@ impl Localizer for WithoutPlaces {
 
 fn explain(source: &Source, error: &serde_saphyr::Error) -> YamlError {
     let error = error.without_snippet();
-    let place = error.location().filter(|location| *location != Location::UNKNOWN).map(Place::of);
+    let place = error
+        .location()
+        .filter(|location| *location != Location::UNKNOWN)
+        .map(|location| Place::of(location).or_column(source.text(), location.column()));
     let (message, help) = sentence(error);
     let fault = Fault::new("reading", source, place.as_ref(), &message);
     YamlError::Form(Box::new(match help {
@@ -135,6 +138,21 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
             "it is larger, deeper or more repeated than any manifest needs to be".to_owned(),
             Some("write out what the aliases stand for, or split the file".to_owned()),
         ),
+        Error::Eof { .. } => ("it is empty, or ends too early, expected a YAML document".to_owned(), None),
+        Error::InvalidScalar { ty, .. } => {
+            let expected = match *ty {
+                "u8" | "u16" | "u32" | "u64" | "u128" => "a whole number that is not negative",
+                "i8" | "i16" | "i32" | "i64" | "i128" => "a whole number",
+                "boolean" => "on or off",
+                "floating point" => "a number",
+                other => other,
+            };
+            (format!("this value has another type, expected {expected}"), None)
+        }
+        Error::Unexpected { expected, .. } => {
+            let expected = expected.strip_suffix(" start").unwrap_or(expected);
+            (format!("this value has another type, expected a {expected}"), None)
+        }
         Error::AliasError { error, .. } => sentence(error),
         other => {
             let formatter = DefaultMessageFormatter;

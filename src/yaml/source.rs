@@ -52,6 +52,19 @@ impl Place {
         (self.bytes.start, self.bytes.len()).into()
     }
 
+    /// Where the parser gave no bytes, the place is that of the line's column.
+    pub(super) fn or_column(self, text: &str, column: u64) -> Self {
+        if self.bytes.start > 0 || self.line == 0 {
+            return self;
+        }
+        let index = |n: u64| usize::try_from(n.saturating_sub(1)).unwrap_or(0);
+        let line_start = text.split_inclusive('\n').take(index(self.line)).map(str::len).sum::<usize>();
+        let line = text.get(line_start..).unwrap_or_default();
+        let within = line.chars().take(index(column)).take_while(|c| *c != '\n').map(char::len_utf8).sum::<usize>();
+        let start = line_start.saturating_add(within);
+        Self { line: self.line, bytes: start..start.saturating_add(self.bytes.len()) }
+    }
+
     pub(super) fn of(location: Location) -> Self {
         let number = |n: Option<u64>| usize::try_from(n.unwrap_or(0)).unwrap_or(0);
         let start = number(location.span().byte_offset());
