@@ -2,8 +2,10 @@
 //!
 //! `ARCHITECTURE.md` has the map of these modules and the rule of who may use whom.
 
+pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod commands;
 pub mod load;
 pub mod manifest;
 pub mod observe;
@@ -15,7 +17,7 @@ pub mod rollout;
 pub mod scenario;
 pub mod stats;
 pub mod target;
-pub mod trial;
-pub mod yaml;
 pub mod timeline;
+pub mod trial;
 pub mod verdict;
+pub mod yaml;

@@ -3,29 +3,65 @@
 mod args;
 mod exit;
 mod print;
-mod progress;
 
+use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-pub use args::Arguments;
-use args::Command;
 use clap::Parser;
+
+pub use args::Arguments;
+use args::{Command, SchemaOf};
 pub use exit::Exit;
 
-/// Runs the program.
+use crate::cluster::embedded::namespace::{self, Network};
+use crate::cluster::embedded::supervise;
+use crate::commands::{self, Failure, WhereArgs};
+
+/// Runs the program. Must be called before any thread is started: a process with threads cannot enter namespaces.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let mark = std::env::var(namespace::MARK).ok();
+    if mark.as_deref() == Some(namespace::PROBE) {
+        if let Network::Tried(code) = namespace::enter(mark.as_deref(), &words) {
+            return code;
+        }
+    }
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(error) => return print::usage(&error),
     };
-    // Both begin before any thread or runtime of ours: they are single-purpose processes inside a pod.
+    let talk = print::Terminal::default();
+    let network = |place: &WhereArgs| {
+        if place.host_network {
+            Network::Host("--host-network was given".to_owned())
+        } else {
+            namespace::enter(mark.as_deref(), &words)
+        }
+    };
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match arguments.command {
-        Command::Supervise => crate::cluster::embedded::supervise::main(),
-        Command::Target(target) => print::target(crate::target::run(target)),
-        Command::Run(run) => print::finished(crate::commands::run(&run)),
-        Command::Demo(demo) => print::finished(crate::commands::demo(&demo)),
-        Command::Report(report) => print::finished(crate::commands::report(&report)),
-        Command::Schema { of } => print::schema(of),
+        // Both are single-purpose processes inside a pod.
+        Command::Supervise => supervise::main(),
+        Command::Target(target) => print::server(crate::target::run(&target)),
+        Command::Run(run) => print::finished(commands::run(&run, network(&run.place), colour, &talk)),
+        Command::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
+        Command::Report(report) => print::finished(commands::report(&report, colour, &talk)),
+        Command::Schema { of } => schema(of),
     }
+}
+
+fn schema(of: SchemaOf) -> ExitCode {
+    match of {
+        SchemaOf::Report => match serde_json::to_string_pretty(&crate::report::schema()) {
+            Ok(text) => print::data(&text),
+            Err(error) => return print::finished(Err(Failure::Bug(format!("writing the schema: {error}")))),
+        },
+        SchemaOf::Scenario => match crate::scenario::schema_json() {
+            Ok(text) => print::data(&text),
+            Err(error) => return print::finished(Err(Failure::Bug(format!("writing the schema: {error}")))),
+        },
+    }
+    ExitCode::from(Exit::Pass.code())
 }

@@ -87,7 +87,8 @@ fn failed(failure: &Failure) -> Exit {
 pub(super) fn data(text: &str) {
     let mut out = std::io::stdout().lock();
     // A broken pipe means that the reader has what it wanted.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let _ =
+        out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
 }
 
 /// Prints clap's own answer: help on stdout, an error on stderr.

@@ -10,7 +10,7 @@ use crate::plan::Overrides;
 use crate::scenario::Shipped;
 
 /// Shows a lossy and a clean rollout.
-pub fn demo(arguments: &DemoArgs, network: Network, talk: &dyn Talk) -> Result<Finished, Failure> {
+pub fn demo(arguments: &DemoArgs, network: Network, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
     let scenario = if apache_is_installed(&std::env::var_os("PATH").unwrap_or_default()) {
         "scenarios/demo-apache.yaml"
     } else {
@@ -19,12 +19,10 @@ pub fn demo(arguments: &DemoArgs, network: Network, talk: &dyn Talk) -> Result<F
     };
     let overrides = Overrides { seed: arguments.place.seed.unwrap_or(1), ..Overrides::default() };
     let plan = plan(Path::new(scenario), &Shipped, &overrides)?;
-    launch(&plan, &arguments.place, false, network, talk)
+    launch(&plan, &arguments.place, false, network, colour, talk)
 }
 
 /// Looked for where the recipe looks: on the PATH, and where Debian puts what only root has on its PATH.
 fn apache_is_installed(path: &std::ffi::OsStr) -> bool {
-    std::env::split_paths(path)
-        .chain([PathBuf::from("/usr/sbin")])
-        .any(|folder| folder.join("apache2").is_file())
+    std::env::split_paths(path).chain([PathBuf::from("/usr/sbin")]).any(|folder| folder.join("apache2").is_file())
 }

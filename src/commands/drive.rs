@@ -61,12 +61,8 @@ impl Run<'_> {
     }
 
     async fn on(&self, embedded: &Embedded, sink: &Sink) -> Ended {
-        let session = Session {
-            client: embedded.client(),
-            clock: self.clock,
-            sink: sink.clone(),
-            stop: self.stop.clone(),
-        };
+        let session =
+            Session { client: embedded.client(), clock: self.clock, sink: sink.clone(), stop: self.stop.clone() };
         let prepared = self.stop.run_until_cancelled(prepare::variants(self, embedded, sink)).await;
         let variants = match prepared {
             Some(Ok(variants)) => variants,
@@ -102,13 +98,8 @@ impl Run<'_> {
     }
 
     async fn trial(&self, session: &Session, variant: &Variant, planned: &TrialPlan) -> Result<(), TrialError> {
-        let title = format!(
-            "trial {} of {} (block {}, {})",
-            planned.trial,
-            self.plan.order.len(),
-            planned.block,
-            variant.name
-        );
+        let title =
+            format!("trial {} of {} (block {}, {})", planned.trial, self.plan.order.len(), planned.block, variant.name);
         self.talk.progress(&format!("{title}: waiting for the workload to come to rest"));
         let settled = trial::settle(session, variant, planned.trial).await?;
         let reset = settled == Settled::Reset;

@@ -39,6 +39,7 @@ pub(super) fn execute(
     stage: &Stage,
     place: &WhereArgs,
     record_all: bool,
+    colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
     let clock = Clock::start();
@@ -74,5 +75,5 @@ pub(super) fn execute(
     let ended = runtime.block_on(run.drive(sink));
     runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
     let written = writer.finish();
-    outputs.conclude(ended, written, talk)
+    outputs.conclude(ended, written, colour, talk)
 }

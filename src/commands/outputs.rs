@@ -21,6 +21,7 @@ pub(super) struct Outputs {
 #[derive(Debug)]
 pub(super) struct Analysed {
     pub(super) verdict: Verdict,
+    pub(super) cut: bool,
     pub(super) terminal: String,
     json: String,
     markdown: String,
@@ -29,10 +30,8 @@ pub(super) struct Analysed {
 impl Outputs {
     /// Makes the directory. It may be there already, but not hold a record.
     pub(super) fn create(chosen: Option<&Path>, scenario: &str, started: &str) -> Result<Self, Failure> {
-        let directory = chosen.map_or_else(
-            || Path::new("reports").join(format!("{scenario}-{}", file_time(started))),
-            Path::to_path_buf,
-        );
+        let directory = chosen
+            .map_or_else(|| Path::new("reports").join(format!("{scenario}-{}", file_time(started))), Path::to_path_buf);
         fs::create_dir_all(&directory).map_err(|error| {
             Failure::User(format!(
                 "making the output directory {}: {error}; name one that can be written with --out",
@@ -103,11 +102,11 @@ impl Outputs {
 /// Analyses the record in `directory` and writes its reports beside it.
 pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
     let record = directory.join(RECORD);
-    let report = report::of_file(&record).map_err(|error: ReportError| {
-        Failure::User(format!("analysing {}: {error}", record.display()))
-    })?;
+    let report = report::of_file(&record)
+        .map_err(|error: ReportError| Failure::User(format!("analysing {}: {error}", record.display())))?;
     let analysed = Analysed {
         verdict: report.verdict,
+        cut: report.ending == crate::verdict::Ending::Cut,
         terminal: report::to_terminal(&report, colour),
         json: report::to_json(&report),
         markdown: report::to_markdown(&report),

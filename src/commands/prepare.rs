@@ -51,9 +51,8 @@ pub(super) async fn variants(run: &Run<'_>, embedded: &Embedded, sink: &Sink) ->
     let mut started = Vec::new();
     for (index, planned) in run.plan.variants.iter().enumerate() {
         let namespace = run.places.namespace(index);
-        let failed = |error: kube::Error| {
-            NotReady::User(format!("applying the manifests of variant {}: {error}", planned.name))
-        };
+        let failed =
+            |error: kube::Error| NotReady::User(format!("applying the manifests of variant {}: {error}", planned.name));
         create_namespace(&client, namespace, &run.plan.name).await.map_err(failed)?;
         let target = variants::target(run.plan, run.places, index, planned);
         let observer = Observer::start(&client, &target, run.clock, sink);

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::ending::{Failure, Finished, Talk};
 use super::execute::execute;
 use super::options::{RunArgs, WhereArgs};
+use super::variants::idle_s;
 use crate::cluster::embedded::namespace::Network;
-use crate::manifest::{Disk, Files};
+use crate::manifest::{Disk, Files, offset_ports};
 use crate::plan::{Overrides, RunPlan, build};
 use crate::scenario;
 
@@ -14,14 +15,14 @@ use crate::scenario;
 const DEFAULT_SEED: u64 = 1;
 
 /// Runs a scenario.
-pub fn run(arguments: &RunArgs, network: Network, talk: &dyn Talk) -> Result<Finished, Failure> {
+pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
     let overrides = Overrides {
         rate: arguments.rate,
         trials: arguments.trials,
         seed: arguments.place.seed.unwrap_or(DEFAULT_SEED),
     };
     let plan = plan(&arguments.scenario, &Disk, &overrides)?;
-    launch(&plan, &arguments.place, arguments.record_all, network, talk)
+    launch(&plan, &arguments.place, arguments.record_all, network, colour, talk)
 }
 
 /// Reads and plans the scenario at `path`.
@@ -36,6 +37,7 @@ pub(super) fn launch(
     place: &WhereArgs,
     record_all: bool,
     network: Network,
+    colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
     let stage = super::stage::check(plan, place, network)?;
@@ -43,5 +45,21 @@ pub(super) fn launch(
         talk.say(&format!("note: {reason}"));
     }
     talk.say(plan.summary().to_string().trim_end());
-    execute(plan, stage, place, record_all, talk)
+    for variant in &plan.variants {
+        if let Some(idle_s) = idle_s(variant) {
+            talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.name));
+        }
+    }
+    let moved = stage.port_offset.map(|offset| move_ports(plan, offset));
+    execute(moved.as_ref().unwrap_or(plan), &stage, place, record_all, colour, talk)
+}
+
+/// The plan with every port that its pods listen on moved by `offset`.
+fn move_ports(plan: &RunPlan, offset: u16) -> RunPlan {
+    let mut plan = plan.clone();
+    for variant in &mut plan.variants {
+        variant.manifests = offset_ports(&variant.manifests, offset);
+        variant.service.target_port = variant.service.target_port.saturating_add(offset);
+    }
+    plan
 }

@@ -15,7 +15,14 @@ use crate::plan::{RunPlan, VariantPlan};
 pub(super) struct Stage {
     /// Why the machine's own network is used; `None` in a private one.
     pub(super) host_network: Option<String>,
+    /// By how much every port of a pod is moved, so that nothing on the machine is in the way.
+    pub(super) port_offset: Option<u16>,
 }
+
+/// The least offset: above the ports that services of a machine usually have, and with them below the kernel's own.
+const OFFSET_LEAST: u16 = 12_000;
+/// How many runs side by side have offsets of their own. The largest port of a shipped manifest is 8080.
+const OFFSETS: u16 = 12_000;
 
 /// Checks a plan against this machine.
 pub(super) fn check(plan: &RunPlan, place: &WhereArgs, network: Network) -> Result<Stage, Failure> {
@@ -30,7 +37,11 @@ pub(super) fn check(plan: &RunPlan, place: &WhereArgs, network: Network) -> Resu
     for variant in &plan.variants {
         pods_can_run(variant, plan)?;
     }
-    Ok(Stage { host_network })
+    // Others say themselves which ports they listen on, in commands that cannot be changed.
+    let shipped = plan.variants.iter().all(|variant| variant.shipped);
+    let own = u16::try_from(std::process::id() % u32::from(OFFSETS)).unwrap_or_default();
+    let port_offset = (host_network.is_some() && shipped).then_some(OFFSET_LEAST + own);
+    Ok(Stage { host_network, port_offset })
 }
 
 /// Outside a private network only commands that are compiled in run without being asked for.

@@ -1,7 +1,7 @@
 //! The record's first line, made from the plan and what the cluster added to it.
 
 use super::types::{RequestPlan, RunPlan, VariantLoad, VariantPlan};
-use crate::manifest::without_secrets_and_env;
+use crate::manifest::without_secrets;
 use crate::record::entry::FORMAT;
 use crate::record::header::{ClusterHeader, Header, LoadHeader, RequestHeader, VariantHeader};
 
@@ -62,7 +62,7 @@ fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
         replicas: variant.workload.replicas,
         surge: variant.workload.surge,
         load: load_header(&variant.load, facts.connections),
-        manifests: without_secrets_and_env(&variant.manifests),
+        manifests: without_secrets(&variant.manifests),
     }
 }
 

@@ -80,7 +80,7 @@ pub struct VariantHeader {
     pub surge: u32,
     /// Its load.
     pub load: LoadHeader,
-    /// The manifests whole, Secret data and env values hashed.
+    /// The manifests whole, Secret data hashed.
     pub manifests: Vec<Value>,
 }
 

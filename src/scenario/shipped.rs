@@ -19,6 +19,8 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
     "scenarios/apache-prestop.yaml",
     "scenarios/control-identical.yaml",
     "scenarios/control-no-rollout.yaml",
+    "scenarios/demo-apache.yaml",
+    "scenarios/demo-target.yaml",
     "scenarios/target-exit.yaml",
 ];
 

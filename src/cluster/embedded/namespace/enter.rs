@@ -15,7 +15,8 @@ use super::netlink;
 /// The environment variable that marks a process executed again: `probe`, or the identity of the network namespace
 /// that it was put into, so that a variable left over from somewhere else is not believed.
 pub const MARK: &str = "ROLLPROOF_NETWORK";
-const PROBE: &str = "probe";
+/// The value of [`MARK`] in the process that only tries.
+pub const PROBE: &str = "probe";
 /// The user and group that root is inside. Servers refuse to run, or try to change their user, as root, and a
 /// container should have no rights over the machine.
 const INSIDE_ID_OF_ROOT: u32 = 1000;
