@@ -4,5 +4,7 @@
 
 pub mod clock;
 pub mod cluster;
+pub mod manifest;
 pub mod record;
 pub mod rng;
+pub mod yaml;

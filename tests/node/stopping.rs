@@ -163,7 +163,9 @@ async fn own_stop_signal() {
 async fn no_daemon_left() {
     let bench = Bench::start();
     let file = bench.folder.join("daemon");
-    let script = format!("(setsid sh -c 'echo $$$$ > {}; exec sleep 300' &) ; {POLITE}", file.display());
+    let path = file.display();
+    let daemon = format!("setsid sh -c 'echo $$$$ > {path}.part; mv {path}.part {path}; exec sleep 300'");
+    let script = format!("({daemon} &); until test -e {path}; do sleep 0.02; done; {POLITE}");
     up(&bench, &script, 30, &json!({})).await;
     let pid = std::fs::read_to_string(&file).unwrap();
     assert!(std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());

@@ -2,6 +2,8 @@
 //!
 //! It must not know of load, observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
+pub mod api;
+pub mod control;
 pub mod images;
 pub mod namespace;
 pub mod node;

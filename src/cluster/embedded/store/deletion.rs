@@ -103,14 +103,14 @@ impl State {
     }
 
     fn release_owned(&mut self, owner: &str, ns: &str, orphan: bool) {
-        let owned: Vec<(Kind, Arc<Value>)> = Kind::ALL
+        let dependents: Vec<(Kind, Arc<Value>)> = Kind::ALL
             .into_iter()
             .filter_map(|kind| self.objects.get(&kind).map(|objects| (kind, objects)))
             .flat_map(|(kind, objects)| objects.values().map(move |object| (kind, object)))
             .filter(|(_, object)| meta::namespace(object) == ns && owners(object).any(|uid| uid == owner))
             .map(|(kind, object)| (kind, Arc::clone(object)))
             .collect();
-        for (kind, object) in owned {
+        for (kind, object) in dependents {
             let kept = owners(&object).any(|uid| uid != owner && self.exists(uid));
             if orphan || kept {
                 let mut after = (*object).clone();

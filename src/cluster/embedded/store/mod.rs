@@ -6,8 +6,10 @@
 
 mod deletion;
 pub mod error;
+pub mod event;
 pub mod kind;
 pub mod meta;
+pub mod selector;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,10 @@ mod writes;
 
 pub use deletion::DeleteOptions;
 pub use error::{ApiError, Cause};
+pub use event::{EventText, event};
 pub use kind::Kind;
+pub use selector::Selector;
 pub use state::Store;
 pub use wall::{WallClock, whole_seconds};
 pub use watch::{Change, Verb, Watch};
+pub(crate) use writes::set_status;

@@ -1,0 +1,20 @@
+//! The embedded cluster's API: a service that `kube::Client::new` can use, over the [`Store`](super::store::Store).
+//!
+//! It knows HTTP, defaults and validation, as the Kubernetes API server does; it must not know of controllers or nodes.
+
+mod apply;
+mod body;
+mod defaults;
+mod discovery;
+mod fields;
+mod mutate;
+mod request;
+mod server;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod validate_pod;
+mod watch;
+
+pub use body::ApiBody;
+pub use server::Api;

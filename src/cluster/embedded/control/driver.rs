@@ -1,0 +1,71 @@
+//! Runs the controllers whenever the store changes, and when time alone is due to change an answer.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::view::{Plan, View};
+use super::{deployment, endpoints, replica_set, schedule};
+use crate::cluster::embedded::store::Store;
+
+/// Rounds of steps after one change; a rollout's step needs fewer than ten.
+const MAX_ROUNDS: usize = 64;
+/// What failed or did not settle is tried again after this.
+const RETRY: Duration = Duration::from_secs(1);
+/// The longest sleep; a later moment is looked at again then.
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+
+/// How the controllers run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Added to every port in EndpointSlices, where pods share the machine's ports; 0 otherwise.
+    pub port_offset: u16,
+}
+
+/// Runs the controllers until `stop`.
+pub async fn run(store: Store, settings: Settings, stop: CancellationToken) {
+    let mut changed = store.changed();
+    loop {
+        changed.mark_unchanged();
+        let nap = settle(&store, settings);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            // The sender lives in the store, which is held here, so this never fails.
+            _ = changed.changed() => {}
+            () = tokio::time::sleep(nap) => {}
+        }
+    }
+}
+
+/// Steps until there is nothing more to do. Returns how long nothing will change by time alone.
+fn settle(store: &Store, settings: Settings) -> Duration {
+    for _ in 0..MAX_ROUNDS {
+        let plan = plan(&View::of(store), store.now(), settings);
+        if plan.actions.is_empty() {
+            return plan.again.map_or(LONGEST_SLEEP, |at| until(at, store.now()));
+        }
+        let mut done = false;
+        for action in plan.actions {
+            done |= action.apply(store);
+        }
+        if !done {
+            return RETRY;
+        }
+    }
+    RETRY
+}
+
+/// One step of every controller.
+pub(super) fn plan(view: &View, now: Timestamp, settings: Settings) -> Plan {
+    let mut plan = Plan::at(now);
+    deployment::step(view, &mut plan);
+    replica_set::step(view, &mut plan);
+    schedule::step(view, &mut plan);
+    endpoints::step(view, settings.port_offset, &mut plan);
+    plan
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(1), LONGEST_SLEEP)
+}

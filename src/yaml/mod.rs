@@ -1,0 +1,12 @@
+//! The one place that parses YAML. Numbers such as `0644` are octal, as kubectl reads them; a key that stands twice is
+//! an error; the input's size and what aliases may expand to are bounded.
+//!
+//! Must not know what the documents mean.
+
+mod nearest;
+mod parse;
+mod source;
+
+pub use nearest::nearest;
+pub use parse::{Document, MAX_BYTES, MAX_DOCUMENTS, YamlError, documents, single};
+pub use source::{Fault, Located, Place, Source};

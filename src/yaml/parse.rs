@@ -1,0 +1,215 @@
+//! The parser, with its one set of options.
+//!
+//! Numbers such as `0644` are octal, as kubectl reads them; a key that stands twice is an error; the input's size and
+//! what aliases may expand to are bounded. Must not know what the documents mean.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_saphyr::localizer::Localizer;
+use serde_saphyr::{DefaultMessageFormatter, Location, Options};
+
+use super::nearest::nearest;
+use super::source::{Fault, Located, Place, Source};
+
+/// The most bytes that one input may have.
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// The most documents in one input.
+pub const MAX_DOCUMENTS: usize = 1_000;
+
+/// One document of a YAML stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Its content.
+    pub value: Value,
+    /// The input that holds it.
+    pub source: Source,
+    /// Where it begins.
+    pub place: Place,
+}
+
+/// Why an input could not be parsed.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum YamlError {
+    /// It does not parse, or does not have the form that is expected.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Form(Box<Fault>),
+    /// It is too large.
+    #[error(
+        "reading {name}: it has {bytes} bytes, expected at most {MAX_BYTES}; name only the manifests that the run needs"
+    )]
+    TooLarge {
+        /// The input's name.
+        name: String,
+        /// Its size.
+        bytes: usize,
+    },
+}
+
+/// Parses every document of `source`. Empty documents are left out.
+pub fn documents(source: &Source) -> Result<Vec<Document>, YamlError> {
+    check_size(source)?;
+    let parsed = serde_saphyr::from_multiple_with_options::<Located<Value>>(source.text(), options())
+        .map_err(|error| explain(source, &error))?;
+    Ok(parsed
+        .into_iter()
+        .filter(|document| !document.value.is_null())
+        .map(|document| Document { value: document.value, source: source.clone(), place: document.place })
+        .collect())
+}
+
+/// Parses the single document of `source` into a type.
+pub fn single<T: DeserializeOwned>(source: &Source) -> Result<T, YamlError> {
+    check_size(source)?;
+    serde_saphyr::from_str_with_options(source.text(), options()).map_err(|error| explain(source, &error))
+}
+
+fn check_size(source: &Source) -> Result<(), YamlError> {
+    let bytes = source.text().len();
+    if bytes > MAX_BYTES {
+        return Err(YamlError::TooLarge { name: source.name().to_owned(), bytes });
+    }
+    Ok(())
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_documents: MAX_DOCUMENTS,
+            max_depth: 64,
+            max_nodes: 500_000,
+            max_events: 2_000_000,
+            max_aliases: 10_000,
+            max_anchors: 1_000,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
+        legacy_octal_numbers: true,
+        with_snippet: false,
+    }
+}
+
+/// Leaves places out of the parser's sentences: they are shown beside the source.
+struct WithoutPlaces;
+
+impl Localizer for WithoutPlaces {
+    fn attach_location<'a>(&self, base: std::borrow::Cow<'a, str>, _: Location) -> std::borrow::Cow<'a, str> {
+        base
+    }
+}
+
+fn explain(source: &Source, error: &serde_saphyr::Error) -> YamlError {
+    let error = error.without_snippet();
+    let place = error.location().filter(|location| *location != Location::UNKNOWN).map(Place::of);
+    let (message, help) = sentence(error);
+    let fault = Fault::new("reading", source, place.as_ref(), &message);
+    YamlError::Form(Box::new(match help {
+        Some(help) => fault.with_help(&help),
+        None => fault,
+    }))
+}
+
+fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
+    use serde_saphyr::Error;
+    match error {
+        Error::SerdeUnknownField { field, expected, .. } => {
+            (format!("`{field}` is not a key that is known here"), Some(choice(field, expected)))
+        }
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
+            (format!("`{variant}` is not a value that is known here"), Some(choice(variant, expected)))
+        }
+        Error::SerdeMissingField { field, .. } => {
+            (format!("the key `{field}` is missing"), Some(format!("add `{field}:`")))
+        }
+        Error::SerdeInvalidType { unexpected, expected, .. }
+        | Error::SerdeInvalidValue { unexpected, expected, .. } => {
+            (format!("this is {unexpected}, expected {expected}"), None)
+        }
+        Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or("a key");
+            (format!("`{key}` stands here twice"), Some("keep one of them".to_owned()))
+        }
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => (
+            "it is larger, deeper or more repeated than any manifest needs to be".to_owned(),
+            Some("write out what the aliases stand for, or split the file".to_owned()),
+        ),
+        Error::AliasError { msg, .. } => (format!("what an alias stands for cannot be used here: {msg}"), None),
+        other => {
+            let formatter = DefaultMessageFormatter;
+            (other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces)), None)
+        }
+    }
+}
+
+fn choice(found: &str, expected: &[&str]) -> String {
+    let list = expected.join(", ");
+    match nearest(found, expected.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? Known here: {list}"),
+        None if expected.is_empty() => "no key is known here".to_owned(),
+        None => format!("known here: {list}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(text: &str) -> Vec<Document> {
+        documents(&Source::new("test.yaml", text)).unwrap()
+    }
+
+    fn refused(text: &str) -> String {
+        documents(&Source::new("test.yaml", text)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn documents_keep_their_lines_and_empty_ones_are_left_out() {
+        let found = parse("# a comment\n---\na: 1\n---\n---\n# nothing\n---\nb: 2\n");
+        let seen = found.iter().map(|d| (d.value.clone(), d.place.line)).collect::<Vec<_>>();
+        assert_eq!(seen, [(json!({"a": 1}), 3), (json!({"b": 2}), 8)]);
+    }
+
+    #[test]
+    fn numbers_are_read_as_kubectl_reads_them() {
+        assert_eq!(
+            parse("mode: 0644\nport: 80\nname: \"0644\"\n")[0].value,
+            json!({"mode": 420, "port": 80, "name": "0644"})
+        );
+        assert_eq!(parse("base: &b {x: 1}\nmore:\n  <<: *b\n  y: 2\n")[0].value["more"], json!({"x": 1, "y": 2}));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused() {
+        assert_eq!(refused("a: 1\nb: 2\na: 3\n"), "reading test.yaml line 3: `a` stands here twice");
+    }
+
+    #[test]
+    fn aliases_that_multiply_are_refused() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            let alias = format!("*a{}", i - 1);
+            let line = format!("a{i}: &a{i} [{}]\n", vec![alias; 10].join(", "));
+            text += &line;
+        }
+        assert!(refused(&text).contains("alias replay limit exceeded"), "{}", refused(&text));
+        let deep = format!("a: {}{}", "[".repeat(500), "]".repeat(500));
+        assert!(documents(&Source::new("deep.yaml", &deep)).is_err());
+    }
+
+    #[test]
+    fn an_input_that_is_too_large_is_refused() {
+        let text = "#".repeat(MAX_BYTES + 1);
+        assert!(matches!(documents(&Source::new("big.yaml", &text)), Err(YamlError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn what_does_not_parse_names_its_line() {
+        let message = refused("a: 1\nb: [1, 2\nc: 3\n");
+        assert!(message.starts_with("reading test.yaml line "), "{message}");
+        assert!(!message.contains("column"), "{message}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Texts, places in them, and the errors that point there.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use miette::{NamedSource, SourceSpan};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::{Location, Spanned};
+
+/// A text and the name that errors call it by: a path, or `standard input`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    name: Arc<str>,
+    text: Arc<str>,
+}
+
+impl Source {
+    /// A text with its name.
+    #[must_use]
+    pub fn new(name: &str, text: &str) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A place in a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: u64,
+    /// Bytes in the text.
+    pub bytes: Range<usize>,
+}
+
+impl Place {
+    /// The place as miette marks it.
+    #[must_use]
+    pub fn span(&self) -> SourceSpan {
+        (self.bytes.start, self.bytes.len()).into()
+    }
+
+    pub(super) fn of(location: Location) -> Self {
+        let number = |n: Option<u64>| usize::try_from(n.unwrap_or(0)).unwrap_or(0);
+        let start = number(location.span().byte_offset());
+        let length = number(location.span().byte_len());
+        Self { line: location.line(), bytes: start..start.saturating_add(length) }
+    }
+}
+
+/// A value and where it stands, so that a later check can point at it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<T>::deserialize(deserializer)?;
+        Ok(Self { value: spanned.value, place: Place::of(spanned.referenced) })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Located<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// Something that is wrong at a place in an input, shown with the file, the line and a mark.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{sentence}")]
+pub struct Fault {
+    sentence: String,
+    #[help]
+    help: Option<String>,
+    #[source_code]
+    text: NamedSource<String>,
+    #[label("here")]
+    at: Option<SourceSpan>,
+}
+
+impl Fault {
+    /// `message` says what is wrong and what was expected; `doing` what was being done, for example `reading`.
+    #[must_use]
+    pub fn new(doing: &str, source: &Source, place: Option<&Place>, message: &str) -> Self {
+        let line = place.map(|place| format!(" line {}", place.line)).unwrap_or_default();
+        Self {
+            sentence: format!("{doing} {}{line}: {message}", source.name()),
+            help: None,
+            text: NamedSource::new(source.name(), source.text().to_owned()),
+            at: place.map(Place::span),
+        }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_help(mut self, help: &str) -> Self {
+        self.help = Some(help.to_owned());
+        self
+    }
+}
