@@ -224,7 +224,9 @@ async fn daemon_dies_with_parent() {
 async fn starts_clean() {
     let container = supervisor();
     container.start_main(shell("sleep 300")).await.unwrap();
-    let result = container.exec(shell("grep -E '^Sig(Blk|Ign)' /proc/self/status"), SOON).await.unwrap().unwrap();
+    // Without a shell, which would tidy up itself.
+    let argv = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"].map(str::to_owned).into();
+    let result = container.exec(Spawn { argv, ..shell("") }, SOON).await.unwrap().unwrap();
     for line in result.output.lines() {
         let mask = u64::from_str_radix(line.split_ascii_whitespace().nth(1).unwrap(), 16).unwrap();
         // Signals 32 and up are the C library's own and come from whoever started the tests.

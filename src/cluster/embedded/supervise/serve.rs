@@ -59,6 +59,7 @@ struct Child {
 
 #[derive(Debug)]
 struct Server {
+    mask: SigSet,
     signals: SignalFd,
     input: Vec<u8>,
     children: BTreeMap<i32, Child>,
@@ -78,7 +79,15 @@ impl Server {
         }
         mask.thread_block()?;
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Self { signals, input: Vec::new(), children: BTreeMap::new(), main: None, main_end: None, orphaned: false })
+        Ok(Self {
+            mask,
+            signals,
+            input: Vec::new(),
+            children: BTreeMap::new(),
+            main: None,
+            main_end: None,
+            orphaned: false,
+        })
     }
 
     fn run(&mut self) {
@@ -91,6 +100,7 @@ impl Server {
             self.reap();
             if input && self.main_end.is_none() {
                 self.read_requests();
+                self.reap();
             }
         }
         let Some(end) = self.main_end else { return };
@@ -240,13 +250,22 @@ impl Server {
         if let Some(cwd) = &spawn.cwd {
             command.current_dir(cwd);
         }
-        let child = command.spawn().map_err(|e| format!("cannot run {program:?}: {e}"))?;
+        let child = self.with_open_mask(|| command.spawn()).map_err(|e| format!("cannot run {program:?}: {e}"))?;
         let pid = i32::try_from(child.id()).map_err(|e| format!("cannot use the process id: {e}"))?;
         if spawn.id == MAIN {
             self.main = Some(pid);
         }
         self.children.insert(pid, Child { id: spawn.id, output: Output::new(reader, log), end: None });
         Ok(pid)
+    }
+
+    /// Children inherit the signal mask, so nothing may be blocked while one is made. A SIGCHLD that comes meanwhile
+    /// is lost; the reaping that follows every round of requests makes up for it.
+    fn with_open_mask<T>(&self, act: impl FnOnce() -> T) -> T {
+        let _ = self.mask.thread_unblock();
+        let result = act();
+        let _ = self.mask.thread_block();
+        result
     }
 
     fn say(&mut self, report: &Report) {

@@ -1,0 +1,151 @@
+//! A store and a node, and what the tests ask of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rollproof::clock::Clock;
+use rollproof::cluster::embedded::namespace::MARK;
+use rollproof::cluster::embedded::node::{Deed, Node, NodeConfig, NodeEntry};
+use rollproof::cluster::embedded::store::{DeleteOptions, Kind, Store, WallClock};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+/// Longer than anything here takes, so that only what never happens runs into it.
+const NEVER: Duration = Duration::from_secs(40);
+
+pub(crate) struct Bench {
+    pub(crate) store: Store,
+    pub(crate) node: Node,
+    pub(crate) folder: PathBuf,
+    _dir: tempfile::TempDir,
+    truth: Arc<Mutex<Vec<NodeEntry>>>,
+}
+
+impl Bench {
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        // As root a server changes its user, and has to reach its files.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        std::fs::set_permissions(dir.path(), open).unwrap();
+        let store = Store::new(WallClock::system(), 1);
+        let truth = Arc::new(Mutex::new(Vec::new()));
+        let entries = Arc::clone(&truth);
+        let config = NodeConfig {
+            name: "node".to_owned(),
+            executable: std::env::current_exe().unwrap(),
+            folder: dir.path().to_path_buf(),
+            path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            image_folders: Vec::new(),
+            shared_network: std::env::var(MARK).is_err(),
+            target_truth: None,
+            clock: Clock::start(),
+            truth: Arc::new(move |entry| entries.lock().unwrap().push(entry)),
+        };
+        let node = Node::start(config, store.clone());
+        Self { store, node, folder: dir.path().to_path_buf(), _dir: dir, truth }
+    }
+
+    /// Creates a pod of one container `web` that runs a shell script; `more` is merged into the container and
+    /// `terminationGracePeriodSeconds` set.
+    pub(crate) fn shell(&self, name: &str, script: &str, grace_s: i64, more: &Value) {
+        let mut container = json!({"image": "rollproof/target", "command": ["sh", "-c", script]});
+        for (key, value) in more.as_object().unwrap() {
+            container[key] = value.clone();
+        }
+        self.pod(name, container, grace_s);
+    }
+
+    pub(crate) fn pod(&self, name: &str, mut container: Value, grace_s: i64) {
+        container["name"] = "web".into();
+        let spec = json!({
+            "nodeName": "node", "terminationGracePeriodSeconds": grace_s, "containers": [container],
+        });
+        let metadata = json!({"name": name, "namespace": "default", "labels": {"app": "web"}});
+        self.store.create(Kind::Pod, json!({"metadata": metadata, "spec": spec})).unwrap();
+    }
+
+    pub(crate) fn delete(&self, name: &str) {
+        self.store.delete(Kind::Pod, "default", name, &DeleteOptions::default()).unwrap();
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Value {
+        self.store.get(Kind::Pod, "default", name).unwrap_or_default()
+    }
+
+    /// The state of the container `web`.
+    pub(crate) fn web(&self, name: &str) -> Value {
+        self.get(name)["status"]["containerStatuses"][0].clone()
+    }
+
+    /// Waits until the container's status is as wanted, and gives it.
+    pub(crate) async fn until(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut changed = self.store.changed();
+        let wait = async {
+            loop {
+                changed.mark_unchanged();
+                let web = self.web(name);
+                if wanted(&web) {
+                    return web;
+                }
+                changed.changed().await.unwrap();
+            }
+        };
+        let done = timeout(NEVER, wait).await;
+        done.unwrap_or_else(|_| {
+            let logs = self.node.tail("default", name, 20);
+            panic!("never {what}: {:#}\n{:?}\n{logs}", self.get(name)["status"], self.events(name))
+        })
+    }
+
+    pub(crate) async fn running(&self, name: &str) -> Value {
+        self.until(name, "running", |web| web["state"]["running"].is_object()).await
+    }
+
+    pub(crate) async fn ready(&self, name: &str) -> Value {
+        self.until(name, "ready", |web| web["ready"] == true).await
+    }
+
+    pub(crate) async fn gone(&self, name: &str) {
+        self.until(name, "gone", Value::is_null).await;
+    }
+
+    /// Waits for a line in the pod's log.
+    pub(crate) async fn says(&self, name: &str, line: &str) {
+        let line = format!("web: {line}");
+        for _ in 0..1_000 {
+            if self.node.tail("default", name, 100).lines().any(|said| said == line) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{name} never said {line:?} but {:?}", self.node.tail("default", name, 100));
+    }
+
+    /// The reasons and messages of a pod's events.
+    pub(crate) fn events(&self, name: &str) -> BTreeMap<String, String> {
+        let (events, _) = self.store.list(Kind::Event, Some("default"));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mine = events.into_iter().filter(|event| event["involvedObject"]["name"] == name);
+        mine.map(|event| (text(&event["reason"]), text(&event["message"]))).collect()
+    }
+
+    /// What the node did to a pod, with seconds since its first entry.
+    pub(crate) fn deeds(&self, name: &str) -> Vec<(f64, Deed)> {
+        let truth = self.truth.lock().unwrap();
+        let mine: Vec<&NodeEntry> = truth.iter().filter(|entry| entry.pod == name).collect();
+        let seconds = |entry: &NodeEntry| Duration::from_nanos(entry.at - mine[0].at).as_secs_f64();
+        mine.iter().map(|entry| (seconds(entry), entry.deed.clone())).collect()
+    }
+
+    /// When the node first did this, in seconds.
+    pub(crate) fn when(&self, name: &str, wanted: impl Fn(&Deed) -> bool) -> f64 {
+        let deeds = self.deeds(name);
+        deeds.iter().find(|(_, deed)| wanted(deed)).unwrap_or_else(|| panic!("not among {deeds:?}")).0
+    }
+
+    pub(crate) async fn end(self) {
+        self.node.shutdown().await;
+    }
+}

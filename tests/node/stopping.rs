@@ -1,0 +1,190 @@
+//! How a pod ends: hook, stop signal, grace, SIGKILL (`pkg/kubelet/kuberuntime/kuberuntime_container.go`,
+//! `killContainer` and `executePreStopHook`, v1.34; the documentation's page "Pod Lifecycle", "Termination of Pods").
+
+use libtest_mimic::Trial;
+use rollproof::cluster::embedded::node::Deed;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("the_stop_signal_comes_after_the_hook", signal_after_hook),
+        trial("without_a_hook_the_stop_signal_comes_at_once", signal_at_once),
+        trial("the_hooks_time_counts_against_the_grace", hook_counts),
+        trial("a_hook_that_uses_up_the_grace_leaves_two_seconds", two_seconds_more),
+        trial("a_failing_hook_does_not_stop_the_termination", failing_hook),
+        trial("a_hook_dies_with_the_container", hook_dies),
+        trial("a_sleep_hook_is_waited_for", sleep_hook),
+        trial("a_shell_that_does_not_catch_term_is_killed_at_the_end_of_the_grace", killed_at_grace_end),
+        trial("the_containers_stop_signal_wins_over_the_images", own_stop_signal),
+        trial("a_daemon_of_the_container_does_not_outlive_it", no_daemon_left),
+        trial("a_pod_removed_by_force_is_still_stopped_in_order", forced),
+    ]
+}
+
+/// Catches TERM and ends with code 0.
+const POLITE: &str = "trap 'echo term; exit 0' TERM; echo up; while :; do sleep 0.05; done";
+/// Catches nothing: as PID 1 it does not get TERM.
+const DEAF: &str = "echo up; while :; do sleep 0.05; done";
+
+fn hook(script: &str) -> Value {
+    json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", script]}}}})
+}
+
+async fn up(bench: &Bench, script: &str, grace_s: i64, more: &Value) {
+    bench.shell("p", script, grace_s, more);
+    bench.running("p").await;
+    bench.says("p", "up").await;
+}
+
+/// Deletes the pod and waits until it is gone; its container's last state.
+async fn delete(bench: &Bench) -> Value {
+    bench.delete("p");
+    let last = bench.until("p", "terminated", |web| web["state"]["terminated"].is_object()).await;
+    bench.gone("p").await;
+    last["state"]["terminated"].clone()
+}
+
+fn signalled(deed: &Deed) -> bool {
+    matches!(deed, Deed::StopSignal { .. })
+}
+
+fn hook_started(deed: &Deed) -> bool {
+    matches!(deed, Deed::HookStarted { .. })
+}
+
+async fn signal_after_hook() {
+    let bench = Bench::start();
+    up(&bench, POLITE, 30, &hook("sleep 1")).await;
+    let last = delete(&bench).await;
+    assert_eq!((&last["exitCode"], &last["reason"]), (&json!(0), &json!("Completed")));
+    let order: Vec<Deed> = bench.deeds("p").into_iter().skip(1).map(|(_, deed)| deed).collect();
+    let expected = [
+        Deed::HookStarted { hook: "preStop" },
+        Deed::HookEnded { hook: "preStop", success: true },
+        Deed::StopSignal { signal: 15, delivered: true },
+        Deed::ContainerFinished { exit_code: 0 },
+    ];
+    assert_eq!(order, expected);
+    assert!(bench.when("p", signalled) - bench.when("p", hook_started) >= 0.9);
+    let events = bench.events("p");
+    assert_eq!(events["Killing"], "Stopping container web");
+    assert!(!events.contains_key("FailedPreStopHook"));
+    bench.end().await;
+}
+
+async fn signal_at_once() {
+    let bench = Bench::start();
+    up(&bench, POLITE, 30, &json!({})).await;
+    assert_eq!(delete(&bench).await["exitCode"], 0);
+    let order: Vec<Deed> = bench.deeds("p").into_iter().skip(1).map(|(_, deed)| deed).collect();
+    assert_eq!(order, [Deed::StopSignal { signal: 15, delivered: true }, Deed::ContainerFinished { exit_code: 0 }]);
+    bench.end().await;
+}
+
+async fn hook_counts() {
+    let bench = Bench::start();
+    up(&bench, DEAF, 6, &hook("sleep 2.5")).await;
+    assert_eq!(delete(&bench).await["exitCode"], 137);
+    // Two whole seconds of the six are used up: four are left after the hook.
+    let left = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
+    assert!((3.5..5.5).contains(&left), "{left} s");
+    bench.end().await;
+}
+
+async fn two_seconds_more() {
+    let bench = Bench::start();
+    up(&bench, DEAF, 1, &hook("sleep 60")).await;
+    assert_eq!(delete(&bench).await["exitCode"], 137);
+    let hook = bench.when("p", signalled) - bench.when("p", hook_started);
+    let left = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
+    assert!((0.8..1.8).contains(&hook), "the hook was waited for {hook} s");
+    assert!((1.8..3.5).contains(&left), "{left} s");
+    // It was not stopped when its time was over, but died with its container.
+    bench.when("p", |deed| *deed == Deed::HookEnded { hook: "preStop", success: false });
+    assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
+    bench.end().await;
+}
+
+async fn failing_hook() {
+    for script in ["exit 1", "no-such-command"] {
+        let bench = Bench::start();
+        up(&bench, POLITE, 30, &hook(script)).await;
+        assert_eq!(delete(&bench).await["exitCode"], 0);
+        assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
+        bench.when("p", |deed| *deed == Deed::StopSignal { signal: 15, delivered: true });
+        bench.end().await;
+    }
+}
+
+async fn hook_dies() {
+    let bench = Bench::start();
+    // In a command `$$` is one `$`; in a hook it is not touched.
+    let script = format!("echo $$$$ > pid; {POLITE}");
+    up(&bench, &script, 60, &hook("kill $(cat pid); sleep 60")).await;
+    assert_eq!(delete(&bench).await["exitCode"], 0);
+    let deeds = bench.deeds("p");
+    assert!(!deeds.iter().any(|(_, deed)| signalled(deed)), "{deeds:?}");
+    let hook = bench.when("p", |deed| *deed == Deed::HookEnded { hook: "preStop", success: false });
+    assert!(hook - bench.when("p", hook_started) < 10.0);
+    assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
+    bench.end().await;
+}
+
+async fn sleep_hook() {
+    let bench = Bench::start();
+    up(&bench, POLITE, 30, &json!({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}})).await;
+    assert_eq!(delete(&bench).await["exitCode"], 0);
+    assert!(bench.when("p", signalled) - bench.when("p", hook_started) >= 0.9);
+    bench.end().await;
+}
+
+async fn killed_at_grace_end() {
+    let bench = Bench::start();
+    up(&bench, DEAF, 3, &json!({})).await;
+    let last = delete(&bench).await;
+    assert_eq!((&last["exitCode"], &last["reason"]), (&json!(137), &json!("Error")));
+    bench.when("p", |deed| *deed == Deed::StopSignal { signal: 15, delivered: false });
+    let grace = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
+    assert!((2.8..4.5).contains(&grace), "{grace} s");
+    bench.end().await;
+}
+
+async fn own_stop_signal() {
+    let bench = Bench::start();
+    let script = "trap 'exit 3' USR1; echo up; while :; do sleep 0.05; done";
+    up(&bench, script, 30, &json!({"lifecycle": {"stopSignal": "SIGUSR1"}})).await;
+    assert_eq!(delete(&bench).await["exitCode"], 3);
+    bench.end().await;
+}
+
+async fn no_daemon_left() {
+    let bench = Bench::start();
+    let file = bench.folder.join("daemon");
+    let path = file.display();
+    let daemon = format!("setsid sh -c 'echo $$$$ > {path}.part; mv {path}.part {path}; exec sleep 300'");
+    let script = format!("({daemon} &); until test -e {path}; do sleep 0.02; done; {POLITE}");
+    up(&bench, &script, 30, &json!({})).await;
+    let pid = std::fs::read_to_string(&file).unwrap();
+    assert!(std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
+    delete(&bench).await;
+    assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
+    bench.end().await;
+}
+
+async fn forced() {
+    use rollproof::cluster::embedded::store::{DeleteOptions, Kind};
+    let bench = Bench::start();
+    up(&bench, POLITE, 30, &json!({})).await;
+    bench.store.delete(Kind::Pod, "default", "p", &DeleteOptions::grace(0)).unwrap();
+    for _ in 0..500 {
+        if bench.deeds("p").iter().any(|(_, deed)| matches!(deed, Deed::ContainerFinished { .. })) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    bench.when("p", |deed| *deed == Deed::ContainerFinished { exit_code: 0 });
+    bench.end().await;
+}
