@@ -1,8 +1,6 @@
 //! Running out of file descriptors is this machine's trouble, never the server's. This file has one test, because it
 //! takes every descriptor of its process.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::fs::File;
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -56,6 +56,7 @@ pub(super) struct Collector {
     last_start: Option<Stamp>,
     pub(super) arms: BTreeMap<Arm, ArmSummary>,
     pub(super) gap_max_ns: u64,
+    pub(super) lag_max_ns: u64,
     pub(super) planned: u64,
     pub(super) ended: u64,
     pub(super) lost: u64,
@@ -72,6 +73,7 @@ impl Collector {
             last_start: None,
             arms: BTreeMap::new(),
             gap_max_ns: 0,
+            lag_max_ns: 0,
             planned: 0,
             ended: 0,
             lost: 0,
@@ -93,6 +95,7 @@ impl Collector {
     pub(super) fn started(&mut self, planned: Planned, at: Stamp, waited: bool) {
         if !waited {
             let lag = at.saturating_sub(planned.at);
+            self.lag_max_ns = self.lag_max_ns.max(lag);
             let slice = self.slice(planned.at);
             slice.lags_us.push(lag / 1_000);
             slice.lag_max_ns = slice.lag_max_ns.max(lag);

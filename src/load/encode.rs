@@ -33,7 +33,7 @@ pub(super) struct Batch {
 }
 
 /// Encodes batches until the load's end of the channel is gone, then tells the lag over all of them. Batches that the
-/// load's thread had to encode itself are not in it.
+/// load's thread had to encode itself are not in its percentiles.
 pub(super) fn run(batches: &Receiver<Batch>, sink: &Sink) -> LagSummary {
     let mut lags = histogram();
     while let Ok(batch) = batches.recv() {

@@ -27,9 +27,18 @@ use super::timer::Timer;
 /// Time between the opening of the connections and the first planned attempt.
 const MARGIN_NS: u64 = 20_000_000;
 
-/// Two wake-ups are at least this far apart, so above 4,000 attempts a second several are sent at once: half the cost for
-/// a quarter of a millisecond.
+/// Above [`FLOOR_RATE`] two wake-ups are at least this far apart, so that several attempts are sent at once: half the cost
+/// for a quarter of a millisecond.
 const FLOOR_NS: u64 = 250_000;
+
+/// See [`FLOOR_NS`].
+const FLOOR_RATE: f64 = 4_000.0;
+
+/// How often a load that plans no more looks whether everything has ended.
+const DRAIN_NS: u64 = 1_000_000;
+
+/// The longest that opening the kept-alive connections may take, all together.
+const OPEN_TIMEOUT_NS: u64 = 3_000_000_000;
 
 /// The longest sleep: how soon a stop, an abort or an expiry is noticed.
 const MAX_SLEEP_NS: u64 = 20_000_000;
@@ -63,6 +72,12 @@ impl Shared {
         self.connections.fetch_add(1, Relaxed)
     }
 
+    /// When the opening of connections that starts now is given up.
+    pub(super) fn open_deadline(&self) -> Instant {
+        let timeout_ns = self.timeout_ns.min(OPEN_TIMEOUT_NS);
+        Instant::from_std(self.clock.instant(self.clock.now().saturating_add(timeout_ns)))
+    }
+
     /// When a request that starts at `started` times out.
     pub(super) fn deadline(&self, started: Stamp) -> Instant {
         Instant::from_std(self.clock.instant(started.saturating_add(self.timeout_ns)))
@@ -76,21 +91,20 @@ struct Control {
     live: Live,
 }
 
-/// A load under way.
+/// A load under way. Dropped without [`Self::wait`], it is aborted.
 pub struct Running {
     control: Arc<Control>,
-    thread: JoinHandle<Result<Finished, LoadError>>,
-    encoder: JoinHandle<LagSummary>,
+    threads: Option<Threads>,
 }
 
-/// What the load's thread leaves behind.
-struct Finished {
-    summary: Summary,
+struct Threads {
+    load: JoinHandle<Result<Summary, LoadError>>,
+    encoder: JoinHandle<LagSummary>,
 }
 
 /// Starts the load of `plan` on a thread of its own, connections going where `route` says, stamps taken from `clock`, and
 /// everything recorded through `sink`. Returns once the kept-alive connections were opened (or could not be) and the
-/// first attempt is about to be sent; that takes up to the plan's timeout.
+/// first attempt is about to be sent; at most the plan's timeout, and at most three seconds.
 ///
 /// # Errors
 /// The plan makes no sense, or the system refuses a thread, a timer or open files.
@@ -107,7 +121,7 @@ pub fn start(mut plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink
         .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
     let (started, has_started) = sync_channel(1);
     let for_thread = Arc::clone(&control);
-    let thread = Builder::new()
+    let load = Builder::new()
         .name("load".to_owned())
         .spawn(move || {
             let collector = Collector::new(plan.trial, sink, batches);
@@ -116,10 +130,10 @@ pub fn start(mut plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink
         .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
     if has_started.recv().is_err() {
         // The thread ended before it could start: its result says why.
-        let result = thread.join().map_err(|_| LoadError::Died)?;
+        let result = load.join().map_err(|_| LoadError::Died)?;
         return Err(result.err().unwrap_or(LoadError::Died));
     }
-    Ok(Running { control, thread, encoder })
+    Ok(Running { control, threads: Some(Threads { load, encoder }) })
 }
 
 impl Running {
@@ -136,7 +150,7 @@ impl Running {
     /// Whether the load has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
+        self.threads.as_ref().is_none_or(|threads| threads.load.is_finished())
     }
 
     /// Counters for a progress line.
@@ -149,15 +163,26 @@ impl Running {
     ///
     /// # Errors
     /// The load's thread failed.
-    pub fn wait(self) -> Result<Summary, LoadError> {
-        let finished = self.thread.join().map_err(|_| LoadError::Died)??;
-        let lag_us = self.encoder.join().map_err(|_| LoadError::Died)?;
-        Ok(Summary { lag_us, ..finished.summary })
+    pub fn wait(mut self) -> Result<Summary, LoadError> {
+        let threads = self.threads.take().ok_or(LoadError::Died)?;
+        let mut summary = threads.load.join().map_err(|_| LoadError::Died)??;
+        let lag_us = threads.encoder.join().map_err(|_| LoadError::Died)?;
+        // The thread knows the largest lag even of slices that it had to encode itself.
+        summary.lag_us = LagSummary { max: lag_us.max.max(summary.lag_us.max), ..lag_us };
+        Ok(summary)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.threads.is_some() {
+            self.abort();
+        }
     }
 }
 
 /// The thread.
-fn run(shared: &Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Result<Finished, LoadError> {
+fn run(shared: &Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Result<Summary, LoadError> {
     let system = |doing| move |source| LoadError::System { doing, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -181,9 +206,8 @@ fn run(shared: &Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Res
     let mut collector = lock(&shared.collector);
     collector.flush_all();
     publish(&collector, &control.live);
-    let summary =
-        Summary { arms: collector.arms.clone(), gap_max_ns: collector.gap_max_ns, lag_us: LagSummary::default() };
-    Ok(Finished { summary })
+    let lag_us = LagSummary { max: collector.lag_max_ns / 1_000, ..LagSummary::default() };
+    Ok(Summary { arms: collector.arms.clone(), lag_us, gap_max_ns: collector.gap_max_ns })
 }
 
 /// Plans and hands out attempts until the stop, then waits for those in flight.
@@ -194,6 +218,7 @@ async fn pace(
     mut schedule: Schedule,
     timer: &Timer,
 ) -> std::io::Result<()> {
+    let floor_ns = if shared.plan.rate > FLOOR_RATE { FLOOR_NS } else { 0 };
     loop {
         let stopping = control.stop.load(Relaxed);
         let now = shared.clock.now();
@@ -212,8 +237,11 @@ async fn pace(
         if control.abort.load(Relaxed) || (stopping && in_flight == 0) {
             return Ok(());
         }
-        let wait =
-            if stopping { FLOOR_NS } else { schedule.next_at().saturating_sub(now).clamp(FLOOR_NS, MAX_SLEEP_NS) };
+        let wait = if stopping {
+            DRAIN_NS
+        } else {
+            schedule.next_at().saturating_sub(shared.clock.now()).clamp(floor_ns, MAX_SLEEP_NS)
+        };
         timer.wait(Duration::from_nanos(wait)).await?;
     }
 }

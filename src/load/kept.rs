@@ -54,7 +54,7 @@ impl Kept {
             .map(|_| {
                 let shared = Arc::clone(shared);
                 tokio::spawn(async move {
-                    let mut deadline = Box::pin(sleep_until(shared.deadline(shared.clock.now())));
+                    let mut deadline = Box::pin(sleep_until(shared.open_deadline()));
                     dial(&shared, deadline.as_mut()).await.ok()
                 })
             })

@@ -50,10 +50,12 @@ pub(super) async fn carry(mut flight: Flight, client: reqwest::Client) {
     let planned = flight.planned();
     let index = usize::from(planned.request);
     let kind = &shared.plan.requests[index];
-    let request = client
+    let mut request = client
         .request(kind.method.clone(), url(&kind.path_and_query))
-        .headers(shared.prepared[index].headers(&shared.plan, planned))
-        .body(kind.body.clone());
+        .headers(shared.prepared[index].headers(&shared.plan, planned));
+    if !kind.body.is_empty() {
+        request = request.body(kind.body.clone());
+    }
     flight.start();
     let response = match request.send().await {
         Ok(response) => http::Response::<reqwest::Body>::from(response),

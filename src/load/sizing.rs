@@ -78,3 +78,76 @@ pub fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError
 pub fn max_in_flight(rate: f64, timeout: Duration) -> usize {
     ((rate * timeout.as_secs_f64()).ceil() as usize).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Expected, RequestKind};
+
+    fn kind(path: &'static str, share: f64, arms: &[(Arm, f64)]) -> RequestKind {
+        RequestKind {
+            method: http::Method::GET,
+            path_and_query: http::uri::PathAndQuery::from_static(path),
+            headers: http::HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            expected: Expected::default(),
+            share,
+            arms: arms.to_vec(),
+        }
+    }
+
+    fn plan(connections: usize) -> LoadPlan {
+        LoadPlan {
+            trial: 1,
+            rate: 200.0,
+            timeout: Duration::from_secs(10),
+            connections,
+            requests: vec![
+                kind("/", 0.9, &[(Arm::New, 1.0), (Arm::Reused, 1.0)]),
+                kind("/slow", 0.1, &[(Arm::Reused, 1.0)]),
+            ],
+            max_in_flight: 2_000,
+            seed: 1,
+            record_all: false,
+            pod_header: http::HeaderName::from_static("x-pod"),
+            attempt_header: None,
+        }
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-9
+    }
+
+    #[test]
+    fn an_arms_rate_adds_up_over_the_kinds() {
+        assert!(close(arm_rate(&plan(8), Arm::Reused), 110.0));
+        assert!(close(arm_rate(&plan(8), Arm::New), 90.0));
+        assert!(close(arm_rate(&plan(8), Arm::Blind), 0.0));
+    }
+
+    #[test]
+    fn the_default_is_four_for_each_replica_unless_they_would_idle_two_seconds() {
+        assert_eq!(default_connections(3, 100.0), 12);
+        assert_eq!(default_connections(3, 5.0), 10);
+        assert!(idle_between_uses_s(default_connections(3, 5.0), 5.0) <= MAX_IDLE_S);
+        assert_eq!(default_connections(3, 0.1), 1, "at least one, though it idles ten seconds");
+        assert_eq!(default_connections(0, 100.0), 1);
+    }
+
+    #[test]
+    fn a_plan_whose_connections_are_always_busy_is_refused_with_the_figure() {
+        let service = [Duration::from_millis(10), Duration::from_secs(1)];
+        // 90/s x 10 ms + 20/s x 1 s = 20.9 connections.
+        assert!(close(busy_connections(&plan(8), Arm::Reused, &service), 20.9));
+        let message = check_busy(&plan(20), &service).unwrap_err().to_string();
+        assert!(message.contains("reused") && message.contains("20.9") && message.contains("has 20"), "{message}");
+        assert!(check_busy(&plan(21), &service).is_ok());
+        assert!(check_busy(&plan(1), &[Duration::from_millis(1), Duration::from_millis(1)]).is_ok());
+    }
+
+    #[test]
+    fn in_flight_is_rate_times_timeout() {
+        assert_eq!(max_in_flight(200.0, Duration::from_secs(10)), 2_000);
+        assert_eq!(max_in_flight(0.01, Duration::from_millis(1)), 1);
+    }
+}

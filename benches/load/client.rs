@@ -1,0 +1,212 @@
+//! The clients, each run in a child process of its own.
+
+use std::net::SocketAddr;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use nix::sys::resource::{UsageWho, getrusage};
+use rollproof::clock::Clock;
+use rollproof::load::{self, Expected, LoadPlan, RequestKind};
+use rollproof::record::{Arm, Outcome, sink};
+
+use super::server::Server;
+
+/// Connections of every client.
+const CONNECTIONS: usize = 50;
+
+/// One run's figures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Figures {
+    pub(crate) rate: f64,
+    pub(crate) cpu_s_per_100k: f64,
+    pub(crate) cpu_percent: f64,
+    pub(crate) lag_p50_us: f64,
+    pub(crate) lag_p99_us: f64,
+    pub(crate) lag_max_us: f64,
+    pub(crate) not_ok: u64,
+}
+
+/// CPU seconds of all waited children so far.
+fn children_cpu_s() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    [usage.user_time(), usage.system_time()]
+        .iter()
+        .map(|time| Duration::new(time.tv_sec().unsigned_abs(), 0).as_secs_f64() + micros(time.tv_usec()))
+        .sum()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "below a million")]
+fn micros(us: i64) -> f64 {
+    us as f64 / 1e6
+}
+
+/// Runs a child to its end; its output and the CPU seconds it took.
+fn measured(command: &mut Command) -> Option<(Output, f64)> {
+    let before = children_cpu_s();
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    Some((output, children_cpu_s() - before))
+}
+
+/// The engine, in a child: `arm` at `rate` for `seconds`.
+pub(crate) fn engine(server: &Server, arm: &str, rate: u32, seconds: u32) -> Figures {
+    let args = ["drive".to_owned(), server.port.to_string(), arm.to_owned(), rate.to_string(), seconds.to_string()];
+    let (output, cpu_s) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let numbers: Vec<f64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    let [ok, planned, lasted_s, p50, p99, max] = numbers[..] else { panic!("the engine printed {text:?}") };
+    Figures { lag_p50_us: p50, lag_p99_us: p99, lag_max_us: max, ..figures(ok, planned - ok, lasted_s, cpu_s) }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+fn figures(ok: f64, not_ok: f64, lasted_s: f64, cpu_s: f64) -> Figures {
+    Figures {
+        rate: ok / lasted_s,
+        cpu_s_per_100k: cpu_s / ok * 1e5,
+        cpu_percent: cpu_s / lasted_s * 100.0,
+        lag_p50_us: f64::NAN,
+        lag_p99_us: f64::NAN,
+        lag_max_us: f64::NAN,
+        not_ok: not_ok as u64,
+    }
+}
+
+fn arm_named(name: &str) -> Arm {
+    Arm::ALL.into_iter().find(|arm| arm.name() == name).unwrap()
+}
+
+fn plan(rate: f64, arms: Vec<(Arm, f64)>) -> LoadPlan {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::HOST, HeaderValue::from_static("127.0.0.1"));
+    let request = RequestKind {
+        method: Method::GET,
+        path_and_query: "/".parse().unwrap(),
+        headers,
+        body: bytes::Bytes::new(),
+        expected: Expected::default(),
+        share: 1.0,
+        arms,
+    };
+    let timeout = Duration::from_secs(2);
+    LoadPlan {
+        trial: 1,
+        rate,
+        timeout,
+        connections: CONNECTIONS,
+        requests: vec![request],
+        max_in_flight: load::sizing::max_in_flight(rate, timeout),
+        seed: 1,
+        record_all: false,
+        pod_header: HeaderName::from_static("x-pod"),
+        attempt_header: None,
+    }
+}
+
+/// The child: drives the engine and prints ok, planned, seconds, and the lag's p50, p99 and max. Arms are joined by `+`.
+pub(crate) fn drive(args: &[String]) {
+    let number = |i: usize| args[i].parse::<u32>().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], args[0].parse().unwrap()));
+    let arms = args[1].split('+').map(|name| (arm_named(name), 1.0)).collect();
+    let (rate, seconds) = (number(2), number(3));
+    let (sink, source) = sink::channel(sink::CAPACITY);
+    let reader = std::thread::spawn(move || while source.recv().is_some() {});
+    let clock = Clock::start();
+    let running = load::start(plan(f64::from(rate), arms), Arc::new(address), clock, sink).unwrap();
+    let begun = clock.now();
+    std::thread::sleep(Duration::from_secs(seconds.into()));
+    running.stop();
+    let summary = running.wait().unwrap();
+    let lasted_s = Duration::from_nanos(clock.now() - begun).as_secs_f64();
+    reader.join().unwrap();
+    let planned: u64 = summary.arms.values().map(|arm| arm.planned).sum();
+    let ok: u64 = summary.arms.values().filter_map(|arm| arm.outcomes.get(&Outcome::Ok)).sum();
+    let lag = summary.lag_us;
+    println!("{ok} {planned} {lasted_s} {} {} {}", lag.p50, lag.p99, lag.max);
+}
+
+/// Samples the engine's memory while it runs `new` and `reused` at 5,000 a second.
+pub(crate) fn memory(server: &Server, seconds: u32) {
+    let args =
+        ["drive".to_owned(), server.port.to_string(), "new+reused".to_owned(), "5000".to_owned(), seconds.to_string()];
+    let mut child = Command::new(std::env::current_exe().unwrap()).args(args).stdout(Stdio::null()).spawn().unwrap();
+    let rss_kib = |pid: u32| -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
+    };
+    let mut samples = Vec::new();
+    for _ in 1..seconds {
+        std::thread::sleep(Duration::from_secs(1));
+        samples.extend(rss_kib(child.id()));
+    }
+    child.wait().unwrap();
+    let at = |part: usize| samples.get(samples.len() * part / 10).copied().unwrap_or(0) / 1024;
+    println!(
+        "memory at 5,000 a second, new and reused, {seconds} s: after a tenth {} MiB, halfway {} MiB, at the end {} MiB, most {} MiB",
+        at(1),
+        at(5),
+        samples.last().copied().unwrap_or(0) / 1024,
+        samples.iter().max().copied().unwrap_or(0) / 1024,
+    );
+}
+
+/// The other load generators that were found.
+pub(crate) struct Rivals {
+    found: Vec<&'static str>,
+}
+
+impl Rivals {
+    pub(crate) fn on_path() -> Self {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let is_there = |name: &&str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+        Self { found: ["oha", "wrk"].into_iter().filter(is_there).collect() }
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.found.iter().copied()
+    }
+
+    /// One run; `None` if the tool is not there or cannot do it (`wrk` has no fixed rate).
+    pub(crate) fn run(
+        &self,
+        name: &str,
+        server: &Server,
+        keep_alive: bool,
+        rate: Option<u32>,
+        seconds: u32,
+    ) -> Option<Figures> {
+        self.found.iter().find(|found| **found == name)?;
+        let url = format!("http://127.0.0.1:{}/", server.port);
+        let connections = CONNECTIONS.to_string();
+        let duration = format!("{seconds}s");
+        let mut command = Command::new(name);
+        if name == "wrk" {
+            command.args(["-t", "1", "-c", &connections, "-d", &duration]);
+            if !keep_alive {
+                command.args(["-H", "Connection: close"]);
+            }
+        } else {
+            command.args(["--no-tui", "--output-format", "json", "-c", &connections, "-z", &duration]);
+            if !keep_alive {
+                command.arg("--disable-keepalive");
+            }
+            if let Some(rate) = rate {
+                command.args(["-q", &rate.to_string(), "--latency-correction"]);
+            }
+        }
+        let (output, cpu_s) = measured(command.arg(url))?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let rate = if name == "wrk" { wrk_rate(&text)? } else { oha_rate(&text)? };
+        let lasted_s = f64::from(seconds);
+        Some(figures(rate * lasted_s, 0.0, lasted_s, cpu_s))
+    }
+}
+
+fn wrk_rate(text: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"))?.trim().parse().ok()
+}
+
+fn oha_rate(text: &str) -> Option<f64> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    value["summary"]["requestsPerSec"].as_f64()
+}

@@ -1,0 +1,123 @@
+//! What the load engine costs and how punctual it is, next to `oha` and `wrk` where they are on PATH.
+//!
+//! `cargo bench --bench load` (about four minutes), `-- --quick` (about one), `-- --long` (ten minutes of memory).
+//!
+//! Method. A plain HTTP server runs in a child process pinned to core 0; every client runs in a child process pinned to
+//! core 1, helper threads included, so CPU seconds (getrusage of the waited child) are all that a client costs. The
+//! clients take turns against the same server, three rounds; figures are medians.
+//!
+//! "At the limit" of one core: `oha` and `wrk` send as fast as they can over 50 connections (closed loop). The engine has no
+//! closed loop, so the planned rate is raised by a tenth, in runs of one second, until a run is not kept: fewer than 98 %
+//! of the planned attempts ended ok, or the 99th percentile of the send lag passed 20 ms. The rounds then run at
+//! the last rate that was kept. An open loop at the limit does more for each request than a closed one: it plans, waits in
+//! line and records latency from the plan.
+
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints its measurements")]
+
+mod client;
+mod machine;
+mod server;
+
+use client::{Figures, Rivals};
+use machine::median;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    match args.first().map(String::as_str) {
+        Some("serve") => return server::serve(),
+        Some("drive") => return client::drive(&args[1..]),
+        // `cargo test --benches` only wants to see that it runs.
+        _ if has("--test") => return,
+        _ => {}
+    }
+    let rounds = if has("--quick") { 1 } else { 3 };
+    let memory_s = if has("--long") {
+        600
+    } else if has("--quick") {
+        15
+    } else {
+        60
+    };
+    println!("{}", machine::line());
+    let server = server::start();
+    let rivals = Rivals::on_path();
+    machine::pin(1);
+    if !has("--memory") {
+        punctuality(&server, rounds);
+        for arm in ["reused", "new"] {
+            limit(&server, arm, rounds, &rivals);
+        }
+        fixed(&server, 5_000, rounds, &rivals);
+        fixed(&server, 20_000, rounds, &rivals);
+    }
+    client::memory(&server, memory_s);
+}
+
+fn show(name: &str, figures: &[Figures]) {
+    let of = |f: fn(&Figures) -> f64| median(figures.iter().map(f).collect());
+    println!(
+        "  {name:<22} {:>9.0} req/s  {:>7.3} CPU-s/100k  {:>6.1} % CPU  lag us p50 {:>5.0} p99 {:>6.0} max {:>7.0}  not ok {}",
+        of(|f| f.rate),
+        of(|f| f.cpu_s_per_100k),
+        of(|f| f.cpu_percent),
+        of(|f| f.lag_p50_us),
+        of(|f| f.lag_p99_us),
+        of(|f| f.lag_max_us),
+        figures.iter().map(|f| f.not_ok).sum::<u64>(),
+    );
+}
+
+fn punctuality(server: &server::Server, rounds: usize) {
+    println!("1,000 requests a second");
+    for arm in ["reused", "blind", "new", "pooled"] {
+        let runs: Vec<_> = (0..rounds).map(|_| client::engine(server, arm, 1_000, 3)).collect();
+        show(&format!("rollproof {arm}"), &runs);
+    }
+}
+
+fn limit(server: &server::Server, arm: &str, rounds: usize, rivals: &Rivals) {
+    let keep_alive = arm != "new";
+    println!("at the limit of one core, {}", if keep_alive { "keep-alive" } else { "a connection for each request" });
+    let kept = |figures: &Figures, planned: u32| {
+        figures.rate >= 0.98 * f64::from(planned) && figures.lag_p99_us <= 20_000.0 && figures.not_ok == 0
+    };
+    let mut rate = if keep_alive { 40_000 } else { 8_000 };
+    for _ in 0..30 {
+        let next = rate + rate / 10;
+        if !kept(&client::engine(server, arm, next, 1), next) {
+            break;
+        }
+        rate = next;
+    }
+    let mut engine = Vec::new();
+    let mut others: Vec<(&str, Vec<Figures>)> = rivals.names().map(|name| (name, Vec::new())).collect();
+    for _ in 0..rounds {
+        engine.push(client::engine(server, arm, rate, 3));
+        for (name, runs) in &mut others {
+            runs.extend(rivals.run(name, server, keep_alive, None, 3));
+        }
+    }
+    show(&format!("rollproof {arm} at {rate}"), &engine);
+    for (name, runs) in &others {
+        if runs.is_empty() {
+            println!("  {name:<22} not measured");
+        } else {
+            show(name, runs);
+        }
+    }
+}
+
+fn fixed(server: &server::Server, rate: u32, rounds: usize, rivals: &Rivals) {
+    println!("{rate} requests a second, keep-alive");
+    let mut engine = Vec::new();
+    let mut oha = Vec::new();
+    for _ in 0..rounds {
+        engine.push(client::engine(server, "reused", rate, 5));
+        oha.extend(rivals.run("oha", server, true, Some(rate), 5));
+    }
+    show("rollproof reused", &engine);
+    if !oha.is_empty() {
+        show("oha", &oha);
+    }
+}
