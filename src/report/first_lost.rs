@@ -35,16 +35,16 @@ pub(super) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantHeader
     words.extend(attempt.pod.as_ref().map(|pod| format!("pod {pod}")));
     Some(FirstLost {
         trial: attempt.trial,
-        at_s: milli(attempt.planned_ns.saturating_sub(first_ns) / 1_000),
-        took_ms: milli(attempt.end_ns.saturating_sub(attempt.planned_ns)) / 1_000.0,
+        at_s: in_units(attempt.planned_ns.saturating_sub(first_ns), 1e9),
+        took_ms: in_units(attempt.end_ns.saturating_sub(attempt.planned_ns), 1e6),
         what: words.join(", "),
     })
 }
 
-/// A thousandth, rounded to three digits; used twice, it turns nanoseconds into milliseconds.
+/// Nanoseconds in units of so many, to three digits after the point.
 #[expect(clippy::cast_precision_loss, reason = "a run is far shorter than what a double holds exactly")]
-fn milli(value: u64) -> f64 {
-    (value as f64 / 1_000.0).round() / 1_000.0
+fn in_units(ns: u64, unit_ns: f64) -> f64 {
+    (ns as f64 / unit_ns * 1_000.0).round() / 1_000.0
 }
 
 const fn stage_words(stage: Stage) -> &'static str {
@@ -63,5 +63,22 @@ fn errno_name(number: i32) -> String {
     match nix::errno::Errno::from_raw(number) {
         nix::errno::Errno::UnknownErrno => format!("errno {number}"),
         known => format!("{known:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_their_units() {
+        assert!((in_units(1_234_567_890, 1e9) - 1.235).abs() < 1e-9);
+        assert!((in_units(350_000, 1e6) - 0.35).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_error_number_has_its_name() {
+        assert_eq!(errno_name(nix::libc::ECONNRESET), "ECONNRESET");
+        assert_eq!(errno_name(99_999), "errno 99999");
     }
 }

@@ -12,9 +12,10 @@ pub fn render(report: &ReportDoc) -> String {
         escaped(&report.reason),
         overview(report),
     ];
-    blocks.extend(list(report.comparison.iter().map(|found| escaped(&comparison_words(found)))));
-    blocks.extend(list(report.variants.iter().filter_map(limits_words).map(|line| escaped(&line))));
-    blocks.extend(list(report.notes.iter().map(|note| escaped(note))));
+    let compared = report.comparison.iter().map(comparison_words);
+    let limits = report.variants.iter().filter_map(limits_words);
+    let remarks = compared.chain(limits).chain(report.notes.iter().cloned());
+    blocks.extend(list(remarks.map(|remark| escaped(&remark))));
     for variant in &report.variants {
         blocks.push(format!("## {}", escaped(&variant.name)));
         blocks.push(escaped(&variant.reason));
@@ -153,7 +154,8 @@ fn escaped(text: &str) -> String {
             // A mention or a bare link would act where the page is shown.
             '@' => safe.push_str("&#64;"),
             ':' => safe.push_str(if safe.ends_with("http") || safe.ends_with("https") { "&#58;" } else { ":" }),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' | '$' => {
+            // Parentheses act only after a bracket, which is escaped.
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '+' | '|' | '~' | '$' => {
                 safe.push('\\');
                 safe.push(c);
             }
@@ -171,7 +173,7 @@ mod tests {
     fn outside_text_is_no_markup() {
         assert_eq!(escaped("a|b\n# c"), "a\\|b \\# c");
         assert_eq!(escaped("<img src=x>"), "&lt;img src=x&gt;");
-        assert_eq!(escaped("[x](http://y) @all `z`"), "\\[x\\]\\(http&#58;//y\\) &#64;all \\`z\\`");
+        assert_eq!(escaped("[x](http://y) @all `z`"), "\\[x\\](http&#58;//y) &#64;all \\`z\\`");
         assert_eq!(escaped("with-prestop"), "with-prestop");
     }
 }

@@ -46,14 +46,12 @@ fn table(report: &ReportDoc) -> String {
         "variant",
         "expects",
         "verdict",
-        "rollouts",
-        "with loss",
+        "lost in",
         "attempts",
         "lost",
         "raced",
         "unsent",
         "rollout",
-        "p99 before",
         "p99 during",
     ]);
     for variant in &report.variants {
@@ -62,24 +60,24 @@ fn table(report: &ReportDoc) -> String {
     for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table.trim_fmt()
 }
 
 fn row(variant: &VariantDoc) -> Vec<String> {
-    let p99 = |phase: Option<super::Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
     vec![
         one_line(&variant.name),
         expect_name(variant.expect).to_owned(),
         variant.verdict.name().to_owned(),
-        format!("{} of {}", variant.trials, variant.trials_planned),
-        variant.trials_with_loss.to_string(),
+        format!("{} of {}", variant.trials_with_loss, variant.trials),
         variant.attempts.to_string(),
         variant.lost.to_string(),
         variant.raced.to_string(),
         variant.unsent.to_string(),
         seconds(variant.rollout_s.median),
-        p99(variant.latency_us.before),
-        p99(variant.latency_us.during),
+        variant.latency_us.during.map_or_else(|| "-".to_owned(), |all| micros(all.p99)),
     ]
 }
 

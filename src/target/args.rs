@@ -40,7 +40,7 @@ pub struct TargetArgs {
     /// What to do on SIGTERM
     #[arg(long, env = "ROLLPROOF_TARGET_ON_TERM", value_enum, default_value_t = OnTerm::Drain)]
     pub on_term: OnTerm,
-    /// With `--on-term drain`: go on accepting connections for this long after SIGTERM
+    /// With `--on-term drain`: go on accepting connections (and being ready) for this long after SIGTERM
     #[arg(long, env = "ROLLPROOF_TARGET_DRAIN_KEEPS_LISTENING", value_name = "DURATION", default_value = "0", value_parser = duration::parse)]
     pub drain_keeps_listening: Duration,
     /// With `--on-term drain`: cut what is not answered this long after the listener closed

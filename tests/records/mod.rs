@@ -1,6 +1,7 @@
 //! Builds small records: trials of eleven seconds with a rollout of six, 90 attempts a second, and what is asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use base64::Engine as _;
 use hdrhistogram::Histogram;
@@ -14,9 +15,10 @@ use rollproof::record::{Arm, FORMAT, Outcome, Reader, Sum};
 use rollproof::report::{self, ReportDoc, ReportError};
 
 const SECOND: u64 = 1_000_000_000;
-const SLICE: u64 = SECOND / 10;
+/// Pulses stand for half a second each, which keeps the records small.
+const SLICE: u64 = SECOND / 2;
 /// Ok attempts of each arm in a slice.
-const PER_SLICE: [(Arm, u64); 3] = [(Arm::New, 5), (Arm::Reused, 2), (Arm::Blind, 2)];
+const PER_SLICE: [(Arm, u64); 3] = [(Arm::New, 25), (Arm::Reused, 10), (Arm::Blind, 10)];
 /// The lead-in, the rollout's end and the load's end, in seconds from the load's start.
 const FIRST_S: u64 = 3;
 const GONE_S: u64 = 9;
@@ -24,15 +26,15 @@ const STOP_S: u64 = 11;
 
 /// A record in the making.
 #[derive(Clone)]
-pub struct Run {
-    pub header: Header,
-    pub entries: Vec<Entry>,
+pub(crate) struct Run {
+    pub(crate) header: Header,
+    pub(crate) entries: Vec<Entry>,
     trials: u32,
 }
 
 impl Run {
     /// A plan of so many trials of each variant.
-    pub fn new(trials: u32, variants: &[(&str, Expect)]) -> Self {
+    pub(crate) fn new(trials: u32, variants: &[(&str, Expect)]) -> Self {
         let header = Header {
             format: FORMAT,
             rollproof: "0.1.0".to_owned(),
@@ -53,18 +55,18 @@ impl Run {
         Self { header, entries: Vec::new(), trials: 0 }
     }
 
-    pub fn baseline(mut self, name: &str) -> Self {
+    pub(crate) fn baseline(mut self, name: &str) -> Self {
         self.header.baseline = Some(name.to_owned());
         self
     }
 
-    pub fn plan(mut self, change: impl FnOnce(&mut Header)) -> Self {
+    pub(crate) fn plan(mut self, change: impl FnOnce(&mut Header)) -> Self {
         change(&mut self.header);
         self
     }
 
     /// A trial in which all is well but for what `change` does.
-    pub fn trial(mut self, block: u32, variant: &str, change: impl FnOnce(&mut Trial)) -> Self {
+    pub(crate) fn trial(mut self, block: u32, variant: &str, change: impl FnOnce(&mut Trial)) -> Self {
         self.trials += 1;
         let mut trial = Trial::new(self.trials, block, variant);
         change(&mut trial);
@@ -72,21 +74,21 @@ impl Run {
         self
     }
 
-    pub fn push(mut self, entry: Entry) -> Self {
+    pub(crate) fn push(mut self, entry: Entry) -> Self {
         self.entries.push(entry);
         self
     }
 
-    pub fn ended(self, reason: EndReason, detail: &str) -> Self {
+    pub(crate) fn ended(self, reason: EndReason, detail: &str) -> Self {
         let at_ns = start_ns(self.trials + 1);
         self.push(Entry::RunEnd(RunEnd { at_ns, reason, detail: detail.to_owned() }))
     }
 
-    pub fn finished(self) -> Self {
+    pub(crate) fn finished(self) -> Self {
         self.ended(EndReason::Finished, "")
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let header = Entry::Header(Box::new(self.header.clone()));
         let mut bytes = Vec::new();
         for entry in std::iter::once(&header).chain(&self.entries) {
@@ -96,13 +98,13 @@ impl Run {
         bytes
     }
 
-    pub fn report(&self) -> ReportDoc {
+    pub(crate) fn report(&self) -> ReportDoc {
         read(&self.bytes()).unwrap()
     }
 }
 
 /// The report of a record's bytes.
-pub fn read(bytes: &[u8]) -> Result<ReportDoc, ReportError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<ReportDoc, ReportError> {
     report::of_record(Reader::new(bytes)?)
 }
 
@@ -141,25 +143,25 @@ fn start_ns(trial: u32) -> u64 {
 }
 
 /// A trial in the making.
-pub struct Trial {
+pub(crate) struct Trial {
     number: u32,
     block: u32,
     variant: String,
     others: Vec<Attempt>,
     /// Entries before the trial's end, as they are.
-    pub more: Vec<Entry>,
+    pub(crate) more: Vec<Entry>,
     /// The largest send lag of the slice that begins this many seconds after the first mark, in milliseconds.
-    pub lag: Option<(i64, u64)>,
+    pub(crate) lag: Option<(i64, u64)>,
     /// Why the rollout did not complete.
-    pub stalled: Option<&'static str>,
+    pub(crate) stalled: Option<&'static str>,
     /// Whether it was rolled out at all.
-    pub rolled: bool,
+    pub(crate) rolled: bool,
     /// Whether the trial's end is recorded.
-    pub ends: bool,
+    pub(crate) ends: bool,
     /// Attempts of the arm `new` that were planned and are not recorded.
-    pub missing: u64,
+    pub(crate) missing: u64,
     /// Times a slice's ok attempts of each arm.
-    pub ok: u64,
+    pub(crate) ok: u64,
 }
 
 impl Trial {
@@ -180,12 +182,12 @@ impl Trial {
     }
 
     /// A moment, in milliseconds from the rollout's first mark.
-    pub fn at(&self, ms: i64) -> u64 {
+    pub(crate) fn at(&self, ms: i64) -> u64 {
         (start_ns(self.number) + FIRST_S * SECOND).saturating_add_signed(ms * 1_000_000)
     }
 
     /// Attempts that did not end ok, planned at a moment given in milliseconds from the rollout's first mark.
-    pub fn other(&mut self, arm: Arm, outcome: Outcome, sum: Sum, ms: i64) -> &mut Self {
+    pub(crate) fn other(&mut self, arm: Arm, outcome: Outcome, sum: Sum, ms: i64) -> &mut Self {
         let planned_ns = self.at(ms);
         self.others.push(Attempt {
             trial: self.number,
@@ -214,13 +216,14 @@ impl Trial {
     }
 
     /// A judged loss during the rollout.
-    pub fn lost(&mut self) -> &mut Self {
+    pub(crate) fn lost(&mut self) -> &mut Self {
         self.other(Arm::New, Outcome::Refused, Sum::Lost, 1_000)
     }
 
-    pub fn lost_times(&mut self, times: usize) {
-        for _ in 0..times {
-            self.lost();
+    /// So many of them, a little apart.
+    pub(crate) fn lost_times(&mut self, times: usize) {
+        for ms in (1_000..).step_by(37).take(times) {
+            self.other(Arm::New, Outcome::Refused, Sum::Lost, ms);
         }
     }
 
@@ -237,7 +240,7 @@ impl Trial {
         entries.extend(self.pods());
         // As in a run: what happened first is not always recorded first.
         entries.extend(self.others.iter().cloned().map(Entry::Attempt));
-        entries.extend((0..STOP_S * 10).flat_map(|slice| self.slice(begin + slice * SLICE)));
+        entries.extend((0..STOP_S * 2).flat_map(|slice| self.slice(begin + slice * SLICE)));
         if self.rolled {
             entries.push(self.mark(MarkName::RolloutStep, FIRST_S));
         }
@@ -249,7 +252,7 @@ impl Trial {
         entries.extend(self.more.iter().cloned());
         if self.ends {
             entries.push(Entry::TrialEnd(TrialEnd {
-                at_ns: begin + STOP_S * SECOND + SLICE,
+                at_ns: begin + STOP_S * SECOND + SECOND / 10,
                 trial: self.number,
                 complete: self.rolled && self.stalled.is_none(),
                 reason: self.stalled.unwrap_or_default().to_owned(),
@@ -262,7 +265,7 @@ impl Trial {
 
     fn planned(&self) -> BTreeMap<Arm, u64> {
         let mut planned: BTreeMap<Arm, u64> =
-            PER_SLICE.into_iter().map(|(arm, count)| (arm, count * self.ok * STOP_S * 10)).collect();
+            PER_SLICE.into_iter().map(|(arm, count)| (arm, count * self.ok * STOP_S * 2)).collect();
         for attempt in &self.others {
             *planned.entry(attempt.arm).or_default() += 1;
         }
@@ -328,21 +331,27 @@ impl Trial {
         entries.push(Entry::Punctuality(Punctuality {
             trial: self.number,
             at_ns,
-            planned: 9,
-            lag_us: encoded(50, 9),
+            planned: 45,
+            lag_us: encoded(50, 45),
             lag_max_ns: (lag_ms * 1_000_000).max(50_000),
             gap_max_ns: 12_000_000,
         }));
         entries
     }
 
-    pub fn overflow(&mut self, lines: u64) {
+    pub(crate) fn overflow(&mut self, lines: u64) {
         let at_ns = self.at(2_000);
         self.more.push(Entry::Overflow(Overflow { at_ns, lines }));
     }
 }
 
-pub fn encoded(value: u64, count: u64) -> String {
+/// So many of one value; kept, because a record holds few different ones many times.
+fn encoded(value: u64, count: u64) -> String {
+    static KEPT: Mutex<BTreeMap<(u64, u64), String>> = Mutex::new(BTreeMap::new());
+    KEPT.lock().unwrap().entry((value, count)).or_insert_with(|| encode(value, count)).clone()
+}
+
+fn encode(value: u64, count: u64) -> String {
     let mut histogram = Histogram::<u64>::new(3).unwrap();
     histogram.record_n(value, count).unwrap();
     let mut bytes = Vec::new();
