@@ -47,7 +47,7 @@ impl Run<'_> {
             Ok(watch) => watch,
             Err(error) => return Ended::Broken(format!("listening for signals: {error}")),
         };
-        let ended = match prepare::cluster(self).await {
+        let ended = match prepare::cluster(self) {
             Ok(embedded) => {
                 let ended = self.on(&embedded, &sink).await;
                 embedded.shutdown().await;

@@ -32,7 +32,7 @@ pub(super) enum NotReady {
 }
 
 /// Starts the embedded cluster.
-pub(super) async fn cluster(run: &Run<'_>) -> Result<Embedded, String> {
+pub(super) fn cluster(run: &Run<'_>) -> Result<Embedded, String> {
     let config = Config {
         clock: run.clock,
         seed: run.plan.seed,
@@ -42,7 +42,7 @@ pub(super) async fn cluster(run: &Run<'_>) -> Result<Embedded, String> {
         image_folders: run.plan.folders.clone(),
         truth: run.outputs.truth(),
     };
-    Embedded::start(config).await.map_err(|error| format!("starting the embedded cluster: {error}"))
+    Embedded::start(config).map_err(|error| format!("starting the embedded cluster: {error}"))
 }
 
 /// Applies all variants, then waits for each: they start side by side.
@@ -57,7 +57,7 @@ pub(super) async fn variants(run: &Run<'_>, embedded: &Embedded, sink: &Sink) ->
         let target = variants::target(run.plan, run.places, index, planned);
         let observer = Observer::start(&client, &target, run.clock, sink);
         apply(&client, namespace, &planned.manifests).await.map_err(failed)?;
-        let route: SharedRoute = embedded.route(namespace, &planned.service.name, planned.service.port);
+        let route: SharedRoute = Arc::new(embedded.route(namespace, &planned.service.name, &planned.service.port_name));
         let variant =
             variants::variant(run.plan, run.places, index, &client, Arc::clone(&route), observer, run.record_all);
         started.extend(variant);

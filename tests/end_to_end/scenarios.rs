@@ -15,9 +15,7 @@ pub fn tests() -> Vec<Trial> {
         test("scenario_apache_prestop", Needs::Apache, || {
             scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)])
         }),
-        test("scenario_target_exit", Needs::Nothing, || {
-            scenario("target-exit", &[("exit", true), ("drain", false)])
-        }),
+        test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exit", true), ("drain", false)])),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
         test("scenario_control_identical", Needs::Nothing, || scenario("control-identical", &[])),
     ]

@@ -1,11 +1,16 @@
 //! A Kubernetes cluster inside this process: API, controllers and service routing; pods are run by its node.
 //!
-//! It must not know of load, observation or diagnosis: those see it through a `kube::Client` and through sockets.
+//! It must not know of observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
 pub mod api;
 pub mod control;
 pub mod images;
 pub mod namespace;
 pub mod node;
+pub mod proxy;
+mod start;
 pub mod store;
 pub mod supervise;
+pub mod truth;
+
+pub use start::{Config, Embedded, VERSION};
