@@ -5,3 +5,5 @@
 pub mod api;
 pub mod control;
 pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
