@@ -14,3 +14,5 @@ pub mod supervise;
 pub mod truth;
 
 pub use start::{Config, Embedded, VERSION};
+#[cfg(test)]
+pub(crate) mod testing;

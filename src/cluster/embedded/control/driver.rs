@@ -69,3 +69,33 @@ pub(super) fn plan(view: &View, now: Timestamp, settings: Settings) -> Plan {
 fn until(at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(1), LONGEST_SLEEP)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::embedded::store::Kind;
+    use crate::cluster::embedded::testing::virtual_wall;
+
+    #[tokio::test(start_paused = true)]
+    async fn steps_come_to_rest() {
+        let store = Store::new(virtual_wall(), 1);
+        let deployment = json!({
+            "metadata": {"name": "web", "namespace": "default"},
+            "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}},
+                "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}},
+        });
+        store.create(Kind::Deployment, deployment).unwrap();
+        for _ in 0..10 {
+            let plan = plan(&View::of(&store), store.now(), Settings::default());
+            if plan.actions.is_empty() {
+                return;
+            }
+            for action in plan.actions {
+                action.apply(&store);
+            }
+        }
+        panic!("the steps do not come to rest");
+    }
+}

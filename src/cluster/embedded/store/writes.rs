@@ -33,6 +33,7 @@ impl Store {
 
     /// Changes an object in one atomic step. What `change` does to uid, name, namespace, creation or deletion time is
     /// undone. Without a difference there is no new version; a changed `spec` counts up `metadata.generation`.
+    /// `change` runs under the store's lock, so it must not use the store itself.
     ///
     /// # Errors
     /// `NotFound`.
