@@ -70,6 +70,7 @@ impl Embedded {
             clock: config.clock,
             truth: truth.clone(),
         })?;
+        register_node(&store).map_err(io::Error::other)?;
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(control::run(store.clone(), control::Settings::default(), stop.clone()));
@@ -144,6 +145,13 @@ impl Embedded {
         // Routes may still be held; the log's thread ends with the last of them.
         drop(truth);
     }
+}
+
+/// What a kubelet does first: it makes its node known, ready for pods.
+fn register_node(store: &Store) -> Result<(), super::store::ApiError> {
+    let node = serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE},
+        "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]}});
+    store.create(Kind::Node, node).map(|_| ())
 }
 
 fn indent(text: &str) -> String {
