@@ -8,7 +8,7 @@ use std::time::Duration;
 use rollproof::clock::Clock;
 use rollproof::cluster::embedded::namespace::MARK;
 use rollproof::cluster::embedded::node::{Deed, Node, NodeConfig, NodeEntry};
-use rollproof::cluster::embedded::store::{DeleteOptions, Kind, Store, WallClock};
+use rollproof::cluster::embedded::store::{DeleteOptions, Kind, Store, Verb, WallClock};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -79,17 +79,26 @@ impl Bench {
         self.get(name)["status"]["containerStatuses"][0].clone()
     }
 
-    /// Waits until the container's status is as wanted, and gives it.
+    /// Waits until the container's status is as wanted, however briefly, and gives it.
     pub(crate) async fn until(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut changed = self.store.changed();
+        let (_, mut changes) = self.store.list_and_watch(Kind::Pod, Some("default"));
         let wait = async {
+            let mut web = self.web(name);
+            if wanted(&web) {
+                return web;
+            }
             loop {
-                changed.mark_unchanged();
-                let web = self.web(name);
-                if wanted(&web) {
-                    return web;
+                for change in changes.next().await.unwrap() {
+                    if change.object["metadata"]["name"] == name {
+                        web = change.object["status"]["containerStatuses"][0].clone();
+                        if wanted(&web) {
+                            return web;
+                        }
+                        if change.verb == Verb::Deleted && wanted(&Value::Null) {
+                            return Value::Null;
+                        }
+                    }
                 }
-                changed.changed().await.unwrap();
             }
         };
         let done = timeout(NEVER, wait).await;
@@ -97,6 +106,14 @@ impl Bench {
             let logs = self.node.tail("default", name, 20);
             panic!("never {what}: {:#}\n{:?}\n{logs}", self.get(name)["status"], self.events(name))
         })
+    }
+
+    /// Deletes a pod, waits until it is gone, and gives how its container ended.
+    pub(crate) async fn delete_and_wait(&self, name: &str) -> Value {
+        let terminated = |web: &Value| web["state"]["terminated"].is_object();
+        let (last, ()) = tokio::join!(biased; self.until(name, "terminated", terminated), async { self.delete(name) });
+        self.gone(name).await;
+        last["state"]["terminated"].clone()
     }
 
     pub(crate) async fn running(&self, name: &str) -> Value {

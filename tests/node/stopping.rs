@@ -39,14 +39,6 @@ async fn up(bench: &Bench, script: &str, grace_s: i64, more: &Value) {
     bench.says("p", "up").await;
 }
 
-/// Deletes the pod and waits until it is gone; its container's last state.
-async fn delete(bench: &Bench) -> Value {
-    bench.delete("p");
-    let last = bench.until("p", "terminated", |web| web["state"]["terminated"].is_object()).await;
-    bench.gone("p").await;
-    last["state"]["terminated"].clone()
-}
-
 fn signalled(deed: &Deed) -> bool {
     matches!(deed, Deed::StopSignal { .. })
 }
@@ -58,7 +50,7 @@ fn hook_started(deed: &Deed) -> bool {
 async fn signal_after_hook() {
     let bench = Bench::start();
     up(&bench, POLITE, 30, &hook("sleep 1")).await;
-    let last = delete(&bench).await;
+    let last = bench.delete_and_wait("p").await;
     assert_eq!((&last["exitCode"], &last["reason"]), (&json!(0), &json!("Completed")));
     let order: Vec<Deed> = bench.deeds("p").into_iter().skip(1).map(|(_, deed)| deed).collect();
     let expected = [
@@ -78,7 +70,7 @@ async fn signal_after_hook() {
 async fn signal_at_once() {
     let bench = Bench::start();
     up(&bench, POLITE, 30, &json!({})).await;
-    assert_eq!(delete(&bench).await["exitCode"], 0);
+    assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
     let order: Vec<Deed> = bench.deeds("p").into_iter().skip(1).map(|(_, deed)| deed).collect();
     assert_eq!(order, [Deed::StopSignal { signal: 15, delivered: true }, Deed::ContainerFinished { exit_code: 0 }]);
     bench.end().await;
@@ -87,7 +79,7 @@ async fn signal_at_once() {
 async fn hook_counts() {
     let bench = Bench::start();
     up(&bench, DEAF, 6, &hook("sleep 2.5")).await;
-    assert_eq!(delete(&bench).await["exitCode"], 137);
+    assert_eq!(bench.delete_and_wait("p").await["exitCode"], 137);
     // Two whole seconds of the six are used up: four are left after the hook.
     let left = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
     assert!((3.5..5.5).contains(&left), "{left} s");
@@ -97,7 +89,7 @@ async fn hook_counts() {
 async fn two_seconds_more() {
     let bench = Bench::start();
     up(&bench, DEAF, 1, &hook("sleep 60")).await;
-    assert_eq!(delete(&bench).await["exitCode"], 137);
+    assert_eq!(bench.delete_and_wait("p").await["exitCode"], 137);
     let hook = bench.when("p", signalled) - bench.when("p", hook_started);
     let left = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
     assert!((0.8..1.8).contains(&hook), "the hook was waited for {hook} s");
@@ -112,7 +104,7 @@ async fn failing_hook() {
     for script in ["exit 1", "no-such-command"] {
         let bench = Bench::start();
         up(&bench, POLITE, 30, &hook(script)).await;
-        assert_eq!(delete(&bench).await["exitCode"], 0);
+        assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
         assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
         bench.when("p", |deed| *deed == Deed::StopSignal { signal: 15, delivered: true });
         bench.end().await;
@@ -124,7 +116,7 @@ async fn hook_dies() {
     // In a command `$$` is one `$`; in a hook it is not touched.
     let script = format!("echo $$$$ > pid; {POLITE}");
     up(&bench, &script, 60, &hook("kill $(cat pid); sleep 60")).await;
-    assert_eq!(delete(&bench).await["exitCode"], 0);
+    assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
     let deeds = bench.deeds("p");
     assert!(!deeds.iter().any(|(_, deed)| signalled(deed)), "{deeds:?}");
     let hook = bench.when("p", |deed| *deed == Deed::HookEnded { hook: "preStop", success: false });
@@ -136,7 +128,7 @@ async fn hook_dies() {
 async fn sleep_hook() {
     let bench = Bench::start();
     up(&bench, POLITE, 30, &json!({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}})).await;
-    assert_eq!(delete(&bench).await["exitCode"], 0);
+    assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
     assert!(bench.when("p", signalled) - bench.when("p", hook_started) >= 0.9);
     bench.end().await;
 }
@@ -144,7 +136,7 @@ async fn sleep_hook() {
 async fn killed_at_grace_end() {
     let bench = Bench::start();
     up(&bench, DEAF, 3, &json!({})).await;
-    let last = delete(&bench).await;
+    let last = bench.delete_and_wait("p").await;
     assert_eq!((&last["exitCode"], &last["reason"]), (&json!(137), &json!("Error")));
     bench.when("p", |deed| *deed == Deed::StopSignal { signal: 15, delivered: false });
     let grace = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
@@ -156,7 +148,7 @@ async fn own_stop_signal() {
     let bench = Bench::start();
     let script = "trap 'exit 3' USR1; echo up; while :; do sleep 0.05; done";
     up(&bench, script, 30, &json!({"lifecycle": {"stopSignal": "SIGUSR1"}})).await;
-    assert_eq!(delete(&bench).await["exitCode"], 3);
+    assert_eq!(bench.delete_and_wait("p").await["exitCode"], 3);
     bench.end().await;
 }
 
@@ -169,7 +161,7 @@ async fn no_daemon_left() {
     up(&bench, &script, 30, &json!({})).await;
     let pid = std::fs::read_to_string(&file).unwrap();
     assert!(std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
-    delete(&bench).await;
+    bench.delete_and_wait("p").await;
     assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
     bench.end().await;
 }

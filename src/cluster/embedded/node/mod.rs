@@ -2,8 +2,8 @@
 //!
 //! What it decides is pure: `refusals`, `env`, `expand`, `probe::worker`, `backoff`, `termination`, `status`. The rest
 //! puts it on the clock, one task for each pod: `kubelet` takes pods over, `pod` holds what their tasks share,
-//! `container` lives a container's life, `stop` ends it, `launch` and `hook` say what is executed. It speaks to the rest
-//! of the cluster through the store alone and must not know of load, observation or routing. `docs/fidelity.md` lists
+//! `container` lives a container's life, `stop` ends it, `launch` and `hook` say what is executed. It speaks to the
+//! rest of the cluster through the store alone and must not know of load, observation or routing. `docs/fidelity.md` lists
 //! what of the kubelet's behaviour is modelled, from which source, and what is not.
 
 mod address;

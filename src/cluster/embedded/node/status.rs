@@ -1,5 +1,5 @@
-//! A pod's status from what its containers do (`pkg/kubelet/kubelet_pods.go`, `getPhase` and `convertStatusToAPIStatus`,
-//! and `pkg/kubelet/status/generate.go`, v1.34). Pure.
+//! A pod's status from what its containers do (`pkg/kubelet/kubelet_pods.go`, `getPhase` and
+//! `convertStatusToAPIStatus`, and `pkg/kubelet/status/generate.go`, v1.34). Pure.
 
 use serde_json::{Value, json};
 
