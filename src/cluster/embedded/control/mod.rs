@@ -19,3 +19,4 @@ mod status;
 mod view;
 
 pub use driver::{Settings, run};
+pub(crate) use endpoints::SERVICE_NAME;

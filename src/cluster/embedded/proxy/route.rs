@@ -1,0 +1,55 @@
+//! One Service port as those see it who connect to it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::driver::Now;
+use super::table::{ServicePort, Table};
+use crate::cluster::embedded::truth::{Pick, Truth, TruthLine};
+use crate::rng::Rng;
+
+/// The table that is in effect.
+pub(super) type Current = Arc<RwLock<Arc<Table>>>;
+
+/// A Service port. Clones share the sequence of choices.
+#[derive(Clone)]
+pub struct ServiceRoute {
+    pub(super) port: ServicePort,
+    pub(super) table: Current,
+    pub(super) rng: Arc<Mutex<Rng>>,
+    pub(super) reject: SocketAddr,
+    pub(super) truth: Truth,
+    pub(super) now: Now,
+}
+
+impl std::fmt::Debug for ServiceRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ServiceRoute").field(&self.port).finish()
+    }
+}
+
+impl ServiceRoute {
+    /// The address of the next connection: uniform among the backends, as kube-proxy's iptables rules are; without
+    /// any, an address on which nothing listens, so that the kernel refuses.
+    #[must_use]
+    pub fn next(&self) -> SocketAddr {
+        let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
+        let backends = table.backends(&self.port);
+        let chosen = self.rng.lock().unwrap_or_else(PoisonError::into_inner).below(backends.len());
+        let backend = backends.get(chosen);
+        let to = backend.map_or(self.reject, |backend| backend.address);
+        if self.truth.is_on() {
+            let (namespace, service, port) = self.port.clone();
+            self.truth.send(TruthLine::Pick(Pick {
+                at_ns: (self.now)(),
+                namespace,
+                service,
+                port,
+                to,
+                pod: backend.map(|backend| backend.pod.clone()),
+                terminating: backend.is_some_and(|backend| backend.terminating),
+            }));
+        }
+        to
+    }
+}
