@@ -24,11 +24,11 @@ pub struct EmbeddedConfig {
     pub clock: Clock,
     /// The name of the one node, as `spec.nodeName` of pods has it.
     pub node_name: String,
-    /// How the routing table lags behind the EndpointSlices.
+    /// How the routing table lags behind the `EndpointSlice`s.
     pub sync: SyncRule,
     /// An address on which nothing listens: where connections go when a Service has no endpoint.
     pub reject: SocketAddr,
-    /// Added to every port in EndpointSlices, where pods share the machine's ports; 0 otherwise.
+    /// Added to every port in `EndpointSlice`s, where pods share the machine's ports; 0 otherwise.
     pub port_offset: u16,
     /// Where picks and tables are written down.
     pub truth: Truth,

@@ -19,7 +19,7 @@ const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 /// How the controllers run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Added to every port in EndpointSlices, where pods share the machine's ports; 0 otherwise.
+    /// Added to every port in `EndpointSlice`s, where pods share the machine's ports; 0 otherwise.
     pub port_offset: u16,
 }
 

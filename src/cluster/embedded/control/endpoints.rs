@@ -1,4 +1,4 @@
-//! The EndpointSlice controller (`pkg/controller/endpointslice`): which pods a Service has, and in which state.
+//! The `EndpointSlice` controller (`pkg/controller/endpointslice`): which pods a Service has, and in which state.
 
 use std::collections::BTreeMap;
 

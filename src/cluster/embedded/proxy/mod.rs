@@ -1,4 +1,4 @@
-//! Where connections to a Service go: a routing table that follows the EndpointSlices as kube-proxy's rules do.
+//! Where connections to a Service go: a routing table that follows the `EndpointSlice`s as kube-proxy's rules do.
 //!
 //! No byte passes through here: an address is chosen when a connection is made, and what then happens to it is the
 //! kernel's doing. It must not know who makes the connections.

@@ -21,7 +21,7 @@ pub struct Backend {
 }
 
 /// Namespace, Service and port.
-pub type ServicePort = (String, String, u16);
+pub(super) type ServicePort = (String, String, u16);
 
 /// The backends of each Service port that new connections may go to. A Service port without backends refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table for these Services and EndpointSlices. Of each Service port the ready endpoints; if there are none,
+    /// The table for these Services and `EndpointSlice`s. Of each Service port the ready endpoints; if there are none,
     /// those that are serving and terminating (`pkg/proxy/topology.go`, `CategorizeEndpoints`; KEP-1669).
     #[must_use]
     pub fn of(services: &[Arc<Value>], slices: &[Arc<Value>]) -> Self {
@@ -53,12 +53,12 @@ impl Table {
 
     /// The backends of a Service port; empty if it is unknown or has none.
     #[must_use]
-    pub fn backends(&self, port: &ServicePort) -> &[Backend] {
+    pub(super) fn backends(&self, port: &ServicePort) -> &[Backend] {
         self.rows.get(port).map_or(&[], Vec::as_slice)
     }
 
     /// Every Service port with its backends, in order.
-    pub fn rows(&self) -> impl Iterator<Item = (&ServicePort, &[Backend])> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&ServicePort, &[Backend])> {
         self.rows.iter().map(|(port, backends)| (port, backends.as_slice()))
     }
 }
