@@ -198,6 +198,17 @@ fn a_judged_loss_before_the_rollout_makes_a_trial_dirty() {
 }
 
 #[test]
+fn what_was_in_flight_as_the_rollout_began_and_was_cut_by_it_is_its_loss() {
+    // Planned 0.1 ms before the first mark, and failed 0.25 ms after it.
+    let cut = one(|trial| {
+        let planned_ns = trial.at(0) - 100_000;
+        trial.other(Arm::New, Outcome::ClosedBeforeByte, Sum::Lost, 0).last().planned_ns = planned_ns;
+    });
+    assert_eq!((states(&cut.variants[0]), cut.verdict), (vec![State::Counts], Verdict::Fail));
+    assert_eq!(cut.variants[0].lost, 1);
+}
+
+#[test]
 fn a_loss_in_the_tail_counts() {
     assert_eq!(one(|trial| _ = trial.other(Arm::New, Outcome::Refused, Sum::Lost, 7_900)).verdict, Verdict::Fail);
 }

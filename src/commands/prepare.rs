@@ -57,7 +57,7 @@ pub(super) async fn variants(run: &Run<'_>, embedded: &Embedded, sink: &Sink) ->
         let target = variants::target(run.plan, run.places, index, planned);
         let observer = Observer::start(&client, &target, run.clock, sink);
         apply(&client, namespace, &planned.manifests).await.map_err(failed)?;
-        let route: SharedRoute = Arc::new(embedded.route(namespace, &planned.service.name, &planned.service.port_name));
+        let route: SharedRoute = Arc::new(embedded.route(namespace, &planned.service.name, planned.service.port));
         let variant =
             variants::variant(run.plan, run.places, index, &client, Arc::clone(&route), observer, run.record_all);
         started.extend(variant);

@@ -26,9 +26,9 @@ pub struct Trial {
     pub end: Option<TrialEnd>,
     /// When its rollout took place; `None` if there was none.
     pub window: Option<Window>,
-    /// Attempts planned from the rollout's first mark on, by arm.
+    /// Attempts from the rollout's first mark on, by arm: ok ones by their planned time, others by their end.
     pub judged: BTreeMap<Arm, Counts>,
-    /// Attempts planned before it, by arm.
+    /// Attempts before it, by arm.
     pub lead_in: BTreeMap<Arm, Counts>,
     /// Latencies of ok attempts from their planned time, in microseconds.
     pub latency_us: BTreeMap<(Phase, Arm), Distribution>,
@@ -42,7 +42,7 @@ pub struct Trial {
     pub gap_max_ns: u64,
     /// Pod-seconds used during the rollout.
     pub pod_s: Option<f64>,
-    /// Lost attempts planned from the first mark on, whole, by planned time. At most a thousand: those that ended first.
+    /// Lost attempts that ended after the first mark, whole, by planned time. At most a thousand: those that ended first.
     pub lost: Vec<Attempt>,
     /// Lines of this trial that came after its end.
     pub late_lines: u64,
@@ -53,7 +53,7 @@ pub struct Trial {
 /// An attempt that did not end ok, as small as can be.
 #[derive(Debug, Clone, Copy)]
 struct Ended {
-    planned_ns: Stamp,
+    end_ns: Stamp,
     arm: Arm,
     outcome: Outcome,
     sum: Sum,
@@ -87,8 +87,8 @@ impl Gathering {
         if attempt.sum == Sum::Ok {
             return;
         }
-        let Attempt { planned_ns, arm, outcome, sum, .. } = attempt;
-        self.ended.push(Ended { planned_ns, arm, outcome, sum });
+        let Attempt { end_ns, arm, outcome, sum, .. } = attempt;
+        self.ended.push(Ended { end_ns, arm, outcome, sum });
         if sum == Sum::Lost && self.lost.len() < MOST_KEPT {
             self.lost.push(attempt);
         }
@@ -126,8 +126,10 @@ impl Gathering {
             late_lines: 0,
             overflowed: 0,
         };
+        // A failure belongs to the moment at which it happened: what was in flight as the rollout began and was cut by it
+        // is the rollout's loss, and does not make the lead-in dirty.
         for ended in &self.ended {
-            trial.counts(ended.planned_ns, ended.arm).add(ended.sum, ended.outcome, 1);
+            trial.counts(ended.end_ns, ended.arm).add(ended.sum, ended.outcome, 1);
         }
         for pulse in &self.pulses {
             trial.add_pulse(pulse, with)?;
@@ -135,7 +137,7 @@ impl Gathering {
         for slice in &self.punctuality {
             trial.add_punctuality(slice, with)?;
         }
-        trial.lost.retain(|attempt| window.is_some_and(|window| attempt.planned_ns >= window.first_ns));
+        trial.lost.retain(|attempt| window.is_some_and(|window| attempt.end_ns >= window.first_ns));
         trial.lost.sort_by_key(|attempt| (attempt.planned_ns, attempt.id));
         Ok(trial)
     }
@@ -147,8 +149,8 @@ impl Trial {
         self.window.map_or(Phase::Before, |window| window.phase(at))
     }
 
-    fn counts(&mut self, planned_ns: Stamp, arm: Arm) -> &mut Counts {
-        let counts = if self.phase(planned_ns) == Phase::Before { &mut self.lead_in } else { &mut self.judged };
+    fn counts(&mut self, at: Stamp, arm: Arm) -> &mut Counts {
+        let counts = if self.phase(at) == Phase::Before { &mut self.lead_in } else { &mut self.judged };
         counts.entry(arm).or_default()
     }
 

@@ -68,7 +68,7 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     ("a_rollout_of_another_release", "{restart: {}}", "{scale: {replicas: 3}}", &["scale"]),
 ];
 
-pub fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Trial> {
     let mut tests: Vec<Trial> = CASES
         .iter()
         .map(|(name, from, to, parts)| {

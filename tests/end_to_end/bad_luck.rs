@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use crate::program::{finish, processes_with, program, report, run, variant, wait_for};
 use crate::{Needs, test};
 
-pub fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("interrupted_in_the_load_leaves_a_report_and_no_child", Needs::Nothing, || interrupted("load-started")),
         test("interrupted_in_the_rollout_leaves_a_report_and_no_child", Needs::Nothing, || interrupted("rollout-step")),

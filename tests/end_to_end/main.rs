@@ -18,7 +18,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// What a test needs besides this machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
+pub(crate) enum Needs {
     Nothing,
     Apache,
 }
@@ -33,7 +33,7 @@ impl Needs {
 }
 
 /// A named test.
-pub fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Trial {
+pub(crate) fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Trial {
     let named =
         if needs.missing() { format!("{name} (needs apache2, which is not installed)") } else { name.to_owned() };
     Trial::test(named, move || {

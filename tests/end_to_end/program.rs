@@ -11,27 +11,27 @@ use serde_json::Value;
 /// The longest that any run of these tests may take.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollproof"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).env("NO_COLOR", "1").stdin(Stdio::null());
     command
 }
 
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// Fails with everything that was printed unless the exit code is `code`.
-    pub fn expect_code(self, code: i32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Fails unless stderr holds all of `parts`.
-    pub fn says(self, parts: &[&str]) -> Self {
+    pub(crate) fn says(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.stderr.contains(part), "stderr does not say {part:?}:\n{}", self.stderr);
         }
@@ -40,13 +40,13 @@ impl Ran {
 }
 
 /// Runs to the end, bounded.
-pub fn run(command: &mut Command) -> Ran {
+pub(crate) fn run(command: &mut Command) -> Ran {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     finish(child)
 }
 
 /// Waits for the end, bounded; what it prints is read meanwhile, so that a full pipe stops nothing.
-pub fn finish(mut child: Child) -> Ran {
+pub(crate) fn finish(mut child: Child) -> Ran {
     let mut stdout = child.stdout.take().unwrap();
     let mut stderr = child.stderr.take().unwrap();
     let out = std::thread::spawn(move || {
@@ -79,12 +79,12 @@ pub fn finish(mut child: Child) -> Ran {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test measures the outside of the program")]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// Waits until `condition` holds; `what` names it if it never does.
-pub fn wait_for(what: &str, bound: Duration, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, bound: Duration, mut condition: impl FnMut() -> bool) {
     let started = now();
     while !condition() {
         assert!(started.elapsed() < bound, "waited {bound:?} for {what}");
@@ -92,17 +92,17 @@ pub fn wait_for(what: &str, bound: Duration, mut condition: impl FnMut() -> bool
     }
 }
 
-pub fn report(directory: &Path) -> Value {
+pub(crate) fn report(directory: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(directory.join("report.json")).unwrap()).unwrap()
 }
 
 /// The variant of that name in a report.
-pub fn variant<'a>(report: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn variant<'a>(report: &'a Value, name: &str) -> &'a Value {
     report["variants"].as_array().unwrap().iter().find(|variant| variant["name"] == name).unwrap()
 }
 
 /// Processes, other than this one, whose environment holds `marker`.
-pub fn processes_with(marker: &str) -> Vec<PathBuf> {
+pub(crate) fn processes_with(marker: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let is_process = entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit());

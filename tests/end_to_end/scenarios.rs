@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::program::{program, report, run, variant};
 use crate::{Needs, test};
 
-pub fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("demo_shows_loss_in_one_variant_and_none_in_the_other", Needs::Nothing, demo),
         test("scenario_apache_prestop", Needs::Apache, || {

@@ -215,6 +215,11 @@ impl Trial {
         self
     }
 
+    /// The attempt that was added last.
+    pub(crate) fn last(&mut self) -> &mut Attempt {
+        self.others.last_mut().unwrap()
+    }
+
     /// A judged loss during the rollout.
     pub(crate) fn lost(&mut self) -> &mut Self {
         self.other(Arm::New, Outcome::Refused, Sum::Lost, 1_000)

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod control;
+mod control_plane;
 pub mod images;
 pub mod namespace;
 pub mod node;
@@ -11,8 +12,9 @@ pub mod proxy;
 mod start;
 pub mod store;
 pub mod supervise;
-pub mod truth;
-
-pub use start::{Config, Embedded, VERSION};
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod truth;
+
+pub use control_plane::{ControlPlane, ControlPlaneConfig};
+pub use start::{Config, Embedded, VERSION};

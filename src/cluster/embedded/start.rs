@@ -1,21 +1,20 @@
 //! Starts and ends the embedded cluster.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
-use super::api::Api;
-use super::control;
+use super::control_plane::{ControlPlane, ControlPlaneConfig};
 use super::node::{Node, NodeConfig};
-use super::proxy::{Proxy, ProxyConfig, ServiceRoute};
-use super::store::{Kind, Store, WallClock};
-use super::truth::{Truth, TruthEntry};
-use crate::clock::Clock;
+use super::proxy::{ServiceRoute, SyncRule};
+use super::store::{ApiError, Kind};
+use super::truth::{Truth, TruthError, TruthWriter};
+use crate::clock::{Clock, saturating_ns};
 
 /// The version that the API reports, after the Kubernetes that it was compared with.
 pub const VERSION: &str = "v1.34.4+rollproof";
@@ -43,72 +42,93 @@ pub struct Config {
     pub truth: PathBuf,
 }
 
+/// The embedded cluster could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system refused something.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The truth log cannot be written.
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    /// The store refused its own node.
+    #[error("registering the node: {0}")]
+    Node(#[from] ApiError),
+}
+
 /// A cluster inside this process. Dropping it ends its supervisors, and they end everything that runs in pods.
 pub struct Embedded {
-    api: Api,
-    store: Store,
-    proxy: Proxy,
+    control_plane: ControlPlane,
     node: Node,
-    tasks: JoinSet<()>,
-    stop: CancellationToken,
-    truth: Option<JoinHandle<()>>,
+    truth: TruthWriter,
+    truth_path: PathBuf,
+    /// Bound and never listening, so that the kernel refuses, and nobody else can listen there.
+    _reject: TcpSocket,
     /// The pods' files; removed with it.
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
 }
 
 impl Embedded {
-    /// Starts API, controllers, node and routing. Must be called inside a tokio runtime.
-    pub fn start(config: Config) -> io::Result<Self> {
-        let (truth, truth_thread) = Truth::create(&config.truth)?;
-        let folder = tempfile::Builder::new().prefix("rollproof-").tempdir()?;
-        let store = Store::new(WallClock::system(), config.seed);
-        let api = Api::new(store.clone());
-        let proxy = Proxy::new(ProxyConfig {
-            base: config.base,
-            min_sync_period: config.min_sync_period,
+    /// Starts API, controllers, routing and node. Must be called inside a tokio runtime.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let system = |doing| move |source| StartError::System { doing, source };
+        let (truth, writer) = Truth::create(&config.truth)?;
+        let folder = tempfile::Builder::new()
+            .prefix("rollproof-")
+            .tempdir()
+            .map_err(system("making a folder for the pods' files"))?;
+        let reject = TcpSocket::new_v4().map_err(system("making a socket that refuses"))?;
+        reject.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(system("binding a socket that refuses"))?;
+        let control_plane = ControlPlane::start(ControlPlaneConfig {
             seed: config.seed,
             clock: config.clock,
+            node_name: NODE.to_owned(),
+            sync: SyncRule {
+                base_ns: saturating_ns(config.base),
+                min_sync_period_ns: saturating_ns(config.min_sync_period),
+            },
+            reject: reject.local_addr().map_err(system("reading the address of a socket that refuses"))?,
             truth: truth.clone(),
         })?;
-        register_node(&store).map_err(io::Error::other)?;
-        let stop = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(control::run(store.clone(), control::Settings::default(), stop.clone()));
-        tasks.spawn(proxy.follow(store.clone(), stop.clone()));
-        let of_node = truth.clone();
+        let target_truth = std::path::absolute(config.truth.with_file_name("truth-target.jsonl"));
         let node = Node::start(
             NodeConfig {
                 name: NODE.to_owned(),
-                executable: std::env::current_exe()?,
+                executable: std::env::current_exe().map_err(system("finding this program's own path"))?,
                 folder: folder.path().to_owned(),
                 path: std::env::var("PATH").unwrap_or_default(),
                 image_folders: config.image_folders,
                 shared_network: config.shared_network,
-                target_truth: Some(std::path::absolute(config.truth.with_file_name("truth-target.jsonl"))?),
+                target_truth: Some(target_truth.map_err(system("finding the present folder"))?),
                 clock: config.clock,
-                truth: Arc::new(move |entry| of_node.log(TruthEntry::Node(entry))),
+                truth: Arc::new(move |entry| truth.node(&entry)),
             },
-            store.clone(),
+            control_plane.store().clone(),
         );
-        Ok(Self { api, store, proxy, node, tasks, stop, truth: Some(truth_thread), _folder: folder })
+        Ok(Self { control_plane, node, truth: writer, truth_path: config.truth, _reject: reject, _folder: folder })
     }
 
     /// A client of its API.
     #[must_use]
     pub fn client(&self) -> kube::Client {
-        self.api.client()
+        self.control_plane.client()
     }
 
-    /// The way to a Service's port, by the port's name (empty where it has none).
+    /// The way to a Service's port.
     #[must_use]
-    pub fn route(&self, namespace: &str, service: &str, port_name: &str) -> ServiceRoute {
-        self.proxy.route(namespace, service, port_name)
+    pub fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
+        self.control_plane.route(namespace, service, port)
     }
 
     /// For people: the last log lines of the pods of `namespace` that are not ready, and what their containers wait for.
     #[must_use]
     pub fn why_not_ready(&self, namespace: &str, lines: usize) -> String {
-        let (pods, _) = self.store.list(Kind::Pod, Some(namespace));
+        let (pods, _) = self.control_plane.store().list(Kind::Pod, Some(namespace));
         let mut told = Vec::new();
         for pod in pods {
             let conditions = pod.pointer("/status/conditions").and_then(serde_json::Value::as_array);
@@ -134,24 +154,16 @@ impl Embedded {
         told.join("\n")
     }
 
-    /// Ends everything, and returns when it has ended.
-    pub async fn shutdown(mut self) {
-        self.stop.cancel();
+    /// Ends everything, and returns when it has ended. Every route must have been dropped before.
+    pub async fn shutdown(self) {
         // A bound, because a run must end even where a process cannot be killed.
         let _ = tokio::time::timeout(ENDS_WITHIN, self.node.shutdown()).await;
-        self.tasks.shutdown().await;
-        let truth = self.truth.take();
-        drop((self.proxy, self.api, self.store));
-        // Routes may still be held; the log's thread ends with the last of them.
-        drop(truth);
+        self.control_plane.shutdown().await;
+        let (writer, path) = (self.truth, self.truth_path);
+        let written = tokio::task::spawn_blocking(move || writer.finish(&path));
+        // The log is for tests, and a run does not fail with it.
+        let _ = tokio::time::timeout(ENDS_WITHIN, written).await;
     }
-}
-
-/// What a kubelet does first: it makes its node known, ready for pods.
-fn register_node(store: &Store) -> Result<(), super::store::ApiError> {
-    let node = serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE},
-        "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]}});
-    store.create(Kind::Node, node).map(|_| ())
 }
 
 fn indent(text: &str) -> String {

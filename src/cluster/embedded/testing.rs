@@ -38,6 +38,11 @@ impl FakeNode {
         let node =
             json!({"metadata": {"name": "node"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
         store.create(Kind::Node, node).unwrap();
+        self.run_on(store);
+    }
+
+    /// Starts it where the node is already known.
+    pub(crate) fn run_on(self, store: &Store) {
         tokio::spawn(self.run(store.clone()));
     }
 

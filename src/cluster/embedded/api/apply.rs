@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cluster::embedded::store::{Kind, Store};
 
@@ -65,14 +65,10 @@ fn remove_missing(last: &Value, patch: &mut Value, within: &str) {
 fn remove_items(last: &[Value], patch: &mut Vec<Value>, merge_key: &str, field: &str) {
     for old in last {
         let Some(wanted) = old.get(merge_key) else { continue };
-        match patch.iter_mut().find(|new| new.get(merge_key) == Some(wanted)) {
-            Some(new) => remove_missing(old, new, field),
-            None => {
-                let mut deletion = Map::new();
-                deletion.insert(merge_key.to_owned(), wanted.clone());
-                deletion.insert("$patch".to_owned(), json!("delete"));
-                patch.push(Value::Object(deletion));
-            }
+        if let Some(new) = patch.iter_mut().find(|new| new.get(merge_key) == Some(wanted)) {
+            remove_missing(old, new, field);
+        } else {
+            patch.push(json!({merge_key: wanted, "$patch": "delete"}));
         }
     }
 }

@@ -6,6 +6,7 @@ mod apply;
 mod body;
 mod defaults;
 mod discovery;
+mod evict;
 mod fields;
 mod mutate;
 mod request;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::request::Target;
 use super::server::Api;
 use super::{apply, defaults, validate};
-use crate::cluster::embedded::store::{ApiError, Cause, Kind, Selector, meta, set_status};
+use crate::cluster::embedded::store::{ApiError, Cause, Kind, meta, set_status};
 use crate::manifest::patch::{json_merge, strategic_merge};
 
 /// The patch types that are understood.
@@ -91,10 +91,10 @@ impl Mutation<'_> {
         self.check_identity(body, Some(name))?;
         let outcome = if self.api.store.get(kind, ns, name).is_ok() {
             let last = self.api.applied.get(&key);
-            let patch = apply::patch(last.as_ref(), body);
+            let difference = apply::patch(last.as_ref(), body);
             let merged = self.change(name, None, path, |object| {
                 self.check_seen(body, object)?;
-                merge(PatchType::Strategic, object, &patch)
+                merge(PatchType::Strategic, object, &difference)
             })?;
             (200, merged)
         } else {
@@ -304,9 +304,4 @@ fn wanted_replicas(kind: Kind, name: &str, scale: &Value) -> Result<i64, ApiErro
             causes: vec![Cause { field: "spec.replicas".into(), message }],
         }
     })
-}
-
-/// Whether a disruption budget speaks about a pod.
-pub(super) fn budget_covers(budget: &Value, pod: &Value) -> bool {
-    Selector::from_object(&budget["spec"]["selector"]).is_some_and(|selector| selector.matches(pod))
 }

@@ -11,7 +11,7 @@ use super::apply::LastApplied;
 use super::body::{self, ApiBody};
 use super::mutate::{Mutation, PatchType};
 use super::request::{Query, Target};
-use super::{discovery, mutate, watch};
+use super::{discovery, evict, mutate, watch};
 use crate::cluster::embedded::store::{ApiError, DeleteOptions, Kind, Store, meta};
 
 /// The API of one embedded cluster. Clones share it.
@@ -77,9 +77,9 @@ impl Api {
             return Err(ApiError::BadRequest { detail });
         }
         let content = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let patch = if head.method == Method::PATCH { Some(PatchType::parse(content)?) } else { None };
+        let how = if head.method == Method::PATCH { Some(PatchType::parse(content)?) } else { None };
         let body = body::read(body).await?;
-        let (code, answer) = self.write(&head.method, path, &target, &query, patch, body)?;
+        let (code, answer) = self.write(&head.method, path, &target, &query, how, body)?;
         Ok(body::json(code, &answer))
     }
 
@@ -116,7 +116,7 @@ impl Api {
         path: &str,
         target: &Target,
         query: &Query,
-        patch: Option<PatchType>,
+        how: Option<PatchType>,
         body: Value,
     ) -> Result<(u16, Value), ApiError> {
         let denied = || ApiError::MethodNotAllowed { method: method.to_string(), path: path.to_owned() };
@@ -130,8 +130,8 @@ impl Api {
             }
             ("PUT", Some(name), sub) => mutation.replace(name, sub, path, body).map(|object| (200, object)),
             ("PATCH", Some(name), sub) => {
-                let Some(patch) = patch else { return Err(denied()) };
-                mutation.patch(name, sub, path, patch, &body)
+                let Some(how) = how else { return Err(denied()) };
+                mutation.patch(name, sub, path, how, &body)
             }
             ("DELETE", Some(name), None) => {
                 let options = query.delete_options(&body)?;
@@ -171,9 +171,9 @@ impl Api {
     fn evict(&self, target: &Target, name: &str, query: &Query, body: &Value) -> Result<Value, ApiError> {
         let options = query.delete_options(&body["deleteOptions"])?;
         let pod = self.store.get(Kind::Pod, target.namespace(), name)?;
-        let (budgets, _) = self.store.list_shared(Kind::PodDisruptionBudget, target.ns.as_deref());
-        if budgets.iter().any(|budget| mutate::budget_covers(budget, &pod)) {
-            // Without a disruption controller nobody knows how many may go, so the careful answer is none.
+        let list = |kind| self.store.list_shared(kind, target.ns.as_deref()).0;
+        let budgets = list(Kind::PodDisruptionBudget);
+        if !evict::allowed(&pod, &budgets, &list(Kind::Pod), &list(Kind::ReplicaSet)) {
             return Err(ApiError::EvictionBlocked { name: name.to_owned() });
         }
         self.store.delete(Kind::Pod, target.namespace(), name, &options)?;

@@ -39,7 +39,7 @@ fn deployment(name: &str) -> Value {
     })
 }
 
-fn config(name: &str, labels: Value) -> ConfigMap {
+fn config(name: &str, labels: &Value) -> ConfigMap {
     typed(json!({"metadata": {"name": name, "labels": labels}}))
 }
 
@@ -56,9 +56,9 @@ fn refused<T: std::fmt::Debug>(result: Result<T, kube::Error>) -> (u16, String, 
 async fn objects_are_created_read_replaced_and_deleted() {
     let (_, client) = cluster();
     let maps: KubeApi<ConfigMap> = KubeApi::default_namespaced(client);
-    let made = maps.create(&PostParams::default(), &config("a", json!({}))).await.unwrap();
+    let made = maps.create(&PostParams::default(), &config("a", &json!({}))).await.unwrap();
     assert!(made.metadata.uid.is_some());
-    let (code, reason, message) = refused(maps.create(&PostParams::default(), &config("a", json!({}))).await);
+    let (code, reason, message) = refused(maps.create(&PostParams::default(), &config("a", &json!({}))).await);
     assert_eq!((code, reason.as_str(), message.as_str()), (409, "AlreadyExists", "configmaps \"a\" already exists"));
     let mut changed = made.clone();
     changed.data = Some(BTreeMap::from([("k".to_owned(), "v".to_owned())]));
@@ -188,7 +188,7 @@ async fn selectors_choose_what_lists_and_collection_deletions_mean() {
     let (store, client) = cluster();
     let maps: KubeApi<ConfigMap> = KubeApi::default_namespaced(client.clone());
     for (name, app) in [("a", "web"), ("b", "web"), ("c", "api")] {
-        maps.create(&PostParams::default(), &config(name, json!({"app": app}))).await.unwrap();
+        maps.create(&PostParams::default(), &config(name, &json!({"app": app}))).await.unwrap();
     }
     let names = |list: kube::api::ObjectList<ConfigMap>| -> Vec<String> {
         list.items.into_iter().filter_map(|map| map.metadata.name).collect()
@@ -239,8 +239,10 @@ async fn pods_are_deleted_with_grace_precondition_and_eviction() {
     assert!(pods.get_opt("a").await.unwrap().is_none());
     pods.evict("b", &EvictParams::default()).await.unwrap();
     assert!(pods.get("b").await.unwrap().metadata.deletion_timestamp.is_some());
-    let budget = json!({"metadata": {"name": "p", "namespace": "default"}, "spec": {"selector": {"matchLabels": {"app": "kept"}}}});
+    let budget = json!({"metadata": {"name": "p", "namespace": "default"},
+        "spec": {"selector": {"matchLabels": {"app": "kept"}}, "minAvailable": 1}});
     store.create(Kind::PodDisruptionBudget, budget).unwrap();
+    store.update_status(Kind::Pod, "default", "kept", |pod| pod["status"] = json!({"phase": "Running"})).unwrap();
     assert_eq!(refused(pods.evict("kept", &EvictParams::default()).await).0, 429);
 }
 
@@ -307,8 +309,8 @@ async fn kubes_watcher_sees_initial_objects_then_changes_through_a_selector() {
     for streaming in [false, true] {
         let (store, client) = cluster();
         let maps: KubeApi<ConfigMap> = KubeApi::default_namespaced(client);
-        maps.create(&PostParams::default(), &config("a", json!({"app": "web"}))).await.unwrap();
-        maps.create(&PostParams::default(), &config("x", json!({"app": "api"}))).await.unwrap();
+        maps.create(&PostParams::default(), &config("a", &json!({"app": "web"}))).await.unwrap();
+        maps.create(&PostParams::default(), &config("x", &json!({"app": "api"}))).await.unwrap();
         let mut settings = watcher::Config::default().labels("app=web");
         if streaming {
             settings = settings.streaming_lists();
@@ -342,7 +344,7 @@ async fn kubes_watcher_sees_initial_objects_then_changes_through_a_selector() {
 async fn a_watcher_outlives_timeouts_and_history() {
     let (store, client) = cluster();
     let maps: KubeApi<ConfigMap> = KubeApi::default_namespaced(client);
-    maps.create(&PostParams::default(), &config("a", json!({}))).await.unwrap();
+    maps.create(&PostParams::default(), &config("a", &json!({}))).await.unwrap();
     let mut seen = Box::pin(watcher(maps, watcher::Config::default()).applied_objects());
     seen.try_next().await.unwrap();
     // Ten minutes of silence here and a busy cluster elsewhere: only bookmarks keep this watch young enough.
@@ -362,7 +364,7 @@ async fn a_watcher_outlives_timeouts_and_history() {
 async fn raw_watches_get_bookmarks_an_end_and_410() {
     let (store, client) = cluster();
     let maps: KubeApi<ConfigMap> = KubeApi::default_namespaced(client);
-    maps.create(&PostParams::default(), &config("a", json!({}))).await.unwrap();
+    maps.create(&PostParams::default(), &config("a", &json!({}))).await.unwrap();
     let version = maps.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
     let params = WatchParams::default().timeout(150);
     let events: Vec<_> = maps.watch(&params, &version).await.unwrap().try_collect().await.unwrap();

@@ -15,9 +15,9 @@ pub(super) enum Action {
         /// The object.
         object: Value,
     },
-    /// Create a pod of a ReplicaSet, and say so in an Event with the name that it got.
+    /// Create a pod of a `ReplicaSet`, and say so in an Event with the name that it got.
     CreatePod {
-        /// The ReplicaSet.
+        /// The `ReplicaSet`.
         set: Value,
         /// The pod.
         pod: Value,

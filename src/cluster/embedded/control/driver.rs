@@ -16,19 +16,12 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The longest sleep; a later moment is looked at again then.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
-/// How the controllers run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Added to every port in EndpointSlices, where pods share the machine's ports; 0 otherwise.
-    pub port_offset: u16,
-}
-
 /// Runs the controllers until `stop`.
-pub async fn run(store: Store, settings: Settings, stop: CancellationToken) {
+pub async fn run(store: Store, stop: CancellationToken) {
     let mut changed = store.changed();
     loop {
         changed.mark_unchanged();
-        let nap = settle(&store, settings);
+        let nap = settle(&store);
         tokio::select! {
             () = stop.cancelled() => return,
             // The sender lives in the store, which is held here, so this never fails.
@@ -39,9 +32,9 @@ pub async fn run(store: Store, settings: Settings, stop: CancellationToken) {
 }
 
 /// Steps until there is nothing more to do. Returns how long nothing will change by time alone.
-fn settle(store: &Store, settings: Settings) -> Duration {
+fn settle(store: &Store) -> Duration {
     for _ in 0..MAX_ROUNDS {
-        let plan = plan(&View::of(store), store.now(), settings);
+        let plan = plan(&View::of(store), store.now());
         if plan.actions.is_empty() {
             return plan.again.map_or(LONGEST_SLEEP, |at| until(at, store.now()));
         }
@@ -57,12 +50,12 @@ fn settle(store: &Store, settings: Settings) -> Duration {
 }
 
 /// One step of every controller.
-pub(super) fn plan(view: &View, now: Timestamp, settings: Settings) -> Plan {
+pub(super) fn plan(view: &View, now: Timestamp) -> Plan {
     let mut plan = Plan::at(now);
     deployment::step(view, &mut plan);
     replica_set::step(view, &mut plan);
     schedule::step(view, &mut plan);
-    endpoints::step(view, settings.port_offset, &mut plan);
+    endpoints::step(view, &mut plan);
     plan
 }
 
@@ -88,7 +81,7 @@ mod tests {
         });
         store.create(Kind::Deployment, deployment).unwrap();
         for _ in 0..10 {
-            let plan = plan(&View::of(&store), store.now(), Settings::default());
+            let plan = plan(&View::of(&store), store.now());
             if plan.actions.is_empty() {
                 return;
             }

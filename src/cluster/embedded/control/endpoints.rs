@@ -1,4 +1,4 @@
-//! The EndpointSlice controller (`pkg/controller/endpointslice`): which pods a Service has, and in which state.
+//! The `EndpointSlice` controller (`pkg/controller/endpointslice`): which pods a Service has, and in which state.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ struct Content {
     endpoints: Vec<Value>,
 }
 
-/// One step for every Service with a selector. `port_offset` is added to every port, where pods cannot have their own.
-pub(super) fn step(view: &View, port_offset: u16, plan: &mut Plan) {
+/// One step for every Service with a selector.
+pub(super) fn step(view: &View, plan: &mut Plan) {
     for service in &view.services {
         let selector = Selector::from_labels(&service["spec"]["selector"]);
         if selector.is_empty() || meta::terminating(service) || service["spec"]["type"] == "ExternalName" {
@@ -33,7 +33,7 @@ pub(super) fn step(view: &View, port_offset: u16, plan: &mut Plan) {
         let slices: Vec<&Value> = view.slices.iter().map(|slice| &**slice).filter(|s| belongs(s, service)).collect();
         let pods = view.pods.iter().map(|pod| &**pod);
         let pods: Vec<&Value> = pods.filter(|pod| meta::namespace(pod) == ns && selector.matches(pod)).collect();
-        reconcile(service, &slices, wanted(service, &pods, port_offset), plan);
+        reconcile(service, &slices, wanted(service, &pods), plan);
     }
 }
 
@@ -43,11 +43,11 @@ fn belongs(slice: &Value, service: &Value) -> bool {
         && meta::label(slice, MANAGED_BY) == Some(MANAGER)
 }
 
-fn wanted(service: &Value, pods: &[&Value], port_offset: u16) -> Vec<Content> {
+fn wanted(service: &Value, pods: &[&Value]) -> Vec<Content> {
     // Pods that resolve the Service's ports differently stand in different slices.
     let mut groups: BTreeMap<String, Content> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| !ended(pod) && !meta::text(pod, "/status/podIP").is_empty()) {
-        let ports = ports(service, pod, port_offset);
+        let ports = ports(service, pod);
         let group = groups.entry(ports.to_string()).or_insert_with(|| Content { ports, endpoints: Vec::new() });
         group.endpoints.push(endpoint(service, pod));
     }
@@ -80,9 +80,9 @@ fn endpoint(service: &Value, pod: &Value) -> Value {
 }
 
 /// The Service's ports as numbers on this pod; a name that the pod does not have is left out.
-fn ports(service: &Value, pod: &Value, port_offset: u16) -> Value {
+fn ports(service: &Value, pod: &Value) -> Value {
     let ports = meta::list(service, "/spec/ports").iter().filter_map(|port| {
-        let number = u16::try_from(target_port(port, pod)?).ok()?.checked_add(port_offset)?;
+        let number = u16::try_from(target_port(port, pod)?).ok()?;
         let name = meta::text(port, "/name");
         Some(json!({"name": name, "port": number, "protocol": meta::text(port, "/protocol")}))
     });
@@ -176,7 +176,7 @@ mod tests {
         service
     }
 
-    fn run(service: Value, pods: Vec<Value>, slices: Vec<Value>, offset: u16) -> Vec<Action> {
+    fn run(service: Value, pods: Vec<Value>, slices: Vec<Value>) -> Vec<Action> {
         let view = View {
             services: vec![Arc::new(service)],
             pods: pods.into_iter().map(Arc::new).collect(),
@@ -184,7 +184,7 @@ mod tests {
             ..View::default()
         };
         let mut plan = Plan::at("2026-01-01T00:00:00Z".parse().unwrap());
-        step(&view, offset, &mut plan);
+        step(&view, &mut plan);
         plan.actions
     }
 
@@ -207,7 +207,7 @@ mod tests {
             (true, true, true, (true, true, true)),
         ] {
             let service = service(&[("publishNotReadyAddresses", json!(publish))]);
-            let actions = run(service, vec![pod("a", is_ready, terminating)], vec![], 0);
+            let actions = run(service, vec![pod("a", is_ready, terminating)], vec![]);
             let conditions = &created(&actions)[0]["endpoints"][0]["conditions"];
             let (ready, serving, terminating) = expected;
             assert_eq!(*conditions, json!({"ready": ready, "serving": serving, "terminating": terminating}));
@@ -224,31 +224,31 @@ mod tests {
         other["metadata"]["labels"]["app"] = json!("api");
         let mut elsewhere = pod("d", true, false);
         elsewhere["metadata"]["namespace"] = json!("other");
-        let actions = run(service(&[]), vec![ended, nowhere, other, elsewhere], vec![], 0);
+        let actions = run(service(&[]), vec![ended, nowhere, other, elsewhere], vec![]);
         assert_eq!(created(&actions)[0]["endpoints"], json!([]));
     }
 
     #[test]
-    fn named_ports_are_looked_up_in_each_pod_and_moved_by_the_offset() {
+    fn named_ports_are_looked_up_in_each_pod() {
         let mut renumbered = pod("b", true, false);
         renumbered["spec"]["containers"][0]["ports"][0]["containerPort"] = json!(9090);
-        let actions = run(service(&[]), vec![pod("a", true, false), renumbered], vec![], 100);
+        let actions = run(service(&[]), vec![pod("a", true, false), renumbered], vec![]);
         let slices = created(&actions);
-        assert_eq!(slices[0]["ports"], json!([{"name": "a", "port": 8180, "protocol": "TCP"}]));
-        assert_eq!(slices[1]["ports"], json!([{"name": "a", "port": 9190, "protocol": "TCP"}]));
+        assert_eq!(slices[0]["ports"], json!([{"name": "a", "port": 8080, "protocol": "TCP"}]));
+        assert_eq!(slices[1]["ports"], json!([{"name": "a", "port": 9090, "protocol": "TCP"}]));
         assert_eq!(slices[0]["metadata"]["labels"][SERVICE_NAME], "web");
         assert_eq!(slices[0]["endpoints"][0]["targetRef"]["name"], "a");
     }
 
     #[test]
     fn an_existing_slice_is_changed_only_when_something_differs() {
-        let actions = run(service(&[]), vec![pod("a", true, false)], vec![], 0);
+        let actions = run(service(&[]), vec![pod("a", true, false)], vec![]);
         let mut slice = created(&actions)[0].clone();
         slice["metadata"]["name"] = json!("web-1");
-        assert_eq!(run(service(&[]), vec![pod("a", true, false)], vec![slice.clone()], 0), []);
-        let changed = run(service(&[]), vec![pod("a", false, false)], vec![slice.clone()], 0);
+        assert_eq!(run(service(&[]), vec![pod("a", true, false)], vec![slice.clone()]), []);
+        let changed = run(service(&[]), vec![pod("a", false, false)], vec![slice.clone()]);
         assert!(matches!(&changed[..], [Action::Merge { name, .. }] if name == "web-1"), "{changed:?}");
-        let emptied = run(service(&[]), vec![], vec![slice], 0);
+        let emptied = run(service(&[]), vec![], vec![slice]);
         assert!(
             matches!(&emptied[..], [Action::Merge { patch, .. }] if patch["endpoints"] == json!([])),
             "{emptied:?}"
@@ -257,6 +257,6 @@ mod tests {
 
     #[test]
     fn a_service_without_selector_is_left_to_its_owner() {
-        assert_eq!(run(service(&[("selector", json!({}))]), vec![pod("a", true, false)], vec![], 0), []);
+        assert_eq!(run(service(&[("selector", json!({}))]), vec![pod("a", true, false)], vec![]), []);
     }
 }

@@ -1,4 +1,4 @@
-//! A Deployment's ReplicaSets: which is the new one, how it is made, revisions, and the limit on old ones
+//! A Deployment's `ReplicaSet`s: which is the new one, how it is made, revisions, and the limit on old ones
 //! (`pkg/controller/deployment/sync.go` and `util/deployment_util.go`).
 
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use serde_json::{Map, Value, json};
 use super::view::View;
 use crate::cluster::embedded::store::{Kind, meta};
 
-/// The label that tells the pods of a Deployment's ReplicaSets apart.
+/// The label that tells the pods of a Deployment's `ReplicaSet`s apart.
 pub(super) const HASH_LABEL: &str = "pod-template-hash";
 /// The annotation that counts a Deployment's templates.
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
-/// Earlier revisions of a ReplicaSet that is used again.
+/// Earlier revisions of a `ReplicaSet` that is used again.
 const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
-/// `spec.replicas` of the Deployment when the ReplicaSet was last scaled.
+/// `spec.replicas` of the Deployment when the `ReplicaSet` was last scaled.
 pub(super) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 /// The same plus the surge.
 pub(super) const MAX: &str = "deployment.kubernetes.io/max-replicas";
-/// Annotations of a Deployment that its ReplicaSets do not take over.
+/// Annotations of a Deployment that its `ReplicaSet`s do not take over.
 const NOT_COPIED: [&str; 6] = [
     "kubectl.kubernetes.io/last-applied-configuration",
     REVISION,
@@ -28,7 +28,7 @@ const NOT_COPIED: [&str; 6] = [
     "deprecated.deployment.rollback.to",
 ];
 
-/// A ReplicaSet with the numbers that the rollout counts with.
+/// A `ReplicaSet` with the numbers that the rollout counts with.
 #[derive(Debug, Clone)]
 pub(super) struct Set {
     pub(super) object: Arc<Value>,
@@ -61,7 +61,7 @@ impl Set {
     }
 }
 
-/// The new ReplicaSet, if it exists, and the old ones, oldest first.
+/// The new `ReplicaSet`, if it exists, and the old ones, oldest first.
 pub(super) fn sets(view: &View, deployment: &Value) -> (Option<Set>, Vec<Set>) {
     let uid = meta::uid(deployment);
     let owned = view.replica_sets.iter().filter(|set| meta::controller_uid(set) == uid);
@@ -86,7 +86,7 @@ fn same_template(of_set: &Value, template: &Value) -> bool {
     of_set == *template
 }
 
-/// The new ReplicaSet of a Deployment that has none for its template.
+/// The new `ReplicaSet` of a Deployment that has none for its template.
 pub(super) fn new_set(view: &View, deployment: &Value, replicas: i64, max: i64, revision: i64) -> Value {
     let spec = &deployment["spec"];
     let (name, hash) = free_name(view, deployment);
@@ -116,7 +116,7 @@ pub(super) fn new_set(view: &View, deployment: &Value, replicas: i64, max: i64, 
     set
 }
 
-/// What must change on the existing new ReplicaSet: revision, copied annotations, `minReadySeconds`. A JSON merge
+/// What must change on the existing new `ReplicaSet`: revision, copied annotations, `minReadySeconds`. A JSON merge
 /// patch; `None` if nothing.
 pub(super) fn refresh(deployment: &Value, set: &Value, revision: i64) -> Option<Value> {
     let mut annotations: Map<String, Value> = copied_annotations(deployment)
@@ -143,12 +143,12 @@ pub(super) fn refresh(deployment: &Value, set: &Value, revision: i64) -> Option<
     (patch != json!({})).then_some(patch)
 }
 
-/// The revision that the new ReplicaSet must have: one more than any old one.
+/// The revision that the new `ReplicaSet` must have: one more than any old one.
 pub(super) fn next_revision(old: &[Set]) -> i64 {
     old.iter().filter_map(|set| set.annotated(REVISION)).max().unwrap_or(0) + 1
 }
 
-/// Old, empty ReplicaSets beyond `spec.revisionHistoryLimit`, lowest revision first (`cleanupDeployment`).
+/// Old, empty `ReplicaSet`s beyond `spec.revisionHistoryLimit`, lowest revision first (`cleanupDeployment`).
 pub(super) fn beyond_limit<'a>(deployment: &Value, old: &'a [Set]) -> Vec<&'a Set> {
     let limit = meta::number(deployment, "/spec/revisionHistoryLimit").unwrap_or(10);
     let mut alive: Vec<&Set> = old.iter().filter(|set| !meta::terminating(&set.object)).collect();
@@ -168,7 +168,7 @@ fn copied_annotations(deployment: &Value) -> Map<String, Value> {
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// A name from the template's hash that no ReplicaSet has, and the hash.
+/// A name from the template's hash that no `ReplicaSet` has, and the hash.
 fn free_name(view: &View, deployment: &Value) -> (String, String) {
     let taken = |name: &str| {
         let ns = meta::namespace(deployment);

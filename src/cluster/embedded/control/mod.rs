@@ -1,4 +1,4 @@
-//! The controllers of the embedded cluster: Deployment, ReplicaSet, scheduler and EndpointSlice.
+//! The controllers of the embedded cluster: Deployment, `ReplicaSet`, scheduler and `EndpointSlice`.
 //!
 //! Each is a pure step from what is there to what should change, after the Kubernetes controller of that name; one
 //! driver runs them all when the store changes. They must not know of HTTP, processes or routing.
@@ -18,4 +18,5 @@ mod schedule;
 mod status;
 mod view;
 
-pub use driver::{Settings, run};
+pub use driver::run;
+pub(crate) use endpoints::SERVICE_NAME;

@@ -1,4 +1,4 @@
-//! The ReplicaSet controller (`pkg/controller/replicaset`): as many pods as asked for, and a status that counts them.
+//! The `ReplicaSet` controller (`pkg/controller/replicaset`): as many pods as asked for, and a status that counts them.
 
 use std::cmp::Reverse;
 
@@ -11,7 +11,7 @@ use crate::cluster::embedded::store::{Kind, meta};
 
 const COMPONENT: &str = "replicaset-controller";
 
-/// One step for every ReplicaSet.
+/// One step for every `ReplicaSet`.
 pub(super) fn step(view: &View, plan: &mut Plan) {
     for set in &view.replica_sets {
         let pods: Vec<&Value> = View::controlled(&view.pods, set).filter(|pod| active(pod)).collect();

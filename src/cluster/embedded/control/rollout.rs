@@ -57,7 +57,7 @@ fn resolve(amount: &Value, replicas: i64, up: bool) -> i64 {
     }
 }
 
-/// The size that the new ReplicaSet should have now (`NewRSNewReplicas`), given its size and that of all together.
+/// The size that the new `ReplicaSet` should have now (`NewRSNewReplicas`), given its size and that of all together.
 pub(super) fn new_size(bounds: Bounds, current: i64, total: i64) -> i64 {
     if current >= bounds.replicas || !bounds.rolling {
         return bounds.replicas;
@@ -66,7 +66,7 @@ pub(super) fn new_size(bounds: Bounds, current: i64, total: i64) -> i64 {
     current + room.min(bounds.replicas - current)
 }
 
-/// Scales old ReplicaSets down as far as availability allows; unhealthy replicas first. Returns the new sizes by
+/// Scales old `ReplicaSet`s down as far as availability allows; unhealthy replicas first. Returns the new sizes by
 /// position in `old`, which is sorted oldest first.
 pub(super) fn old_sizes(bounds: Bounds, new: &Set, old: &[Set]) -> Vec<i64> {
     let mut sizes: Vec<i64> = old.iter().map(|set| set.replicas).collect();

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use kube::api::{Api as KubeApi, Patch, PatchParams};
+use kube::api::{Api as KubeApi, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Settings;
 use crate::cluster::embedded::api::Api;
-use crate::cluster::embedded::store::{Kind, Store, meta};
+use crate::cluster::embedded::store::{DeleteOptions, Kind, Store, meta};
 use crate::cluster::embedded::testing::{FakeNode, virtual_wall};
 
 const NODE: FakeNode =
@@ -27,7 +26,7 @@ impl World {
         let store = Store::new(virtual_wall(), 3);
         let client = Api::new(store.clone()).client();
         let stop = CancellationToken::new();
-        tokio::spawn(super::run(store.clone(), Settings::default(), stop.clone()));
+        tokio::spawn(super::run(store.clone(), stop.clone()));
         NODE.start(&store);
         Self {
             deployments: KubeApi::default_namespaced(client.clone()),
@@ -105,9 +104,8 @@ impl World {
                 changed.changed().await.unwrap();
             }
         };
-        if tokio::time::timeout(Duration::from_secs(3_000), reached).await.is_err() {
-            panic!("{what} was not reached: {:#}\n{:?}", self.deployment()["status"], self.pods());
-        }
+        let ended = tokio::time::timeout(Duration::from_mins(50), reached).await;
+        assert!(ended.is_ok(), "{what} was not reached: {:#}\n{:?}", self.deployment()["status"], self.pods());
     }
 
     async fn until_complete(&self) {
@@ -196,7 +194,7 @@ async fn a_rollout_ends_with_the_status_conditions_and_events_of_kubernetes() {
         json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2})
     );
     assert_eq!(meta::annotation(&deployment, "deployment.kubernetes.io/revision"), Some("2"));
-    let mut sets = world.sets.list(&Default::default()).await.unwrap().items;
+    let mut sets = world.sets.list(&ListParams::default()).await.unwrap().items;
     sets.sort_by_key(|set| set.spec.as_ref().unwrap().replicas);
     let replicas: Vec<_> = sets.iter().map(|set| set.spec.as_ref().unwrap().replicas).collect();
     assert_eq!(replicas, [Some(0), Some(2)]);
@@ -406,7 +404,7 @@ async fn a_pod_that_is_deleted_is_replaced_and_its_endpoint_goes_through_its_sta
     world.store.create(Kind::Service, service).unwrap();
     world.until_settled().await;
     let pod = world.store.list(Kind::Pod, None).0.remove(0);
-    world.store.delete(Kind::Pod, "default", meta::name(&pod), &Default::default()).unwrap();
+    world.store.delete(Kind::Pod, "default", meta::name(&pod), &DeleteOptions::default()).unwrap();
     let mut states = Vec::new();
     let look = |world: &World| {
         let slices = world.store.list(Kind::EndpointSlice, None).0;

@@ -3,13 +3,13 @@
 use super::history::{DESIRED, MAX, Set};
 use super::rollout::Bounds;
 
-/// Whether `spec.replicas` changed since the ReplicaSets were last scaled (`isScalingEvent`).
+/// Whether `spec.replicas` changed since the `ReplicaSet`s were last scaled (`isScalingEvent`).
 pub(super) fn is_event(bounds: Bounds, sets: &[&Set]) -> bool {
     let mut active = sets.iter().filter(|set| set.replicas > 0);
     active.any(|set| set.annotated(DESIRED).is_some_and(|desired| desired != bounds.replicas))
 }
 
-/// The sizes that the ReplicaSets should have, by position in `sets`; `new` is the position of the new one. `status`
+/// The sizes that the `ReplicaSet`s should have, by position in `sets`; `new` is the position of the new one. `status`
 /// is the Deployment's `status.replicas`.
 pub(super) fn sizes(bounds: Bounds, sets: &[&Set], new: Option<usize>, status: i64) -> Vec<i64> {
     let mut sizes: Vec<i64> = sets.iter().map(|set| set.replicas).collect();
@@ -31,7 +31,7 @@ pub(super) fn sizes(bounds: Bounds, sets: &[&Set], new: Option<usize>, status: i
     sizes
 }
 
-/// The one active ReplicaSet; with none, the new one or else the youngest; `None` if several are active.
+/// The one active `ReplicaSet`; with none, the new one or else the youngest; `None` if several are active.
 fn active_or_latest(sets: &[&Set], new: Option<usize>) -> Option<usize> {
     let active: Vec<usize> = (0..sets.len()).filter(|at| sets[*at].replicas > 0).collect();
     match active.as_slice() {
@@ -71,7 +71,7 @@ fn in_proportion(bounds: Bounds, sets: &[&Set], status: i64, sizes: &mut [i64]) 
     }
 }
 
-/// How much one ReplicaSet grows or shrinks (`getReplicaSetFraction`).
+/// How much one `ReplicaSet` grows or shrinks (`getReplicaSetFraction`).
 fn share(bounds: Bounds, set: &Set, status: i64) -> i64 {
     if bounds.replicas == 0 {
         return -set.replicas;

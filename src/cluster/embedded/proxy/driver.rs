@@ -1,129 +1,198 @@
-//! Puts the table on the clock.
+//! Follows the store and puts new tables into effect when the rule says so.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
-use super::route::ServiceRoute;
-use super::sync::SyncRule;
-use super::table::{Table, of_slices};
-use crate::clock::Clock;
+use super::route::{Current, ServiceRoute};
+use super::rule::{SyncRule, Syncing};
+use super::table::Table;
+use crate::clock::Stamp;
 use crate::cluster::embedded::store::{Kind, Store};
-use crate::cluster::embedded::truth::{Truth, TruthEntry};
+use crate::cluster::embedded::truth::{ServiceRow, TableSynced, Truth, TruthLine};
 use crate::rng::Rng;
 
-/// How the table follows.
-#[derive(Debug, Clone)]
-pub struct ProxyConfig {
-    /// From a change of slices until a sync is due.
-    pub base: Duration,
-    /// The least time between two syncs.
-    pub min_sync_period: Duration,
-    /// The seed of the jitter and of every choice of an endpoint.
+/// The present moment in nanoseconds since the run's origin.
+pub type Now = Arc<dyn Fn() -> Stamp + Send + Sync>;
+
+/// Without a change the driver looks again after this; nothing depends on it.
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+
+/// How the table lags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// The rule.
+    pub rule: SyncRule,
+    /// The seed of jitter and of choices.
     pub seed: u64,
-    /// The run's clock.
-    pub clock: Clock,
-    /// Where choices and syncs are logged.
-    pub truth: Truth,
 }
 
-/// The table and those who read it.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) table: Mutex<Table>,
-    pub(super) clock: Clock,
-    pub(super) reject: SocketAddr,
-}
-
-/// The routing table of all Services.
-#[derive(Debug)]
+/// The Service routing of one cluster. Clones share it.
+#[derive(Clone)]
 pub struct Proxy {
-    shared: Arc<Shared>,
-    config: ProxyConfig,
-    /// Bound and never listening, so that the kernel refuses and nobody else can listen there.
-    _reject: TcpSocket,
+    table: Current,
+    reject: SocketAddr,
+    truth: Truth,
+    now: Now,
+    lag: Lag,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxy").field("reject", &self.reject).field("lag", &self.lag).finish_non_exhaustive()
+    }
 }
 
 impl Proxy {
-    /// An empty table.
-    ///
-    /// # Errors
-    /// The address at which connections are refused cannot be bound.
-    pub fn new(config: ProxyConfig) -> io::Result<Self> {
-        let reject = TcpSocket::new_v4()?;
-        reject.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        let shared = Shared { table: Mutex::new(Table::new()), clock: config.clock, reject: reject.local_addr()? };
-        Ok(Self { shared: Arc::new(shared), config, _reject: reject })
-    }
-
-    /// The way to one Service's port, by the port's name (empty where it has none).
+    /// A proxy with an empty table. `reject` is an address on which nothing listens.
     #[must_use]
-    pub fn route(&self, namespace: &str, service: &str, port_name: &str) -> ServiceRoute {
+    pub fn new(lag: Lag, reject: SocketAddr, truth: Truth, now: Now) -> Self {
+        Self { table: Arc::default(), reject, truth, now, lag }
+    }
+
+    /// The way to a Service port. It need not exist yet.
+    #[must_use]
+    pub fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
+        let rng = Rng::stream(self.lag.seed, &format!("route/{namespace}/{service}/{port}"));
         ServiceRoute {
-            shared: Arc::clone(&self.shared),
-            port: (namespace.to_owned(), service.to_owned(), port_name.to_owned()),
-            rng: Mutex::new(Rng::stream(self.config.seed, &format!("endpoint of {namespace}/{service}"))),
-            truth: self.config.truth.clone(),
+            port: (namespace.to_owned(), service.to_owned(), port),
+            table: Arc::clone(&self.table),
+            rng: Arc::new(Mutex::new(rng)),
+            reject: self.reject,
+            truth: self.truth.clone(),
+            now: Arc::clone(&self.now),
         }
     }
 
-    /// Follows the store's `EndpointSlice`s until `stop`.
-    pub fn follow(&self, store: Store, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
-        follow(Arc::clone(&self.shared), self.config.clone(), store, stop)
-    }
-}
-
-async fn follow(shared: Arc<Shared>, config: ProxyConfig, store: Store, stop: CancellationToken) {
-    let mut rule = SyncRule::new(config.base, config.min_sync_period, Rng::stream(config.seed, "proxy jitter"));
-    let mut changed = store.changed();
-    let mut seen = wanted(&store);
-    rule.changed(shared.clock.now());
-    loop {
-        let now = shared.clock.now();
-        let nap = rule.due().map(|due| Duration::from_nanos(due.saturating_sub(now)));
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(nap.unwrap_or_default()), if nap.is_some() => {
-                let table = wanted(&store);
-                config.truth.log(TruthEntry::synced(shared.clock.now(), describe(&table)));
-                seen.clone_from(&table);
-                *shared.table.lock().unwrap_or_else(PoisonError::into_inner) = table;
-                rule.synced(shared.clock.now());
+    /// Follows `store` until `stop`.
+    pub async fn run(self, store: Store, stop: CancellationToken) {
+        let mut syncing = Syncing::new(self.lag.rule, self.lag.seed);
+        let mut seen = Table::default();
+        let mut changed = store.changed();
+        loop {
+            changed.mark_unchanged();
+            let table =
+                Table::of(&store.list_shared(Kind::Service, None).0, &store.list_shared(Kind::EndpointSlice, None).0);
+            if table != seen {
+                seen = table.clone();
+                syncing.changed((self.now)(), table);
             }
-            // The sender lives in the store, which is held here, so this never fails.
-            _ = changed.changed() => {
-                let table = wanted(&store);
-                if table != seen {
-                    seen = table;
-                    rule.changed(shared.clock.now());
-                }
+            if let Some(table) = syncing.sync((self.now)()) {
+                self.put(table);
+            }
+            let wait =
+                syncing.due().map_or(LONGEST_SLEEP, |due| Duration::from_nanos(due.saturating_sub((self.now)())));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // The sender lives in the store, which is held here, so this never fails.
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
+
+    fn put(&self, table: Table) {
+        let services = table.rows().map(|((namespace, service, port), backends)| ServiceRow {
+            namespace: namespace.clone(),
+            service: service.clone(),
+            port: *port,
+            pods: backends.iter().map(|backend| backend.pod.clone()).collect(),
+        });
+        let line = TruthLine::Table(TableSynced { at_ns: (self.now)(), services: services.collect() });
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self.truth.send(line);
+    }
 }
 
-fn wanted(store: &Store) -> Table {
-    let (slices, _) = store.list(Kind::EndpointSlice, None);
-    of_slices(slices.iter())
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
 
-/// Service by service: the pods that new connections may get.
-fn describe(table: &Table) -> Vec<String> {
-    let names = |endpoints: &[super::table::Endpoint]| {
-        endpoints.iter().map(|endpoint| endpoint.pod.as_str()).collect::<Vec<_>>().join(" ")
-    };
-    table
-        .iter()
-        .map(|((namespace, service, port), endpoints)| {
-            format!(
-                "{namespace}/{service}:{port} ready [{}] fallback [{}]",
-                names(&endpoints.ready),
-                names(&endpoints.fallback)
-            )
-        })
-        .collect()
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::embedded::control::SERVICE_NAME;
+    use crate::cluster::embedded::testing::{virtual_now, virtual_wall};
+    use crate::load::Route;
+
+    const REJECT: &str = "127.9.9.9:9";
+
+    fn world() -> (Store, Proxy, CancellationToken) {
+        let store = Store::new(virtual_wall(), 1);
+        let service = json!({"metadata": {"name": "web", "namespace": "default"}, "spec": {"ports": [{"port": 80}]}});
+        store.create(Kind::Service, service).unwrap();
+        let slice = json!({"metadata": {"name": "web-1", "namespace": "default", "labels": {SERVICE_NAME: "web"}},
+            "ports": [{"name": "", "port": 8080}], "endpoints": []});
+        store.create(Kind::EndpointSlice, slice).unwrap();
+        let lag = Lag { rule: SyncRule::default(), seed: 1 };
+        let proxy = Proxy::new(lag, REJECT.parse().unwrap(), Truth::off(), Arc::new(virtual_now()));
+        let stop = CancellationToken::new();
+        tokio::spawn(proxy.clone().run(store.clone(), stop.clone()));
+        (store, proxy, stop)
+    }
+
+    fn endpoints(store: &Store, ips: &[&str]) {
+        let endpoints: Vec<_> = ips
+            .iter()
+            .map(|ip| json!({"addresses": [ip], "conditions": {"ready": true, "serving": true, "terminating": false}}))
+            .collect();
+        store.update(Kind::EndpointSlice, "default", "web-1", |slice| slice["endpoints"] = json!(endpoints)).unwrap();
+    }
+
+    async fn wait(ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_takes_effect_only_after_the_lag() {
+        let (store, proxy, _stop) = world();
+        let route = proxy.route("default", "web", 80);
+        wait(5_000).await;
+        assert_eq!(route.next().to_string(), REJECT, "a Service without endpoints refuses");
+        endpoints(&store, &["127.1.0.1"]);
+        wait(40).await;
+        assert_eq!(route.next().to_string(), REJECT, "not yet");
+        wait(200).await;
+        assert_eq!(route.next().to_string(), "127.1.0.1:8080");
+        // The slot of this second is taken, so the next change waits for its end.
+        endpoints(&store, &["127.1.0.2"]);
+        wait(600).await;
+        assert_eq!(route.next().to_string(), "127.1.0.1:8080", "still the old one");
+        wait(600).await;
+        assert_eq!(route.next().to_string(), "127.1.0.2:8080");
+        assert_eq!(proxy.route("default", "other", 80).next().to_string(), REJECT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn choices_are_uniform_and_repeat_with_the_seed() {
+        let (store, proxy, _stop) = world();
+        endpoints(&store, &["127.1.0.1", "127.1.0.2", "127.1.0.3"]);
+        wait(5_000).await;
+        let draw = || {
+            let route = proxy.route("default", "web", 80);
+            (0..3_000).map(|_| route.next()).collect::<Vec<_>>()
+        };
+        let first = draw();
+        assert_eq!(first, draw());
+        let mut counts = BTreeMap::new();
+        for address in first {
+            *counts.entry(address).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 3);
+        assert!(counts.values().all(|count| (850..1_150).contains(count)), "{counts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_proxy_keeps_its_last_table() {
+        let (store, proxy, stop) = world();
+        endpoints(&store, &["127.1.0.1"]);
+        wait(5_000).await;
+        stop.cancel();
+        wait(1).await;
+        endpoints(&store, &[]);
+        wait(5_000).await;
+        assert_eq!(proxy.route("default", "web", 80).next().to_string(), "127.1.0.1:8080");
+    }
 }

@@ -1,13 +1,14 @@
-//! The routing table of Services, which follows the EndpointSlices the way kube-proxy in iptables mode does.
+//! Where connections to a Service go: a routing table that follows the `EndpointSlice`s as kube-proxy's rules do.
 //!
-//! `sync` decides when the table follows, `table` what it holds and which endpoint a connection gets; `driver` puts both
-//! on the clock and `route` answers for one Service. No byte passes through here: an endpoint is chosen when a
-//! connection is made, and what happens then is between the client's kernel and the server's.
+//! No byte passes through here: an address is chosen when a connection is made, and what then happens to it is the
+//! kernel's doing. It must not know who makes the connections.
 
 mod driver;
 mod route;
-mod sync;
+mod rule;
 mod table;
 
-pub use driver::{Proxy, ProxyConfig};
+pub use driver::{Lag, Now, Proxy};
 pub use route::ServiceRoute;
+pub use rule::{SyncRule, Syncing};
+pub use table::{Backend, Table};

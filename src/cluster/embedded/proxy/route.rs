@@ -1,39 +1,55 @@
-//! The way to one Service: an endpoint for each new connection.
+//! One Service port as those see it who connect to it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::driver::Shared;
-use super::table::ServicePort;
-use crate::cluster::embedded::truth::{Choice, Truth, TruthEntry};
+use super::driver::Now;
+use super::table::{ServicePort, Table};
+use crate::cluster::embedded::truth::{Pick, Truth, TruthLine};
 use crate::load::Route;
 use crate::rng::Rng;
 
-/// The way to one Service's port.
-#[derive(Debug)]
+/// The table that is in effect.
+pub(super) type Current = Arc<RwLock<Arc<Table>>>;
+
+/// A Service port. Clones share the sequence of choices.
+#[derive(Clone)]
 pub struct ServiceRoute {
-    pub(super) shared: Arc<Shared>,
     pub(super) port: ServicePort,
-    pub(super) rng: Mutex<Rng>,
+    pub(super) table: Current,
+    pub(super) rng: Arc<Mutex<Rng>>,
+    pub(super) reject: SocketAddr,
     pub(super) truth: Truth,
+    pub(super) now: Now,
+}
+
+impl std::fmt::Debug for ServiceRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ServiceRoute").field(&self.port).finish()
+    }
 }
 
 impl Route for ServiceRoute {
-    /// An endpoint of the table as it stands now; where there is none, an address at which the kernel refuses.
+    /// The address of the next connection: uniform among the backends, as kube-proxy's iptables rules are; without
+    /// any, an address on which nothing listens, so that the kernel refuses.
     fn next(&self) -> SocketAddr {
-        let chosen = {
-            let table = self.shared.table.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-            table.get(&self.port).and_then(|endpoints| endpoints.pick(&mut rng)).cloned()
-        };
-        let address = chosen.as_ref().map_or(self.shared.reject, |endpoint| endpoint.address);
-        self.truth.log(TruthEntry::Chosen(Choice {
-            at_ns: self.shared.clock.now(),
-            namespace: self.port.0.clone(),
-            service: self.port.1.clone(),
-            pod: chosen.map(|endpoint| endpoint.pod),
-            address,
-        }));
-        address
+        let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
+        let backends = table.backends(&self.port);
+        let chosen = self.rng.lock().unwrap_or_else(PoisonError::into_inner).below(backends.len());
+        let backend = backends.get(chosen);
+        let to = backend.map_or(self.reject, |backend| backend.address);
+        if self.truth.is_on() {
+            let (namespace, service, port) = self.port.clone();
+            self.truth.send(TruthLine::Pick(Pick {
+                at_ns: (self.now)(),
+                namespace,
+                service,
+                port,
+                to,
+                pod: backend.map(|backend| backend.pod.clone()),
+                terminating: backend.is_some_and(|backend| backend.terminating),
+            }));
+        }
+        to
     }
 }

@@ -1,77 +1,95 @@
-//! What the table holds, and which endpoint a new connection gets. Pure.
+//! The routing table: for each Service port the backends that new connections go to, as kube-proxy chooses them.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::rng::Rng;
+use crate::cluster::embedded::control::SERVICE_NAME;
+use crate::cluster::embedded::store::meta;
 
-/// A Service's port: namespace, Service name, and the name of the port (empty where it has none).
-pub(super) type ServicePort = (String, String, String);
-
-/// An endpoint that a Service may route to.
+/// One endpoint of a Service port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Endpoint {
-    pub(super) address: SocketAddr,
-    pub(super) pod: String,
+pub struct Backend {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The pod's name; empty if the slice names none.
+    pub pod: String,
+    /// It is terminating, and used because nothing else is left.
+    pub terminating: bool,
 }
 
-/// The endpoints of one Service's port, sorted by what they may be used for.
+/// Namespace, Service and port.
+pub(super) type ServicePort = (String, String, u16);
+
+/// The backends of each Service port that new connections may go to. A Service port without backends refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Endpoints {
-    /// Ready: used first.
-    pub(super) ready: Vec<Endpoint>,
-    /// Serving and terminating: used where none is ready (KEP-1669; kube-proxy `pkg/proxy/topology.go`, v1.34).
-    pub(super) fallback: Vec<Endpoint>,
+pub struct Table {
+    rows: BTreeMap<ServicePort, Vec<Backend>>,
 }
 
-impl Endpoints {
-    /// The endpoint of a new connection, uniformly drawn, as the iptables rules' statistic match does; `None` where
-    /// there is none and the kernel must refuse.
-    pub(super) fn pick(&self, rng: &mut Rng) -> Option<&Endpoint> {
-        let choice = if self.ready.is_empty() { &self.fallback } else { &self.ready };
-        choice.get(rng.below(choice.len()))
-    }
-}
-
-/// The table.
-pub(super) type Table = BTreeMap<ServicePort, Endpoints>;
-
-/// The table that the slices, as the API holds them, ask for.
-pub(super) fn of_slices<'a>(slices: impl Iterator<Item = &'a Value>) -> Table {
-    let mut table = Table::new();
-    for slice in slices {
-        let text = |pointer: &str| slice.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let service = text("/metadata/labels/kubernetes.io~1service-name");
-        for port in slice["ports"].as_array().into_iter().flatten() {
-            let Some(number) = port["port"].as_u64().and_then(|number| u16::try_from(number).ok()) else { continue };
-            let name = port["name"].as_str().unwrap_or_default().to_owned();
-            let entry = table.entry((text("/metadata/namespace"), service.clone(), name)).or_default();
-            for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
-                add(entry, endpoint, number);
+impl Table {
+    /// The table for these Services and `EndpointSlice`s. Of each Service port the ready endpoints; if there are none,
+    /// those that are serving and terminating (`pkg/proxy/topology.go`, `CategorizeEndpoints`; KEP-1669).
+    #[must_use]
+    pub fn of(services: &[Arc<Value>], slices: &[Arc<Value>]) -> Self {
+        let mut rows = BTreeMap::new();
+        for service in services {
+            let (ns, name) = (meta::namespace(service), meta::name(service));
+            let own = slices
+                .iter()
+                .filter(|slice| meta::namespace(slice) == ns && meta::label(slice, SERVICE_NAME) == Some(name));
+            let own: Vec<&Value> = own.map(|slice| &**slice).collect();
+            for port in meta::list(service, "/spec/ports") {
+                let number = meta::number(port, "/port").and_then(|number| u16::try_from(number).ok());
+                if let Some(number) = number {
+                    rows.insert((ns.to_owned(), name.to_owned(), number), backends(&own, meta::text(port, "/name")));
+                }
             }
         }
+        Self { rows }
     }
-    table
+
+    /// The backends of a Service port; empty if it is unknown or has none.
+    #[must_use]
+    pub(super) fn backends(&self, port: &ServicePort) -> &[Backend] {
+        self.rows.get(port).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every Service port with its backends, in order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&ServicePort, &[Backend])> {
+        self.rows.iter().map(|(port, backends)| (port, backends.as_slice()))
+    }
 }
 
-fn add(endpoints: &mut Endpoints, endpoint: &Value, port: u16) {
-    // Unset conditions mean ready, serving, and not terminating (discovery/v1).
-    let condition = |name: &str| endpoint["conditions"][name].as_bool();
-    let ready = condition("ready").unwrap_or(true);
-    let serving = condition("serving").unwrap_or(ready);
-    let terminating = condition("terminating").unwrap_or(false);
-    let pod = endpoint.pointer("/targetRef/name").and_then(Value::as_str).unwrap_or_default();
-    for address in endpoint["addresses"].as_array().into_iter().flatten() {
-        let Some(ip) = address.as_str().and_then(|text| text.parse::<IpAddr>().ok()) else { continue };
-        let endpoint = Endpoint { address: SocketAddr::new(ip, port), pod: pod.to_owned() };
-        if ready {
-            endpoints.ready.push(endpoint);
-        } else if serving && terminating {
-            endpoints.fallback.push(endpoint);
-        }
-    }
+fn backends(slices: &[&Value], port_name: &str) -> Vec<Backend> {
+    let all: Vec<(Backend, bool, bool)> = slices.iter().flat_map(|slice| in_slice(slice, port_name)).collect();
+    let chosen = |wanted: fn(&(Backend, bool, bool)) -> bool| -> Vec<Backend> {
+        all.iter().filter(|endpoint| wanted(endpoint)).map(|endpoint| endpoint.0.clone()).collect()
+    };
+    let ready = chosen(|(_, ready, _)| *ready);
+    if ready.is_empty() { chosen(|(backend, _, serving)| *serving && backend.terminating) } else { ready }
+}
+
+/// A slice's endpoints on a port, each with ready and serving.
+fn in_slice<'a>(slice: &'a Value, port_name: &str) -> impl Iterator<Item = (Backend, bool, bool)> + use<'a> {
+    let port = meta::list(slice, "/ports").iter().find(|port| meta::text(port, "/name") == port_name);
+    let port = port.and_then(|port| u16::try_from(meta::number(port, "/port")?).ok());
+    port.into_iter().flat_map(move |port| {
+        meta::list(slice, "/endpoints").iter().filter_map(move |endpoint| {
+            let address: IpAddr = meta::text(endpoint, "/addresses/0").parse().ok()?;
+            // Absent conditions have these meanings in `discovery/v1`: ready, serving as ready, not terminating.
+            let flag = |name: &str| endpoint["conditions"][name].as_bool();
+            let ready = flag("ready").unwrap_or(true);
+            let backend = Backend {
+                address: SocketAddr::new(address, port),
+                pod: meta::text(endpoint, "/targetRef/name").to_owned(),
+                terminating: flag("terminating").unwrap_or(false),
+            };
+            Some((backend, ready, flag("serving").unwrap_or(ready)))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -80,46 +98,45 @@ mod tests {
 
     use super::*;
 
-    fn slice(endpoints: &Value) -> Value {
-        json!({"metadata": {"namespace": "shop", "name": "web-1", "labels": {"kubernetes.io/service-name": "web"}},
-            "ports": [{"name": "http", "port": 8080}], "endpoints": endpoints})
+    fn table(endpoints: &[(&str, bool, bool, bool)]) -> Table {
+        let service =
+            json!({"metadata": {"name": "web", "namespace": "a"}, "spec": {"ports": [{"name": "h", "port": 80}]}});
+        let endpoints: Vec<Value> = endpoints
+            .iter()
+            .map(|(ip, ready, serving, terminating)| {
+                json!({"addresses": [ip], "targetRef": {"name": ip},
+                    "conditions": {"ready": ready, "serving": serving, "terminating": terminating}})
+            })
+            .collect();
+        let slice = json!({"metadata": {"namespace": "a", "labels": {SERVICE_NAME: "web"}},
+            "ports": [{"name": "h", "port": 8080}], "endpoints": endpoints});
+        Table::of(&[Arc::new(service)], &[Arc::new(slice)])
     }
 
-    fn endpoint(pod: &str, last: u8, ready: bool, serving: bool, terminating: bool) -> Value {
-        json!({"addresses": [format!("127.0.0.{last}")], "targetRef": {"name": pod},
-            "conditions": {"ready": ready, "serving": serving, "terminating": terminating}})
-    }
-
-    fn pods(endpoints: &Value) -> Vec<String> {
-        let slices = [slice(endpoints)];
-        let table = of_slices(slices.iter());
-        let endpoints = &table[&("shop".to_owned(), "web".to_owned(), "http".to_owned())];
-        let mut rng = Rng::stream(1, "test");
-        let mut seen: Vec<String> =
-            (0..200).filter_map(|_| endpoints.pick(&mut rng)).map(|picked| picked.pod.clone()).collect();
-        seen.sort();
-        seen.dedup();
-        seen
-    }
-
-    #[test]
-    fn ready_endpoints_come_first_then_serving_terminating_ones_then_none() {
-        let old = endpoint("old", 1, false, true, true);
-        let starting = endpoint("starting", 2, false, false, false);
-        let failing = endpoint("failing", 3, false, false, true);
-        let new = endpoint("new", 4, true, true, false);
-        assert_eq!(pods(&json!([old, starting, failing, new])), ["new"]);
-        assert_eq!(pods(&json!([old, starting, failing])), ["old"]);
-        assert!(pods(&json!([starting, failing])).is_empty());
+    fn chosen(endpoints: &[(&str, bool, bool, bool)]) -> Vec<String> {
+        let table = table(endpoints);
+        let port = ("a".to_owned(), "web".to_owned(), 80);
+        table.backends(&port).iter().map(|backend| backend.address.to_string()).collect()
     }
 
     #[test]
-    fn connections_are_spread_evenly() {
-        let slices = [slice(&json!([endpoint("a", 1, true, true, false), endpoint("b", 2, true, true, false)]))];
-        let table = of_slices(slices.iter());
-        let endpoints = table.values().next().unwrap();
-        let mut rng = Rng::stream(1, "test");
-        let first = (0..1_000).filter(|_| endpoints.pick(&mut rng).unwrap().pod == "a").count();
-        assert!((430..570).contains(&first), "{first}");
+    fn ready_endpoints_come_before_terminating_ones_and_those_before_none() {
+        let ready = ("127.1.0.1", true, true, false);
+        let leaving = ("127.1.0.2", false, true, true);
+        let leaving_unready = ("127.1.0.3", false, false, true);
+        let starting = ("127.1.0.4", false, false, false);
+        assert_eq!(chosen(&[ready, leaving, starting]), ["127.1.0.1:8080"]);
+        assert_eq!(chosen(&[leaving, leaving_unready, starting]), ["127.1.0.2:8080"]);
+        assert_eq!(chosen(&[leaving_unready, starting]), Vec::<String>::new());
+        assert_eq!(chosen(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn other_ports_services_and_namespaces_have_no_backends() {
+        let table = table(&[("127.1.0.1", true, true, false)]);
+        for (ns, name, port) in [("a", "web", 81), ("a", "api", 80), ("b", "web", 80)] {
+            assert!(table.backends(&(ns.to_owned(), name.to_owned(), port)).is_empty());
+        }
+        assert_eq!(table.backends(&("a".to_owned(), "web".to_owned(), 80))[0].pod, "127.1.0.1");
     }
 }
