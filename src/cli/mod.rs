@@ -23,10 +23,10 @@ use crate::commands::{self, Failure, WhereArgs};
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let mark = std::env::var(namespace::MARK).ok();
-    if mark.as_deref() == Some(namespace::PROBE) {
-        if let Network::Tried(code) = namespace::enter(mark.as_deref(), &words) {
-            return code;
-        }
+    if mark.as_deref() == Some(namespace::PROBE)
+        && let Network::Tried(code) = namespace::enter(mark.as_deref(), &words)
+    {
+        return code;
     }
     let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,

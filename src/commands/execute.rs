@@ -55,7 +55,7 @@ pub(super) fn execute(
     };
     let header = plan.header(Facts { started, started_unix_ns, cluster, variants: places.facts() });
     let writer =
-        Writer::create(&outputs.record(), header, source, clock).map_err(|error| outputs.cannot_write(&error))?;
+        Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

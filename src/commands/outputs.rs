@@ -61,7 +61,7 @@ impl Outputs {
     }
 
     /// The record cannot be begun.
-    pub(super) fn cannot_write(&self, error: &WriteError) -> Failure {
+    pub(super) fn cannot_write(error: &WriteError) -> Failure {
         Failure::User(format!("{error}; name a directory that can be written with --out"))
     }
 

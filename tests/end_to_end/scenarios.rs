@@ -13,7 +13,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("demo_shows_loss_in_one_variant_and_none_in_the_other", Needs::Nothing, demo),
         test("scenario_apache_prestop", Needs::Apache, || {
-            scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)])
+            scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)]);
         }),
         test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exit", true), ("drain", false)])),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
