@@ -22,6 +22,8 @@ pub(crate) struct Figures {
     pub(crate) rate: f64,
     pub(crate) cpu_s_per_100k: f64,
     pub(crate) cpu_percent: f64,
+    /// From the last planned attempt until all had ended.
+    pub(crate) drained_s: f64,
     pub(crate) lag_p50_us: f64,
     pub(crate) lag_p99_us: f64,
     pub(crate) lag_max_us: f64,
@@ -51,12 +53,29 @@ fn measured(command: &mut Command) -> Option<(Output, f64)> {
 
 /// The engine, in a child: `arm` at `rate` for `seconds`.
 pub(crate) fn engine(server: &Server, arm: &str, rate: u32, seconds: u32) -> Figures {
-    let args = ["drive".to_owned(), server.port.to_string(), arm.to_owned(), rate.to_string(), seconds.to_string()];
+    run(server, arm, rate, seconds, 2)
+}
+
+/// The engine with more planned than it can send: attempts wait in line, every connection is always busy.
+pub(crate) fn saturated(server: &Server, arm: &str, seconds: u32) -> Figures {
+    run(server, arm, 150_000, seconds, 120)
+}
+
+fn run(server: &Server, arm: &str, rate: u32, seconds: u32, timeout_s: u32) -> Figures {
+    let args = [
+        "drive".to_owned(),
+        server.port.to_string(),
+        arm.to_owned(),
+        rate.to_string(),
+        seconds.to_string(),
+        timeout_s.to_string(),
+    ];
     let (output, cpu_s) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let numbers: Vec<f64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
-    let [ok, planned, lasted_s, p50, p99, max] = numbers[..] else { panic!("the engine printed {text:?}") };
-    Figures { lag_p50_us: p50, lag_p99_us: p99, lag_max_us: max, ..figures(ok, planned - ok, lasted_s, cpu_s) }
+    let [ok, planned, lasted_s, drained_s, p50, p99, max] = numbers[..] else { panic!("the engine printed {text:?}") };
+    let figures = figures(ok, planned - ok, lasted_s + drained_s, cpu_s);
+    Figures { drained_s, lag_p50_us: p50, lag_p99_us: p99, lag_max_us: max, ..figures }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
@@ -65,6 +84,7 @@ fn figures(ok: f64, not_ok: f64, lasted_s: f64, cpu_s: f64) -> Figures {
         rate: ok / lasted_s,
         cpu_s_per_100k: cpu_s / ok * 1e5,
         cpu_percent: cpu_s / lasted_s * 100.0,
+        drained_s: f64::NAN,
         lag_p50_us: f64::NAN,
         lag_p99_us: f64::NAN,
         lag_max_us: f64::NAN,
@@ -76,7 +96,7 @@ fn arm_named(name: &str) -> Arm {
     Arm::ALL.into_iter().find(|arm| arm.name() == name).unwrap()
 }
 
-fn plan(rate: f64, arms: Vec<(Arm, f64)>) -> LoadPlan {
+fn plan(rate: f64, arms: Vec<(Arm, f64)>, timeout: Duration) -> LoadPlan {
     let mut headers = HeaderMap::new();
     headers.insert(http::header::HOST, HeaderValue::from_static("127.0.0.1"));
     let request = RequestKind {
@@ -88,7 +108,6 @@ fn plan(rate: f64, arms: Vec<(Arm, f64)>) -> LoadPlan {
         share: 1.0,
         arms,
     };
-    let timeout = Duration::from_secs(2);
     LoadPlan {
         trial: 1,
         rate,
@@ -103,32 +122,47 @@ fn plan(rate: f64, arms: Vec<(Arm, f64)>) -> LoadPlan {
     }
 }
 
-/// The child: drives the engine and prints ok, planned, seconds, and the lag's p50, p99 and max. Arms are joined by `+`.
+fn seconds_since(clock: Clock, then: u64) -> f64 {
+    Duration::from_nanos(clock.now() - then).as_secs_f64()
+}
+
+/// The child: drives the engine and prints ok, planned, seconds, seconds to drain, and the lag's p50, p99 and max. Arms are joined by `+`.
 pub(crate) fn drive(args: &[String]) {
     let number = |i: usize| args[i].parse::<u32>().unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], args[0].parse().unwrap()));
     let arms = args[1].split('+').map(|name| (arm_named(name), 1.0)).collect();
     let (rate, seconds) = (number(2), number(3));
-    let (sink, source) = sink::channel(sink::CAPACITY);
+    // Few places, so that the channel's own memory is all in use early and does not look like growth.
+    let (sink, source) = sink::channel(256);
     let reader = std::thread::spawn(move || while source.recv().is_some() {});
     let clock = Clock::start();
-    let running = load::start(plan(f64::from(rate), arms), Arc::new(address), clock, sink).unwrap();
+    let running =
+        load::start(plan(f64::from(rate), arms, Duration::from_secs(number(4).into())), Arc::new(address), clock, sink)
+            .unwrap();
     let begun = clock.now();
     std::thread::sleep(Duration::from_secs(seconds.into()));
+    let lasted_s = seconds_since(clock, begun);
+    let stopped = clock.now();
     running.stop();
     let summary = running.wait().unwrap();
-    let lasted_s = Duration::from_nanos(clock.now() - begun).as_secs_f64();
+    let drained_s = seconds_since(clock, stopped);
     reader.join().unwrap();
     let planned: u64 = summary.arms.values().map(|arm| arm.planned).sum();
     let ok: u64 = summary.arms.values().filter_map(|arm| arm.outcomes.get(&Outcome::Ok)).sum();
     let lag = summary.lag_us;
-    println!("{ok} {planned} {lasted_s} {} {} {}", lag.p50, lag.p99, lag.max);
+    println!("{ok} {planned} {lasted_s} {drained_s} {} {} {}", lag.p50, lag.p99, lag.max);
 }
 
 /// Samples the engine's memory while it runs `new` and `reused` at 5,000 a second.
 pub(crate) fn memory(server: &Server, seconds: u32) {
-    let args =
-        ["drive".to_owned(), server.port.to_string(), "new+reused".to_owned(), "5000".to_owned(), seconds.to_string()];
+    let args = [
+        "drive".to_owned(),
+        server.port.to_string(),
+        "new+reused".to_owned(),
+        "5000".to_owned(),
+        seconds.to_string(),
+        "2".to_owned(),
+    ];
     let mut child = Command::new(std::env::current_exe().unwrap()).args(args).stdout(Stdio::null()).spawn().unwrap();
     let rss_kib = |pid: u32| -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -54,6 +54,7 @@ pub(super) struct Collector {
     slices: BTreeMap<u64, Slice>,
     pods: BTreeSet<Arc<str>>,
     last_start: Option<Stamp>,
+    first_kept: u64,
     pub(super) arms: BTreeMap<Arm, ArmSummary>,
     pub(super) gap_max_ns: u64,
     pub(super) lag_max_ns: u64,
@@ -71,6 +72,7 @@ impl Collector {
             slices: BTreeMap::new(),
             pods: BTreeSet::new(),
             last_start: None,
+            first_kept: 0,
             arms: BTreeMap::new(),
             gap_max_ns: 0,
             lag_max_ns: 0,
@@ -152,9 +154,12 @@ impl Collector {
         self.slices.entry(at / SLICE_NS).or_default()
     }
 
-    /// Hands on the slices that are old enough.
+    /// Hands on the slices that are old enough, once in each slice's time: late ends of old slices are gathered too.
     pub(super) fn flush(&mut self, now: Stamp) {
         let first_kept = (now / SLICE_NS).saturating_sub(HOLD_SLICES);
+        if std::mem::replace(&mut self.first_kept, first_kept) == first_kept {
+            return;
+        }
         while let Some(oldest) = self.slices.first_entry().filter(|oldest| *oldest.key() < first_kept) {
             let (index, slice) = oldest.remove_entry();
             self.hand_on(index, slice);
@@ -174,5 +179,75 @@ impl Collector {
             // The helper is behind. Doing its work here may cost punctuality, which is recorded; losing it would not be.
             encode::encode(batch, &self.sink);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, sync_channel};
+
+    use super::*;
+    use crate::record::sink;
+
+    fn collector() -> (Collector, Receiver<Batch>, crate::record::Source) {
+        let (sink, source) = sink::channel(16);
+        let (encoder, batches) = sync_channel(16);
+        (Collector::new(1, sink, encoder), batches, source)
+    }
+
+    fn planned(id: u64, at: Stamp) -> Planned {
+        Planned { id, at, request: 0, arm: Arm::New }
+    }
+
+    #[test]
+    fn late_ends_of_an_old_slice_make_one_further_pulse_not_one_each() {
+        let (mut collector, batches, _source) = collector();
+        for id in 0..10 {
+            collector.planned(planned(id, 5));
+        }
+        collector.ok(planned(0, 5), None, 1_000);
+        collector.flush(10 * SLICE_NS);
+        for id in 1..10 {
+            collector.ok(planned(id, 5), None, 10 * SLICE_NS);
+            collector.flush(10 * SLICE_NS + id);
+        }
+        collector.flush(11 * SLICE_NS);
+        let oks: Vec<usize> =
+            batches.try_iter().flat_map(|batch| batch.slice.pulses.into_values()).map(|us| us.len()).collect();
+        assert_eq!(oks, [1, 9]);
+        assert_eq!(collector.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_young_slice_is_held_for_ends_that_are_still_to_come() {
+        let (mut collector, batches, _source) = collector();
+        collector.planned(planned(0, 7 * SLICE_NS));
+        collector.flush(8 * SLICE_NS);
+        collector.flush(10 * SLICE_NS);
+        assert!(batches.try_recv().is_err());
+        collector.flush(11 * SLICE_NS);
+        let batch = batches.try_recv().unwrap();
+        assert_eq!((batch.at_ns, batch.slice.planned), (7 * SLICE_NS, 1));
+    }
+
+    #[test]
+    fn waiting_for_a_connection_is_no_lag_and_gaps_are_between_sends() {
+        let (mut collector, _batches, _source) = collector();
+        collector.started(planned(0, 0), 1_000, false);
+        collector.started(planned(1, 0), 9_000_000, true);
+        assert_eq!((collector.lag_max_ns, collector.gap_max_ns), (1_000, 8_999_000));
+    }
+
+    #[test]
+    fn a_helper_that_is_behind_loses_nothing() {
+        let (sink, source) = sink::channel(16);
+        let (encoder, batches) = sync_channel(1);
+        let mut collector = Collector::new(1, sink, encoder);
+        for slice in 0..3 {
+            collector.planned(planned(slice, slice * SLICE_NS));
+        }
+        collector.flush_all();
+        let recorded = std::iter::from_fn(|| source.recv_within(std::time::Duration::ZERO).ok().flatten()).count();
+        assert_eq!((batches.try_iter().count(), recorded), (1, 2));
     }
 }

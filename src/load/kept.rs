@@ -60,7 +60,7 @@ impl Kept {
             })
             .collect();
         for (place, dial) in dials.into_iter().enumerate() {
-            let link = dial.await.ok().flatten();
+            let link = dial.await.ok().flatten().map(Box::new);
             lock(&self.state).idle.push_back(place);
             tokio::spawn(Arc::clone(self).serve(Arc::clone(shared), place, link));
         }
@@ -95,7 +95,7 @@ impl Kept {
         }
     }
 
-    async fn serve(self: Arc<Self>, shared: Arc<Shared>, place: usize, mut link: Option<Link>) {
+    async fn serve(self: Arc<Self>, shared: Arc<Shared>, place: usize, mut link: Option<Box<Link>>) {
         let mut deadline = Box::pin(sleep_until(Instant::from_std(shared.clock.instant(0))));
         loop {
             let flight = self.next(place, &mut link).await;
@@ -106,7 +106,7 @@ impl Kept {
 
     /// Waits for an attempt. Meanwhile the connection of `reused` is read, so that a FIN is noticed; that of `blind` is
     /// left alone.
-    async fn next(&self, place: usize, link: &mut Option<Link>) -> Flight {
+    async fn next(&self, place: usize, link: &mut Option<Box<Link>>) -> Flight {
         poll_fn(|cx| {
             if self.arm == Arm::Reused
                 && let Some(open) = link
@@ -144,15 +144,15 @@ impl Kept {
         &self,
         shared: &Arc<Shared>,
         mut flight: Flight,
-        link: Option<Link>,
+        link: Option<Box<Link>>,
         mut deadline: Pin<&mut Sleep>,
-    ) -> Option<Link> {
+    ) -> Option<Box<Link>> {
         let started = flight.start();
         deadline.as_mut().reset(shared.deadline(started));
         let (mut link, fresh) = match link {
             Some(link) => (link, false),
             None => match dial(shared, deadline.as_mut()).await {
-                Ok(link) => (link, true),
+                Ok(link) => (Box::new(link), true),
                 Err(error) => {
                     carry::end_dial(flight, &error);
                     return None;

@@ -2,6 +2,8 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::record::Arm;
+
 use super::plan::{LoadError, LoadPlan};
 
 /// Descriptors left for the rest of the program: the record, watches, probes.
@@ -17,12 +19,14 @@ pub(super) fn raise_descriptors() -> Result<u64, LoadError> {
     Ok(hard)
 }
 
-/// The plan's cap on attempts in flight, lowered to what `limit` open files leave.
+/// The plan's cap on attempts in flight, lowered to what `limit` open files leave. Attempts on kept-alive arms wait without
+/// a file of their own, so a plan of only these is not lowered.
 pub(super) fn in_flight_cap(plan: &LoadPlan, limit: u64) -> Result<usize, LoadError> {
     let kept = 2 * plan.connections as u64;
     let left = limit.saturating_sub(RESERVED).saturating_sub(kept);
     if left == 0 {
         return Err(LoadError::Descriptors { needed: kept + 1, limit, reserved: RESERVED });
     }
-    Ok(plan.max_in_flight.min(usize::try_from(left).unwrap_or(usize::MAX)))
+    let dials = plan.uses(Arm::New) || plan.uses(Arm::Pooled);
+    Ok(if dials { plan.max_in_flight.min(usize::try_from(left).unwrap_or(usize::MAX)) } else { plan.max_in_flight })
 }
