@@ -178,7 +178,9 @@ impl fmt::Display for VariantSummary {
         }
         match self.comparison {
             Some((_, p)) if p <= LEVEL => write!(f, "; smallest p against the baseline {p:.3}"),
-            Some((_, p)) => write!(f, "; smallest p against the baseline {p:.3}: too few trials to show a difference"),
+            Some((_, p)) => {
+                write!(f, "; smallest p against the baseline {p:.3}: {} blocks cannot reach {LEVEL}", self.trials)
+            }
             None => Ok(()),
         }
     }

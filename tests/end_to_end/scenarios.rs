@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Trial> {
             scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)]);
         }),
         test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exit", true), ("drain", false)])),
+        test("established_connections_outlive_the_removal_of_their_endpoint", Needs::Nothing, established),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
         test("scenario_control_identical", Needs::Nothing, || scenario("control-identical", &[])),
     ]
@@ -54,6 +55,38 @@ fn scenario(name: &str, expected: &[(&str, bool)]) {
         assert_ne!(comparison["conclusion"], "shown", "one block can show nothing");
     }
     check_schema(&report);
+}
+
+/// From the cluster's own log: when the table let go of a pod. From the record: who reached that pod afterwards.
+fn established() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let arguments = ["run", "scenarios/target-exit.yaml", "--trials", "1", "--record-all", "--out"];
+    run(program().args(arguments).arg(&out)).expect_code(0);
+    let lines = |name: &str| -> Vec<Value> {
+        let text = fs::read_to_string(out.join(name)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (record, truth) = (lines("record.jsonl"), lines("truth.jsonl"));
+    let namespace = "target-exit-drain";
+    let deleted = record
+        .iter()
+        .find(|line| line["t"] == "pod" && line["namespace"] == namespace && line["deletion_timestamp"].is_string())
+        .unwrap();
+    let (pod, deleted_ns) = (deleted["name"].as_str().unwrap(), deleted["at_ns"].as_u64().unwrap());
+    let routed = |table: &Value| {
+        let rows = table["services"].as_array().unwrap().iter().filter(|row| row["namespace"] == namespace);
+        rows.flat_map(|row| row["pods"].as_array().unwrap()).any(|known| known.as_str().unwrap().contains(pod))
+    };
+    let tables = truth.iter().filter(|line| line["t"] == "table" && line["at_ns"].as_u64().unwrap() > deleted_ns);
+    let removed_ns = tables.into_iter().find(|table| !routed(table)).unwrap()["at_ns"].as_u64().unwrap();
+    let picks = truth.iter().filter(|line| line["t"] == "pick" && line["pod"] == pod);
+    let late = picks.filter(|pick| pick["at_ns"].as_u64().unwrap() > removed_ns).count();
+    assert_eq!(late, 0, "no new connection reaches the pod once the table has let go of it");
+    let served = record.iter().filter(|line| line["t"] == "attempt" && line["pod"] == pod && line["outcome"] == "ok");
+    let after: Vec<&Value> = served.filter(|line| line["started_ns"].as_u64().unwrap() > removed_ns).collect();
+    assert!(after.iter().any(|line| line["arm"] == "reused"), "kept-alive connections go on being served by it");
+    assert!(after.iter().all(|line| line["arm"] != "new"));
 }
 
 fn check_files(out: &Path, report: &Value) {
