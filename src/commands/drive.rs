@@ -1,22 +1,17 @@
 //! The trials of a run, in their order, on a cluster that is started before and ended after them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::ending::Talk;
-use super::execute::Ended;
-use super::outputs::Outputs;
+use super::context::Run;
+use super::ending::{Ended, Talk};
 use super::prepare::{self, NotReady};
-use super::stage::Stage;
-use super::variants::Places;
-use crate::clock::Clock;
 use crate::cluster::embedded::Embedded;
 use crate::load::Running;
-use crate::plan::{RunPlan, TrialPlan};
+use crate::plan::TrialPlan;
 use crate::record::entry::{EndReason, RunEnd};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
@@ -27,39 +22,26 @@ const WRITER_WATCH: Duration = Duration::from_millis(50);
 /// How often the progress line changes.
 const PROGRESS: Duration = Duration::from_millis(250);
 
-/// A run under way.
-pub(super) struct Run<'a> {
-    pub(super) plan: &'a RunPlan,
-    pub(super) stage: &'a Stage,
-    pub(super) places: &'a Places,
-    pub(super) record_all: bool,
-    pub(super) outputs: &'a Outputs,
-    pub(super) talk: &'a dyn Talk,
-    pub(super) clock: Clock,
-    pub(super) stop: CancellationToken,
-    pub(super) writer: Status,
+/// Starts the cluster, runs everything, and ends the cluster.
+pub(super) async fn drive(run: &Run<'_>, sink: Sink) -> Ended {
+    let watch = match watch_for_the_end(run.stop.clone(), run.writer.clone()) {
+        Ok(watch) => watch,
+        Err(error) => return Ended::Broken(format!("listening for signals: {error}")),
+    };
+    let ended = match prepare::cluster(run) {
+        Ok(embedded) => {
+            let ended = run.on(&embedded, &sink).await;
+            embedded.shutdown().await;
+            ended
+        }
+        Err(reason) => Ended::Broken(reason),
+    };
+    watch.abort();
+    sink.send(Entry::RunEnd(run.end(&ended)));
+    ended
 }
 
 impl Run<'_> {
-    /// Starts the cluster, runs everything, and ends the cluster.
-    pub(super) async fn drive(&self, sink: Sink) -> Ended {
-        let watch = match watch_for_the_end(self.stop.clone(), self.writer.clone()) {
-            Ok(watch) => watch,
-            Err(error) => return Ended::Broken(format!("listening for signals: {error}")),
-        };
-        let ended = match prepare::cluster(self) {
-            Ok(embedded) => {
-                let ended = self.on(&embedded, &sink).await;
-                embedded.shutdown().await;
-                ended
-            }
-            Err(reason) => Ended::Broken(reason),
-        };
-        watch.abort();
-        sink.send(Entry::RunEnd(self.end(&ended)));
-        ended
-    }
-
     async fn on(&self, embedded: &Embedded, sink: &Sink) -> Ended {
         let session =
             Session { client: embedded.client(), clock: self.clock, sink: sink.clone(), stop: self.stop.clone() };
@@ -157,6 +139,3 @@ fn watch_for_the_end(stop: CancellationToken, writer: Status) -> std::io::Result
         stop.cancel();
     }))
 }
-
-/// The route of a variant's Service as the load wants it.
-pub(super) type SharedRoute = Arc<dyn crate::load::Route>;

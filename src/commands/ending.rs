@@ -49,3 +49,16 @@ pub enum Failure {
     #[error("interrupted")]
     Interrupted,
 }
+
+/// How the trials of a run ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// All were run.
+    Finished,
+    /// By the user.
+    Interrupted,
+    /// By the machine or the cluster, in a sentence.
+    Broken(String),
+    /// By what the user wrote, which showed only now.
+    Refused(String),
+}

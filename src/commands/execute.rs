@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::drive::Run;
+use super::context::Run;
+use super::drive::drive;
 use super::ending::{Failure, Finished, Talk};
 use super::options::WhereArgs;
 use super::outputs::{self, Outputs};
@@ -19,19 +20,6 @@ use crate::record::sink::{CAPACITY, channel};
 
 /// How long the runtime's own threads may take to end after everything else has.
 const RUNTIME_ENDS_WITHIN: Duration = Duration::from_secs(5);
-
-/// How the trials of a run ended.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// All were run.
-    Finished,
-    /// By the user.
-    Interrupted,
-    /// By the machine or the cluster, in a sentence.
-    Broken(String),
-    /// By what the user wrote, which showed only now.
-    Refused(String),
-}
 
 /// Runs `plan` on the embedded cluster.
 pub(super) fn execute(
@@ -72,7 +60,7 @@ pub(super) fn execute(
         stop: CancellationToken::new(),
         writer: writer.status(),
     };
-    let ended = runtime.block_on(run.drive(sink));
+    let ended = runtime.block_on(drive(&run, sink));
     runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
     let written = writer.finish();
     outputs.conclude(ended, written, colour, talk)

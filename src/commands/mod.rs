@@ -1,5 +1,6 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 
+mod context;
 mod demo;
 mod drive;
 mod ending;

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ending::{Ending, Failure, Finished, Talk};
-use super::execute::Ended;
+use super::ending::{Ended, Ending, Failure, Finished, Talk};
 use crate::record::WriteError;
 use crate::report::{self, ReportError};
 use crate::verdict::Verdict;

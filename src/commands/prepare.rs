@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::drive::{Run, SharedRoute};
+use super::context::Run;
 use super::variants;
 use crate::cluster::embedded::{Config, Embedded};
 use crate::cluster::kube::{apply, create_namespace};
-use crate::load::{Preflight, preflight, sizing};
+use crate::load::{Preflight, Route, preflight, sizing};
 use crate::observe::Observer;
 use crate::plan::VariantPlan;
 use crate::record::{Outcome, Sink};
@@ -57,7 +57,7 @@ pub(super) async fn variants(run: &Run<'_>, embedded: &Embedded, sink: &Sink) ->
         let target = variants::target(run.plan, run.places, index, planned);
         let observer = Observer::start(&client, &target, run.clock, sink);
         apply(&client, namespace, &planned.manifests).await.map_err(failed)?;
-        let route: SharedRoute = Arc::new(embedded.route(namespace, &planned.service.name, planned.service.port));
+        let route: Arc<dyn Route> = Arc::new(embedded.route(namespace, &planned.service.name, planned.service.port));
         let variant =
             variants::variant(run.plan, run.places, index, &client, Arc::clone(&route), observer, run.record_all);
         started.extend(variant);

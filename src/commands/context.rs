@@ -1,0 +1,24 @@
+//! What the parts of a run share while it is under way.
+
+use tokio_util::sync::CancellationToken;
+
+use super::ending::Talk;
+use super::outputs::Outputs;
+use super::stage::Stage;
+use super::variants::Places;
+use crate::clock::Clock;
+use crate::plan::RunPlan;
+use crate::record::writer::Status;
+
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a RunPlan,
+    pub(super) stage: &'a Stage,
+    pub(super) places: &'a Places,
+    pub(super) record_all: bool,
+    pub(super) outputs: &'a Outputs,
+    pub(super) talk: &'a dyn Talk,
+    pub(super) clock: Clock,
+    pub(super) stop: CancellationToken,
+    pub(super) writer: Status,
+}
