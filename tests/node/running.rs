@@ -14,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_missing_configmap_is_named_and_waited_for", missing_config),
         trial("a_container_that_ends_is_restarted_and_then_backs_off", restarts),
         trial("a_container_that_is_never_restarted_ends_its_pod", never_restarts),
+        trial("a_container_is_seen_to_run_at_the_next_relist", relist),
         trial("readiness_follows_its_probe", readiness),
         trial("a_failed_liveness_probe_restarts_the_container", liveness),
         trial("the_startup_probe_comes_first", startup),
@@ -49,6 +50,18 @@ async fn shows_status() {
     let events = bench.events("p");
     assert_eq!(events["Created"], "Created container: web");
     assert_eq!(events["Started"], "Started container web");
+    bench.end().await;
+}
+
+/// The first pod is seen to run at a relist; the second, begun at that moment, starts long before the next one.
+async fn relist() {
+    let bench = Bench::start();
+    bench.shell("first", UP, 1, &json!({}));
+    bench.running("first").await;
+    bench.shell("second", UP, 1, &json!({}));
+    bench.says("second", "up").await;
+    assert!(bench.web("second")["state"]["running"].is_null(), "it runs, and is not yet seen to");
+    bench.running("second").await;
     bench.end().await;
 }
 

@@ -21,6 +21,7 @@ use super::{probe, stop, termination};
 use crate::cluster::embedded::store::whole_seconds;
 use crate::cluster::embedded::supervise::{End, Supervisor};
 
+const RELIST_PERIOD_NS: u64 = 1_000_000_000;
 /// Time between attempts to start a container that cannot be started, at least: the kubelet's own syncs are this far
 /// apart for a waiting container, and what is missing may come.
 const RETRY: Duration = Duration::from_secs(1);
@@ -128,6 +129,9 @@ async fn start(pod: &Arc<Pod>, index: usize) -> Result<Run, NodeError> {
     let run = Run { number, supervisor, launch, finished, started_at: whole_seconds(started_at), container_id };
     let hook = &container["lifecycle"]["postStart"];
     let runs = hook.is_null() || post_start(pod, index, &run, hook).await;
+    if runs {
+        relist(pod, &run).await;
+    }
     pod.change(index, |shared| {
         shared.run = number;
         shared.started_s = started_at.as_second();
@@ -145,6 +149,18 @@ async fn start(pod: &Arc<Pod>, index: usize) -> Result<Run, NodeError> {
         stop::stop(pod, index, &run, pod.grace_s(), "FailedPostStartHook").await;
     }
     Ok(run)
+}
+
+/// The kubelet learns that a container runs when it next lists them, every second (`pkg/kubelet/kubelet.go`
+/// `genericPlegRelistPeriod`, v1.34): until then the pod is not seen to run, and nothing probes it.
+async fn relist(pod: &Pod, run: &Run) {
+    let since_last = pod.config.clock.now() % RELIST_PERIOD_NS;
+    let (mut finished, mut deletion) = (run.finished.clone(), pod.deletion.clone());
+    tokio::select! {
+        () = sleep(Duration::from_nanos(RELIST_PERIOD_NS - since_last)) => {}
+        _ = finished.wait_for(Option::is_some) => {}
+        _ = deletion.wait_for(Option::is_some) => {}
+    }
 }
 
 /// Whether the hook succeeded; one that the pod's deletion overtakes is not waited for.
