@@ -12,14 +12,16 @@ pub const CAPACITY: usize = 65_536;
 /// Where `load`, `observe` and `rollout` put what they saw. Clones share the channel.
 #[derive(Debug, Clone)]
 pub struct Sink {
-    channel: SyncSender<Entry>,
+    // Boxed, so that the ring of a full channel is small and is all there from the start: memory that is first touched as
+    // the ring turns would look like growth.
+    channel: SyncSender<Box<Entry>>,
     overflow: Arc<AtomicU64>,
 }
 
 /// The other end, for the writer.
 #[derive(Debug)]
 pub struct Source {
-    channel: Receiver<Entry>,
+    channel: Receiver<Box<Entry>>,
     overflow: Arc<AtomicU64>,
 }
 
@@ -34,7 +36,7 @@ pub fn channel(capacity: usize) -> (Sink, Source) {
 impl Sink {
     /// Records `entry`. If the channel is full or its reader gone, the entry is lost and counted.
     pub fn send(&self, entry: Entry) {
-        if self.channel.try_send(entry).is_err() {
+        if self.channel.try_send(Box::new(entry)).is_err() {
             self.overflow.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -50,7 +52,7 @@ impl Source {
     /// The next entry; `None` once all sinks are gone.
     #[must_use]
     pub fn recv(&self) -> Option<Entry> {
-        self.channel.recv().ok()
+        self.channel.recv().ok().map(|entry| *entry)
     }
 
     /// The next entry within `wait`; `Ok(None)` when none came.
@@ -59,7 +61,7 @@ impl Source {
     /// All sinks are gone.
     pub fn recv_within(&self, wait: std::time::Duration) -> Result<Option<Entry>, std::sync::mpsc::RecvTimeoutError> {
         match self.channel.recv_timeout(wait) {
-            Ok(entry) => Ok(Some(entry)),
+            Ok(entry) => Ok(Some(*entry)),
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Ok(None),
             Err(gone) => Err(gone),
         }
