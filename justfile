@@ -15,3 +15,9 @@ bench:
 # Licences, sources and bans.
 deny:
     cargo deny check
+
+# The scenarios with all their blocks; the results that the documentation cites are made so, one directory a day.
+full-blocks:
+    cargo build --release --locked
+    for name in apache-prestop target-exit control-no-rollout control-identical; do \
+        target/release/rollproof run scenarios/$name.yaml --out reports/$(date +%F)/$name || echo "$name: $?"; done

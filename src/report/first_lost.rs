@@ -12,7 +12,7 @@ pub(super) const MOST_SHOWN: usize = 5;
 pub struct FirstLost {
     /// Its trial.
     pub trial: u32,
-    /// When it was planned, in seconds after the rollout's first mark.
+    /// When it failed, in seconds after the rollout's first mark.
     pub at_s: f64,
     /// How long it took to fail, from the plan, in milliseconds.
     pub took_ms: f64,
@@ -35,7 +35,7 @@ pub(super) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantHeader
     words.extend(attempt.pod.as_ref().map(|pod| format!("pod {pod}")));
     Some(FirstLost {
         trial: attempt.trial,
-        at_s: in_units(attempt.planned_ns.saturating_sub(first_ns), 1e9),
+        at_s: in_units(attempt.end_ns.saturating_sub(first_ns), 1e9),
         took_ms: in_units(attempt.end_ns.saturating_sub(attempt.planned_ns), 1e6),
         what: words.join(", "),
     })

@@ -42,7 +42,7 @@ pub struct Trial {
     pub gap_max_ns: u64,
     /// Pod-seconds used during the rollout.
     pub pod_s: Option<f64>,
-    /// Lost attempts that ended after the first mark, whole, by planned time. At most a thousand: those that ended first.
+    /// Lost attempts that ended after the first mark, whole, in that order. At most a thousand: those that ended first.
     pub lost: Vec<Attempt>,
     /// Lines of this trial that came after its end.
     pub late_lines: u64,
@@ -138,7 +138,7 @@ impl Gathering {
             trial.add_punctuality(slice, with)?;
         }
         trial.lost.retain(|attempt| window.is_some_and(|window| attempt.end_ns >= window.first_ns));
-        trial.lost.sort_by_key(|attempt| (attempt.planned_ns, attempt.id));
+        trial.lost.sort_by_key(|attempt| (attempt.end_ns, attempt.id));
         Ok(trial)
     }
 }
