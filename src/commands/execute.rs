@@ -13,6 +13,7 @@ use super::stage::Stage;
 use super::variants::Places;
 use crate::clock::{Clock, wall_unix_ns};
 use crate::cluster::embedded;
+use crate::load::raise_descriptors;
 use crate::plan::{Facts, RunPlan};
 use crate::record::Writer;
 use crate::record::header::ClusterHeader;
@@ -44,6 +45,7 @@ pub(super) fn execute(
     let header = plan.header(Facts { started, started_unix_ns, cluster, variants: places.facts() });
     let writer =
         Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
+    raise_descriptors().map_err(|error| Failure::Machine(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -21,9 +21,9 @@ pub(super) struct Outputs {
 pub(super) struct Analysed {
     pub(super) verdict: Verdict,
     pub(super) cut: bool,
+    /// Why not every report could be written.
+    pub(super) unwritten: Option<String>,
     pub(super) terminal: String,
-    json: String,
-    markdown: String,
 }
 
 impl Outputs {
@@ -85,6 +85,7 @@ impl Outputs {
             // The first trouble is the one to tell of.
             Err(failure) => return Err(broken.map_or(failure, Failure::Machine)),
         };
+        let broken = broken.or_else(|| analysed.unwritten.clone());
         if let Some(reason) = &broken {
             talk.say(&format!("error: {reason}"));
         }
@@ -98,23 +99,23 @@ impl Outputs {
     }
 }
 
-/// Analyses the record in `directory` and writes its reports beside it.
+/// Analyses the record in `directory` and writes its reports beside it. A report that cannot be written takes nothing from
+/// the verdict: it is named, and the summary is there all the same.
 pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
     let record = directory.join(RECORD);
     let report = report::of_file(&record)
         .map_err(|error: ReportError| Failure::User(format!("analysing {}: {error}", record.display())))?;
-    let analysed = Analysed {
+    let texts = [("report.json", report::to_json(&report)), ("report.md", report::to_markdown(&report))];
+    let unwritten = texts.iter().find_map(|(name, text)| {
+        let path = directory.join(name);
+        fs::write(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
+    });
+    Ok(Analysed {
         verdict: report.verdict,
         cut: report.ending == crate::verdict::Ending::Cut,
+        unwritten,
         terminal: report::to_terminal(&report, colour),
-        json: report::to_json(&report),
-        markdown: report::to_markdown(&report),
-    };
-    for (name, text) in [("report.json", &analysed.json), ("report.md", &analysed.markdown)] {
-        let path = directory.join(name);
-        fs::write(&path, text).map_err(|error| Failure::Machine(format!("writing {}: {error}", path.display())))?;
-    }
-    Ok(analysed)
+    })
 }
 
 /// `2026-11-23T10:00:00Z` as a part of a file name.

@@ -94,7 +94,8 @@ async fn complete(embedded: &Embedded, planned: &VariantPlan, variant: &Variant)
 async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Variant) -> Result<Vec<Duration>, NotReady> {
     let deadline = run.clock.now() + crate::clock::saturating_ns(ANSWERS_WITHIN);
     loop {
-        let (plan, route, clock) = (variant.load.clone(), Arc::clone(&variant.route), run.clock);
+        let (mut plan, route, clock) = (variant.load.clone(), Arc::clone(&variant.route), run.clock);
+        plan.timeout = plan.timeout.min(ANSWERS_WITHIN);
         let sent = tokio::task::spawn_blocking(move || preflight(&plan, route, clock)).await;
         let answers: Vec<Preflight> = match sent {
             Ok(Ok(answers)) => answers,

@@ -10,5 +10,12 @@ pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn Talk) -> Result<F
     if analysed.cut {
         talk.say("note: the record ends in the middle; it was analysed as far as it goes.");
     }
-    Ok(Finished { ending: Ending::Judged(analysed.verdict), summary: analysed.terminal })
+    let ending = match &analysed.unwritten {
+        None => Ending::Judged(analysed.verdict),
+        Some(reason) => {
+            talk.say(&format!("error: {reason}"));
+            Ending::Broken(analysed.verdict)
+        }
+    };
+    Ok(Finished { ending, summary: analysed.terminal })
 }

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use kube::discovery::ApiResource;
 
 use crate::load::{Expected, LoadPlan, RequestKind, Route, sizing};
+use crate::manifest::short_hash;
 use crate::observe::{Observer, Target};
 use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
 use crate::record::Arm;
@@ -41,11 +42,15 @@ impl Places {
     }
 }
 
-/// A namespace's name has at most 63 characters (RFC 1123 label); both parts are such labels already.
+/// A namespace's name has at most 63 characters (RFC 1123 label); both parts are such labels already. A longer one is cut,
+/// and a hash of the whole keeps it apart from others that begin alike.
 fn namespace(scenario: &str, variant: &str) -> String {
-    let mut name = format!("{scenario}-{variant}");
-    name.truncate(63);
-    name.trim_end_matches('-').to_owned()
+    let whole = format!("{scenario}-{variant}");
+    if whole.len() <= 63 {
+        return whole;
+    }
+    let hash: String = short_hash(&whole).chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    format!("{}-{hash}", whole[..54].trim_end_matches('-'))
 }
 
 /// The scenario's number, else the default of the slowest kept-alive arm, so that none rests longer than 2 s.
@@ -101,6 +106,7 @@ pub(super) fn variant(
         load: load(variant, places.connections(index), plan.seed, record_all),
         action: action(&variant.rollout),
         timeout: variant.rollout_timeout,
+        routing_lag: plan.embedded.lag_max(),
         observer,
     })
 }
@@ -163,4 +169,20 @@ fn host(variant: &VariantPlan) -> HeaderValue {
     let service = &variant.service;
     let text = if service.port == 80 { service.name.clone() } else { format!("{}:{}", service.name, service.port) };
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("service"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_that_begin_alike_get_namespaces_of_their_own() {
+        let scenario = "s".repeat(38);
+        let names = ["a", "b"].map(|end| namespace(&scenario, &format!("variant-with-a-long-name-that-{end}")));
+        assert_ne!(names[0], names[1]);
+        assert!(
+            names.iter().all(|name| name.len() <= 63 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        );
+        assert_eq!(namespace("web", "a"), "web-a");
+    }
 }

@@ -9,8 +9,12 @@ use super::plan::{LoadError, LoadPlan};
 /// Descriptors left for the rest of the program: the record, watches, probes.
 const RESERVED: u64 = 128;
 
-/// Raises the soft limit of open files to the hard one and returns it.
-pub(super) fn raise_descriptors() -> Result<u64, LoadError> {
+/// Raises the soft limit of open files to the hard one and returns it. What is started afterwards inherits it, so a run
+/// does this before its first pod: pods of one variant must not differ.
+///
+/// # Errors
+/// The system refuses.
+pub fn raise_descriptors() -> Result<u64, LoadError> {
     let system = |doing| move |errno: nix::Error| LoadError::System { doing, source: errno.into() };
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(system("reading the limit of open files"))?;
     if soft < hard {

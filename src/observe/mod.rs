@@ -77,14 +77,9 @@ impl Observer {
 
         let workload: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &target.workload);
         let kind = target.workload.kind.to_lowercase();
-        tasks.spawn(watch::follow_named(
-            "watch workload",
-            workload,
-            &target.workload,
-            &target.name,
-            to,
-            move |at, _, object| crate::record::Entry::Workload(convert::workload(at, &kind, object)),
-        ));
+        tasks.spawn(watch::follow_named("watch workload", workload, &target.name, to, move |at, _, object| {
+            crate::record::Entry::Workload(convert::workload(at, &kind, object))
+        }));
         Self { tasks, probes }
     }
 

@@ -88,7 +88,7 @@ async fn probe(address: SocketAddr, namespace: String, pod: String, clock: Clock
     loop {
         ticks.tick().await;
         let asked = clock.now();
-        let state = look(address).await;
+        let Some(state) = look(address).await else { continue };
         let answered = clock.now();
         if last.is_none_or(|(_, before)| before != state) {
             let before_ns = last.map_or(asked, |(at, _)| at);
@@ -105,10 +105,15 @@ async fn probe(address: SocketAddr, namespace: String, pod: String, clock: Clock
     }
 }
 
-async fn look(address: SocketAddr) -> Listener {
+/// `None` where this machine itself could not ask: that tells nothing of the pod.
+async fn look(address: SocketAddr) -> Option<Listener> {
     match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
-        Ok(Ok(_connection)) => Listener::Open,
-        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => Listener::Refused,
-        _ => Listener::Silent,
+        Ok(Ok(_connection)) => Some(Listener::Open),
+        Err(_) => Some(Listener::Silent),
+        Ok(Err(error)) => match error.kind() {
+            ErrorKind::ConnectionRefused => Some(Listener::Refused),
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::TimedOut => Some(Listener::Silent),
+            _ => None,
+        },
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use kube::api::DynamicObject;
-use kube::discovery::ApiResource;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -45,7 +44,6 @@ pub(super) async fn follow<K>(
 pub(super) fn follow_named(
     source: &'static str,
     api: Api<DynamicObject>,
-    _resource: &ApiResource,
     name: &str,
     to: Recorder,
     record: impl Fn(Stamp, Change, &DynamicObject) -> Entry + Send + 'static,

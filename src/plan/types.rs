@@ -177,6 +177,14 @@ pub struct EmbeddedPlan {
     pub min_sync_period: Duration,
 }
 
+impl EmbeddedPlan {
+    /// The longest that routing lags behind a change: the base with its jitter of half of it, then a whole period.
+    #[must_use]
+    pub fn lag_max(&self) -> Duration {
+        self.base.mul_f64(1.5) + self.min_sync_period
+    }
+}
+
 impl Default for EmbeddedPlan {
     fn default() -> Self {
         Self { base: Duration::from_millis(100), min_sync_period: Duration::from_secs(1) }

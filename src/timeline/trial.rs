@@ -14,7 +14,7 @@ use crate::record::{Arm, Outcome, Sum};
 
 /// The length of a slice of pulses and punctuality.
 const SLICE_NS: u64 = 100_000_000;
-/// Lost attempts of a trial that are kept whole; the rest are counted.
+/// Lost attempts of each arm of a trial that are kept whole; the rest are counted.
 const MOST_KEPT: usize = 1_000;
 
 /// A trial's summary.
@@ -34,15 +34,13 @@ pub struct Trial {
     pub latency_us: BTreeMap<(Phase, Arm), Distribution>,
     /// Send lags of the whole trial, in microseconds.
     pub lag_us: Distribution,
-    /// The largest send lag during the rollout, in nanoseconds.
-    pub rollout_lag_max_ns: u64,
     /// The largest send lag from the first mark on, in nanoseconds.
     pub judged_lag_max_ns: u64,
     /// The largest gap between two sends of the trial, in nanoseconds.
     pub gap_max_ns: u64,
     /// Pod-seconds used during the rollout.
     pub pod_s: Option<f64>,
-    /// Lost attempts that ended after the first mark, whole, in that order. At most a thousand: those that ended first.
+    /// Lost attempts that ended after the first mark, whole, in that order. At most a thousand of each arm: those recorded first.
     pub lost: Vec<Attempt>,
     /// Lines of this trial that came after its end.
     pub late_lines: u64,
@@ -66,6 +64,7 @@ pub(super) struct Gathering {
     pub(super) marks: Vec<Mark>,
     ended: Vec<Ended>,
     lost: Vec<Attempt>,
+    kept: BTreeMap<Arm, usize>,
     pulses: Vec<Pulse>,
     punctuality: Vec<Punctuality>,
 }
@@ -77,6 +76,7 @@ impl Gathering {
             marks: Vec::new(),
             ended: Vec::new(),
             lost: Vec::new(),
+            kept: BTreeMap::new(),
             pulses: Vec::new(),
             punctuality: Vec::new(),
         }
@@ -89,7 +89,10 @@ impl Gathering {
         }
         let Attempt { end_ns, arm, outcome, sum, .. } = attempt;
         self.ended.push(Ended { end_ns, arm, outcome, sum });
-        if sum == Sum::Lost && self.lost.len() < MOST_KEPT {
+        // Each arm has its own room, so that an arm which is only shown cannot crowd out one that is judged.
+        let kept = self.kept.entry(arm).or_default();
+        if sum == Sum::Lost && *kept < MOST_KEPT {
+            *kept += 1;
             self.lost.push(attempt);
         }
     }
@@ -119,7 +122,6 @@ impl Gathering {
             lead_in: BTreeMap::new(),
             latency_us: BTreeMap::new(),
             lag_us: Distribution::default(),
-            rollout_lag_max_ns: 0,
             judged_lag_max_ns: 0,
             gap_max_ns: 0,
             lost: self.lost,
@@ -176,9 +178,6 @@ impl Trial {
         // A slice that touches the rollout counts as in it: its late send may have been.
         if slice.at_ns.saturating_add(SLICE_NS) > window.first_ns {
             self.judged_lag_max_ns = self.judged_lag_max_ns.max(slice.lag_max_ns);
-            if window.phase(slice.at_ns) <= Phase::During {
-                self.rollout_lag_max_ns = self.rollout_lag_max_ns.max(slice.lag_max_ns);
-            }
         }
         Ok(())
     }

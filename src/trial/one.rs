@@ -1,5 +1,6 @@
 //! Runs one trial: lead-in, rollout, drain, tail.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,12 @@ use super::variant::Action;
 use super::{Session, TrialError, Variant};
 use crate::load::{self, LoadError, Running, Summary};
 use crate::plan::{LEAD_IN, TAIL};
-use crate::record::Entry;
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
+use crate::record::{Arm, Entry};
 use crate::rollout::{Followed, Replaced, perform, wait_complete};
 
+/// Load beyond the longest routing lag, where that is longer than the usual tail.
+const BEYOND_LAG: Duration = Duration::from_millis(500);
 /// How often the end of the load is looked for.
 const FINISH_POLL: Duration = Duration::from_millis(10);
 
@@ -42,10 +45,41 @@ pub async fn run(
         variant: variant.name.clone(),
         namespace: variant.handle.workload.namespace.clone(),
     }));
-    let replaced = present_pods(variant).await?;
+    let (outcome, planned) = under_load(session, variant, number, every, live).await;
+    variant.observer.stop_probes();
+    let (complete, reason) = match &outcome {
+        Ok(middle) => (middle.complete, middle.reason.clone()),
+        Err(error) => (false, error.to_string()),
+    };
+    session.sink.send(Entry::TrialEnd(TrialEnd {
+        at_ns: session.clock.now(),
+        trial: number,
+        complete,
+        reason,
+        reset,
+        planned,
+    }));
+    outcome.map(|_| ())
+}
+
+/// The trial between its first line and its last: how it went, and what the load planned.
+async fn under_load(
+    session: &Session,
+    variant: &Variant,
+    number: u32,
+    every: Duration,
+    live: &(dyn Fn(&Running) + Sync),
+) -> (Result<Middle, TrialError>, BTreeMap<Arm, u64>) {
+    let replaced = match present_pods(variant).await {
+        Ok(replaced) => replaced,
+        Err(error) => return (Err(error), BTreeMap::new()),
+    };
     variant.observer.probe_present_pods();
     let before = session.clock.now();
-    let load = start_load(session, variant, number).await?;
+    let load = match start_load(session, variant, number).await {
+        Ok(load) => load,
+        Err(error) => return (Err(error), BTreeMap::new()),
+    };
     session.mark(number, MarkName::LoadStarted, before, "");
     let watching = async {
         loop {
@@ -62,22 +96,8 @@ pub async fn run(
         load.abort();
     }
     let finished = finish_load(session, number, load).await;
-    variant.observer.stop_probes();
     let planned = finished.as_ref().map(Summary::planned).unwrap_or_default();
-    let outcome = finished.map_err(TrialError::from).and(middle);
-    let (complete, reason) = match &outcome {
-        Ok(middle) => (middle.complete, middle.reason.clone()),
-        Err(error) => (false, error.to_string()),
-    };
-    session.sink.send(Entry::TrialEnd(TrialEnd {
-        at_ns: session.clock.now(),
-        trial: number,
-        complete,
-        reason,
-        reset,
-        planned,
-    }));
-    outcome.map(|_| ())
+    (finished.map_err(TrialError::from).and(middle), planned)
 }
 
 async fn measured(
@@ -103,7 +123,8 @@ async fn measured(
             rolled(session, variant, number, replaced).await?
         }
     };
-    tokio::time::sleep(TAIL).await;
+    // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
+    tokio::time::sleep(TAIL.max(variant.routing_lag + BEYOND_LAG)).await;
     Ok(middle)
 }
 

@@ -29,19 +29,35 @@ pub async fn settle(session: &Session, variant: &Variant, number: u32) -> Result
     if let Action::Roll { back: Some(back), .. } = &variant.action {
         perform(&variant.handle, back, number).await.map_err(crate::rollout::RolloutError::from)?;
     }
+    let rolled_back = matches!(variant.action, Action::Roll { back: Some(_), .. });
     let first = at_rest(session, variant, number).await?;
     if first.is_none() {
+        if rolled_back {
+            routing_follows(session, variant, number).await?;
+        }
         return Ok(Settled::AtRest);
     }
     make_anew(variant).await?;
     match at_rest(session, variant, number).await? {
-        None => Ok(Settled::Reset),
+        None => {
+            routing_follows(session, variant, number).await?;
+            Ok(Settled::Reset)
+        }
         Some(stood) => Err(TrialError::Unsettled {
             workload: variant.handle.workload.name.clone(),
             namespace: variant.handle.workload.namespace.clone(),
             waited_s: REST_WITHIN.as_secs(),
             stood,
         }),
+    }
+}
+
+/// After pods were replaced without load, routing may still lead to those that are gone: its lag is waited out, so that
+/// they are not the next trial's losses.
+async fn routing_follows(session: &Session, variant: &Variant, number: u32) -> Result<(), TrialError> {
+    tokio::select! {
+        () = tokio::time::sleep(variant.routing_lag) => Ok(()),
+        () = session.stop.cancelled() => Err(TrialError::Stopped { trial: number }),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Variant {
     pub action: Action,
     /// The longest that a rollout may take.
     pub timeout: Duration,
+    /// How long the Service's routing may take to follow a change of its endpoints.
+    pub routing_lag: Duration,
     /// The watches, which run from the variant's creation to the end of the run.
     pub observer: Observer,
 }

@@ -63,7 +63,7 @@ pub fn compare(baseline: (Expect, &[Judged<'_>]), variant: (Expect, &[Judged<'_>
     Comparison { alternative, blocks, p_value, smallest_p, mean_difference: mean(&differences), conclusion }
 }
 
-/// The lost attempts of each block's counting trial; a repeat takes the place of what it repeats.
+/// The lost attempts of each block's counting trial.
 fn lost_by_block(trials: &[Judged<'_>]) -> BTreeMap<u32, i64> {
     let counting = trials.iter().filter(|judged| judged.state == State::Counts);
     counting.map(|judged| (judged.trial.start.block, i64::try_from(judged.counts.lost).unwrap_or(i64::MAX))).collect()

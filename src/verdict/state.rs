@@ -19,7 +19,7 @@ pub enum State {
     Counts,
     /// A judged attempt was lost before the rollout began: shown, decides nothing.
     Dirty,
-    /// The harness had trouble of its own: shown, repeated.
+    /// The harness had trouble of its own: shown, decides nothing.
     Invalid,
     /// The record ended before it did, or nothing was rolled out: shown, decides nothing.
     Incomplete,
@@ -104,9 +104,11 @@ fn invalid(trial: &Trial, max_lag_ms: u64) -> Option<String> {
             .collect();
         return Some(format!("{} failed in the harness itself ({})", plural(own, "attempt"), named.join(", ")));
     }
-    if trial.rollout_lag_max_ns > max_lag_ms.saturating_mul(1_000_000) {
-        let lag_ms = trial.rollout_lag_max_ns / 1_000_000;
-        return Some(format!("a send during the rollout was {lag_ms} ms late; at most {max_lag_ms} ms are allowed"));
+    if trial.judged_lag_max_ns > max_lag_ms.saturating_mul(1_000_000) {
+        let lag_ms = trial.judged_lag_max_ns / 1_000_000;
+        return Some(format!(
+            "a send during the rollout or its tail was {lag_ms} ms late; at most {max_lag_ms} ms are allowed"
+        ));
     }
     None
 }

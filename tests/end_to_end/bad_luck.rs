@@ -46,8 +46,15 @@ fn wait_for_line(out: &Path, part: &str) {
     });
 }
 
-fn no_child_left(marker: &str) {
-    wait_for("all children to end", Duration::from_secs(10), || processes_with(marker).is_empty());
+/// Containers have an environment of their own; the built-in server's names this run's truth file.
+fn containers(out: &Path) -> usize {
+    processes_with(&format!("ROLLPROOF_TRUTH_FILE={}", out.join("truth-target.jsonl").display())).len()
+}
+
+fn no_child_left(marker: &str, out: &Path) {
+    wait_for("all children to end", Duration::from_secs(10), || {
+        processes_with(marker).is_empty() && containers(out) == 0
+    });
 }
 
 fn interrupted(at: &str) {
@@ -59,7 +66,7 @@ fn interrupted(at: &str) {
     assert!(!processes_with(&marker).is_empty(), "the marker finds the program");
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     finish(child).expect_code(130);
-    no_child_left(&marker);
+    no_child_left(&marker, &out);
     let report = report(&out);
     assert_ne!(report["verdict"], "pass");
     let again = run(program().arg("report").arg(&out));
@@ -72,9 +79,10 @@ fn killed() {
     let marker = format!("ROLLPROOF_TEST_MARK=killed-{}", std::process::id());
     let mut child = start(&out, &marker);
     wait_for_line(&out, "rollout-step");
+    assert!(containers(&out) >= 2, "the truth file finds the containers");
     child.kill().unwrap();
     child.wait().unwrap();
-    no_child_left(&marker);
+    no_child_left(&marker, &out);
     let again = run(program().arg("report").arg(&out));
     assert!(matches!(again.code, Some(4 | 5)), "a cut record never passes: {:?}\n{}", again.code, again.stderr);
     assert_ne!(report(&out)["verdict"], "pass");
