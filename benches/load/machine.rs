@@ -12,20 +12,20 @@ pub(crate) fn pin(core: usize) {
     }
 }
 
-/// The processor, its cores, the kernel and the load at the start.
+/// The processor, its cores, and the kernel.
 pub(crate) fn line() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
-    let load = read("/proc/loadavg");
-    let load = load.split(' ').next().unwrap_or_default();
-    format!(
-        "machine: {}, {cores} cores, Linux {}, load average at start {load}",
-        model.trim_start_matches(['\t', ' ', ':']),
-        kernel.trim()
-    )
+    format!("machine: {}, {cores} cores, Linux {}", model.trim_start_matches(['\t', ' ', ':']), kernel.trim())
+}
+
+/// The load average of the last minute.
+pub(crate) fn load_average() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// The median; of an even number the higher of the middle two.

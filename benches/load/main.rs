@@ -7,14 +7,13 @@
 //! core 1, helper threads included, so CPU seconds (getrusage of the waited child) are all that a client costs. The
 //! clients take turns against the same server, three rounds; figures are medians.
 //!
-//! "At the limit" of one core: `oha` and `wrk` send as fast as they can over 50 connections (closed loop). The engine has no
-//! closed loop. For kept-alive connections 150,000 attempts a second are planned for two seconds, more than a core can
-//! send; they wait in line for the 50 connections, which are therefore always busy, and time and CPU count until the last
-//! has ended. For new connections, which wait for nothing, the planned rate is lowered by tenths until a run of one second
-//! is kept, then raised by tenths until one is not: not all attempts ended ok, or what was in flight at the end took
-//! more than 0.1 s to end, or the 99th percentile of the send lag passed 50 ms; the rounds run at the last rate that was
-//! kept. An open loop at the limit does more for each request than a closed one: it plans, waits in line and records
-//! latency from the plan.
+//! "At the limit" of one core: every client is a closed loop over 50 connections, each request followed by the next when
+//! its response is complete. For the engine that is `load::saturate`, which differs from a load in nothing but what
+//! decides when an attempt is sent: each is planned, classified and counted, and the record is written to a file. An open
+//! loop cannot be pushed to the limit: just below it the core is idle at times, and sleeping and waking costs too.
+//!
+//! The load average (of the last minute, the bench itself included) stands with each table; a busy machine shows in the
+//! lag's 99th percentile first.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints its measurements")]
 
@@ -76,7 +75,7 @@ fn show(name: &str, figures: &[Figures]) {
 }
 
 fn punctuality(server: &server::Server, rounds: usize) {
-    println!("1,000 requests a second");
+    println!("1,000 requests a second; load average {}", machine::load_average());
     for arm in ["reused", "blind", "new", "pooled"] {
         let runs: Vec<_> = (0..rounds).map(|_| client::engine(server, arm, 1_000, 3)).collect();
         show(&format!("rollproof {arm}"), &runs);
@@ -85,12 +84,12 @@ fn punctuality(server: &server::Server, rounds: usize) {
 
 fn limit(server: &server::Server, arm: &str, rounds: usize, rivals: &Rivals) {
     let keep_alive = arm != "new";
-    println!("at the limit of one core, {}", if keep_alive { "keep-alive" } else { "a connection for each request" });
-    let rate = if keep_alive { 0 } else { highest_kept(server, arm) };
+    let connections = if keep_alive { "keep-alive" } else { "a connection for each request" };
+    println!("at the limit of one core, {connections}; load average {}", machine::load_average());
     let mut engine = Vec::new();
     let mut others: Vec<(&str, Vec<Figures>)> = rivals.names().map(|name| (name, Vec::new())).collect();
     for _ in 0..rounds {
-        engine.push(if keep_alive { client::saturated(server, arm, 2) } else { client::engine(server, arm, rate, 3) });
+        engine.push(client::saturated(server, arm, 3));
         for (name, runs) in &mut others {
             runs.extend(rivals.run(name, server, keep_alive, None, 3));
         }
@@ -105,24 +104,8 @@ fn limit(server: &server::Server, arm: &str, rounds: usize, rivals: &Rivals) {
     }
 }
 
-/// The highest rate, in steps of a tenth, at which the engine keeps its plan.
-fn highest_kept(server: &server::Server, arm: &str) -> u32 {
-    let is_kept = |rate| {
-        let run = client::engine(server, arm, rate, 1);
-        run.not_ok == 0 && run.drained_s <= 0.1 && run.lag_p99_us <= 50_000.0
-    };
-    let mut rate = 8_000;
-    while rate > 1_000 && !is_kept(rate) {
-        rate -= rate / 10;
-    }
-    while rate < 1_000_000 && is_kept(rate + rate / 10) {
-        rate += rate / 10;
-    }
-    rate
-}
-
 fn fixed(server: &server::Server, rate: u32, rounds: usize, rivals: &Rivals) {
-    println!("{rate} requests a second, keep-alive");
+    println!("{rate} requests a second, keep-alive; load average {}", machine::load_average());
     let mut engine = Vec::new();
     let mut oha = Vec::new();
     for _ in 0..rounds {
