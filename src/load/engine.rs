@@ -68,7 +68,13 @@ pub(super) enum Pacing {
 }
 
 impl Shared {
-    pub(super) fn new(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, pacing: Pacing, collector: Collector) -> Self {
+    pub(super) fn new(
+        plan: LoadPlan,
+        route: Arc<dyn Route>,
+        clock: Clock,
+        pacing: Pacing,
+        collector: Collector,
+    ) -> Self {
         Self {
             prepared: plan.requests.iter().map(Prepared::new).collect(),
             timeout_ns: saturating_ns(plan.timeout),
