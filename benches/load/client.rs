@@ -12,6 +12,7 @@ use rollproof::load::{self, Expected, LoadPlan, RequestKind};
 use rollproof::record::header::{ClusterHeader, Header};
 use rollproof::record::{Arm, FORMAT, Outcome, Writer, sink};
 
+use super::machine;
 use super::server::Server;
 
 /// Connections of every client.
@@ -27,6 +28,8 @@ pub(crate) struct Figures {
     pub(crate) lag_p99_us: f64,
     pub(crate) lag_max_us: f64,
     pub(crate) not_ok: u64,
+    /// What other processes took of the client's core.
+    pub(crate) others_percent: f64,
 }
 
 /// CPU seconds of all waited children so far.
@@ -43,11 +46,21 @@ fn micros(us: i64) -> f64 {
     us as f64 / 1e6
 }
 
-/// Runs a child to its end; its output and the CPU seconds it took.
-fn measured(command: &mut Command) -> Option<(Output, f64)> {
-    let before = children_cpu_s();
+/// CPU seconds during a run.
+struct Cpu {
+    /// The client's.
+    own_s: f64,
+    /// Of all other processes on its core.
+    others_s: f64,
+}
+
+/// Runs a child to its end.
+fn measured(command: &mut Command) -> Option<(Output, Cpu)> {
+    let (own, busy) = (children_cpu_s(), machine::busy_s(machine::CLIENT_CORE));
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    Some((output, children_cpu_s() - before))
+    let own_s = children_cpu_s() - own;
+    let others_s = (machine::busy_s(machine::CLIENT_CORE) - busy - own_s).max(0.0);
+    Some((output, Cpu { own_s, others_s }))
 }
 
 /// The engine, in a child: `arm` at `rate` for `seconds`.
@@ -71,24 +84,25 @@ fn run(server: &Server, arm: &str, rate: u32, seconds: u32, timeout_s: u32) -> F
         seconds.to_string(),
         timeout_s.to_string(),
     ];
-    let (output, cpu_s) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
+    let (output, cpu) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let numbers: Vec<f64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
     let [ok, planned, lasted_s, drained_s, p50, p99, max] = numbers[..] else { panic!("the engine printed {text:?}") };
-    let figures = figures(ok, planned - ok, lasted_s + drained_s, cpu_s);
+    let figures = figures(ok, planned - ok, lasted_s + drained_s, &cpu);
     Figures { lag_p50_us: p50, lag_p99_us: p99, lag_max_us: max, ..figures }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-fn figures(ok: f64, not_ok: f64, lasted_s: f64, cpu_s: f64) -> Figures {
+fn figures(ok: f64, not_ok: f64, lasted_s: f64, cpu: &Cpu) -> Figures {
     Figures {
         rate: ok / lasted_s,
-        cpu_s_per_100k: cpu_s / ok * 1e5,
-        cpu_percent: cpu_s / lasted_s * 100.0,
+        cpu_s_per_100k: cpu.own_s / ok * 1e5,
+        cpu_percent: cpu.own_s / lasted_s * 100.0,
         lag_p50_us: f64::NAN,
         lag_p99_us: f64::NAN,
         lag_max_us: f64::NAN,
         not_ok: not_ok as u64,
+        others_percent: cpu.others_s / lasted_s * 100.0,
     }
 }
 
@@ -254,11 +268,11 @@ impl Rivals {
                 command.args(["-q", &rate.to_string(), "--latency-correction"]);
             }
         }
-        let (output, cpu_s) = measured(command.arg(url))?;
+        let (output, cpu) = measured(command.arg(url))?;
         let text = String::from_utf8(output.stdout).ok()?;
         let rate = if name == "wrk" { wrk_rate(&text)? } else { oha_rate(&text)? };
         let lasted_s = f64::from(seconds);
-        Some(figures(rate * lasted_s, 0.0, lasted_s, cpu_s))
+        Some(figures(rate * lasted_s, 0.0, lasted_s, &cpu))
     }
 }
 

@@ -3,6 +3,9 @@
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
+/// The core of every client.
+pub(crate) const CLIENT_CORE: usize = 1;
+
 /// Pins this thread, and every process that it starts from now on, to one core.
 pub(crate) fn pin(core: usize) {
     let mut set = CpuSet::new();
@@ -20,6 +23,16 @@ pub(crate) fn line() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
     format!("machine: {}, {cores} cores, Linux {}", model.trim_start_matches(['\t', ' ', ':']), kernel.trim())
+}
+
+/// The seconds that a core was busy, over all processes, since the machine started.
+pub(crate) fn busy_s(core: usize) -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let name = format!("cpu{core} ");
+    let line = stat.lines().find_map(|line| line.strip_prefix(name.as_str())).unwrap_or_default();
+    let ticks = line.split_whitespace().filter_map(|word| word.parse::<f64>().ok());
+    // user, nice, system, idle, iowait, irq, softirq, steal (proc_stat(5)), in hundredths of a second.
+    ticks.enumerate().filter(|(i, _)| matches!(i, 0..=2 | 5..=7)).map(|(_, ticks)| ticks / 100.0).sum()
 }
 
 /// The load average of the last minute.
