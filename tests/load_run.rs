@@ -216,6 +216,33 @@ fn above_the_cap_attempts_are_deferred_at_once() {
     assert_eq!(outcomes[&Outcome::Deferred], summary.arms[&Arm::New].planned - 3);
 }
 
+fn saturate(plan: LoadPlan, address: SocketAddr) -> (Running, Source) {
+    let (sink, source) = sink::channel(sink::CAPACITY);
+    let plan = LoadPlan { max_in_flight: 3, record_all: true, ..plan };
+    (load::saturate(plan, Arc::new(address), Clock::start(), sink).unwrap(), source)
+}
+
+#[test]
+fn a_closed_loop_keeps_its_number_in_flight_and_defers_nothing() {
+    for arm in [Arm::New, Arm::Reused] {
+        let (running, source) = saturate(plan(1.0, &[(arm, 1.0)]), server(Some(Duration::from_millis(5))));
+        until_planned(&running, 30);
+        let (summary, recorded) = finish(running, &source);
+        let planned = summary.arms[&arm].planned;
+        assert_eq!(*outcomes(&summary, arm), BTreeMap::from([(Outcome::Ok, planned)]));
+        let in_flight = |at| recorded.attempts.iter().filter(|a| a.planned_ns <= at && at < a.end_ns).count();
+        assert!(recorded.attempts.iter().all(|attempt| in_flight(attempt.planned_ns) <= 3));
+    }
+}
+
+#[test]
+fn a_closed_loop_plans_nothing_new_while_nothing_ends() {
+    let (running, source) = saturate(plan(1_000.0, &[(Arm::New, 1.0)]), server(None));
+    std::thread::sleep(Duration::from_millis(100));
+    let (summary, _) = finish(running, &source);
+    assert_eq!(*outcomes(&summary, Arm::New), BTreeMap::from([(Outcome::HeaderTimeout, 3)]));
+}
+
 #[test]
 fn an_abort_ends_what_is_in_flight_and_what_waits_on_every_arm() {
     let mut plan = plan(200.0, &Arm::ALL.map(|arm| (arm, 1.0)));

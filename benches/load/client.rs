@@ -9,8 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use nix::sys::resource::{UsageWho, getrusage};
 use rollproof::clock::Clock;
 use rollproof::load::{self, Expected, LoadPlan, RequestKind};
-use rollproof::record::{Arm, Outcome, sink};
+use rollproof::record::header::{ClusterHeader, Header};
+use rollproof::record::{Arm, FORMAT, Outcome, Writer, sink};
 
+use super::machine;
 use super::server::Server;
 
 /// Connections of every client.
@@ -22,12 +24,12 @@ pub(crate) struct Figures {
     pub(crate) rate: f64,
     pub(crate) cpu_s_per_100k: f64,
     pub(crate) cpu_percent: f64,
-    /// From the last planned attempt until all had ended.
-    pub(crate) drained_s: f64,
     pub(crate) lag_p50_us: f64,
     pub(crate) lag_p99_us: f64,
     pub(crate) lag_max_us: f64,
     pub(crate) not_ok: u64,
+    /// What other processes took of the client's core.
+    pub(crate) others_percent: f64,
 }
 
 /// CPU seconds of all waited children so far.
@@ -44,11 +46,21 @@ fn micros(us: i64) -> f64 {
     us as f64 / 1e6
 }
 
-/// Runs a child to its end; its output and the CPU seconds it took.
-fn measured(command: &mut Command) -> Option<(Output, f64)> {
-    let before = children_cpu_s();
+/// CPU seconds during a run.
+struct Cpu {
+    /// The client's.
+    own_s: f64,
+    /// Of all other processes on its core.
+    others_s: f64,
+}
+
+/// Runs a child to its end.
+fn measured(command: &mut Command) -> Option<(Output, Cpu)> {
+    let (own, busy) = (children_cpu_s(), machine::busy_s(machine::CLIENT_CORE));
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    Some((output, children_cpu_s() - before))
+    let own_s = children_cpu_s() - own;
+    let others_s = (machine::busy_s(machine::CLIENT_CORE) - busy - own_s).max(0.0);
+    Some((output, Cpu { own_s, others_s }))
 }
 
 /// The engine, in a child: `arm` at `rate` for `seconds`.
@@ -56,9 +68,11 @@ pub(crate) fn engine(server: &Server, arm: &str, rate: u32, seconds: u32) -> Fig
     run(server, arm, rate, seconds, 2)
 }
 
-/// The engine with more planned than it can send: attempts wait in line, every connection is always busy.
+/// The engine as a closed loop: an attempt on each connection at any time.
 pub(crate) fn saturated(server: &Server, arm: &str, seconds: u32) -> Figures {
-    run(server, arm, 150_000, seconds, 120)
+    let figures = run(server, arm, 0, seconds, 2);
+    // What is sent when something ends is never late.
+    Figures { lag_p50_us: f64::NAN, lag_p99_us: f64::NAN, lag_max_us: f64::NAN, ..figures }
 }
 
 fn run(server: &Server, arm: &str, rate: u32, seconds: u32, timeout_s: u32) -> Figures {
@@ -70,25 +84,25 @@ fn run(server: &Server, arm: &str, rate: u32, seconds: u32, timeout_s: u32) -> F
         seconds.to_string(),
         timeout_s.to_string(),
     ];
-    let (output, cpu_s) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
+    let (output, cpu) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let numbers: Vec<f64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
     let [ok, planned, lasted_s, drained_s, p50, p99, max] = numbers[..] else { panic!("the engine printed {text:?}") };
-    let figures = figures(ok, planned - ok, lasted_s + drained_s, cpu_s);
-    Figures { drained_s, lag_p50_us: p50, lag_p99_us: p99, lag_max_us: max, ..figures }
+    let figures = figures(ok, planned - ok, lasted_s + drained_s, &cpu);
+    Figures { lag_p50_us: p50, lag_p99_us: p99, lag_max_us: max, ..figures }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-fn figures(ok: f64, not_ok: f64, lasted_s: f64, cpu_s: f64) -> Figures {
+fn figures(ok: f64, not_ok: f64, lasted_s: f64, cpu: &Cpu) -> Figures {
     Figures {
         rate: ok / lasted_s,
-        cpu_s_per_100k: cpu_s / ok * 1e5,
-        cpu_percent: cpu_s / lasted_s * 100.0,
-        drained_s: f64::NAN,
+        cpu_s_per_100k: cpu.own_s / ok * 1e5,
+        cpu_percent: cpu.own_s / lasted_s * 100.0,
         lag_p50_us: f64::NAN,
         lag_p99_us: f64::NAN,
         lag_max_us: f64::NAN,
         not_ok: not_ok as u64,
+        others_percent: cpu.others_s / lasted_s * 100.0,
     }
 }
 
@@ -126,19 +140,24 @@ fn seconds_since(clock: Clock, then: u64) -> f64 {
     Duration::from_nanos(clock.now() - then).as_secs_f64()
 }
 
-/// The child: drives the engine and prints ok, planned, seconds, seconds to drain, and the lag's p50, p99 and max. Arms are joined by `+`.
+/// The child: drives the engine, at the limit if the rate is 0, and writes the record. Prints ok, planned, seconds, seconds
+/// to drain, and the lag's p50, p99 and max. Arms are joined by `+`.
 pub(crate) fn drive(args: &[String]) {
     let number = |i: usize| args[i].parse::<u32>().unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], args[0].parse().unwrap()));
     let arms = args[1].split('+').map(|name| (arm_named(name), 1.0)).collect();
     let (rate, seconds) = (number(2), number(3));
-    // Few places, so that the channel's own memory is all in use early and does not look like growth.
-    let (sink, source) = sink::channel(256);
-    let reader = std::thread::spawn(move || while source.recv().is_some() {});
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, source) = sink::channel(sink::CAPACITY);
     let clock = Clock::start();
-    let running =
-        load::start(plan(f64::from(rate), arms, Duration::from_secs(number(4).into())), Arc::new(address), clock, sink)
-            .unwrap();
+    let writer = Writer::create(&folder.path().join("record.jsonl"), header(), source, clock).unwrap();
+    let timeout = Duration::from_secs(number(4).into());
+    let running = if rate == 0 {
+        let plan = LoadPlan { max_in_flight: CONNECTIONS, ..plan(1.0, arms, timeout) };
+        load::saturate(plan, Arc::new(address), clock, sink).unwrap()
+    } else {
+        load::start(plan(f64::from(rate), arms, timeout), Arc::new(address), clock, sink).unwrap()
+    };
     let begun = clock.now();
     std::thread::sleep(Duration::from_secs(seconds.into()));
     let lasted_s = seconds_since(clock, begun);
@@ -146,11 +165,28 @@ pub(crate) fn drive(args: &[String]) {
     running.stop();
     let summary = running.wait().unwrap();
     let drained_s = seconds_since(clock, stopped);
-    reader.join().unwrap();
+    writer.finish().unwrap();
     let planned: u64 = summary.arms.values().map(|arm| arm.planned).sum();
     let ok: u64 = summary.arms.values().filter_map(|arm| arm.outcomes.get(&Outcome::Ok)).sum();
     let lag = summary.lag_us;
     println!("{ok} {planned} {lasted_s} {drained_s} {} {} {}", lag.p50, lag.p99, lag.max);
+}
+
+/// The record's first line; nothing here reads it.
+fn header() -> Header {
+    Header {
+        format: FORMAT,
+        rollproof: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: "bench".to_owned(),
+        seed: 1,
+        started: String::new(),
+        started_unix_ns: 0,
+        cluster: ClusterHeader { kind: "none".to_owned(), version: String::new(), private_network: None },
+        trials: 1,
+        baseline: None,
+        max_lag_ms: 100,
+        variants: Vec::new(),
+    }
 }
 
 /// Samples the engine's memory while it runs `new` and `reused` at 5,000 a second.
@@ -174,13 +210,17 @@ pub(crate) fn memory(server: &Server, seconds: u32) {
         samples.extend(rss_kib(child.id()));
     }
     child.wait().unwrap();
-    let at = |part: usize| samples.get(samples.len() * part / 10).copied().unwrap_or(0) / 1024;
+    let kib = |second: usize| samples.get(second).or(samples.last()).copied().unwrap_or(0);
+    let mib = |kib: u64| kib / 1024;
+    let first_minute = samples.iter().take(60).max().copied().unwrap_or(0);
+    let most = samples.iter().max().copied().unwrap_or(0);
     println!(
-        "memory at 5,000 a second, new and reused, {seconds} s: after a tenth {} MiB, halfway {} MiB, at the end {} MiB, most {} MiB",
-        at(1),
-        at(5),
-        samples.last().copied().unwrap_or(0) / 1024,
-        samples.iter().max().copied().unwrap_or(0) / 1024,
+        "memory of load and record, 5,000 a second, new and reused, {seconds} s: {} MiB after 10 s, most in the first \
+         minute {} MiB, most at all {} MiB ({} KiB more)",
+        mib(kib(10)),
+        mib(first_minute),
+        mib(most),
+        most - first_minute,
     );
 }
 
@@ -228,11 +268,11 @@ impl Rivals {
                 command.args(["-q", &rate.to_string(), "--latency-correction"]);
             }
         }
-        let (output, cpu_s) = measured(command.arg(url))?;
+        let (output, cpu) = measured(command.arg(url))?;
         let text = String::from_utf8(output.stdout).ok()?;
         let rate = if name == "wrk" { wrk_rate(&text)? } else { oha_rate(&text)? };
         let lasted_s = f64::from(seconds);
-        Some(figures(rate * lasted_s, 0.0, lasted_s, cpu_s))
+        Some(figures(rate * lasted_s, 0.0, lasted_s, &cpu))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::record::{Arm, Outcome, Sum};
 
 use super::classify;
 use super::collect::Collector;
-use super::engine::Shared;
+use super::engine::{Pacing, Shared};
 use super::exchange::Link;
 use super::schedule::Planned;
 use super::socket::{Facts, Seen};
@@ -138,6 +138,9 @@ impl Flight {
         } else {
             let attempt = self.attempt(outcome, errno, words, end);
             self.collector().not_ok(attempt);
+        }
+        if let Pacing::Ends(ended) = &self.shared.pacing {
+            ended.notify_one();
         }
     }
 

@@ -7,6 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Stamp, saturating_ns};
@@ -54,11 +55,26 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) timeout_ns: u64,
     pub(super) collector: Mutex<Collector>,
+    pub(super) pacing: Pacing,
     connections: AtomicU64,
 }
 
+/// What decides when attempts are sent.
+pub(super) enum Pacing {
+    /// The plan's rate.
+    Rate,
+    /// The end of an earlier one, which is told here.
+    Ends(Notify),
+}
+
 impl Shared {
-    pub(super) fn new(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, collector: Collector) -> Self {
+    pub(super) fn new(
+        plan: LoadPlan,
+        route: Arc<dyn Route>,
+        clock: Clock,
+        pacing: Pacing,
+        collector: Collector,
+    ) -> Self {
         Self {
             prepared: plan.requests.iter().map(Prepared::new).collect(),
             timeout_ns: saturating_ns(plan.timeout),
@@ -66,6 +82,7 @@ impl Shared {
             route,
             clock,
             collector: Mutex::new(collector),
+            pacing,
             connections: AtomicU64::new(0),
         }
     }
@@ -111,7 +128,27 @@ struct Threads {
 ///
 /// # Errors
 /// The plan makes no sense, or the system refuses a thread, a timer or open files.
-pub fn start(mut plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<Running, LoadError> {
+pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<Running, LoadError> {
+    start_paced(plan, route, clock, sink, Pacing::Rate)
+}
+
+/// As [`start`], but a closed loop: the plan's rate is not kept, `max_in_flight` attempts are in flight at any time, and
+/// each that ends is followed by the next. Only for measuring what an attempt costs next to clients that are closed loops;
+/// such a load slows down with its target and must not judge one.
+///
+/// # Errors
+/// As [`start`].
+pub fn saturate(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<Running, LoadError> {
+    start_paced(plan, route, clock, sink, Pacing::Ends(Notify::new()))
+}
+
+fn start_paced(
+    mut plan: LoadPlan,
+    route: Arc<dyn Route>,
+    clock: Clock,
+    sink: Sink,
+    pacing: Pacing,
+) -> Result<Running, LoadError> {
     plan.check()?;
     let limit = limits::raise_descriptors()?;
     plan.max_in_flight = limits::in_flight_cap(&plan, limit)?;
@@ -128,7 +165,7 @@ pub fn start(mut plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink
         .name("load".to_owned())
         .spawn(move || {
             let collector = Collector::new(plan.trial, sink, batches);
-            run(&Arc::new(Shared::new(plan, route, clock, collector)), &for_thread, &started)
+            run(&Arc::new(Shared::new(plan, route, clock, pacing, collector)), &for_thread, &started)
         })
         .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
     if has_started.recv().is_err() {
@@ -234,8 +271,8 @@ async fn pace(
     loop {
         let stopping = control.stop.load(Relaxed);
         let now = shared.clock.now();
-        while !stopping && schedule.next_at() <= now {
-            arms.hand_out(shared, schedule.take());
+        if !stopping {
+            hand_out_due(shared, arms, &mut schedule, now);
         }
         for kept in arms.kept() {
             kept.expire(now, shared.timeout_ns);
@@ -249,12 +286,32 @@ async fn pace(
         if control.abort.load(Relaxed) || (stopping && in_flight == 0) {
             return Ok(());
         }
-        let wait = if stopping {
-            DRAIN_NS
-        } else {
-            schedule.next_at().saturating_sub(shared.clock.now()).clamp(floor_ns, MAX_SLEEP_NS)
-        };
-        timer.wait(Duration::from_nanos(wait)).await?;
+        let until_next = || schedule.next_at().saturating_sub(shared.clock.now()).clamp(floor_ns, MAX_SLEEP_NS);
+        match &shared.pacing {
+            _ if stopping => timer.wait(Duration::from_nanos(DRAIN_NS)).await?,
+            Pacing::Rate => timer.wait(Duration::from_nanos(until_next())).await?,
+            Pacing::Ends(ended) => {
+                // An expiry only means that a stop may have been asked for.
+                let _ = tokio::time::timeout(Duration::from_nanos(MAX_SLEEP_NS), ended.notified()).await;
+            }
+        }
+    }
+}
+
+/// Hands out every attempt that is due at `now`.
+fn hand_out_due(shared: &Arc<Shared>, arms: &Arms, schedule: &mut Schedule, now: Stamp) {
+    match shared.pacing {
+        Pacing::Rate => {
+            while schedule.next_at() <= now {
+                arms.hand_out(shared, schedule.take());
+            }
+        }
+        Pacing::Ends(_) => {
+            let in_flight = lock(&shared.collector).in_flight();
+            for _ in in_flight..shared.plan.max_in_flight as u64 {
+                arms.hand_out(shared, Planned { at: now, ..schedule.take() });
+            }
+        }
     }
 }
 

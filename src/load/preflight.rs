@@ -12,7 +12,7 @@ use crate::record::{Arm, sink};
 use super::attempt::Flight;
 use super::carry;
 use super::collect::Collector;
-use super::engine::Shared;
+use super::engine::{Pacing, Shared};
 use super::plan::{LoadError, LoadPlan, Route};
 use super::schedule::Planned;
 
@@ -51,7 +51,7 @@ fn run(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Prefli
         .map_err(|source| LoadError::System { doing: "starting a runtime", source })?;
     {
         let collector = Collector::new(plan.trial, sink, batches);
-        let shared = Arc::new(Shared::new(plan, route, clock, collector));
+        let shared = Arc::new(Shared::new(plan, route, clock, Pacing::Rate, collector));
         for (id, request) in (0u64..).zip(0u16..).take(kinds) {
             let planned = Planned { id, at: clock.now(), request, arm: Arm::New };
             runtime.block_on(carry::on_new(Flight::new(Arc::clone(&shared), planned)));
