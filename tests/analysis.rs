@@ -251,6 +251,18 @@ fn a_trial_without_rollout_or_without_answers_does_not_pass() {
 }
 
 #[test]
+fn too_few_attempts_for_the_pods_that_there_are_do_not_pass() {
+    let verdict = |replicas| {
+        let run = Run::new(1, &[("web", Expect::Clean)]).plan(|header| header.variants[0].replicas = replicas);
+        run.trial(1, "web", nothing).finished().report()
+    };
+    assert_eq!(verdict(2).verdict, Verdict::Pass);
+    let scarce = verdict(5_000);
+    assert_eq!(scarce.verdict, Verdict::Inconclusive);
+    assert!(scarce.variants[0].reason.contains("likely to miss one of them"), "{}", scarce.variants[0].reason);
+}
+
+#[test]
 fn a_run_that_was_not_finished_never_passes() {
     let run = || Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", nothing);
     assert_eq!(run().finished().report().verdict, Verdict::Pass);

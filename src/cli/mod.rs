@@ -53,15 +53,13 @@ pub fn main() -> ExitCode {
 }
 
 fn schema(of: SchemaOf) -> ExitCode {
-    match of {
-        SchemaOf::Report => match serde_json::to_string_pretty(&crate::report::schema()) {
-            Ok(text) => print::data(&text),
-            Err(error) => return print::finished(Err(Failure::Bug(format!("writing the schema: {error}")))),
-        },
-        SchemaOf::Scenario => match crate::scenario::schema_json() {
-            Ok(text) => print::data(&text),
-            Err(error) => return print::finished(Err(Failure::Bug(format!("writing the schema: {error}")))),
-        },
+    let text = match of {
+        SchemaOf::Report => serde_json::to_string_pretty(&crate::report::schema()),
+        SchemaOf::Scenario => crate::scenario::schema_json(),
+    };
+    match text {
+        Ok(text) if print::data(&text) => ExitCode::from(Exit::Pass.code()),
+        Ok(_) => ExitCode::from(Exit::Machine.code()),
+        Err(error) => print::finished(Err(Failure::Bug(format!("writing the schema: {error}")))),
     }
-    ExitCode::from(Exit::Pass.code())
 }

@@ -1,7 +1,5 @@
 //! The only code that prints. Data goes to stdout, talk to stderr; a reader that went away is no error.
 
-#![expect(clippy::print_stderr, reason = "this is the printer")]
-
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -20,7 +18,7 @@ impl Talk for Terminal {
     fn say(&self, line: &str) {
         let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         clear(&mut shown);
-        eprintln!("{line}");
+        talk(&format!("{}\n", plain(line)));
     }
 
     fn progress(&self, line: &str) {
@@ -29,14 +27,15 @@ impl Talk for Terminal {
         }
         let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         clear(&mut shown);
-        eprint!("{line}");
+        let line = plain(line);
+        talk(&line);
         *shown = line.chars().count();
     }
 }
 
 fn clear(shown: &mut usize) {
     if *shown > 0 {
-        eprint!("\r{}\r", " ".repeat(*shown));
+        talk(&format!("\r{}\r", " ".repeat(*shown)));
         *shown = 0;
     }
 }
@@ -45,15 +44,15 @@ fn clear(shown: &mut usize) {
 pub(super) fn finished(result: Result<Finished, Failure>) -> ExitCode {
     let exit = match result {
         Ok(finished) => {
-            data(&finished.summary);
-            ending(finished.ending)
+            let ended = ending(finished.ending);
+            if data(&finished.summary) { ended } else { ended.max(Exit::Machine) }
         }
         Err(failure) => {
             let exit = failed(&failure);
             match failure {
-                Failure::Input(diagnostic) => eprintln!("{:?}", miette::Report::new_boxed(diagnostic)),
-                Failure::Bug(text) => eprintln!("error: {text}\nThis is a bug in rollproof."),
-                other => eprintln!("error: {other}"),
+                Failure::Input(diagnostic) => talk(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))),
+                Failure::Bug(text) => talk(&format!("error: {}\nThis is a bug in rollproof.\n", plain(&text))),
+                other => talk(&format!("error: {}\n", plain(&other.to_string()))),
             }
             exit
         }
@@ -83,12 +82,30 @@ fn failed(failure: &Failure) -> Exit {
     }
 }
 
-/// Prints data on stdout.
-pub(super) fn data(text: &str) {
+/// Prints data on stdout; false, with a word on stderr, if it could not be written. A broken pipe is no failure: the reader
+/// has what it wanted.
+pub(super) fn data(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    // A broken pipe means that the reader has what it wanted.
-    let _ =
-        out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let written =
+        out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            talk(&format!("error: writing the result to standard output: {error}\n"));
+            false
+        }
+        _ => true,
+    }
+}
+
+/// Says something on stderr. One that is closed or full changes nothing about the run.
+fn talk(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Text from pods, records and file names must not steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Prints clap's own answer: help on stdout, an error on stderr.
@@ -102,7 +119,7 @@ pub(super) fn server(result: Result<(), impl std::fmt::Display>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            talk(&format!("error: {}\n", plain(&error.to_string())));
             ExitCode::from(Exit::Machine.code())
         }
     }
@@ -111,6 +128,11 @@ pub(super) fn server(result: Result<(), impl std::fmt::Display>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_from_outside_does_not_steer_the_terminal() {
+        assert_eq!(plain("a\x1b[2Jb\nc\x07"), "a\u{fffd}[2Jb\nc\u{fffd}");
+    }
 
     #[test]
     fn a_broken_run_is_never_a_pass_and_a_loss_outranks_it() {

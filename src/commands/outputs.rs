@@ -78,6 +78,10 @@ impl Outputs {
             _ => None,
         };
         if let Ended::Refused(reason) = ended {
+            // Nothing was measured: the corrected command may use the same directory.
+            for file in [self.record(), self.truth(), self.truth().with_file_name("truth-target.jsonl")] {
+                let _ = fs::remove_file(file);
+            }
             return Err(Failure::User(reason));
         }
         let analysed = match analyse(&self.directory, colour) {
@@ -103,18 +107,36 @@ impl Outputs {
 /// the verdict: it is named, and the summary is there all the same.
 pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
     let record = directory.join(RECORD);
+    if directory.is_file() {
+        return Err(Failure::User(format!(
+            "{} is a file; name the directory that holds the record",
+            directory.display()
+        )));
+    }
+    // Asked before opening, because opening a named pipe waits for its writer.
+    if record.exists() && !record.is_file() {
+        return Err(Failure::User(format!("{} is not an ordinary file", record.display())));
+    }
     let report = report::of_file(&record)
         .map_err(|error: ReportError| Failure::User(format!("analysing {}: {error}", record.display())))?;
     let texts = [("report.json", report::to_json(&report)), ("report.md", report::to_markdown(&report))];
     let unwritten = texts.iter().find_map(|(name, text)| {
         let path = directory.join(name);
-        fs::write(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
+        replace(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
     });
     Ok(Analysed {
         verdict: report.verdict,
         cut: report.ending == crate::verdict::Ending::Cut,
         unwritten,
         terminal: report::to_terminal(&report, colour),
+    })
+}
+
+/// Writes beside the file and puts it in its place whole: a full disk leaves the old one, and a link is not followed.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&beside);
     })
 }
 

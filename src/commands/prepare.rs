@@ -11,7 +11,7 @@ use crate::load::{Preflight, Route, preflight, sizing};
 use crate::observe::Observer;
 use crate::plan::VariantPlan;
 use crate::record::{Outcome, Sink};
-use crate::rollout::{Followed, Replaced, wait_complete};
+use crate::rollout::{Followed, Replaced, api_words, wait_complete};
 use crate::trial::Variant;
 
 /// How long a workload may take to be complete before the first trial.
@@ -51,8 +51,9 @@ pub(super) async fn variants(run: &Run<'_>, embedded: &Embedded, sink: &Sink) ->
     let mut started = Vec::new();
     for (index, planned) in run.plan.variants.iter().enumerate() {
         let namespace = run.places.namespace(index);
-        let failed =
-            |error: kube::Error| NotReady::User(format!("applying the manifests of variant {}: {error}", planned.name));
+        let failed = |error: kube::Error| {
+            NotReady::User(format!("applying the manifests of variant {}: {}", planned.name, api_words(&error)))
+        };
         create_namespace(&client, namespace, &run.plan.name).await.map_err(failed)?;
         let target = variants::target(run.plan, run.places, index, planned);
         let observer = Observer::start(&client, &target, run.clock, sink);

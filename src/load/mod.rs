@@ -29,9 +29,8 @@ mod socket;
 mod summary;
 mod timer;
 
-pub use engine::{Running, start};
-pub use limits::raise_descriptors;
 pub use engine::{Running, saturate, start};
+pub use limits::raise_descriptors;
 pub use plan::{Expected, LoadError, LoadPlan, RequestKind, Route};
 pub use preflight::{Preflight, preflight};
 pub use summary::{ArmSummary, LagSummary, Live, Summary};

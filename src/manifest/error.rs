@@ -7,6 +7,17 @@ use crate::yaml::{Fault, YamlError};
 /// Why manifests cannot be used. The messages list what there is to choose from.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ManifestError {
+    /// There are Services, and none selects the workload's pods.
+    #[error("no Service selects the pods of {workload}, whose labels are {labels}; there is {present}")]
+    #[diagnostic(help("correct a Service's selector, or leave the Services out and one is added"))]
+    NoServiceSelects {
+        /// The workload.
+        workload: String,
+        /// Its pods' labels.
+        labels: String,
+        /// The Services that there are.
+        present: String,
+    },
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

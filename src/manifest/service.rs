@@ -59,7 +59,14 @@ pub fn service(
                 .ok_or_else(|| ManifestError::NoSuchService { wanted: name.to_owned(), present: list_of(objects) })?
         }
         (None, [only]) => only,
-        (None, []) => return added(workload, port),
+        (None, []) if services().next().is_none() => return added(workload, port),
+        (None, []) => {
+            return Err(ManifestError::NoServiceSelects {
+                workload: workload.reference.clone(),
+                labels: json!(workload.labels).to_string(),
+                present: list_of(services()),
+            });
+        }
         (None, several) => {
             let present = list_of(several.iter().copied());
             return Err(ManifestError::WhichService { workload: workload.reference.clone(), present });

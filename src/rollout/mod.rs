@@ -11,7 +11,7 @@ use kube::Client;
 
 pub use follow::{Followed, wait_complete};
 pub use progress::{Progress, Replaced, progress};
-pub use step::{Roll, StepError, perform};
+pub use step::{Roll, StepError, api_words, perform};
 
 /// The Deployment that is rolled.
 #[derive(Debug, Clone)]

@@ -30,12 +30,21 @@ pub enum Roll {
 
 /// The API did not take a rollout's step.
 #[derive(Debug, thiserror::Error)]
-#[error("rolling deployment/{name} in namespace {namespace} ({what}): {source}")]
+#[error("rolling deployment/{name} in namespace {namespace} ({what}): {}", api_words(source))]
 pub struct StepError {
     name: String,
     namespace: String,
     what: String,
     source: Box<kube::Error>,
+}
+
+/// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
+#[must_use]
+pub fn api_words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
+        other => other.to_string(),
+    }
 }
 
 impl Roll {

@@ -13,7 +13,7 @@ use crate::clock::{Clock, Stamp};
 use crate::load::LoadError;
 use crate::record::entry::{Mark, MarkName};
 use crate::record::{Entry, Sink};
-use crate::rollout::RolloutError;
+use crate::rollout::{RolloutError, api_words};
 
 pub use one::run;
 pub use settle::{Settled, settle};
@@ -48,7 +48,7 @@ pub enum TrialError {
     #[error(transparent)]
     Rollout(#[from] RolloutError),
     /// The API refused something that a trial needs.
-    #[error("{doing} in namespace {namespace}: {source}")]
+    #[error("{doing} in namespace {namespace}: {}", api_words(source))]
     Api {
         /// What was being done.
         doing: String,

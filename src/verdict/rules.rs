@@ -10,6 +10,10 @@ use crate::record::entry::EndReason;
 use crate::record::header::{Expect, VariantHeader};
 use crate::timeline::Timeline;
 
+/// Judged attempts for each pod that may be there at once, below which a trial shows no clean variant: one that goes to a
+/// given pod is missed by so many with a chance of e^-3, 5 %.
+const ATTEMPTS_PER_POD: u64 = 3;
+
 /// A verdict, in the order in which one outranks another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -107,7 +111,8 @@ fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32) -> Rul
         let reason = format!("{} lost, in {over} of {rollouts}{limit}", plural(lost, "attempt"));
         return Ruling { verdict: Verdict::Fail, reason };
     }
-    let doubts = doubts(counting, planned.max(1));
+    let pods = u64::from(variant.replicas) + u64::from(variant.surge);
+    let doubts = doubts(counting, planned.max(1), pods.max(1));
     if !doubts.is_empty() {
         return Ruling { verdict: Verdict::Inconclusive, reason: doubts.join("; ") };
     }
@@ -121,7 +126,7 @@ fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32) -> Rul
 }
 
 /// What keeps a variant that lost no more than it may from passing.
-fn doubts(counting: &[&Judged<'_>], planned: u32) -> Vec<String> {
+fn doubts(counting: &[&Judged<'_>], planned: u32, pods: u64) -> Vec<String> {
     let mut doubts = Vec::new();
     let count = counting.len() as u64;
     if count < u64::from(planned) {
@@ -138,6 +143,14 @@ fn doubts(counting: &[&Judged<'_>], planned: u32) -> Vec<String> {
     }
     if counting.iter().any(|judged| judged.counts.ok == 0) {
         doubts.push("in a trial no judged attempt was answered".to_owned());
+    }
+    let least = ATTEMPTS_PER_POD * pods;
+    let fewest = counting.iter().filter(|judged| judged.counts.ok > 0).map(|judged| judged.counts.attempts()).min();
+    if let Some(fewest) = fewest.filter(|fewest| *fewest < least) {
+        doubts.push(format!(
+            "a trial had only {}; with up to {pods} pods, fewer than {least} are likely to miss one of them",
+            plural(fewest, "judged attempt"),
+        ));
     }
     doubts
 }

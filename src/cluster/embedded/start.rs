@@ -18,6 +18,8 @@ use crate::clock::{Clock, saturating_ns};
 
 /// The version that the API reports, after the Kubernetes that it was compared with.
 pub const VERSION: &str = "v1.34.4+rollproof";
+/// Begins the names of folders for pods' files; the process's number follows.
+const FOLDER_PREFIX: &str = "rollproof-pods-";
 /// The only node.
 const NODE: &str = "embedded";
 /// How long everything that runs in a pod may take to end when the cluster does.
@@ -78,10 +80,12 @@ impl Embedded {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let system = |doing| move |source| StartError::System { doing, source };
         let (truth, writer) = Truth::create(&config.truth)?;
+        let temporary = std::env::temp_dir();
+        remove_abandoned(&temporary);
         let folder = tempfile::Builder::new()
-            .prefix("rollproof-")
-            .tempdir()
-            .map_err(system("making a folder for the pods' files"))?;
+            .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
+            .tempdir_in(&temporary)
+            .map_err(system("making a folder for the pods' files where TMPDIR says"))?;
         let reject = TcpSocket::new_v4().map_err(system("making a socket that refuses"))?;
         reject.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(system("binding a socket that refuses"))?;
         let control_plane = ControlPlane::start(ControlPlaneConfig {
@@ -163,6 +167,20 @@ impl Embedded {
         let written = tokio::task::spawn_blocking(move || writer.finish(&path));
         // The log is for tests, and a run does not fail with it.
         let _ = tokio::time::timeout(ENDS_WITHIN, written).await;
+    }
+}
+
+/// Removes the folders of runs that were killed before they could do it themselves: their names hold the process's number.
+fn remove_abandoned(temporary: &std::path::Path) {
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.split('-').next());
+        let Some(number) = number.and_then(|number| number.parse::<u32>().ok()) else { continue };
+        let runs = std::path::Path::new("/proc").join(number.to_string()).exists();
+        // Another user's folder cannot be removed, and a link is not followed.
+        if !runs && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

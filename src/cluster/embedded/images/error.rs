@@ -10,7 +10,7 @@ pub enum ImageError {
     /// The name has no meaning in the embedded cluster.
     #[error(
         "cannot run image {image:?} in the embedded cluster: it has no recipe; {looked}. Add a folder images/NAME/ \
-         with an `embedded` script and write `image: NAME`, use `image: rollproof/target`, or run with --cluster kind"
+         with an `embedded` script and write `image: NAME`, or use `image: rollproof/target`"
     )]
     NoRecipe {
         /// As in the manifest.

@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn without_a_recipe_the_error_says_where_it_was_looked_for_and_what_to_do() {
         let error = resolve("nginx", &[PathBuf::from("/m")]).unwrap_err().to_string();
-        assert!(error.contains("/m/images/nginx/embedded") && error.contains("--cluster kind"), "{error}");
+        assert!(error.contains("/m/images/nginx/embedded") && error.contains("rollproof/target"), "{error}");
         for image in ["nginx:1.29", "registry.example/nginx", "../etc", "a@sha256:00", ""] {
             let error = resolve(image, &[PathBuf::from("/m")]).unwrap_err().to_string();
             assert!(error.contains("real images only"), "{error}");

@@ -45,7 +45,7 @@ pub enum NodeError {
         problem: String,
     },
     /// The pod asks for something that the embedded cluster does not do.
-    #[error("cannot run the pod in the embedded cluster: {0}; remove it or run with --cluster kind")]
+    #[error("cannot run the pod in the embedded cluster: {0}; remove it, since only real clusters have it")]
     Refused(String),
     /// A folder cannot be made.
     #[error("cannot make the folder {folder}: {reason}; rollproof keeps pods' files there and needs to write to it")]

@@ -27,7 +27,7 @@ pub enum ApiError {
     /// 404: no such resource.
     #[error(
         "the embedded cluster has no resource at {path:?}; it stores namespaces, pods, services, deployments, \
-         replicasets, endpointslices, configmaps, secrets, events, nodes and a few more: use --cluster kind for others"
+         replicasets, endpointslices, configmaps, secrets, events, nodes and a few more; leave the others out"
     )]
     NoResource {
         /// The path asked for.
