@@ -170,7 +170,10 @@ impl fmt::Display for VariantSummary {
         write!(f, "{}: expected {expect}", self.name)?;
         if self.expect == Expect::Clean {
             let share = self.missed_share * 100.0;
-            write!(f, "; {} trials without loss leave room for {share:.0} % of rollouts to lose", self.trials)?;
+            match self.trials {
+                1 => write!(f, "; one trial without loss leaves room for {share:.0} % of rollouts to lose")?,
+                trials => write!(f, "; {trials} trials without loss leave room for {share:.0} % of rollouts to lose")?,
+            }
         }
         match self.gap_ms {
             Some(gap) => write!(f, "; shows listener gaps from {gap:.0} ms")?,
