@@ -85,11 +85,29 @@ fn run(server: &Server, arm: &str, rate: u32, seconds: u32, timeout_s: u32) -> F
         timeout_s.to_string(),
     ];
     let (output, cpu) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let Ended { ok, planned, lasted_s, lag_p50_us, lag_p99_us, lag_max_us } = ended(&output);
+    let figures = figures(ok, planned - ok, lasted_s, &cpu);
+    Figures { lag_p50_us, lag_p99_us, lag_max_us, ..figures }
+}
+
+/// What the engine's child prints.
+struct Ended {
+    ok: f64,
+    planned: f64,
+    /// Until the last attempt had ended.
+    lasted_s: f64,
+    lag_p50_us: f64,
+    lag_p99_us: f64,
+    lag_max_us: f64,
+}
+
+fn ended(output: &Output) -> Ended {
+    let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
-    let [ok, planned, lasted_s, drained_s, p50, p99, max] = numbers[..] else { panic!("the engine printed {text:?}") };
-    let figures = figures(ok, planned - ok, lasted_s + drained_s, &cpu);
-    Figures { lag_p50_us: p50, lag_p99_us: p99, lag_max_us: max, ..figures }
+    let [ok, planned, lasted_s, lag_p50_us, lag_p99_us, lag_max_us] = numbers[..] else {
+        panic!("the engine printed {text:?}")
+    };
+    Ended { ok, planned, lasted_s, lag_p50_us, lag_p99_us, lag_max_us }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
@@ -140,8 +158,8 @@ fn seconds_since(clock: Clock, then: u64) -> f64 {
     Duration::from_nanos(clock.now() - then).as_secs_f64()
 }
 
-/// The child: drives the engine, at the limit if the rate is 0, and writes the record. Prints ok, planned, seconds, seconds
-/// to drain, and the lag's p50, p99 and max. Arms are joined by `+`.
+/// The child: drives the engine, at the limit if the rate is 0, and writes the record. Prints ok, planned, seconds
+/// until all had ended, and the lag's p50, p99 and max. Arms are joined by `+`.
 pub(crate) fn drive(args: &[String]) {
     let number = |i: usize| args[i].parse::<u32>().unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], args[0].parse().unwrap()));
@@ -160,16 +178,14 @@ pub(crate) fn drive(args: &[String]) {
     };
     let begun = clock.now();
     std::thread::sleep(Duration::from_secs(seconds.into()));
-    let lasted_s = seconds_since(clock, begun);
-    let stopped = clock.now();
     running.stop();
     let summary = running.wait().unwrap();
-    let drained_s = seconds_since(clock, stopped);
+    let lasted_s = seconds_since(clock, begun);
     writer.finish().unwrap();
     let planned: u64 = summary.arms.values().map(|arm| arm.planned).sum();
     let ok: u64 = summary.arms.values().filter_map(|arm| arm.outcomes.get(&Outcome::Ok)).sum();
     let lag = summary.lag_us;
-    println!("{ok} {planned} {lasted_s} {drained_s} {} {} {}", lag.p50, lag.p99, lag.max);
+    println!("{ok} {planned} {lasted_s} {} {} {}", lag.p50, lag.p99, lag.max);
 }
 
 /// The record's first line; nothing here reads it.
@@ -199,7 +215,7 @@ pub(crate) fn memory(server: &Server, seconds: u32) {
         seconds.to_string(),
         "2".to_owned(),
     ];
-    let mut child = Command::new(std::env::current_exe().unwrap()).args(args).stdout(Stdio::null()).spawn().unwrap();
+    let child = Command::new(std::env::current_exe().unwrap()).args(args).stdout(Stdio::piped()).spawn().unwrap();
     let rss_kib = |pid: u32| -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
@@ -209,7 +225,8 @@ pub(crate) fn memory(server: &Server, seconds: u32) {
         std::thread::sleep(Duration::from_secs(1));
         samples.extend(rss_kib(child.id()));
     }
-    child.wait().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let Ended { ok, planned, lag_max_us, .. } = ended(&output);
     let kib = |second: usize| samples.get(second).or(samples.last()).copied().unwrap_or(0);
     let mib = |kib: u64| kib / 1024;
     let first_minute = samples.iter().take(60).max().copied().unwrap_or(0);
@@ -222,6 +239,8 @@ pub(crate) fn memory(server: &Server, seconds: u32) {
         mib(most),
         most - first_minute,
     );
+    let minutes: Vec<_> = samples.chunks(60).map(|minute| mib(minute.iter().max().copied().unwrap_or(0))).collect();
+    println!("  most in each minute, MiB: {minutes:?}; not ok {}; largest lag {lag_max_us} us", planned - ok);
 }
 
 /// The other load generators that were found.
