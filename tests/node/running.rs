@@ -217,7 +217,7 @@ async fn refused() {
     bench.shell("p", UP, 1, &json!({"readinessProbe": {"grpc": {"port": 1}}}));
     let web = bench.until("p", "refused", |web| web["state"]["waiting"]["message"].is_string()).await;
     let message = web["state"]["waiting"]["message"].as_str().unwrap();
-    assert!(message.contains("readinessProbe by grpc") && message.contains("--cluster kind"), "{message}");
+    assert!(message.contains("readinessProbe by grpc") && message.contains("remove it"), "{message}");
     bench.delete("p");
     bench.gone("p").await;
     bench.end().await;
