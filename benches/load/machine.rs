@@ -25,7 +25,8 @@ pub(crate) fn line() -> String {
     format!("machine: {}, {cores} cores, Linux {}", model.trim_start_matches(['\t', ' ', ':']), kernel.trim())
 }
 
-/// The seconds that a core was busy, over all processes, since the machine started.
+/// The seconds that a core was busy, over all processes, since the machine started. The kernel samples them at its tick, so
+/// they are rough over short times.
 pub(crate) fn busy_s(core: usize) -> f64 {
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let name = format!("cpu{core} ");

@@ -64,7 +64,7 @@ fn main() {
 fn show(name: &str, figures: &[Figures]) {
     let of = |f: fn(&Figures) -> f64| median(figures.iter().map(f).collect());
     println!(
-        "  {name:<22} {:>9.0} req/s  {:>7.3} CPU-s/100k  {:>6.1} % CPU  lag us p50 {:>5.0} p99 {:>6.0} max {:>7.0}  not ok {}  others {:.0} %",
+        "  {name:<22} {:>9.0} req/s  {:>7.3} CPU-s/100k  {:>6.1} % CPU  lag us p50 {:>5.0} p99 {:>6.0} max {:>7.0}  not ok {}  others about {:.0} %",
         of(|f| f.rate),
         of(|f| f.cpu_s_per_100k),
         of(|f| f.cpu_percent),
