@@ -73,3 +73,23 @@ impl Source {
         self.overflow.swap(0, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::sample;
+
+    #[test]
+    fn what_does_not_fit_is_counted_once_and_what_fits_is_kept() {
+        let (sink, source) = channel(2);
+        (0..5).for_each(|id| sink.send(sample::lost(id)));
+        assert_eq!((source.take_overflow(), source.take_overflow()), (3, 0));
+        drop(sink);
+        assert_eq!(std::iter::from_fn(|| source.recv()).count(), 2);
+    }
+
+    #[test]
+    fn a_full_channel_has_a_bounded_size() {
+        assert!(size_of::<Entry>() <= 512, "a full channel of {CAPACITY} holds less than 32 MiB of entries");
+    }
+}
