@@ -12,26 +12,35 @@ pub type Stamp = u64;
 /// A monotonic clock with an origin. Copies share the origin, so their stamps can be compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    origin: Instant,
+    started: Instant,
+    /// What the clock showed when it was started.
+    offset: Stamp,
 }
 
 impl Clock {
     /// Starts a clock: stamps count from this moment.
     #[must_use]
     pub fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self { started: Instant::now(), offset: 0 }
+    }
+
+    /// Starts a clock whose stamps count from a moment of the wall clock that is past, so that several processes can
+    /// share an origin. Stamps of two such clocks differ by what their wall clocks differ when they are started.
+    #[must_use]
+    pub fn since(origin_unix_ns: u64) -> Self {
+        Self { started: Instant::now(), offset: wall_unix_ns().saturating_sub(origin_unix_ns) }
     }
 
     /// The present moment in nanoseconds since the origin.
     #[must_use]
     pub fn now(&self) -> Stamp {
-        saturating_ns(self.origin.elapsed())
+        self.offset.saturating_add(saturating_ns(self.started.elapsed()))
     }
 
-    /// The `Instant` of a stamp, for timers that want one.
+    /// The `Instant` of a stamp, for timers that want one; the clock's start for stamps before it.
     #[must_use]
     pub fn instant(&self, at: Stamp) -> Instant {
-        self.origin + Duration::from_nanos(at)
+        self.started + Duration::from_nanos(at.saturating_sub(self.offset))
     }
 }
 

@@ -24,7 +24,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rollout", &["clock", "record"]),
     ("target", &["clock", "record"]),
     ("cluster", &["clock", "rng", "record", "manifest", "yaml", "load"]),
-    ("trial", &["clock", "rng", "record", "plan", "manifest", "scenario", "load", "observe", "rollout", "cluster"]),
+    // the same load and observers, in a pod
+    ("agent", &["clock", "record", "load", "observe", "cluster"]),
+    (
+        "trial",
+        &["clock", "rng", "record", "plan", "manifest", "scenario", "load", "observe", "rollout", "cluster", "agent"],
+    ),
     // analysis: from the record alone
     ("timeline", &["record", "clock", "stats"]),
     ("verdict", &["record", "clock", "stats", "timeline"]),
@@ -34,10 +39,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "commands",
         &[
             "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe", "rollout",
-            "target", "cluster", "trial", "timeline", "verdict", "report",
+            "target", "cluster", "agent", "trial", "timeline", "verdict", "report",
         ],
     ),
-    ("cli", &["scenario", "target", "cluster", "verdict", "report", "commands"]),
+    ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "commands"]),
 ];
 
 /// Modules of the analysis, which must be pure.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use super::entry::Entry;
 
@@ -38,6 +38,22 @@ impl Sink {
     pub fn send(&self, entry: Entry) {
         if self.channel.try_send(Box::new(entry)).is_err() {
             self.overflow.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Records `entry`, or gives it back if the channel is full: for a sender that can wait. Once the reader is gone it
+    /// is lost and counted.
+    ///
+    /// # Errors
+    /// The channel is full.
+    pub fn offer(&self, entry: Entry) -> Result<(), Entry> {
+        match self.channel.try_send(Box::new(entry)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(entry)) => Err(*entry),
+            Err(TrySendError::Disconnected(_)) => {
+                self.overflow.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 
@@ -86,6 +102,17 @@ mod tests {
         assert_eq!((source.take_overflow(), source.take_overflow()), (3, 0));
         drop(sink);
         assert_eq!(std::iter::from_fn(|| source.recv()).count(), 2);
+    }
+
+    #[test]
+    fn a_sender_that_can_wait_gets_back_what_does_not_fit() {
+        let (sink, source) = channel(1);
+        assert!(sink.offer(sample::lost(0)).is_ok());
+        assert_eq!(sink.offer(sample::lost(1)), Err(sample::lost(1)));
+        assert_eq!(source.take_overflow(), 0);
+        drop(source);
+        assert!(sink.offer(sample::lost(1)).is_ok());
+        assert_eq!(sink.overflowed(), 1);
     }
 
     #[test]

@@ -97,18 +97,31 @@ impl Writer {
     pub fn create(path: &Path, header: Header, source: Source, clock: Clock) -> Result<Self, WriteError> {
         let failed = |source| WriteError::Create { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-        Self::start(file, header, source, clock)
+        Self::start(file, Some(header), source, clock)
+    }
+
+    /// As [`Self::create`], for lines on their way to a record elsewhere: without a header, and at most `bytes_max`. Beyond
+    /// that it behaves as on a full disk.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn spool(path: &Path, bytes_max: u64, source: Source, clock: Clock) -> Result<Self, WriteError> {
+        let failed = |source| WriteError::Create { path: path.to_owned(), source };
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        Self::start(Bounded { file, room: bytes_max }, None, source, clock)
     }
 
     fn start(
         storage: impl Storage + Send + 'static,
-        header: Header,
+        header: Option<Header>,
         source: Source,
         clock: Clock,
     ) -> Result<Self, WriteError> {
         let status = Status::default();
         let mut lines = Lines { storage, buffer: Vec::with_capacity(BUFFER), whole: 0, status: status.clone() };
-        lines.push(&Entry::Header(Box::new(header)));
+        if let Some(header) = header {
+            lines.push(&Entry::Header(Box::new(header)));
+        }
         lines.flush();
         if let Some(reason) = status.failure() {
             return Err(WriteError::Write { reason: reason.to_owned() });
@@ -173,6 +186,34 @@ impl Storage for File {
     fn cut_to(&mut self, length: u64) {
         // A full disk still lets a file shrink. Where it does not, the reader tolerates a cut last line.
         let _ = self.set_len(length);
+    }
+}
+
+/// A file that may hold so many bytes more.
+struct Bounded {
+    file: File,
+    room: u64,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.room).unwrap_or(usize::MAX).min(from.len());
+        if room == 0 && !from.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "the spool holds as much as it may"));
+        }
+        let written = self.file.write(&from[..room])?;
+        self.room -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Storage for Bounded {
+    fn cut_to(&mut self, length: u64) {
+        self.file.cut_to(length);
     }
 }
 
@@ -346,7 +387,7 @@ mod tests {
             let disk = SmallDisk { bytes: Arc::default(), room };
             let (sink, source) = channel(10_000);
             (0..2_000).for_each(|id| sink.send(sample::lost(id)));
-            let writer = Writer::start(disk.clone(), sample::header(), source, Clock::start()).unwrap();
+            let writer = Writer::start(disk.clone(), Some(sample::header()), source, Clock::start()).unwrap();
             let status = writer.status();
             drop(sink);
             let error = writer.finish().unwrap_err().to_string();
@@ -362,9 +403,23 @@ mod tests {
     }
 
     #[test]
+    fn a_spool_ends_at_its_bound_with_whole_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lines.jsonl");
+        let (sink, source) = channel(10_000);
+        (0..2_000).for_each(|id| sink.send(sample::lost(id)));
+        let writer = Writer::spool(&path, 10_000, source, Clock::start()).unwrap();
+        drop(sink);
+        assert!(writer.finish().unwrap_err().to_string().contains("the spool holds"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.len() <= 10_000 && text.ends_with('\n') && text.lines().count() > 5, "{}", text.len());
+        assert!(text.lines().all(|line| serde_json::from_str::<Entry>(line).is_ok()));
+    }
+
+    #[test]
     fn a_disk_that_is_full_from_the_start_is_an_error_before_the_run() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let error = Writer::start(full, sample::header(), channel(1).1, Clock::start()).unwrap_err();
+        let error = Writer::start(full, Some(sample::header()), channel(1).1, Clock::start()).unwrap_err();
         assert!(matches!(error, WriteError::Write { .. }), "{error}");
     }
 }

@@ -1,0 +1,147 @@
+//! What the agent can do, one function a command.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::order::Order;
+use super::wire::{Done, End, Live, Moment, Preflight, Probes, Standing, Watch};
+use crate::clock::Clock;
+use crate::load::{self, Running};
+use crate::observe::{Observer, Target};
+use crate::record::writer::Status;
+use crate::record::{Entry, Sink};
+
+/// How long one question for the load's end is held back while it has not come.
+const HOLD: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(10);
+
+/// What the commands share.
+pub(super) struct Body {
+    pub(super) clock: Clock,
+    pub(super) sink: Sink,
+    pub(super) client: kube::Client,
+    pub(super) spooling: Status,
+    pub(super) observers: Mutex<BTreeMap<String, Observer>>,
+    pub(super) load: Mutex<Slot>,
+}
+
+/// The one load, and how it ended.
+#[derive(Default)]
+pub(super) struct Slot {
+    running: Option<Running>,
+    ended: Option<Standing>,
+}
+
+impl Slot {
+    /// `None` while the load runs.
+    fn standing(&self) -> Option<Standing> {
+        if self.running.is_some() {
+            return None;
+        }
+        Some(self.ended.clone().unwrap_or_else(|| Standing::Failed("no load was started".to_owned())))
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Body {
+    pub(super) fn mark(&self) -> Moment {
+        Moment { at_ns: self.clock.now() }
+    }
+
+    pub(super) fn record(&self, entry: Entry) -> Done {
+        self.sink.send(entry);
+        Done {}
+    }
+
+    /// Watches a namespace; one that is watched already goes on being watched.
+    pub(super) fn watch(&self, watch: Watch) -> Done {
+        let Watch { namespace, workload, name, selector, probe_port } = watch;
+        lock(&self.observers).entry(namespace.clone()).or_insert_with(|| {
+            let target = Target { namespace, workload, name, selector, probe_port };
+            Observer::start(&self.client, &target, self.clock, &self.sink)
+        });
+        Done {}
+    }
+
+    pub(super) fn probes(&self, probes: &Probes) -> Done {
+        if let Some(observer) = lock(&self.observers).get(&probes.namespace) {
+            if probes.on { observer.probe_present_pods() } else { observer.stop_probes() }
+        }
+        Done {}
+    }
+
+    pub(super) async fn preflight(&self, order: Order) -> Result<Vec<Preflight>, String> {
+        let (address, clock) = (order.address, self.clock);
+        let plan = order.plan()?;
+        let sent = blocking(move || load::preflight(&plan, Arc::new(address), clock)).await;
+        let answers = sent.map_err(|error| error.to_string())?;
+        Ok(answers
+            .into_iter()
+            .map(|answer| Preflight {
+                duration_ns: crate::clock::saturating_ns(answer.duration),
+                attempt: answer.attempt,
+            })
+            .collect())
+    }
+
+    pub(super) async fn start_load(&self, order: Order) -> Result<Done, String> {
+        if lock(&self.load).running.is_some() {
+            return Err("a load is running already".to_owned());
+        }
+        let (address, clock, sink): (SocketAddr, _, _) = (order.address, self.clock, self.sink.clone());
+        let plan = order.plan()?;
+        let started = blocking(move || load::start(plan, Arc::new(address), clock, sink)).await;
+        let running = started.map_err(|error| error.to_string())?;
+        *lock(&self.load) = Slot { running: Some(running), ended: None };
+        Ok(Done {})
+    }
+
+    pub(super) fn end_load(&self, end: End) -> Done {
+        if let Some(running) = &lock(&self.load).running {
+            if end.abort { running.abort() } else { running.stop() }
+        }
+        Done {}
+    }
+
+    /// How the load stands: its end, or after a while that it has not come.
+    pub(super) async fn standing(&self) -> Standing {
+        let asked = self.clock.now();
+        while self.clock.now() < asked + crate::clock::saturating_ns(HOLD) {
+            let ended = {
+                let mut slot = lock(&self.load);
+                if slot.running.as_ref().is_some_and(Running::is_finished) { slot.running.take() } else { None }
+            };
+            if let Some(ended) = ended {
+                let standing = match blocking(move || ended.wait()).await {
+                    Ok(summary) => Standing::Ended(summary.planned()),
+                    Err(error) => Standing::Failed(error.to_string()),
+                };
+                lock(&self.load).ended = Some(standing);
+            }
+            if let Some(standing) = lock(&self.load).standing() {
+                return standing;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Standing::Running
+    }
+
+    pub(super) fn live(&self) -> Live {
+        let slot = lock(&self.load);
+        let (ended, lost) = slot.running.as_ref().map_or((0, 0), |load| (load.live().ended(), load.live().lost()));
+        Live { ended, lost, failure: self.spooling.failure().map(str::to_owned) }
+    }
+}
+
+/// Runs what blocks on a thread that may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}

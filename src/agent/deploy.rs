@@ -1,0 +1,164 @@
+//! Brings the agent up: its identity, its pod, and a first word with it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::PostParams;
+use kube::{Api, Client};
+
+use super::error::AgentError;
+use super::manifests::{self, PodFacts};
+use super::remote::{Remote, end_of};
+use crate::clock::{Clock, saturating_ns};
+use crate::cluster::kube::apply;
+
+/// How long the pod may take to run, its image included.
+const RUNS_WITHIN: Duration = Duration::from_mins(1);
+/// How long a running pod may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(100);
+
+/// What to bring up.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// The agent's own namespace, which is there.
+    pub namespace: String,
+    /// The image.
+    pub image: String,
+    /// The run's token.
+    pub token: String,
+    /// The run's origin on the wall clock.
+    pub origin_unix_ns: u64,
+    /// Which agent of the run this is, from 1.
+    pub number: u32,
+}
+
+/// An agent that answers.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The way to it.
+    pub remote: Remote,
+    /// The node that it runs on.
+    pub node: String,
+}
+
+/// Brings the agent up and waits until it answers.
+///
+/// # Errors
+/// The API refuses an object (a quota, a policy, a missing right), the pod does not run within a minute, or it does not
+/// answer, or is of another version; each in the cluster's own words.
+pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> Result<Deployed, AgentError> {
+    let Deployment { namespace, image, token, origin_unix_ns, number } = deployment;
+    let name = format!("agent-{number}");
+    let failed = |doing: &str| {
+        let doing = format!("{doing} in namespace {namespace}");
+        move |why: String| AgentError::NotDeployed { doing, why }
+    };
+    apply(client, namespace, &manifests::identity(namespace, token))
+        .await
+        .map_err(|error| failed("making the agent's account")(words(&error)))?;
+    let facts = PodFacts { name: &name, namespace, image, origin_unix_ns: *origin_unix_ns };
+    let pod: Pod = serde_json::from_value(manifests::pod(facts))
+        .map_err(|error| failed("making the agent's pod")(error.to_string()))?;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    pods.create(&PostParams::default(), &pod)
+        .await
+        .map_err(|error| failed("making the agent's pod")(words(&error)))?;
+    let node = runs(&pods, &name, clock).await.map_err(failed("starting the agent"))?;
+    let mut remote = Remote {
+        client: client.clone(),
+        clock,
+        namespace: namespace.clone(),
+        pod: name,
+        token: token.as_str().into(),
+        boot: "".into(),
+        calls: Arc::new(AtomicU64::new(1)),
+    };
+    let hello = answers(&remote).await.map_err(failed("reaching the agent through the API server's proxy"))?;
+    let own = env!("CARGO_PKG_VERSION");
+    if hello.version != own {
+        let why = format!("image {image} holds version {}, and this is {own}; use an image of this version", hello.version);
+        return Err(failed("starting the agent")(why));
+    }
+    remote.boot = hello.boot.into();
+    Ok(Deployed { remote, node })
+}
+
+/// Gives the agent of `agent_namespace` its rights in `namespace`, which is there.
+pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
+    apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map_err(|error| {
+        AgentError::NotDeployed { doing: format!("giving the agent its rights in namespace {namespace}"), why: words(&error) }
+    })
+}
+
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
+        other => other.to_string(),
+    }
+}
+
+/// Waits until the pod runs; its node.
+async fn runs(pods: &Api<Pod>, name: &str, clock: Clock) -> Result<String, String> {
+    let begun = clock.now();
+    loop {
+        let pod = pods.get(name).await.map_err(|error| words(&error))?;
+        if let Some(end) = end_of(&pod) {
+            return Err(format!("pod {name} ended at once: {end}"));
+        }
+        let status = pod.status.clone().unwrap_or_default();
+        if status.phase.as_deref() == Some("Running") {
+            return Ok(pod.spec.and_then(|spec| spec.node_name).unwrap_or_default());
+        }
+        let stands = stands(&pod);
+        if stands.hopeless {
+            return Err(format!("pod {name} cannot start: {}", stands.words));
+        }
+        if clock.now().saturating_sub(begun) > saturating_ns(RUNS_WITHIN) {
+            let stood = if stands.words.is_empty() { "nothing is known of why".to_owned() } else { stands.words };
+            return Err(format!("pod {name} does not run after {} s: {stood}", RUNS_WITHIN.as_secs()));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+struct Stands {
+    words: String,
+    /// Waiting longer will not help.
+    hopeless: bool,
+}
+
+/// Where a pod that does not run yet stands, in the cluster's words. Reasons are those of kubelet
+/// (`pkg/kubelet/images/types.go`, `kuberuntime`).
+fn stands(pod: &Pod) -> Stands {
+    const HOPELESS: [&str; 5] =
+        ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"];
+    let status = pod.status.clone().unwrap_or_default();
+    let waiting = status.container_statuses.unwrap_or_default().into_iter().find_map(|one| one.state?.waiting);
+    let unscheduled = status.conditions.unwrap_or_default().into_iter().find(|condition| {
+        condition.type_ == "PodScheduled" && condition.status == "False"
+    });
+    let parts = match (waiting, unscheduled) {
+        (Some(waiting), _) => [waiting.reason, waiting.message],
+        (None, Some(condition)) => [condition.reason, condition.message],
+        (None, None) => [None, None],
+    };
+    let hopeless = parts[0].as_deref().is_some_and(|reason| HOPELESS.contains(&reason));
+    Stands { words: parts.into_iter().flatten().collect::<Vec<_>>().join(": "), hopeless }
+}
+
+async fn answers(remote: &Remote) -> Result<super::wire::Hello, String> {
+    let begun = remote.clock.now();
+    loop {
+        let why = match remote.hello().await {
+            Ok(hello) => return Ok(hello),
+            Err(why) => why,
+        };
+        if remote.clock.now().saturating_sub(begun) > saturating_ns(ANSWERS_WITHIN) {
+            return Err(format!("no answer within {} s: {why}", ANSWERS_WITHIN.as_secs()));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}

@@ -1,0 +1,264 @@
+//! The driver's side: commands to the agent, through the API server's proxy.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use futures_util::AsyncBufRead;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::AgentError;
+use super::order::Order;
+use super::rights::Right;
+use super::wire::{
+    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, PORT, Preflight, Probes, Refusal, Standing, TOKEN_HEADER, Watch,
+};
+use crate::clock::{Clock, Stamp, saturating_ns};
+use crate::load::LoadPlan;
+use crate::record::{Arm, Entry};
+
+/// How long one try of a command may take.
+const TRY: Duration = Duration::from_secs(10);
+/// How long an unreachable agent is tried, before it counts as gone: an API server may be restarted meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_millis(250);
+const ANSWER_MAX: usize = 32 * 1024 * 1024;
+
+/// One life of the agent. Clones command the same one.
+#[derive(Clone)]
+pub struct Remote {
+    pub(super) client: Client,
+    pub(super) clock: Clock,
+    pub(super) namespace: String,
+    pub(super) pod: String,
+    pub(super) token: Arc<str>,
+    /// The agent's life; empty until it has said hello.
+    pub(super) boot: Arc<str>,
+    pub(super) calls: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("namespace", &self.namespace).field("pod", &self.pod).finish_non_exhaustive()
+    }
+}
+
+/// How one try ended.
+enum Tried<A> {
+    Answered(A),
+    Refused(String),
+    /// Another life answers.
+    OtherLife,
+    /// The API server, or the way behind it, answered in the agent's place.
+    Failed(String),
+}
+
+impl Remote {
+    /// A moment on the agent's clock, taken while this is awaited.
+    pub async fn mark(&self) -> Result<Stamp, AgentError> {
+        let moment: Moment = self.command("taking a mark", "/mark", &()).await?;
+        Ok(moment.at_ns)
+    }
+
+    /// Puts `entry` into the spool, behind what is there.
+    pub async fn record(&self, entry: &Entry) -> Result<(), AgentError> {
+        self.command::<Done>("recording a step", "/record", entry).await.map(|_| ())
+    }
+
+    /// Starts to watch a namespace.
+    pub async fn watch(&self, watch: &Watch) -> Result<(), AgentError> {
+        self.command::<Done>("starting the watches", "/watch", watch).await.map(|_| ())
+    }
+
+    /// Starts or ends the side probes of a namespace's present pods.
+    pub async fn probes(&self, namespace: &str, on: bool) -> Result<(), AgentError> {
+        let probes = Probes { namespace: namespace.to_owned(), on };
+        self.command::<Done>("switching the side probes", "/probes", &probes).await.map(|_| ())
+    }
+
+    /// One request of each kind.
+    pub async fn preflight(&self, plan: &LoadPlan, address: SocketAddr) -> Result<Vec<Preflight>, AgentError> {
+        self.command("sending the first requests", "/preflight", &Order::new(plan, address)).await
+    }
+
+    /// Starts the load.
+    pub async fn start_load(&self, plan: &LoadPlan, address: SocketAddr) -> Result<(), AgentError> {
+        self.command::<Done>("starting the load", "/plan", &Order::new(plan, address)).await.map(|_| ())
+    }
+
+    /// Ends the load: no more attempts are planned, and with `abort` none is awaited.
+    pub async fn end_load(&self, abort: bool) -> Result<(), AgentError> {
+        self.command::<Done>("ending the load", "/end", &End { abort }).await.map(|_| ())
+    }
+
+    /// Waits until the load has ended; the attempts planned by each arm.
+    pub async fn await_load(&self) -> Result<std::collections::BTreeMap<Arm, u64>, AgentError> {
+        loop {
+            match self.command("awaiting the load's end", "/standing", &()).await? {
+                Standing::Running => {}
+                Standing::Ended(planned) => return Ok(planned),
+                Standing::Failed(why) => {
+                    return Err(AgentError::Refused { doing: "carrying the load".to_owned(), why });
+                }
+            }
+        }
+    }
+
+    /// Those of `rights` that the agent does not have.
+    pub async fn missing_rights(&self, rights: &[Right]) -> Result<Vec<Right>, AgentError> {
+        self.command("asking for the agent's rights", "/rights", &rights).await
+    }
+
+    async fn command<A: DeserializeOwned>(
+        &self,
+        doing: &str,
+        path: &str,
+        body: &(impl Serialize + Sync + ?Sized),
+    ) -> Result<A, AgentError> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| AgentError::Refused { doing: doing.to_owned(), why: error.to_string() })?;
+        let number = self.calls.fetch_add(1, Relaxed);
+        let begun = self.clock.now();
+        loop {
+            let tried = tokio::time::timeout(TRY, self.attempt(Method::POST, path, Some(number), bytes.clone())).await;
+            let why = match tried {
+                Ok(Tried::Answered(answer)) => return Ok(answer),
+                Ok(Tried::Refused(why)) => return Err(AgentError::Refused { doing: doing.to_owned(), why }),
+                Ok(Tried::OtherLife) => return Err(self.gone(doing, "it was started anew")),
+                Ok(Tried::Failed(why)) => why,
+                Err(_) => format!("no answer within {} s", TRY.as_secs()),
+            };
+            self.patient(doing, begun, why).await?;
+        }
+    }
+
+    /// Waits before the next try, unless the agent is gone or was unreachable for too long.
+    pub(super) async fn patient(&self, doing: &str, begun: Stamp, why: String) -> Result<(), AgentError> {
+        if let Some(end) = self.end().await {
+            return Err(self.gone(doing, &end));
+        }
+        if self.clock.now().saturating_sub(begun) > saturating_ns(PATIENCE) {
+            return Err(AgentError::Unreachable { doing: doing.to_owned(), waited_s: PATIENCE.as_secs(), why });
+        }
+        tokio::time::sleep(RETRY).await;
+        Ok(())
+    }
+
+    fn gone(&self, doing: &str, why: &str) -> AgentError {
+        AgentError::Gone {
+            doing: doing.to_owned(),
+            why: format!("pod {} in namespace {}: {why}", self.pod, self.namespace),
+        }
+    }
+
+    /// Why the agent's pod is at its end; `None` while it is not, or while nobody can say.
+    async fn end(&self) -> Option<String> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        match tokio::time::timeout(TRY, pods.get_opt(&self.pod)).await {
+            Ok(Ok(None)) => Some("it was deleted".to_owned()),
+            Ok(Ok(Some(pod))) => end_of(&pod),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
+    pub(super) async fn hello(&self) -> Result<Hello, String> {
+        match tokio::time::timeout(TRY, self.attempt(Method::GET, "/hello", None, Vec::new())).await {
+            Ok(Tried::Answered(hello)) => Ok(hello),
+            Ok(Tried::Refused(why) | Tried::Failed(why)) => Err(why),
+            Ok(Tried::OtherLife) => Err("another life answers".to_owned()),
+            Err(_) => Err(format!("no answer within {} s", TRY.as_secs())),
+        }
+    }
+
+    /// The stream of lines from number `from` on.
+    pub(super) async fn lines(&self, from: u64) -> Result<impl AsyncBufRead + use<>, String> {
+        let request = self.request(Method::GET, &format!("/lines?from={from}"), None, Vec::new())?;
+        self.client.request_stream(request).await.map_err(|error| error.to_string())
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        number: Option<u64>,
+        body: Vec<u8>,
+    ) -> Result<Request<Vec<u8>>, String> {
+        let Self { namespace, pod, token, .. } = self;
+        let uri = format!("/api/v1/namespaces/{namespace}/pods/{pod}:{PORT}/proxy{path}");
+        let mut request = Request::builder().method(method).uri(uri).header(TOKEN_HEADER, &**token);
+        if let Some(number) = number {
+            request = request.header(CALL_HEADER, number);
+        }
+        request.header(http::header::CONTENT_TYPE, "application/json").body(body).map_err(|error| error.to_string())
+    }
+
+    async fn attempt<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        number: Option<u64>,
+        body: Vec<u8>,
+    ) -> Tried<A> {
+        let request = match self.request(method, path, number, body) {
+            Ok(request) => request.map(kube::client::Body::from),
+            Err(why) => return Tried::Failed(why),
+        };
+        let response = match self.client.send(request).await {
+            Ok(response) => response,
+            Err(error) => return Tried::Failed(error.to_string()),
+        };
+        let (head, body) = response.into_parts();
+        let bytes = match Limited::new(body, ANSWER_MAX).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return Tried::Failed(format!("the answer was cut: {error}")),
+        };
+        let Some(boot) = head.headers.get(BOOT_HEADER) else {
+            return Tried::Failed(api_words(head.status, &bytes));
+        };
+        if !self.boot.is_empty() && boot.as_bytes() != self.boot.as_bytes() {
+            return Tried::OtherLife;
+        }
+        if head.status == StatusCode::OK {
+            return serde_json::from_slice(&bytes).map_or_else(
+                |error| Tried::Failed(format!("the answer is not what this version expects: {error}")),
+                Tried::Answered,
+            );
+        }
+        let refusal = serde_json::from_slice::<Refusal>(&bytes);
+        Tried::Refused(refusal.map_or_else(|_| format!("status {}", head.status), |refusal| refusal.error))
+    }
+}
+
+/// What the API server said in the agent's place.
+fn api_words(status: StatusCode, bytes: &[u8]) -> String {
+    let text = serde_json::from_slice::<serde_json::Value>(bytes)
+        .ok()
+        .and_then(|value| value.get("message").and_then(|message| message.as_str().map(str::to_owned)))
+        .unwrap_or_else(|| String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned());
+    format!("{text} ({})", status.as_u16())
+}
+
+/// Why a pod runs no more, or soon will not; `None` while it runs or is about to.
+pub(super) fn end_of(pod: &Pod) -> Option<String> {
+    let status = pod.status.clone().unwrap_or_default();
+    let phase = status.phase.unwrap_or_default();
+    let deleted = pod.metadata.deletion_timestamp.is_some();
+    if !deleted && phase != "Failed" && phase != "Succeeded" {
+        return None;
+    }
+    let mut words = vec![if deleted { "it is being deleted".to_owned() } else { format!("its phase is {phase}") }];
+    words.extend([status.reason, status.message].into_iter().flatten());
+    for container in status.container_statuses.unwrap_or_default() {
+        if let Some(end) = container.state.and_then(|state| state.terminated) {
+            words.push(format!("exit code {}", end.exit_code));
+            words.extend([end.reason, end.message].into_iter().flatten());
+        }
+    }
+    Some(words.join(", "))
+}

@@ -1,0 +1,70 @@
+//! Which rights a program has, as the API server itself answers it (`SelfSubjectAccessReview`, authorization.k8s.io/v1).
+
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde::{Deserialize, Serialize};
+
+/// A right to ask about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Right {
+    /// For example `watch`.
+    pub verb: String,
+    /// The API group, empty for the core.
+    pub group: String,
+    /// The plural, with a subresource behind a slash.
+    pub resource: String,
+    /// The namespace; empty for all, or for what has none.
+    pub namespace: String,
+}
+
+impl Right {
+    /// `verb` on `resource` in `namespace`.
+    #[must_use]
+    pub fn new(verb: &str, group: &str, resource: &str, namespace: &str) -> Self {
+        let [verb, group, resource, namespace] = [verb, group, resource, namespace].map(str::to_owned);
+        Self { verb, group, resource, namespace }
+    }
+}
+
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
+        write!(f, "{} {}{group}", self.verb, self.resource)?;
+        if self.namespace.is_empty() { Ok(()) } else { write!(f, " in namespace {}", self.namespace) }
+    }
+}
+
+/// Those of `rights` that the client's user does not have.
+///
+/// # Errors
+/// The API server did not answer.
+pub async fn missing(client: &Client, rights: &[Right]) -> Result<Vec<Right>, kube::Error> {
+    let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let asked = rights.iter().map(|right| {
+        let api = api.clone();
+        async move {
+            let (resource, subresource) = match right.resource.split_once('/') {
+                Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
+                None => (right.resource.as_str(), None),
+            };
+            let review = SelfSubjectAccessReview {
+                spec: SelfSubjectAccessReviewSpec {
+                    resource_attributes: Some(ResourceAttributes {
+                        verb: Some(right.verb.clone()),
+                        group: Some(right.group.clone()),
+                        resource: Some(resource.to_owned()),
+                        subresource,
+                        namespace: Some(right.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+                        ..ResourceAttributes::default()
+                    }),
+                    ..SelfSubjectAccessReviewSpec::default()
+                },
+                ..SelfSubjectAccessReview::default()
+            };
+            let answer = api.create(&PostParams::default(), &review).await?;
+            Ok::<_, kube::Error>((!answer.status.is_some_and(|status| status.allowed)).then(|| right.clone()))
+        }
+    });
+    Ok(futures_util::future::try_join_all(asked).await?.into_iter().flatten().collect())
+}

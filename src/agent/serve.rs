@@ -1,0 +1,317 @@
+//! The agent's side: a small HTTP server in front of what the agent can do.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::act::{Body, Slot};
+use super::answers::{Answer, Answers};
+use super::rights::missing;
+use super::spool::{Place, Spool};
+use super::wire::{BOOT_HEADER, CALL_HEADER, First, Hello, PORT, Refusal, TOKEN_HEADER};
+use crate::clock::{Clock, saturating_ns};
+use crate::record::Writer;
+use crate::record::sink::{CAPACITY, channel};
+
+/// A command's body holds a load's plan, request bodies included.
+const COMMAND_MAX: usize = 32 * 1024 * 1024;
+/// How often lines are looked for while they are streamed.
+const BATCH_EVERY: Duration = Duration::from_millis(250);
+/// An agent that nobody has spoken to for so long ends: its driver is gone.
+const ALONE_MAX: Duration = Duration::from_mins(5);
+
+/// Arguments of the hidden subcommand.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AgentArgs {
+    /// The file that recorded lines are spooled to
+    #[arg(long, default_value = "/spool/lines.jsonl")]
+    pub spool: PathBuf,
+    /// The most that the spool may hold
+    #[arg(long, value_name = "BYTES")]
+    pub spool_max: u64,
+    /// The run's origin on the wall clock: stamp 0
+    #[arg(long, value_name = "NS")]
+    pub origin_unix_ns: u64,
+    /// The run's token
+    #[arg(long, env = "ROLLPROOF_TOKEN", hide_env_values = true)]
+    pub token: String,
+    /// Where to listen
+    #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))]
+    pub listen: SocketAddr,
+}
+
+/// Why the agent ended.
+#[derive(Debug, thiserror::Error)]
+#[error("agent: {doing}: {why}")]
+pub struct ServeError {
+    doing: &'static str,
+    why: String,
+}
+
+fn failed<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> ServeError {
+    move |error| ServeError { doing, why: error.to_string() }
+}
+
+struct Agent {
+    hello: Hello,
+    token: String,
+    body: Arc<Body>,
+    spool: Arc<Spool>,
+    answers: Answers,
+    heard: Arc<AtomicU64>,
+}
+
+type Reply = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+
+/// Serves until it is told to stop or is alone. `client` is how the agent sees the cluster.
+///
+/// # Errors
+/// The spool cannot be made, or the port not be listened on.
+pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), ServeError> {
+    let clock = Clock::since(arguments.origin_unix_ns);
+    let (sink, source) = channel(CAPACITY);
+    let writer = Writer::spool(&arguments.spool, arguments.spool_max, source, clock).map_err(failed("spooling"))?;
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(failed("naming this life"))?;
+    let body = Body {
+        clock,
+        sink,
+        client,
+        spooling: writer.status(),
+        observers: Mutex::default(),
+        load: Mutex::new(Slot::default()),
+    };
+    let agent = Arc::new(Agent {
+        hello: Hello { version: env!("CARGO_PKG_VERSION").to_owned(), boot: boot.trim().to_owned() },
+        token: arguments.token,
+        body: Arc::new(body),
+        spool: Arc::new(Spool::new(arguments.spool)),
+        answers: Answers::default(),
+        heard: Arc::new(AtomicU64::new(clock.now())),
+    });
+    let listener = TcpListener::bind(arguments.listen).await.map_err(failed("listening"))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed("listening for signals"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("listening for signals"))?;
+    tokio::select! {
+        () = accept(&listener, &agent) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = alone(&agent) => {}
+    }
+    Ok(())
+}
+
+async fn accept(listener: &TcpListener, agent: &Arc<Agent>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let agent = Arc::clone(agent);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let agent = Arc::clone(&agent);
+                async move { Ok::<_, Infallible>(agent.answer(request).await) }
+            });
+            // A connection that breaks is its client's to make again.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn alone(agent: &Agent) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let silence = agent.body.clock.now().saturating_sub(agent.heard.load(Relaxed));
+        if silence > saturating_ns(ALONE_MAX) {
+            return;
+        }
+    }
+}
+
+impl Agent {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+        let token = request.headers().get(TOKEN_HEADER).map(HeaderValue::as_bytes);
+        if !token.is_some_and(|token| same(token, self.token.as_bytes())) {
+            return self.json(&refused(StatusCode::FORBIDDEN, "the token is missing or wrong"));
+        }
+        self.heard.store(self.body.clock.now(), Relaxed);
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/hello") => self.json(&json(&self.hello)),
+            (&Method::GET, "/lines") => {
+                let from = request.uri().query().and_then(|query| query.strip_prefix("from=")?.parse().ok());
+                match from {
+                    Some(from) => self.lines(from).await,
+                    None => self.json(&refused(StatusCode::BAD_REQUEST, "expected /lines?from=NUMBER")),
+                }
+            }
+            (&Method::POST, _) => self.command(request).await,
+            _ => self.json(&refused(StatusCode::NOT_FOUND, "no such path")),
+        }
+    }
+
+    async fn command(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+        let path = request.uri().path().to_owned();
+        let number = request.headers().get(CALL_HEADER).and_then(|number| number.to_str().ok()?.parse().ok());
+        let Some(number) = number else {
+            return self.json(&refused(StatusCode::BAD_REQUEST, "a command needs its number"));
+        };
+        let Ok(body) = Limited::new(request.into_body(), COMMAND_MAX).collect().await else {
+            return self.json(&refused(StatusCode::BAD_REQUEST, "the command was cut, or is too long"));
+        };
+        let (agent, bytes) = (Arc::clone(self), body.to_bytes());
+        let answer = self.answers.of(number, move || agent.carry_out(path, bytes)).await;
+        self.json(&answer)
+    }
+
+    fn carry_out(self: Arc<Self>, path: String, bytes: Bytes) -> BoxFuture<'static, Answer> {
+        async move {
+            let body = &self.body;
+            match path.as_str() {
+                "/mark" => json(&body.mark()),
+                "/record" => with(&bytes, |entry| body.record(entry)),
+                "/watch" => with(&bytes, |watch| body.watch(watch)),
+                "/probes" => with(&bytes, |probes| body.probes(&probes)),
+                "/end" => with(&bytes, |end| body.end_load(end)),
+                "/standing" => json(&body.standing().await),
+                "/preflight" => match parse(&bytes) {
+                    Ok(order) => result(body.preflight(order).await),
+                    Err(refusal) => refusal,
+                },
+                "/plan" => match parse(&bytes) {
+                    Ok(order) => result(body.start_load(order).await),
+                    Err(refusal) => refusal,
+                },
+                "/rights" => match parse::<Vec<_>>(&bytes) {
+                    Ok(rights) => result(missing(&body.client, &rights).await.map_err(|error| error.to_string())),
+                    Err(refusal) => refusal,
+                },
+                _ => refused(StatusCode::NOT_FOUND, "no such command"),
+            }
+        }
+        .boxed()
+    }
+
+    fn json(&self, (status, bytes): &Answer) -> Reply {
+        let body = Full::new(Bytes::from(bytes.clone())).map_err(|never| match never {}).boxed_unsync();
+        self.reply(*status, body)
+    }
+
+    fn reply(&self, status: StatusCode, body: UnsyncBoxBody<Bytes, std::io::Error>) -> Reply {
+        let mut reply = Response::new(body);
+        *reply.status_mut() = status;
+        if let Ok(boot) = HeaderValue::from_str(&self.hello.boot) {
+            reply.headers_mut().insert(BOOT_HEADER, boot);
+        }
+        reply
+    }
+
+    /// The lines from number `from` on, and those that come, until the one who asks goes away.
+    async fn lines(self: &Arc<Self>, from: u64) -> Reply {
+        let spool = Arc::clone(&self.spool);
+        let found = tokio::task::spawn_blocking(move || spool.find(from)).await;
+        let place = match found {
+            Ok(Ok(Some(place))) => place,
+            Ok(Ok(None)) => return self.json(&refused(StatusCode::BAD_REQUEST, "that line is not there yet")),
+            Ok(Err(error)) => return self.json(&refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
+            Err(error) => return self.json(&refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
+        };
+        let mut first = vec![b'#'];
+        first.extend(json(&First { boot: self.hello.boot.clone(), from }).1);
+        first.push(b'\n');
+        let state = Stream { agent: Arc::clone(self), place, first: Some(Bytes::from(first)), pause: false };
+        let frames = futures_util::stream::unfold(state, |mut state| async move {
+            let bytes = state.next().await?;
+            Some((bytes.map(Frame::data), state))
+        });
+        self.reply(StatusCode::OK, BodyExt::boxed_unsync(StreamBody::new(frames)))
+    }
+}
+
+/// One answer with lines.
+struct Stream {
+    agent: Arc<Agent>,
+    place: Place,
+    first: Option<Bytes>,
+    pause: bool,
+}
+
+impl Stream {
+    async fn next(&mut self) -> Option<std::io::Result<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
+        if self.pause {
+            tokio::time::sleep(BATCH_EVERY).await;
+        }
+        // Whoever still reads is there.
+        self.agent.heard.store(self.agent.body.clock.now(), Relaxed);
+        let (spool, mut place) = (Arc::clone(&self.agent.spool), self.place);
+        let read = tokio::task::spawn_blocking(move || spool.read(&mut place).map(|batch| (batch, place))).await;
+        match read {
+            Ok(Ok((batch, place))) => {
+                self.place = place;
+                self.pause = !batch.more;
+                let mut bytes = batch.bytes;
+                bytes.push(b'#');
+                bytes.extend(json(&self.agent.body.live()).1);
+                bytes.push(b'\n');
+                Some(Ok(Bytes::from(bytes)))
+            }
+            Ok(Err(error)) => Some(Err(error)),
+            Err(error) => Some(Err(std::io::Error::other(error))),
+        }
+    }
+}
+
+/// Compares in a time that does not tell where the difference is.
+fn same(given: &[u8], known: &[u8]) -> bool {
+    given.len() == known.len() && given.iter().zip(known).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => (StatusCode::OK, bytes),
+        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+fn refused(status: StatusCode, why: &str) -> Answer {
+    let refusal = serde_json::to_vec(&Refusal { error: why.to_owned() });
+    (status, refusal.unwrap_or_default())
+}
+
+fn result(done: Result<impl Serialize, String>) -> Answer {
+    match done {
+        Ok(value) => json(&value),
+        Err(why) => refused(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Answer> {
+    serde_json::from_slice(bytes).map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))
+}
+
+fn with<T: DeserializeOwned, A: Serialize>(bytes: &[u8], act: impl FnOnce(T) -> A) -> Answer {
+    match parse(bytes) {
+        Ok(value) => json(&act(value)),
+        Err(refusal) => refusal,
+    }
+}
