@@ -5,6 +5,7 @@ mod demo;
 mod drive;
 mod ending;
 mod execute;
+mod inputs;
 mod options;
 mod outputs;
 mod prepare;

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bad_luck;
+mod manifests;
 mod program;
 mod scenarios;
 
@@ -55,5 +56,6 @@ fn main() -> ExitCode {
     let mut tests = scenarios::tests();
     tests.extend(bad_input::tests());
     tests.extend(bad_luck::tests());
+    tests.extend(manifests::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }
