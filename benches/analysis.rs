@@ -106,7 +106,15 @@ fn write_trial(
     write(&mark(MarkName::LoadStopped, begin + TRIAL_S * SECOND))?;
     let planned = [(Arm::New, attempts), (Arm::Reused, slices * 9)].into();
     let (at_ns, reason) = (begin + TRIAL_S * SECOND, String::new());
-    write(&Entry::TrialEnd(TrialEnd { at_ns, trial, complete: true, reason, reset: false, planned }))
+    write(&Entry::TrialEnd(TrialEnd {
+        at_ns,
+        trial,
+        complete: true,
+        reason,
+        reset: false,
+        trouble: String::new(),
+        planned,
+    }))
 }
 
 fn attempt(trial: u32, id: u64, planned_ns: u64) -> Attempt {

@@ -30,7 +30,8 @@ impl Answers {
                 let task = tokio::spawn(begin());
                 let outcome = async move {
                     task.await.unwrap_or_else(|error| {
-                        let text = format!("{{\"error\":\"the agent failed: {}\"}}", error.to_string().escape_default());
+                        let text =
+                            format!("{{\"error\":\"the agent failed: {}\"}}", error.to_string().escape_default());
                         (StatusCode::INTERNAL_SERVER_ERROR, text.into_bytes())
                     })
                 };

@@ -63,9 +63,7 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
     let pod: Pod = serde_json::from_value(manifests::pod(facts))
         .map_err(|error| failed("making the agent's pod")(error.to_string()))?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    pods.create(&PostParams::default(), &pod)
-        .await
-        .map_err(|error| failed("making the agent's pod")(words(&error)))?;
+    pods.create(&PostParams::default(), &pod).await.map_err(|error| failed("making the agent's pod")(words(&error)))?;
     let node = runs(&pods, &name, clock).await.map_err(failed("starting the agent"))?;
     let mut remote = Remote {
         client: client.clone(),
@@ -79,7 +77,8 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
     let hello = answers(&remote).await.map_err(failed("reaching the agent through the API server's proxy"))?;
     let own = env!("CARGO_PKG_VERSION");
     if hello.version != own {
-        let why = format!("image {image} holds version {}, and this is {own}; use an image of this version", hello.version);
+        let why =
+            format!("image {image} holds version {}, and this is {own}; use an image of this version", hello.version);
         return Err(failed("starting the agent")(why));
     }
     remote.boot = hello.boot.into();
@@ -89,7 +88,10 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
 /// Gives the agent of `agent_namespace` its rights in `namespace`, which is there.
 pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
     apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map_err(|error| {
-        AgentError::NotDeployed { doing: format!("giving the agent its rights in namespace {namespace}"), why: words(&error) }
+        AgentError::NotDeployed {
+            doing: format!("giving the agent its rights in namespace {namespace}"),
+            why: words(&error),
+        }
     })
 }
 
@@ -137,9 +139,11 @@ fn stands(pod: &Pod) -> Stands {
         ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"];
     let status = pod.status.clone().unwrap_or_default();
     let waiting = status.container_statuses.unwrap_or_default().into_iter().find_map(|one| one.state?.waiting);
-    let unscheduled = status.conditions.unwrap_or_default().into_iter().find(|condition| {
-        condition.type_ == "PodScheduled" && condition.status == "False"
-    });
+    let unscheduled = status
+        .conditions
+        .unwrap_or_default()
+        .into_iter()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
     let parts = match (waiting, unscheduled) {
         (Some(waiting), _) => [waiting.reason, waiting.message],
         (None, Some(condition)) => [condition.reason, condition.message],

@@ -168,8 +168,8 @@ impl Follow {
     }
 
     async fn pass_on(&mut self, line: &[u8]) -> Result<(), AgentError> {
-        let entry: Entry = serde_json::from_slice(line).map_err(protocol)?;
-        let ended = if let Entry::TrialEnd(end) = &entry { Some(end.trial) } else { None };
+        let entry: Box<Entry> = serde_json::from_slice(line).map_err(protocol)?;
+        let ended = if let Entry::TrialEnd(end) = &*entry { Some(end.trial) } else { None };
         let mut waiting = self.sink.offer(entry);
         while let Err(entry) = waiting {
             tokio::time::sleep(WRITER_PAUSE).await;

@@ -68,10 +68,10 @@ mod tests {
     #[test]
     fn a_cut_line_is_forgotten_and_a_comment_has_no_number() {
         let mut lines = Lines::default();
-        assert_eq!(lines.push(b"one\n#live\ntw").unwrap(), [
-            Line::Entry(b"one".to_vec()),
-            Line::Comment(b"live".to_vec())
-        ]);
+        assert_eq!(
+            lines.push(b"one\n#live\ntw").unwrap(),
+            [Line::Entry(b"one".to_vec()), Line::Comment(b"live".to_vec())]
+        );
         assert_eq!(lines.next(), 1);
         lines.resume();
         assert_eq!(lines.push(b"two\n").unwrap(), [Line::Entry(b"two".to_vec())]);

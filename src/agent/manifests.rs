@@ -45,7 +45,8 @@ pub(super) fn grants(namespace: &str, agent_namespace: &str) -> [Value; 2] {
     groups.sort_unstable();
     groups.dedup();
     let rules = groups.into_iter().map(|group| {
-        let resources: Vec<&str> = WATCHED.iter().filter(|(of, _)| *of == group).map(|(_, resource)| *resource).collect();
+        let resources: Vec<&str> =
+            WATCHED.iter().filter(|(of, _)| *of == group).map(|(_, resource)| *resource).collect();
         json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"]})
     });
     let metadata = json!({"name": ACCOUNT, "namespace": namespace});

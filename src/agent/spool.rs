@@ -53,7 +53,8 @@ impl Spool {
             let batch = self.read(&mut place)?;
             if place.line > wanted {
                 let skipped = usize::try_from(wanted - before.line).unwrap_or(usize::MAX);
-                let end = batch.bytes.split_inclusive(|byte| *byte == b'\n').take(skipped).map(<[u8]>::len).sum::<usize>();
+                let end =
+                    batch.bytes.split_inclusive(|byte| *byte == b'\n').take(skipped).map(<[u8]>::len).sum::<usize>();
                 return Ok(Some(Place { line: wanted, byte: before.byte + end as u64 }));
             }
             if batch.bytes.is_empty() {
@@ -79,7 +80,7 @@ impl Spool {
             }
             bytes.truncate(whole);
             place.byte += whole as u64;
-            place.line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            place.line += bytes.split_inclusive(|byte| *byte == b'\n').count() as u64;
             self.remember(*place);
             return Ok(Batch { bytes, more: full });
         }

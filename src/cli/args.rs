@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+use crate::agent::AgentArgs;
 use crate::commands::{DemoArgs, ReportArgs, RunArgs};
 use crate::target::TargetArgs;
 
@@ -41,6 +42,9 @@ pub enum Command {
     },
     /// The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)
     Target(TargetArgs),
+    /// Carries load and watches in a pod of the cluster
+    #[command(hide = true)]
+    Agent(AgentArgs),
     /// Holds one container's processes and ends them all when its parent is gone
     #[command(hide = true)]
     Supervise,

@@ -1,20 +1,23 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 
+mod agent;
 mod context;
 mod demo;
 mod drive;
 mod ending;
 mod execute;
+mod host;
 mod options;
 mod outputs;
-mod prepare;
 mod report;
 mod run;
 mod stage;
 mod variants;
 
+pub use agent::agent;
 pub use demo::demo;
 pub use ending::{Ending, Failure, Finished, Talk};
+pub use host::{ClusterChoice, LoadPlace};
 pub use options::{DemoArgs, ReportArgs, RunArgs, WhereArgs};
 pub use report::report;
 pub use run::run;

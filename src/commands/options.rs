@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::host::{ClusterChoice, LoadPlace};
+
 /// Where and how a run takes place.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WhereArgs {
@@ -16,6 +18,18 @@ pub struct WhereArgs {
     /// rollproof's own)
     #[arg(long)]
     pub host_network: bool,
+    /// Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME
+    #[arg(long, value_name = "CLUSTER", default_value = "embedded", value_parser = str::parse::<ClusterChoice>)]
+    pub cluster: ClusterChoice,
+    /// Where the load comes from on a real cluster
+    #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
+    pub from: LoadPlace,
+    /// The agent's image, where it cannot be made from this program
+    #[arg(long, value_name = "IMAGE")]
+    pub agent_image: Option<String>,
+    /// Leave the run's namespaces on a real cluster
+    #[arg(long)]
+    pub keep: bool,
     /// Where no private network is to be had: run the commands of these manifests on this machine all the same
     #[arg(long)]
     pub allow_host_commands: bool,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::ending::{Failure, Finished, Talk};
 use super::execute::execute;
+use super::host::ClusterChoice;
 use super::options::{RunArgs, WhereArgs};
 use super::variants::idle_s;
 use crate::cluster::embedded::namespace::Network;
@@ -40,8 +41,11 @@ pub(super) fn launch(
     colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
-    let stage = super::stage::check(plan, place, network)?;
-    if let Some(reason) = &stage.host_network {
+    let stage = match place.cluster {
+        ClusterChoice::Embedded => Some(super::stage::check(plan, place, network)?),
+        ClusterChoice::Kind(_) | ClusterChoice::Context(_) => None,
+    };
+    if let Some(reason) = stage.as_ref().and_then(|stage| stage.host_network.as_ref()) {
         talk.say(&format!("note: {reason}"));
     }
     talk.say(plan.summary().to_string().trim_end());
@@ -50,8 +54,8 @@ pub(super) fn launch(
             talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.name));
         }
     }
-    let moved = stage.port_offset.map(|offset| move_ports(plan, offset));
-    execute(moved.as_ref().unwrap_or(plan), &stage, place, record_all, colour, talk)
+    let moved = stage.as_ref().and_then(|stage| stage.port_offset).map(|offset| move_ports(plan, offset));
+    execute(moved.as_ref().unwrap_or(plan), stage.as_ref(), place, record_all, colour, talk)
 }
 
 /// The plan with every port that its pods listen on moved by `offset`.

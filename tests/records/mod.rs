@@ -262,6 +262,7 @@ impl Trial {
                 complete: self.rolled && self.stalled.is_none(),
                 reason: self.stalled.unwrap_or_default().to_owned(),
                 reset: false,
+                trouble: String::new(),
                 planned: self.planned(),
             }));
         }
