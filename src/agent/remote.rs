@@ -27,6 +27,7 @@ use crate::record::{Arm, Entry};
 const TRY: Duration = Duration::from_secs(10);
 /// How long an unreachable agent is tried, before it counts as gone: an API server may be restarted meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
+const GREET_POLL: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(250);
 const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
@@ -60,6 +61,41 @@ enum Tried<A> {
 }
 
 impl Remote {
+    /// The agent in `pod`, reached through `client`. Its life becomes known with [`Self::greet`].
+    #[must_use]
+    pub fn new(client: Client, clock: Clock, namespace: &str, pod: &str, token: &str) -> Self {
+        Self {
+            client,
+            clock,
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            token: token.into(),
+            boot: "".into(),
+            calls: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    /// Waits for the first answer, and from then on speaks to that life of the agent only. Returns its version.
+    ///
+    /// # Errors
+    /// No answer within `within`; the last failure.
+    pub async fn greet(&mut self, within: Duration) -> Result<String, String> {
+        let begun = self.clock.now();
+        loop {
+            let why = match self.hello().await {
+                Ok(hello) => {
+                    self.boot = hello.boot.into();
+                    return Ok(hello.version);
+                }
+                Err(why) => why,
+            };
+            if self.clock.now().saturating_sub(begun) > saturating_ns(within) {
+                return Err(format!("no answer within {} s: {why}", within.as_secs()));
+            }
+            tokio::time::sleep(GREET_POLL).await;
+        }
+    }
+
     /// A moment on the agent's clock, taken while this is awaited.
     pub async fn mark(&self) -> Result<Stamp, AgentError> {
         let moment: Moment = self.command("taking a mark", "/mark", &()).await?;
@@ -167,7 +203,7 @@ impl Remote {
         }
     }
 
-    pub(super) async fn hello(&self) -> Result<Hello, String> {
+    async fn hello(&self) -> Result<Hello, String> {
         match tokio::time::timeout(TRY, self.attempt(Method::GET, "/hello", None, Vec::new())).await {
             Ok(Tried::Answered(hello)) => Ok(hello),
             Ok(Tried::Refused(why) | Tried::Failed(why)) => Err(why),
