@@ -68,7 +68,7 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
     let version = greeted.map_err(failed("reaching the agent through the API server's proxy"))?;
     let own = env!("CARGO_PKG_VERSION");
     if version != own {
-        let why = format!("image {image} holds version {}, and this is {own}; use an image of this version", version);
+        let why = format!("image {image} holds version {version}, and this is {own}; use an image of this version");
         return Err(failed("starting the agent")(why));
     }
     Ok(Deployed { remote, node })
