@@ -17,7 +17,8 @@ use super::error::AgentError;
 use super::order::Order;
 use super::rights::Right;
 use super::wire::{
-    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, PORT, Preflight, Probes, Refusal, Standing, TOKEN_HEADER, Watch,
+    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, Nowhere, PORT, Preflight, Probes, Reach, Refusal, Standing,
+    TOKEN_HEADER, Watch,
 };
 use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::load::LoadPlan;
@@ -121,6 +122,12 @@ impl Remote {
     /// One request of each kind.
     pub async fn preflight(&self, plan: &LoadPlan, address: SocketAddr) -> Result<Vec<Preflight>, AgentError> {
         self.command("sending the first requests", "/preflight", &Order::new(plan, address)).await
+    }
+
+    /// Makes so many connections to `address` and closes them; how the first that came nowhere ended.
+    pub async fn reach(&self, address: SocketAddr, tries: usize) -> Result<Option<String>, AgentError> {
+        let answer: Nowhere = self.command("connecting to the Service", "/reach", &Reach { address, tries }).await?;
+        Ok(answer.why)
     }
 
     /// Starts the load.

@@ -5,6 +5,7 @@ mod embedded;
 mod namespaces;
 mod ready;
 mod real;
+mod rights;
 mod why;
 
 use std::str::FromStr;

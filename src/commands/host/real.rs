@@ -56,7 +56,7 @@ pub(in crate::commands) struct Real {
 }
 
 /// Reaches the cluster that the user named.
-pub(super) async fn reach(place: &WhereArgs, _plan: &RunPlan, _talk: &dyn Talk) -> Result<Reached, Failure> {
+pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, _talk: &dyn Talk) -> Result<Reached, Failure> {
     let (context, kind) = match &place.cluster {
         ClusterChoice::Embedded => return Err(Failure::Bug("the embedded cluster is not reached".to_owned())),
         ClusterChoice::Kind(name) => (format!("kind-{}", name.as_deref().unwrap_or("rollproof")), "kind"),
@@ -64,6 +64,7 @@ pub(super) async fn reach(place: &WhereArgs, _plan: &RunPlan, _talk: &dyn Talk) 
     };
     let connected =
         crate::cluster::connect::connect(&context).await.map_err(|error| Failure::Machine(error.to_string()))?;
+    super::rights::check(&connected.client, &context, plan, place.from).await?;
     Ok(Reached {
         client: connected.client,
         kind,
