@@ -27,6 +27,12 @@ pub struct WhereArgs {
     /// The agent's image, where it cannot be made from this program
     #[arg(long, value_name = "IMAGE")]
     pub agent_image: Option<String>,
+    /// kind's own configuration, for a cluster that has to be made
+    #[arg(long, value_name = "FILE")]
+    pub kind_config: Option<PathBuf>,
+    /// The node image, for a kind cluster that has to be made
+    #[arg(long, value_name = "IMAGE")]
+    pub kind_image: Option<String>,
     /// Leave the run's namespaces on a real cluster
     #[arg(long)]
     pub keep: bool,

@@ -2,6 +2,7 @@
 
 mod agent;
 mod embedded;
+mod images;
 mod namespaces;
 mod ready;
 mod real;

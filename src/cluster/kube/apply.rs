@@ -1,4 +1,4 @@
-//! What a run asks of any cluster through `kube::Client`: namespaces, and applying untyped manifests.
+//! Applies manifests as they are.
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Api, Client};
