@@ -1,7 +1,7 @@
 //! The arguments, as clap reads them.
 
 use crate::agent::AgentArgs;
-use crate::commands::{DemoArgs, ReportArgs, RunArgs};
+use crate::commands::{ClusterArgs, DemoArgs, ReportArgs, RunArgs};
 use crate::target::TargetArgs;
 
 const EXIT_CODES: &str = "\
@@ -34,6 +34,8 @@ pub enum Command {
     Run(RunArgs),
     /// Analyse and render a record again
     Report(ReportArgs),
+    /// Make or delete a kind cluster; show or remove what runs left on a cluster
+    Cluster(ClusterArgs),
     /// Print the JSON Schema of report.json or of a scenario file
     Schema {
         /// Which schema

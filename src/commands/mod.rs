@@ -1,6 +1,7 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 
 mod agent;
+mod cluster;
 mod context;
 mod demo;
 mod drive;
@@ -15,9 +16,10 @@ mod stage;
 mod variants;
 
 pub use agent::agent;
+pub use cluster::cluster;
 pub use demo::demo;
 pub use ending::{Ending, Failure, Finished, Talk};
 pub use host::{ClusterChoice, LoadPlace};
-pub use options::{DemoArgs, ReportArgs, RunArgs, WhereArgs};
+pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
 pub use report::report;
 pub use run::run;

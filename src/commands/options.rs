@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::host::{ClusterChoice, LoadPlace};
+use crate::cluster::kind::DEFAULT_NAME;
 
 /// Where and how a run takes place.
 #[derive(Debug, Clone, clap::Args)]
@@ -79,4 +80,64 @@ pub struct ReportArgs {
     /// A directory with a record.jsonl
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+}
+
+/// Arguments of `cluster`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ClusterArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ClusterAction,
+}
+
+/// What `cluster` does.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum ClusterAction {
+    /// Make a kind cluster, unless it is there
+    Up {
+        /// Its name
+        #[arg(long, default_value = DEFAULT_NAME)]
+        name: String,
+        /// kind's own configuration
+        #[arg(long, value_name = "FILE")]
+        kind_config: Option<PathBuf>,
+        /// The node image
+        #[arg(long, value_name = "IMAGE")]
+        kind_image: Option<String>,
+    },
+    /// Delete a kind cluster that rollproof made
+    Down {
+        /// Its name
+        #[arg(long, default_value = DEFAULT_NAME)]
+        name: String,
+        /// Also if somebody else made it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show what runs have on a cluster, or left there
+    Status {
+        /// Which cluster
+        #[command(flatten)]
+        on: On,
+    },
+    /// Remove what runs left on a cluster
+    Clean {
+        /// Which cluster
+        #[command(flatten)]
+        on: On,
+        /// Also what belongs to runs that are alive
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// A cluster that is there.
+#[derive(Debug, Clone, clap::Args)]
+pub struct On {
+    /// A kind cluster's name
+    #[arg(long, default_value = DEFAULT_NAME)]
+    pub name: String,
+    /// Any cluster's context
+    #[arg(long, conflicts_with = "name")]
+    pub context: Option<String>,
 }

@@ -130,7 +130,7 @@ fn namespace_deleted() {
         kubectl(&["delete", "namespace", &namespace, "--wait=false"]).expect_code(0);
     }
     let ran = finish(child);
-    assert!(matches!(ran.code, Some(3 | 4 | 5)), "{:?}\n{}", ran.code, ran.stderr);
+    assert!(matches!(ran.code, Some(3..=5)), "{:?}\n{}", ran.code, ran.stderr);
     let namespace = namespaces_of(&out).remove(0);
     assert!(ran.stderr.contains("namespace") && ran.stderr.contains(&namespace[..10]), "{}", ran.stderr);
     nothing_left(&out);
@@ -256,10 +256,10 @@ fn kubelet_stopped() {
     let child = start(&scenario, &out);
     wait_for_line(&out, "load-started");
     let ran = {
-        let _stopped = Stopped::new("kubelet");
+        let stopped = Stopped::new("kubelet");
         wait_for_line(&out, "\"t\":\"trial-end\"");
         // What stands still cannot stop its pods either; it goes on before the namespaces are to go.
-        drop(_stopped);
+        drop(stopped);
         finish(child)
     };
     let ran = ran.expect_code(5);

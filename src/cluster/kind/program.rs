@@ -41,7 +41,7 @@ pub(super) async fn run(
     let finished = {
         let mut answer = Vec::new();
         let all = async {
-            let (_, _, status) =
+            let ((), (), status) =
                 tokio::join!(read(stdout, &mut answer, false), read(stderr, &mut said, true), child.wait());
             status
         };

@@ -109,7 +109,7 @@ fn for_each_container(value: &mut Value, act: &mut dyn FnMut(&mut serde_json::Ma
 mod tests {
     use super::*;
 
-    fn deployment(container: Value) -> Value {
+    fn deployment(container: &Value) -> Value {
         json!({"kind": "Deployment", "spec": {"template": {"spec": {"containers": [container]}}}})
     }
 
@@ -122,14 +122,14 @@ mod tests {
     #[test]
     fn known_images_get_the_nodes_names_and_others_keep_their_own() {
         let given = [
-            deployment(json!({"name": "a", "image": "apache"})),
-            deployment(json!({"name": "b", "image": "mine:1", "imagePullPolicy": "Always"})),
-            deployment(json!({"name": "c", "image": "nginx:1.29"})),
+            deployment(&json!({"name": "a", "image": "apache"})),
+            deployment(&json!({"name": "b", "image": "mine:1", "imagePullPolicy": "Always"})),
+            deployment(&json!({"name": "c", "image": "nginx:1.29"})),
         ];
         let made = rewrite().apply(&given);
         assert_eq!(
             made[0],
-            deployment(json!({"name": "a", "image": "rollproof.local/apache:1", "imagePullPolicy": "IfNotPresent"}))
+            deployment(&json!({"name": "a", "image": "rollproof.local/apache:1", "imagePullPolicy": "IfNotPresent"}))
         );
         assert_eq!(made[1], given[1]);
         assert_eq!(made[2], given[2]);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_built_in_server_is_run_from_the_programs_image() {
-        let given = [deployment(json!({"name": "a", "image": "rollproof/target", "args": ["--on-term=exit"]}))];
+        let given = [deployment(&json!({"name": "a", "image": "rollproof/target", "args": ["--on-term=exit"]}))];
         let made = rewrite().apply(&given);
         let container = &made[0]["spec"]["template"]["spec"]["containers"][0];
         assert_eq!(container["image"], "rollproof.local/agent:2");

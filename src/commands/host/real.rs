@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Life, check_rights, machine};
-use super::{ClusterChoice, LoadPlace, NotReady, images, namespaces, why};
+use super::{ClusterChoice, LoadPlace, NotReady, images, why};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError, Rewrite};
-use crate::cluster::kube::{ConnectError, Connected, apply, connect, connect_with};
+use crate::cluster::kube::{ConnectError, Connected, apply, connect, connect_with, mark_as_own, namespaces, words};
 use crate::commands::context::Run;
 use crate::commands::ending::{Failure, Talk};
 use crate::commands::options::WhereArgs;
@@ -50,6 +50,7 @@ impl Reached {
 /// The cluster of a run.
 pub(in crate::commands) struct Real {
     client: Client,
+    names: Vec<String>,
     run: String,
     from: LoadPlace,
     keep: bool,
@@ -80,7 +81,22 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
     })
 }
 
-fn connect_failure(error: ConnectError) -> Failure {
+/// Makes a kind cluster, which rollproof may delete again.
+pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Result<(), Failure> {
+    kind.create(creation).await.map_err(|error| Failure::Machine(error.to_string()))?;
+    let connected = connect_to(kind).await?;
+    mark_as_own(&connected.client).await.map_err(|error| {
+        Failure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
+    })
+}
+
+/// Connects to a kind cluster that is there, whatever the user's kubeconfig holds.
+pub(in crate::commands) async fn connect_to(kind: &Kind) -> Result<Connected, Failure> {
+    let kubeconfig = kind.kubeconfig().await.map_err(|error| Failure::Machine(error.to_string()))?;
+    connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await.map_err(connect_failure)
+}
+
+pub(in crate::commands) fn connect_failure(error: ConnectError) -> Failure {
     match error {
         ConnectError::NoContext { .. } => Failure::User(error.to_string()),
         other => Failure::Machine(other.to_string()),
@@ -103,11 +119,10 @@ async fn kind_cluster(
         }
         talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
         let creation = Creation { config: place.kind_config.clone(), image: place.kind_image.clone() };
-        kind.create(&creation).await.map_err(machine)?;
+        create(&kind, &creation).await?;
     }
-    let kubeconfig = kind.kubeconfig().await.map_err(machine)?;
     let whose = format!("the kind cluster {}", kind.name());
-    let connected = connect_with(&kubeconfig, &whose).await.map_err(connect_failure)?;
+    let connected = connect_to(&kind).await?;
     let nodes = kind.nodes().await.map_err(machine)?;
     Ok((connected, whose, Some((kind, nodes))))
 }
@@ -136,7 +151,7 @@ impl Real {
             }
         };
         let beat = tokio::spawn(namespaces::beat(client.clone(), names.clone()));
-        let mut real = Self { client, run: run.id.clone(), from, keep, agent, rewrite, beat };
+        let mut real = Self { client, names: names.clone(), run: run.id.clone(), from, keep, agent, rewrite, beat };
         let prepared = run.stop.run_until_cancelled(real.prepare(run, &names, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
             let left = real.end().await;
@@ -314,9 +329,9 @@ impl Real {
             agent.close().await;
         }
         if self.keep {
-            return Some(format!("kept: the namespaces with label {}={}", namespaces::RUN_LABEL, self.run));
+            return Some(format!("kept: the namespaces {}", self.names.join(", ")));
         }
-        namespaces::remove(&self.client, &self.run).await
+        namespaces::remove(&self.client, &self.names).await
     }
 }
 
