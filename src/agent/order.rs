@@ -74,6 +74,7 @@ impl Order {
             record_all: self.record_all,
             pod_header: HeaderName::from_bytes(self.pod_header.as_bytes()).map_err(|error| error.to_string())?,
             attempt_header: None,
+            local_ports: crate::load::LocalPorts::Kernel,
         })
     }
 }
@@ -146,6 +147,7 @@ mod tests {
             record_all: true,
             pod_header: HeaderName::from_static("x-pod"),
             attempt_header: None,
+            local_ports: crate::load::LocalPorts::Kernel,
         };
         let order = Order::new(&plan, ([127, 0, 0, 1], 80).into());
         let travelled: Order = serde_json::from_str(&serde_json::to_string(&order).unwrap()).unwrap();
@@ -165,6 +167,7 @@ mod tests {
             record_all: false,
             pod_header: HeaderName::from_static("x-pod"),
             attempt_header: None,
+            local_ports: crate::load::LocalPorts::Kernel,
         };
         let order = Order::new(&plan, ([127, 0, 0, 1], 80).into());
         let bad = Order { pod_header: "not a header\n".to_owned(), ..order };
