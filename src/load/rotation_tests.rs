@@ -127,8 +127,8 @@ fn each_connection_has_a_port_of_its_own_outside_the_kernels_range_also_over_two
 
 #[test]
 fn a_port_rests_a_minute_if_the_server_closed_and_longer_if_it_did_not() {
-    for (after, start, seconds) in [(After::Closes, 5_000, 0..=60), (After::Waits, 6_000, 150..=180)] {
-        let (rotation, clock) = (some_ports(900, start), Clock::start());
+    for (after, start, seconds) in [(After::Closes, 5_000, 0..=60), (After::Waits, 9_500, 150..=180)] {
+        let (rotation, clock) = (some_ports(4_000, start), Clock::start());
         let (_, attempts) = loaded(Arm::New, server(after), &rotation, clock);
         let rests = rotation.rests_ns(clock.now());
         // The last ones may have been closed by the load's end, and a port may have been somebody else's.
@@ -139,7 +139,7 @@ fn a_port_rests_a_minute_if_the_server_closed_and_longer_if_it_did_not() {
 
 #[test]
 fn kept_alive_connections_are_closed_by_the_load_and_their_ports_rest_longest() {
-    let (rotation, clock) = (some_ports(4_000, 10_000), Clock::start());
+    let (rotation, clock) = (some_ports(4_000, 14_000), Clock::start());
     let (_, attempts) = loaded(Arm::Reused, server(After::Waits), &rotation, clock);
     let used: BTreeSet<u16> = attempts.iter().map(|attempt| attempt.connection.as_ref().unwrap().local_port).collect();
     let rests = rotation.rests_ns(clock.now());
@@ -151,12 +151,12 @@ fn kept_alive_connections_are_closed_by_the_load_and_their_ports_rest_longest() 
 fn a_refusal_is_an_answer_and_silence_is_none() {
     let (refusing, silent): (SocketAddr, SocketAddr) =
         (TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(), "198.18.255.254:9".parse().unwrap());
-    let (rotation, clock) = (some_ports(4_000, 15_000), Clock::start());
+    let (rotation, clock) = (some_ports(4_000, 18_500), Clock::start());
     let (summary, _) = loaded(Arm::New, refusing, &rotation, clock);
     assert_eq!(summary.arms[&Arm::New].outcomes.keys().collect::<Vec<_>>(), [&Outcome::Refused]);
     let rests = rotation.rests_ns(clock.now());
     assert!(rests.iter().all(|ns| *ns <= 60 * SECOND), "{rests:?}");
-    let (rotation, clock) = (some_ports(4_000, 20_000), Clock::start());
+    let (rotation, clock) = (some_ports(4_000, 22_700), Clock::start());
     let (summary, _) = loaded(Arm::New, silent, &rotation, clock);
     assert!(!summary.arms[&Arm::New].outcomes.contains_key(&Outcome::Ok));
     let rests = rotation.rests_ns(clock.now());
@@ -165,7 +165,7 @@ fn a_refusal_is_an_answer_and_silence_is_none() {
 
 #[test]
 fn when_the_ports_run_out_the_harness_says_so_and_nothing_is_lost() {
-    let (rotation, clock) = (some_ports(60, 25_000), Clock::start());
+    let (rotation, clock) = (some_ports(60, 27_000), Clock::start());
     let (sink, source) = sink::channel(sink::CAPACITY);
     let plan = LoadPlan { max_in_flight: 3, ..plan(Arm::New, 1.0, &rotation) };
     let running = saturate(plan, Arc::new(server(After::Closes)), clock, sink).unwrap();
@@ -179,8 +179,8 @@ fn when_the_ports_run_out_the_harness_says_so_and_nothing_is_lost() {
 
 #[test]
 fn a_busy_port_is_no_outcome() {
-    let (rotation, clock) = (some_ports(400, 27_000), Clock::start());
-    let first = port_numbers(10, 27_000).into_iter();
+    let (rotation, clock) = (some_ports(400, 27_500), Clock::start());
+    let first = port_numbers(10, 27_500).into_iter();
     let held: Vec<_> = first.filter_map(|port| TcpListener::bind(("0.0.0.0", port)).ok()).collect();
     assert!(!held.is_empty());
     let (sink, source) = sink::channel(sink::CAPACITY);
