@@ -94,7 +94,16 @@ fn write_trial(
         let at_ns = begin + slice * SECOND / 10;
         for pod in ["web-a", "web-b", "web-c"] {
             let (pod, latency_us) = (Some(pod.to_owned()), latency_us.clone());
-            write(&Entry::Pulse(Pulse { trial, at_ns, arm: Arm::Reused, request: 0, pod, ok: 3, latency_us }))?;
+            write(&Entry::Pulse(Pulse {
+                trial,
+                at_ns,
+                arm: Arm::Reused,
+                request: 0,
+                pod,
+                ok: 3,
+                latency_us,
+                last_connect_ns: None,
+            }))?;
         }
         let (lag_us, lag_max_ns, gap_max_ns) = (lag_us.clone(), 180_000, 700_000);
         write(&Entry::Punctuality(Punctuality { trial, at_ns, planned: 170, lag_us, lag_max_ns, gap_max_ns }))?;
@@ -106,7 +115,15 @@ fn write_trial(
     write(&mark(MarkName::LoadStopped, begin + TRIAL_S * SECOND))?;
     let planned = [(Arm::New, attempts), (Arm::Reused, slices * 9)].into();
     let (at_ns, reason) = (begin + TRIAL_S * SECOND, String::new());
-    write(&Entry::TrialEnd(TrialEnd { at_ns, trial, complete: true, reason, reset: false, planned }))
+    write(&Entry::TrialEnd(TrialEnd {
+        at_ns,
+        trial,
+        complete: true,
+        reason,
+        reset: false,
+        trouble: String::new(),
+        planned,
+    }))
 }
 
 fn attempt(trial: u32, id: u64, planned_ns: u64) -> Attempt {

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::error::AgentError;
 use super::lines::{Line, Lines};
-use super::remote::Remote;
+use super::remote::{PATIENCE, Remote};
 use super::wire::{First, Live};
 use crate::clock::Stamp;
 use crate::record::{Entry, Sink};
@@ -121,7 +121,7 @@ impl Follow {
                 Ok(Err(why)) => why,
                 Err(_) => format!("no answer within {} s", SILENCE_MAX.as_secs()),
             };
-            if let Err(error) = remote.patient(DOING, heard, why).await {
+            if let Err(error) = remote.patient(DOING, heard, PATIENCE, why).await {
                 return error;
             }
         }
@@ -168,8 +168,8 @@ impl Follow {
     }
 
     async fn pass_on(&mut self, line: &[u8]) -> Result<(), AgentError> {
-        let entry: Entry = serde_json::from_slice(line).map_err(protocol)?;
-        let ended = if let Entry::TrialEnd(end) = &entry { Some(end.trial) } else { None };
+        let entry: Box<Entry> = serde_json::from_slice(line).map_err(protocol)?;
+        let ended = if let Entry::TrialEnd(end) = &*entry { Some(end.trial) } else { None };
         let mut waiting = self.sink.offer(entry);
         while let Err(entry) = waiting {
             tokio::time::sleep(WRITER_PAUSE).await;

@@ -80,7 +80,7 @@ impl Spool {
             }
             bytes.truncate(whole);
             place.byte += whole as u64;
-            place.line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            place.line += bytes.split_inclusive(|byte| *byte == b'\n').count() as u64;
             self.remember(*place);
             return Ok(Batch { bytes, more: full });
         }

@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them.
 
-use crate::commands::{DemoArgs, ReportArgs, RunArgs};
+use crate::agent::AgentArgs;
+use crate::commands::{ClusterArgs, DemoArgs, ReportArgs, RunArgs};
 use crate::target::TargetArgs;
 
 const EXIT_CODES: &str = "\
@@ -33,6 +34,8 @@ pub enum Command {
     Run(RunArgs),
     /// Analyse and render a record again
     Report(ReportArgs),
+    /// Make or delete a kind cluster; show or remove what runs left on a cluster
+    Cluster(ClusterArgs),
     /// Print the JSON Schema of report.json or of a scenario file
     Schema {
         /// Which schema
@@ -41,6 +44,9 @@ pub enum Command {
     },
     /// The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)
     Target(TargetArgs),
+    /// Carries load and watches in a pod of the cluster
+    #[command(hide = true)]
+    Agent(AgentArgs),
     /// Holds one container's processes and ends them all when its parent is gone
     #[command(hide = true)]
     Supervise,

@@ -16,7 +16,7 @@ pub use exit::Exit;
 
 use crate::cluster::embedded::namespace::{self, Network};
 use crate::cluster::embedded::supervise;
-use crate::commands::{self, Failure, WhereArgs};
+use crate::commands::{self, ClusterChoice, Failure, WhereArgs};
 
 /// Runs the program. Must be called before any thread is started: a process with threads cannot enter namespaces.
 #[must_use]
@@ -34,7 +34,9 @@ pub fn main() -> ExitCode {
     };
     let talk = print::Terminal::default();
     let network = |place: &WhereArgs| {
-        if place.host_network {
+        if place.cluster != ClusterChoice::Embedded {
+            Network::Host("the cluster is a real one".to_owned())
+        } else if place.host_network {
             Network::Host("--host-network was given".to_owned())
         } else {
             namespace::enter(mark.as_deref(), &words)
@@ -44,10 +46,12 @@ pub fn main() -> ExitCode {
     match arguments.command {
         // Both are single-purpose processes inside a pod.
         Command::Supervise => supervise::main(),
+        Command::Agent(agent) => print::server(crate::commands::agent(agent)),
         Command::Target(target) => print::server(crate::target::run(&target)),
         Command::Run(run) => print::finished(commands::run(&run, network(&run.place), colour, &talk)),
         Command::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
         Command::Report(report) => print::finished(commands::report(&report, colour, &talk)),
+        Command::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),
         Command::Schema { of } => schema(of),
     }
 }

@@ -3,4 +3,5 @@
 //! A cluster must not know what is measured on it.
 
 pub mod embedded;
+pub mod kind;
 pub mod kube;

@@ -4,7 +4,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::Talk;
 use super::outputs::Outputs;
-use super::stage::Stage;
 use super::variants::Places;
 use crate::clock::Clock;
 use crate::plan::RunPlan;
@@ -13,7 +12,14 @@ use crate::record::writer::Status;
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a RunPlan,
-    pub(super) stage: &'a Stage,
+    /// Distinguishes this run from others on the same cluster.
+    pub(super) id: String,
+    /// Whoever commands this run's agent must know it.
+    pub(super) token: String,
+    /// The run's origin on the wall clock.
+    pub(super) started_unix_ns: u64,
+    /// The embedded cluster shares this machine's network.
+    pub(super) shared_network: bool,
     pub(super) places: &'a Places,
     pub(super) record_all: bool,
     pub(super) outputs: &'a Outputs,

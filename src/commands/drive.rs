@@ -1,6 +1,6 @@
 //! The trials of a run, in their order, on a cluster that is started before and ended after them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,33 +8,36 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Run;
 use super::ending::{Ended, Talk};
-use super::prepare::{self, NotReady};
-use crate::cluster::embedded::Embedded;
-use crate::load::Running;
+use super::host::{Found, Host, NotReady};
+use crate::agent::AgentError;
 use crate::plan::TrialPlan;
-use crate::record::entry::{EndReason, RunEnd};
+use crate::record::entry::{EndReason, RunEnd, TrialEnd};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
-use crate::trial::{self, Session, Settled, TrialError, Variant};
+use crate::trial::{self, Load, Session, Settled, SiteError, TrialError, Variant};
 
 /// How often the record's writer is asked whether it still can write.
 const WRITER_WATCH: Duration = Duration::from_millis(50);
 /// How often the progress line changes.
 const PROGRESS: Duration = Duration::from_millis(250);
+/// How long a run that ends early waits for lines that are on their way.
+const STOPPED_LINES_WITHIN: Duration = Duration::from_secs(5);
 
-/// Starts the cluster, runs everything, and ends the cluster.
-pub(super) async fn drive(run: &Run<'_>, sink: Sink) -> Ended {
+/// Runs the trials on the cluster that was found. The record is given its last line; the cluster is left as it was.
+pub(super) async fn drive(run: &Run<'_>, found: Found, sink: Sink) -> Ended {
     let watch = match watch_for_the_end(run.stop.clone(), run.writer.clone()) {
         Ok(watch) => watch,
         Err(error) => return Ended::Broken(format!("listening for signals: {error}")),
     };
-    let ended = match prepare::cluster(run) {
-        Ok(embedded) => {
-            let ended = run.on(&embedded, &sink).await;
-            embedded.shutdown().await;
+    let ended = match Host::start(found, run, &sink).await {
+        Ok(mut host) => {
+            let ended = run.on(&mut host, &sink).await;
+            if let Some(left) = host.end().await {
+                run.talk.say(&left);
+            }
             ended
         }
-        Err(reason) => Ended::Broken(reason),
+        Err(reason) => run.not_ready(reason),
     };
     watch.abort();
     sink.send(Entry::RunEnd(run.end(&ended)));
@@ -42,41 +45,86 @@ pub(super) async fn drive(run: &Run<'_>, sink: Sink) -> Ended {
 }
 
 impl Run<'_> {
-    async fn on(&self, embedded: &Embedded, sink: &Sink) -> Ended {
-        let session =
-            Session { client: embedded.client(), clock: self.clock, sink: sink.clone(), stop: self.stop.clone() };
-        let prepared = self.stop.run_until_cancelled(prepare::variants(self, embedded, sink)).await;
-        let variants = match prepared {
+    async fn on(&self, host: &mut Host, sink: &Sink) -> Ended {
+        let session = Session { client: host.client(), stop: self.stop.clone() };
+        let prepared = self.stop.run_until_cancelled(host.variants(self, sink)).await;
+        let mut variants = match prepared {
             Some(Ok(variants)) => variants,
-            Some(Err(NotReady::Machine(reason))) => return Ended::Broken(reason),
-            Some(Err(NotReady::User(reason))) => return Ended::Refused(reason),
+            Some(Err(reason)) => return self.not_ready(reason),
             None => return self.stopped(),
         };
-        let ended = self.trials(&session, &variants).await;
+        let ended = self.trials(&session, host, sink, &mut variants).await;
         for variant in variants {
-            variant.observer.stop().await;
+            variant.site.close().await;
         }
         ended
     }
 
-    async fn trials(&self, session: &Session, variants: &[Variant]) -> Ended {
+    fn not_ready(&self, reason: NotReady) -> Ended {
+        match reason {
+            NotReady::Machine(reason) => Ended::Broken(reason),
+            NotReady::User(reason) => Ended::Refused(reason),
+            NotReady::Stopped => self.stopped(),
+        }
+    }
+
+    async fn trials(&self, session: &Session, host: &mut Host, sink: &Sink, variants: &mut [Variant]) -> Ended {
         let mut given_up = BTreeSet::new();
         for planned in &self.plan.order {
             let Some(variant) = variants.get(planned.variant) else { continue };
             if given_up.contains(&planned.variant) {
                 continue;
             }
-            match self.trial(session, variant, planned).await {
+            let ran = self.trial(session, variant, planned).await;
+            let ran = match ran {
+                Ok(()) => host.recorded(planned.trial).await.map_err(|error| TrialError::Site(error.into())),
+                error => error,
+            };
+            match ran {
                 Ok(()) => {}
                 Err(error @ TrialError::Unsettled { .. }) => {
                     self.talk.say(&format!("variant {} ends here: {error}", variant.name));
                     given_up.insert(planned.variant);
                 }
-                Err(TrialError::Stopped { .. }) => return self.stopped(),
-                Err(error) => return Ended::Broken(error.to_string()),
+                Err(TrialError::Stopped { .. }) => {
+                    // What was recorded of it is on its way; a run that is stopped does not wait long for it.
+                    let _ = tokio::time::timeout(STOPPED_LINES_WITHIN, host.recorded(planned.trial)).await;
+                    return self.stopped();
+                }
+                Err(TrialError::Site(SiteError::Agent(error))) => {
+                    if let Err(reason) = self.recover(host, sink, variants, planned, &error).await {
+                        return self.not_ready(reason);
+                    }
+                }
+                Err(error) => {
+                    let _ = tokio::time::timeout(STOPPED_LINES_WITHIN, host.recorded(planned.trial)).await;
+                    return Ended::Broken(error.to_string());
+                }
             }
         }
         Ended::Finished
+    }
+
+    /// The agent is lost, and with it this trial. Its end is recorded here, because nobody else can.
+    async fn recover(
+        &self,
+        host: &mut Host,
+        sink: &Sink,
+        variants: &mut [Variant],
+        planned: &TrialPlan,
+        error: &AgentError,
+    ) -> Result<(), NotReady> {
+        self.talk.say(&format!("trial {} is invalid: {error}", planned.trial));
+        sink.send(Entry::TrialEnd(TrialEnd {
+            at_ns: self.clock.now(),
+            trial: planned.trial,
+            complete: false,
+            reason: String::new(),
+            reset: false,
+            trouble: error.to_string(),
+            planned: BTreeMap::new(),
+        }));
+        self.stop.run_until_cancelled(host.recover(self, sink, variants)).await.unwrap_or(Err(NotReady::Stopped))
     }
 
     async fn trial(&self, session: &Session, variant: &Variant, planned: &TrialPlan) -> Result<(), TrialError> {
@@ -86,7 +134,8 @@ impl Run<'_> {
         let settled = trial::settle(session, variant, planned.trial).await?;
         let reset = settled == Settled::Reset;
         let progress = Progress { title, talk: self.talk };
-        trial::run(session, variant, planned.trial, planned.block, reset, PROGRESS, &|load| progress.show(load)).await
+        let run = trial::Run { trial: planned.trial, block: planned.block, reset, every: PROGRESS };
+        trial::run(session, variant, run, &|load| progress.show(load)).await
     }
 
     /// Why the run was stopped: by a record that cannot be written, or by the user.
@@ -113,9 +162,9 @@ struct Progress<'a> {
 }
 
 impl Progress<'_> {
-    fn show(&self, load: &Running) {
-        let live = load.live();
-        self.talk.progress(&format!("{}: {} requests, {} lost", self.title, live.ended(), live.lost()));
+    fn show(&self, load: &Load) {
+        let (ended, lost) = load.live();
+        self.talk.progress(&format!("{}: {ended} requests, {lost} lost", self.title));
     }
 }
 

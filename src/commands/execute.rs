@@ -7,25 +7,25 @@ use tokio_util::sync::CancellationToken;
 use super::context::Run;
 use super::drive::drive;
 use super::ending::{Failure, Finished, Talk};
+use super::host;
 use super::options::WhereArgs;
 use super::outputs::{self, Outputs};
 use super::stage::Stage;
 use super::variants::Places;
 use crate::clock::{Clock, wall_unix_ns};
-use crate::cluster::embedded;
 use crate::load::raise_descriptors;
 use crate::plan::{Facts, RunPlan};
 use crate::record::Writer;
-use crate::record::header::ClusterHeader;
 use crate::record::sink::{CAPACITY, channel};
 
 /// How long the runtime's own threads may take to end after everything else has.
 const RUNTIME_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Runs `plan` on the embedded cluster.
+/// Runs `plan` and returns how it ended. Whatever happens once the record is begun, it is reported. `stage` is where the
+/// embedded cluster runs; without it the cluster is a real one.
 pub(super) fn execute(
     plan: &RunPlan,
-    stage: &Stage,
+    stage: Option<&Stage>,
     place: &WhereArgs,
     record_all: bool,
     colour: bool,
@@ -35,25 +35,25 @@ pub(super) fn execute(
     let started_unix_ns = wall_unix_ns();
     let started = outputs::rfc3339(started_unix_ns);
     let outputs = Outputs::create(place.out.as_deref(), &plan.name, &started)?;
-    let places = Places::of(plan);
-    let (sink, source) = channel(CAPACITY);
-    let cluster = ClusterHeader {
-        kind: "embedded".to_owned(),
-        version: embedded::VERSION.to_owned(),
-        private_network: Some(stage.host_network.is_none()),
-    };
-    let header = plan.header(Facts { started, started_unix_ns, cluster, variants: places.facts() });
-    let writer =
-        Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
     raise_descriptors().map_err(|error| Failure::Machine(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::Machine(format!("starting the runtime: {error}")))?;
+    let found = runtime.block_on(host::find(place, plan, stage, talk))?;
+    let id = if stage.is_some() { String::new() } else { random(8)? };
+    let places = Places::of(plan, &id);
+    let (sink, source) = channel(CAPACITY);
+    let header = plan.header(Facts { started, started_unix_ns, cluster: found.header(), variants: places.facts() });
+    let writer =
+        Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
     let run = Run {
         plan,
-        stage,
+        id,
+        token: random(32)?,
+        started_unix_ns,
+        shared_network: stage.is_some_and(|stage| stage.host_network.is_some()),
         places: &places,
         record_all,
         outputs: &outputs,
@@ -62,8 +62,15 @@ pub(super) fn execute(
         stop: CancellationToken::new(),
         writer: writer.status(),
     };
-    let ended = runtime.block_on(drive(&run, sink));
+    let ended = runtime.block_on(drive(&run, found, sink));
     runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
     let written = writer.finish();
     outputs.conclude(ended, written, colour, talk)
+}
+
+/// So many random hexadecimal digits, from the kernel: at most 32.
+fn random(digits: usize) -> Result<String, Failure> {
+    let uuid = std::fs::read_to_string("/proc/sys/kernel/random/uuid")
+        .map_err(|error| Failure::Machine(format!("reading a random number of the kernel: {error}")))?;
+    Ok(uuid.chars().filter(char::is_ascii_hexdigit).take(digits).collect())
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::host::{ClusterChoice, LoadPlace};
+use crate::cluster::kind::DEFAULT_NAME;
 use crate::manifest::PortName;
 
 /// Where and how a run takes place.
@@ -18,6 +20,24 @@ pub struct WhereArgs {
     /// rollproof's own)
     #[arg(long)]
     pub host_network: bool,
+    /// Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME
+    #[arg(long, value_name = "CLUSTER", default_value = "embedded", value_parser = str::parse::<ClusterChoice>)]
+    pub cluster: ClusterChoice,
+    /// Where the load comes from on a real cluster
+    #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
+    pub from: LoadPlace,
+    /// The agent's image, where it cannot be made from this program
+    #[arg(long, value_name = "IMAGE")]
+    pub agent_image: Option<String>,
+    /// kind's own configuration, for a cluster that has to be made
+    #[arg(long, value_name = "FILE")]
+    pub kind_config: Option<PathBuf>,
+    /// The node image, for a kind cluster that has to be made
+    #[arg(long, value_name = "IMAGE")]
+    pub kind_image: Option<String>,
+    /// Leave the run's namespaces on a real cluster
+    #[arg(long)]
+    pub keep: bool,
     /// Where no private network is to be had: run the commands of these manifests on this machine all the same
     #[arg(long)]
     pub allow_host_commands: bool,
@@ -79,4 +99,64 @@ pub struct ReportArgs {
     /// A directory with a record.jsonl
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+}
+
+/// Arguments of `cluster`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ClusterArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ClusterAction,
+}
+
+/// What `cluster` does.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum ClusterAction {
+    /// Make a kind cluster, unless it is there
+    Up {
+        /// Its name
+        #[arg(long, default_value = DEFAULT_NAME)]
+        name: String,
+        /// kind's own configuration
+        #[arg(long, value_name = "FILE")]
+        kind_config: Option<PathBuf>,
+        /// The node image
+        #[arg(long, value_name = "IMAGE")]
+        kind_image: Option<String>,
+    },
+    /// Delete a kind cluster that rollproof made
+    Down {
+        /// Its name
+        #[arg(long, default_value = DEFAULT_NAME)]
+        name: String,
+        /// Also if somebody else made it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show what runs have on a cluster, or left there
+    Status {
+        /// Which cluster
+        #[command(flatten)]
+        on: On,
+    },
+    /// Remove what runs left on a cluster
+    Clean {
+        /// Which cluster
+        #[command(flatten)]
+        on: On,
+        /// Also what belongs to runs that are alive
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// A cluster that is there.
+#[derive(Debug, Clone, clap::Args)]
+pub struct On {
+    /// A kind cluster's name
+    #[arg(long, default_value = DEFAULT_NAME)]
+    pub name: String,
+    /// Any cluster's context
+    #[arg(long, conflicts_with = "name")]
+    pub context: Option<String>,
 }

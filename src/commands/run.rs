@@ -5,12 +5,13 @@ use std::path::Path;
 
 use super::ending::{Failure, Finished, Talk};
 use super::execute::execute;
+use super::host::ClusterChoice;
 use super::inputs::{self, Stdin};
 use super::options::{RunArgs, WhereArgs};
 use super::variants::idle_s;
 use crate::cluster::embedded::namespace::Network;
 use crate::cluster::embedded::store::Kind;
-use crate::manifest::{Disk, Files, is_foreign_hook, offset_ports};
+use crate::manifest::{Disk, Files, is_cluster_scoped, is_foreign_hook, offset_ports};
 use crate::plan::{Choice, Overrides, RunPlan, build, build_for_manifests};
 use crate::scenario;
 
@@ -74,11 +75,19 @@ pub(super) fn launch(
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
     plan.set_aside("not applied, because Helm neither installs nor upgrades with it", is_foreign_hook);
-    plan.set_aside("not applied, because the embedded cluster has no such objects in a namespace", |object| {
-        Kind::of(object).is_none_or(|kind| !kind.info().namespaced)
-    });
-    let stage = super::stage::check(&plan, place, network)?;
-    if let Some(reason) = &stage.host_network {
+    let stage = match place.cluster {
+        ClusterChoice::Embedded => {
+            plan.set_aside("not applied, because the embedded cluster has no such objects in a namespace", |object| {
+                Kind::of(object).is_none_or(|kind| !kind.info().namespaced)
+            });
+            Some(super::stage::check(&plan, place, network)?)
+        }
+        ClusterChoice::Kind(_) | ClusterChoice::Context(_) => {
+            plan.set_aside("not applied, because a run makes nothing outside its own namespaces", is_cluster_scoped);
+            None
+        }
+    };
+    if let Some(reason) = stage.as_ref().and_then(|stage| stage.host_network.as_ref()) {
         talk.say(&format!("note: {reason}"));
     }
     talk.say(plan.summary().to_string().trim_end());
@@ -87,8 +96,8 @@ pub(super) fn launch(
             talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.name));
         }
     }
-    let moved = stage.port_offset.map(|offset| move_ports(&plan, offset));
-    execute(moved.as_ref().unwrap_or(&plan), &stage, place, record_all, colour, talk)
+    let moved = stage.as_ref().and_then(|stage| stage.port_offset).map(|offset| move_ports(&plan, offset));
+    execute(moved.as_ref().unwrap_or(&plan), stage.as_ref(), place, record_all, colour, talk)
 }
 
 /// The plan with every port that its pods listen on moved by `offset`.

@@ -1,18 +1,20 @@
 //! From a variant of the plan to a variant that runs: its namespace, its load, its watches.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use kube::discovery::ApiResource;
+use serde_json::Value;
 
-use crate::load::{Expected, LoadPlan, RequestKind, Route, sizing};
+use super::context::Run;
+use crate::agent::Watch;
+use crate::load::{Expected, LoadPlan, RequestKind, sizing};
 use crate::manifest::short_hash;
-use crate::observe::{Observer, Target};
 use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
 use crate::record::Arm;
 use crate::rollout::{Handle, Roll, Workload};
-use crate::trial::{Action, Variant};
+use crate::trial::{Action, Site, Variant};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
 #[derive(Debug)]
@@ -21,9 +23,10 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn of(plan: &RunPlan) -> Self {
+    /// `run` tells the namespaces of several runs on one cluster apart; it is empty on a cluster of the run's own.
+    pub(super) fn of(plan: &RunPlan, run: &str) -> Self {
         let places = plan.variants.iter().map(|variant| VariantFacts {
-            namespace: namespace(&plan.name, &variant.name),
+            namespace: namespace(&plan.name, &variant.name, run),
             connections: connections(variant),
         });
         Self { places: places.collect() }
@@ -44,13 +47,15 @@ impl Places {
 
 /// A namespace's name has at most 63 characters (RFC 1123 label); both parts are such labels already. A longer one is cut,
 /// and a hash of the whole keeps it apart from others that begin alike.
-fn namespace(scenario: &str, variant: &str) -> String {
+fn namespace(scenario: &str, variant: &str, run: &str) -> String {
+    let end = if run.is_empty() { String::new() } else { format!("-{run}") };
     let whole = format!("{scenario}-{variant}");
-    if whole.len() <= 63 {
-        return whole;
+    let room = 63 - end.len();
+    if whole.len() <= room {
+        return whole + &end;
     }
     let hash: String = short_hash(&whole).chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    format!("{}-{hash}", whole[..54].trim_end_matches('-'))
+    format!("{}-{hash}{end}", whole[..room - 9].trim_end_matches('-'))
 }
 
 /// The scenario's number, else the default of the slowest kept-alive arm, so that none rests longer than 2 s.
@@ -72,8 +77,8 @@ pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
 }
 
 /// What is asked of the cluster to watch `variant`.
-pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> Target {
-    Target {
+pub(super) fn watch(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> Watch {
+    Watch {
         namespace: places.namespace(index).to_owned(),
         workload: ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&()),
         name: variant.workload.name.clone(),
@@ -82,33 +87,31 @@ pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &Va
     }
 }
 
-/// The variant, running.
+/// The variant, running at `site` from `manifests`.
 pub(super) fn variant(
-    plan: &RunPlan,
-    places: &Places,
+    run: &Run<'_>,
     index: usize,
+    variant: &VariantPlan,
     client: &kube::Client,
-    route: Arc<dyn Route>,
-    observer: Observer,
-    record_all: bool,
-) -> Option<Variant> {
-    let variant = plan.variants.get(index)?;
+    site: Site,
+    manifests: Vec<Value>,
+    routing_lag: Duration,
+) -> Variant {
     let workload = Workload {
-        namespace: places.namespace(index).to_owned(),
+        namespace: run.places.namespace(index).to_owned(),
         name: variant.workload.name.clone(),
         selector: selector(variant),
     };
-    Some(Variant {
+    Variant {
         name: variant.name.clone(),
         handle: Handle { client: client.clone(), workload },
-        manifests: variant.manifests.clone(),
-        route,
-        load: load(variant, places.connections(index), plan.seed, record_all),
+        manifests,
+        site,
+        load: load(variant, run.places.connections(index), run.plan.seed, run.record_all),
         action: action(&variant.rollout),
         timeout: variant.rollout_timeout,
-        routing_lag: plan.embedded.lag_max(),
-        observer,
-    })
+        routing_lag,
+    }
 }
 
 fn selector(variant: &VariantPlan) -> String {
@@ -141,6 +144,7 @@ fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) 
         record_all,
         pod_header: pod_header.clone(),
         attempt_header: None,
+        local_ports: crate::load::LocalPorts::Kernel,
     }
 }
 
@@ -178,11 +182,13 @@ mod tests {
     #[test]
     fn long_names_that_begin_alike_get_namespaces_of_their_own() {
         let scenario = "s".repeat(38);
-        let names = ["a", "b"].map(|end| namespace(&scenario, &format!("variant-with-a-long-name-that-{end}")));
+        let names =
+            ["a", "b"].map(|end| namespace(&scenario, &format!("variant-with-a-long-name-that-{end}"), "1a2b3c4d"));
         assert_ne!(names[0], names[1]);
         assert!(
             names.iter().all(|name| name.len() <= 63 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
         );
-        assert_eq!(namespace("web", "a"), "web-a");
+        assert_eq!(namespace("web", "a", ""), "web-a");
+        assert_eq!(namespace("web", "a", "1f"), "web-a-1f");
     }
 }

@@ -125,6 +125,9 @@ pub struct TrialEnd {
     /// The workload had to be made anew before this trial.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reset: bool,
+    /// The harness's own trouble, in a sentence, which makes the trial invalid; empty without any.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trouble: String,
     /// Attempts planned by the load, over all arms, by arm name.
     pub planned: BTreeMap<Arm, u64>,
 }

@@ -46,10 +46,10 @@ impl Sink {
     ///
     /// # Errors
     /// The channel is full.
-    pub fn offer(&self, entry: Entry) -> Result<(), Entry> {
-        match self.channel.try_send(Box::new(entry)) {
+    pub fn offer(&self, entry: Box<Entry>) -> Result<(), Box<Entry>> {
+        match self.channel.try_send(entry) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(entry)) => Err(*entry),
+            Err(TrySendError::Full(entry)) => Err(entry),
             Err(TrySendError::Disconnected(_)) => {
                 self.overflow.fetch_add(1, Ordering::Relaxed);
                 Ok(())
@@ -107,11 +107,11 @@ mod tests {
     #[test]
     fn a_sender_that_can_wait_gets_back_what_does_not_fit() {
         let (sink, source) = channel(1);
-        assert!(sink.offer(sample::lost(0)).is_ok());
-        assert_eq!(sink.offer(sample::lost(1)), Err(sample::lost(1)));
+        assert!(sink.offer(Box::new(sample::lost(0))).is_ok());
+        assert_eq!(sink.offer(Box::new(sample::lost(1))), Err(Box::new(sample::lost(1))));
         assert_eq!(source.take_overflow(), 0);
         drop(source);
-        assert!(sink.offer(sample::lost(1)).is_ok());
+        assert!(sink.offer(Box::new(sample::lost(1))).is_ok());
         assert_eq!(sink.overflowed(), 1);
     }
 

@@ -1,6 +1,6 @@
 //! Sentences, numbers and escapes that several writers share.
 
-use super::doc::{ComparisonDoc, VariantDoc};
+use super::doc::{ComparisonDoc, PropagationDoc, VariantDoc};
 use super::first_lost::FirstLost;
 use crate::record::header::Expect;
 use crate::stats::Alternative;
@@ -59,6 +59,26 @@ pub(super) fn limits_words(variant: &VariantDoc) -> Option<String> {
     Some(format!(
         "{}: no loss in {rollouts}; up to {share:.0} % of all rollouts could still lose something (95 %), and {gap}.",
         variant.name
+    ))
+}
+
+/// How long new connections went on to a variant's deleted pods; `None` if no pod shows it.
+pub(super) fn lag_words(variant: &VariantDoc) -> Option<String> {
+    let PropagationDoc { after_deletion, after_not_ready, pods_not_observed } = variant.propagation_lag_ms;
+    let lag = after_deletion?;
+    let pods = if lag.count == 1 { "1 pod".to_owned() } else { format!("{} pods", lag.count) };
+    let further = match pods_not_observed {
+        0 => String::new(),
+        1 => ", 1 pod not observed".to_owned(),
+        more => format!(", {more} pods not observed"),
+    };
+    let not_ready = after_not_ready.map_or_else(String::new, |lag| {
+        format!("; after its endpoint was not ready {:.0} ms, at most {:.0} ms", lag.p50, lag.max)
+    });
+    Some(format!(
+        "{}: new connections reached a pod until {:.0} ms after its deletion (median of {pods}{further}), at most \
+         {:.0} ms{not_ready}.",
+        variant.name, lag.p50, lag.max
     ))
 }
 

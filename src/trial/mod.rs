@@ -4,19 +4,17 @@
 
 mod one;
 mod settle;
+mod site;
 mod variant;
 
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Stamp};
-use crate::load::LoadError;
-use crate::record::entry::{Mark, MarkName};
-use crate::record::{Entry, Sink};
 use crate::rollout::{RolloutError, api_words};
 
-pub use one::run;
+pub use one::{Run, run};
 pub use settle::{Settled, settle};
+pub use site::{Here, Load, Seat, Site, SiteError};
 pub use variant::{Action, Variant};
 
 /// What all trials of a run share.
@@ -24,26 +22,22 @@ pub use variant::{Action, Variant};
 pub struct Session {
     /// The cluster.
     pub client: Client,
-    /// The run's clock.
-    pub clock: Clock,
-    /// The record.
-    pub sink: Sink,
     /// Cancelled when the user interrupts the run, or when the record cannot be written any more.
     pub stop: CancellationToken,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("clock", &self.clock).finish_non_exhaustive()
+        f.debug_struct("Session").finish_non_exhaustive()
     }
 }
 
 /// A trial could not be run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
-    /// The load could not start.
+    /// The load could not start, or the agent is in trouble.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Site(#[from] SiteError),
     /// The API went away.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
@@ -77,12 +71,4 @@ pub enum TrialError {
         /// Where it stood.
         stood: String,
     },
-}
-
-impl Session {
-    /// Records a step that began at `before` and has just ended.
-    pub(crate) fn mark(&self, trial: u32, name: MarkName, before_ns: Stamp, detail: &str) {
-        let mark = Mark { trial, name, before_ns, after_ns: self.clock.now(), detail: detail.to_owned() };
-        self.sink.send(Entry::Mark(mark));
-    }
 }

@@ -1,16 +1,15 @@
 //! Runs one trial: lead-in, rollout, drain, tail.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
+use super::site::{Load, Site, SiteError};
 use super::variant::Action;
 use super::{Session, TrialError, Variant};
-use crate::load::{self, LoadError, Running, Summary};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::record::{Arm, Entry};
@@ -18,8 +17,12 @@ use crate::rollout::{Followed, Replaced, perform, wait_complete};
 
 /// Load beyond the longest routing lag, where that is longer than the usual tail.
 const BEYOND_LAG: Duration = Duration::from_millis(500);
-/// How often the end of the load is looked for.
-const FINISH_POLL: Duration = Duration::from_millis(10);
+
+/// Connections that show whether routing leads anywhere: enough that a dead endpoint among a few is met.
+const ROUTED_TRIES: usize = 16;
+/// How often that is tried, and with which pause between: routing gets ten seconds and more.
+const ROUTED_ROUNDS: u32 = 6;
+const ROUTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the middle of a trial went.
 struct Middle {
@@ -27,100 +30,129 @@ struct Middle {
     reason: String,
 }
 
-/// Runs trial `number` of `variant`, which must have settled. Everything that it starts has stopped when it returns,
-/// also when it returns an error; what was recorded until then stays. `live` is shown the load now and then.
+/// What a trial needs to know beside its variant.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// The trial's number.
+    pub trial: u32,
+    /// Its block.
+    pub block: u32,
+    /// The workload was made anew before it.
+    pub reset: bool,
+    /// How often the load is shown.
+    pub every: Duration,
+}
+
+/// Runs one trial of `variant`, which must have settled. Everything that it starts has stopped when it returns, also when
+/// it returns an error, unless that is the site's own: then nobody can be asked to stop. What was recorded until then
+/// stays. `live` is shown the load now and then.
 pub async fn run(
     session: &Session,
     variant: &Variant,
-    number: u32,
-    block: u32,
-    reset: bool,
-    every: Duration,
-    live: &(dyn Fn(&Running) + Sync),
+    run: Run,
+    live: &(dyn Fn(&Load) + Sync),
 ) -> Result<(), TrialError> {
-    session.sink.send(Entry::TrialStart(TrialStart {
-        at_ns: session.clock.now(),
-        trial: number,
-        block,
+    let (site, trial) = (&variant.site, run.trial);
+    let start = TrialStart {
+        at_ns: site.now().await?,
+        trial,
+        block: run.block,
         variant: variant.name.clone(),
         namespace: variant.handle.workload.namespace.clone(),
-    }));
-    let (outcome, planned) = under_load(session, variant, number, every, live).await;
-    variant.observer.stop_probes();
+    };
+    site.record(Entry::TrialStart(start)).await?;
+    let (outcome, planned) = under_load(session, variant, run, live).await;
+    if let Err(error @ TrialError::Site(SiteError::Agent(_))) = outcome {
+        return Err(error);
+    }
+    site.stop_probes().await?;
+    let trouble = if matches!(&outcome, Ok(middle) if middle.complete) { astray(site).await? } else { String::new() };
     let (complete, reason) = match &outcome {
         Ok(middle) => (middle.complete, middle.reason.clone()),
         Err(error) => (false, error.to_string()),
     };
-    session.sink.send(Entry::TrialEnd(TrialEnd {
-        at_ns: session.clock.now(),
-        trial: number,
-        complete,
-        reason,
-        reset,
-        planned,
-    }));
+    let at_ns = site.now().await?;
+    let end = TrialEnd { at_ns, trial, complete, reason, reset: run.reset, planned, trouble };
+    site.record(Entry::TrialEnd(end)).await?;
     outcome.map(|_| ())
+}
+
+/// After a complete rollout every connection must lead to a pod, or be refused by one. Where some lead nowhere for so long,
+/// the cluster's routing has not followed, and the trial tells of that and not of the workload; empty otherwise.
+async fn astray(site: &Site) -> Result<String, SiteError> {
+    let mut why = String::new();
+    for round in 0..ROUTED_ROUNDS {
+        if round > 0 {
+            tokio::time::sleep(ROUTED_PAUSE).await;
+        }
+        match site.reach(ROUTED_TRIES).await? {
+            None => return Ok(String::new()),
+            Some(nowhere) => why = nowhere,
+        }
+    }
+    Ok(format!(
+        "after the rollout new connections to the Service led nowhere ({why}), though its pods were ready: the cluster's \
+         routing had not followed; check kube-proxy, or what stands in its place"
+    ))
 }
 
 /// The trial between its first line and its last: how it went, and what the load planned.
 async fn under_load(
     session: &Session,
     variant: &Variant,
-    number: u32,
-    every: Duration,
-    live: &(dyn Fn(&Running) + Sync),
+    run: Run,
+    live: &(dyn Fn(&Load) + Sync),
 ) -> (Result<Middle, TrialError>, BTreeMap<Arm, u64>) {
-    let replaced = match present_pods(variant).await {
-        Ok(replaced) => replaced,
+    let begun = async {
+        let replaced = present_pods(variant).await?;
+        variant.site.probe_present_pods().await?;
+        let before = variant.site.now().await?;
+        let mut plan = variant.load.clone();
+        plan.trial = run.trial;
+        plan.seed = plan.seed.wrapping_add(u64::from(run.trial));
+        let load = variant.site.start_load(plan).await?;
+        variant.site.mark(run.trial, MarkName::LoadStarted, before, "").await?;
+        Ok((replaced, load))
+    };
+    let (replaced, load) = match begun.await {
+        Ok(begun) => begun,
         Err(error) => return (Err(error), BTreeMap::new()),
     };
-    variant.observer.probe_present_pods();
-    let before = session.clock.now();
-    let load = match start_load(session, variant, number).await {
-        Ok(load) => load,
-        Err(error) => return (Err(error), BTreeMap::new()),
-    };
-    session.mark(number, MarkName::LoadStarted, before, "");
     let watching = async {
         loop {
             live(&load);
-            tokio::time::sleep(every).await;
+            tokio::time::sleep(run.every).await;
         }
     };
     let middle = tokio::select! {
-        middle = measured(session, variant, number, &replaced) => middle,
-        () = session.stop.cancelled() => Err(TrialError::Stopped { trial: number }),
-        () = watching => Err(TrialError::Stopped { trial: number }),
+        middle = measured(variant, run.trial, &replaced) => middle,
+        () = session.stop.cancelled() => Err(TrialError::Stopped { trial: run.trial }),
+        () = watching => Err(TrialError::Stopped { trial: run.trial }),
     };
-    if middle.is_err() {
-        load.abort();
+    let finished = finish_load(session, variant, run.trial, load, middle.is_err()).await;
+    match finished {
+        Ok(planned) => (middle, planned),
+        Err(error) => (Err(middle.err().unwrap_or(error)), BTreeMap::new()),
     }
-    let finished = finish_load(session, number, load).await;
-    let planned = finished.as_ref().map(Summary::planned).unwrap_or_default();
-    (finished.map_err(TrialError::from).and(middle), planned)
 }
 
-async fn measured(
-    session: &Session,
-    variant: &Variant,
-    number: u32,
-    replaced: &Replaced,
-) -> Result<Middle, TrialError> {
+async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result<Middle, TrialError> {
+    let site = &variant.site;
     tokio::time::sleep(LEAD_IN).await;
-    let before = session.clock.now();
+    let before = site.now().await?;
     let middle = match &variant.action {
         Action::None { duration } => {
-            session.mark(number, MarkName::RolloutStep, before, "none");
+            site.mark(number, MarkName::RolloutStep, before, "none").await?;
             tokio::time::sleep(*duration).await;
-            let end = session.clock.now();
-            session.mark(number, MarkName::RolloutComplete, end, "none");
-            session.mark(number, MarkName::OldPodsGone, end, "none");
+            let end = site.now().await?;
+            site.mark(number, MarkName::RolloutComplete, end, "none").await?;
+            site.mark(number, MarkName::OldPodsGone, end, "none").await?;
             Middle { complete: true, reason: String::new() }
         }
         Action::Roll { roll, .. } => {
             perform(&variant.handle, roll, number).await.map_err(crate::rollout::RolloutError::from)?;
-            session.mark(number, MarkName::RolloutStep, before, &roll.describe());
-            rolled(session, variant, number, replaced).await?
+            site.mark(number, MarkName::RolloutStep, before, &roll.describe()).await?;
+            rolled(variant, number, replaced).await?
         }
     };
     // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
@@ -128,12 +160,31 @@ async fn measured(
     Ok(middle)
 }
 
-async fn rolled(session: &Session, variant: &Variant, number: u32, replaced: &Replaced) -> Result<Middle, TrialError> {
-    let complete = || session.mark(number, MarkName::RolloutComplete, session.clock.now(), "");
-    let followed = wait_complete(&variant.handle, replaced, variant.timeout, complete).await?;
+async fn rolled(variant: &Variant, number: u32, replaced: &Replaced) -> Result<Middle, TrialError> {
+    let site = &variant.site;
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    let complete = || {
+        if let Some(tell) = tell.take() {
+            let _ = tell.send(());
+        }
+    };
+    let marking = async {
+        // It is never told when the rollout does not complete.
+        if told.await.is_ok() {
+            let now = site.now().await?;
+            site.mark(number, MarkName::RolloutComplete, now, "").await?;
+        }
+        Ok::<(), SiteError>(())
+    };
+    let following = async move { wait_complete(&variant.handle, replaced, variant.timeout, complete).await };
+    let (followed, marked) = tokio::join!(following, marking);
+    marked?;
+    let followed = followed?;
     Ok(match followed {
         Followed::Done => {
-            session.mark(number, MarkName::OldPodsGone, session.clock.now(), "");
+            let now = site.now().await?;
+            site.mark(number, MarkName::OldPodsGone, now, "").await?;
             Middle { complete: true, reason: String::new() }
         }
         Followed::Failed(why) => {
@@ -162,38 +213,33 @@ async fn present_pods(variant: &Variant) -> Result<Replaced, TrialError> {
     Ok(listed.items.iter().filter_map(ResourceExt::uid).collect())
 }
 
-/// The load opens its connections before it returns, which blocks, so it is started off the runtime's threads.
-async fn start_load(session: &Session, variant: &Variant, number: u32) -> Result<Running, TrialError> {
-    let mut plan = variant.load.clone();
-    plan.trial = number;
-    plan.seed = plan.seed.wrapping_add(u64::from(number));
-    let (route, clock, sink) = (Arc::clone(&variant.route), session.clock, session.sink.clone());
-    let started = tokio::task::spawn_blocking(move || load::start(plan, route, clock, sink)).await;
-    match started {
-        Ok(result) => Ok(result?),
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+/// Ends the load and waits for what is in flight, at most for its own timeout: the load sees to that. With `abort`, or
+/// once the run is stopped, nothing is awaited.
+async fn finish_load(
+    session: &Session,
+    variant: &Variant,
+    number: u32,
+    load: Load,
+    abort: bool,
+) -> Result<BTreeMap<Arm, u64>, TrialError> {
+    let site = &variant.site;
+    let before = site.now().await?;
+    if abort {
+        load.abort().await?;
+    } else {
+        load.stop().await?;
     }
-}
-
-/// Stops the load and waits for what is in flight, which ends within its own timeout, or at once if the run is stopped.
-async fn finish_load(session: &Session, number: u32, load: Running) -> Result<Summary, LoadError> {
-    let before = session.clock.now();
-    load.stop();
-    session.mark(number, MarkName::LoadStopped, before, "");
-    let before = session.clock.now();
-    while !load.is_finished() {
-        tokio::select! {
-            () = tokio::time::sleep(FINISH_POLL) => {}
-            () = session.stop.cancelled() => {
-                load.abort();
-                tokio::time::sleep(FINISH_POLL).await;
-            }
-        }
+    site.mark(number, MarkName::LoadStopped, before, "").await?;
+    let before = site.now().await?;
+    let stopped = tokio::select! {
+        finished = load.finished() => { finished?; false }
+        () = session.stop.cancelled() => true,
+    };
+    if stopped {
+        load.abort().await?;
+        load.finished().await?;
     }
-    let joined = tokio::task::spawn_blocking(move || load.wait()).await;
-    session.mark(number, MarkName::LoadDrained, before, "");
-    match joined {
-        Ok(summary) => summary,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
+    let planned = load.planned().await?;
+    site.mark(number, MarkName::LoadDrained, before, "").await?;
+    Ok(planned)
 }

@@ -1,12 +1,11 @@
 //! A variant that runs: where it lives, how it is reached, loaded, watched and rolled.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::load::{LoadPlan, Route};
-use crate::observe::Observer;
+use super::site::Site;
+use crate::load::LoadPlan;
 use crate::rollout::{Handle, Roll};
 
 /// A variant that runs.
@@ -17,8 +16,8 @@ pub struct Variant {
     pub handle: Handle,
     /// Its manifests, merged, to make it anew from.
     pub manifests: Vec<Value>,
-    /// How its Service is reached.
-    pub route: Arc<dyn Route>,
+    /// Where its load and watches live.
+    pub site: Site,
     /// Its load; the trial's number and seed are filled in for each trial.
     pub load: LoadPlan,
     /// What is measured.
@@ -27,8 +26,6 @@ pub struct Variant {
     pub timeout: Duration,
     /// How long the Service's routing may take to follow a change of its endpoints.
     pub routing_lag: Duration,
-    /// The watches, which run from the variant's creation to the end of the run.
-    pub observer: Observer,
 }
 
 /// What a trial measures.

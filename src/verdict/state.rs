@@ -80,6 +80,9 @@ fn incomplete(trial: &Trial) -> Option<String> {
 }
 
 fn invalid(trial: &Trial, max_lag_ms: u64) -> Option<String> {
+    if let Some(end) = trial.end.as_ref().filter(|end| !end.trouble.is_empty()) {
+        return Some(end.trouble.clone());
+    }
     if trial.overflowed > 0 {
         return Some(format!(
             "{} of the record were lost because its channel was full",

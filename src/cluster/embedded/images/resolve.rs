@@ -67,6 +67,13 @@ impl Image {
     }
 }
 
+/// The files of a recipe that comes with rollproof, by name.
+#[must_use]
+pub fn compiled(image: &str) -> Option<Vec<(&'static str, &'static str)>> {
+    let (_, script, dockerfile) = COMPILED.iter().find(|(name, ..)| *name == image)?;
+    Some(vec![("Dockerfile", *dockerfile), ("embedded", *script)])
+}
+
 /// Finds what `image` stands for. `folders` are those of the manifests: a recipe is a folder `images/NAME/` in one.
 pub fn resolve(image: &str, folders: &[PathBuf]) -> Result<Image, ImageError> {
     if image.strip_prefix(BUILT_IN).is_some_and(|tag| tag.is_empty() || tag.starts_with(':')) {

@@ -1,0 +1,107 @@
+//! The agent of a run: deployed, followed, and replaced when it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+
+use super::NotReady;
+use crate::agent::{AgentError, Deployment, Follower, Remote, agent_rights, deploy, grant};
+use crate::clock::Clock;
+use crate::record::Sink;
+
+/// Lines come four times a second; this is far beyond any delay that is not a fault.
+const LINES_WITHIN: Duration = Duration::from_mins(1);
+/// Agents of one run: one, and two more where it is lost.
+const MOST: u32 = 3;
+
+/// The agent of a run.
+pub(super) struct Agent {
+    pub(super) namespace: String,
+    image: String,
+    token: String,
+    origin_unix_ns: u64,
+    clock: Clock,
+    number: u32,
+    life: Option<Life>,
+}
+
+/// One agent that answers, with the follower of its lines.
+#[derive(Clone)]
+pub(super) struct Life {
+    pub(super) remote: Remote,
+    pub(super) follower: Arc<Follower>,
+}
+
+impl Agent {
+    pub(super) fn new(namespace: String, image: String, token: String, origin_unix_ns: u64, clock: Clock) -> Self {
+        Self { namespace, image, token, origin_unix_ns, clock, number: 0, life: None }
+    }
+
+    /// The first agent, or one in place of a lost one.
+    pub(super) async fn start(&mut self, client: &Client, sink: &Sink) -> Result<Life, NotReady> {
+        if self.number == MOST {
+            return Err(NotReady::Machine(format!("the agent was lost {MOST} times; the cluster cannot keep it")));
+        }
+        self.number += 1;
+        self.life = None;
+        let deployment = Deployment {
+            namespace: self.namespace.clone(),
+            image: self.image.clone(),
+            token: self.token.clone(),
+            origin_unix_ns: self.origin_unix_ns,
+            number: self.number,
+        };
+        let deployed = deploy(client, &deployment, self.clock).await.map_err(machine)?;
+        let follower = Arc::new(Follower::start(deployed.remote.clone(), sink.clone()));
+        let life = Life { remote: deployed.remote, follower };
+        self.life = Some(life.clone());
+        Ok(life)
+    }
+
+    pub(super) fn life(&self) -> Option<&Life> {
+        self.life.as_ref()
+    }
+
+    /// Gives the agent its rights in `namespace`.
+    pub(super) async fn grant(&self, client: &Client, namespace: &str) -> Result<(), NotReady> {
+        grant(client, namespace, &self.namespace).await.map_err(machine)
+    }
+
+    /// Waits until the record has the lines of `trial`.
+    pub(super) async fn recorded(&self, trial: u32) -> Result<(), AgentError> {
+        match &self.life {
+            Some(life) => life.follower.until_trial_end(trial, LINES_WITHIN).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the follower, so that its part in the record is closed.
+    pub(super) async fn close(&mut self) {
+        if let Some(follower) = self.life.take().and_then(|life| Arc::into_inner(life.follower)) {
+            follower.stop().await;
+        }
+    }
+}
+
+/// Names the rights that the agent lacks in `namespace`. A binding takes a moment until it is in force.
+pub(super) async fn check_rights(life: &Life, namespace: &str) -> Result<(), NotReady> {
+    const WITHIN: u32 = 20;
+    for last in (0..WITHIN).rev() {
+        let missing = life.remote.missing_rights(&agent_rights(namespace)).await.map_err(machine)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if last == 0 {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            return Err(NotReady::Machine(format!("the agent may not {}", missing.join(", nor "))));
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    Ok(())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+pub(super) fn machine(error: AgentError) -> NotReady {
+    NotReady::Machine(error.to_string())
+}

@@ -1,0 +1,66 @@
+//! The embedded cluster: processes of this machine, with load and watches in this process.
+
+use std::sync::Arc;
+
+use super::NotReady;
+use crate::cluster::embedded::{Config, Embedded, VERSION};
+use crate::cluster::kube::{apply, create_namespace};
+use crate::commands::context::Run;
+use crate::commands::variants;
+use crate::observe::{Observer, Target};
+use crate::record::Sink;
+use crate::rollout::api_words;
+use crate::trial::{Here, Site, Variant};
+
+/// Lines of each container's output that are shown when it does not get ready.
+const LOG_LINES: usize = 10;
+
+pub(in crate::commands) fn version() -> &'static str {
+    VERSION
+}
+
+pub(super) fn start(run: &Run<'_>) -> Result<Embedded, String> {
+    let config = Config {
+        clock: run.clock,
+        seed: run.plan.seed,
+        base: run.plan.embedded.base,
+        min_sync_period: run.plan.embedded.min_sync_period,
+        shared_network: run.shared_network,
+        image_folders: run.plan.folders.clone(),
+        truth: run.outputs.truth(),
+    };
+    Embedded::start(config).map_err(|error| format!("starting the embedded cluster: {error}"))
+}
+
+pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
+    let client = embedded.client();
+    let mut started = Vec::new();
+    for (index, planned) in run.plan.variants.iter().enumerate() {
+        let namespace = run.places.namespace(index);
+        let failed = |error: kube::Error| {
+            NotReady::User(format!("applying the manifests of variant {}: {}", planned.name, api_words(&error)))
+        };
+        create_namespace(&client, namespace, &run.plan.name).await.map_err(failed)?;
+        let watch = variants::watch(run.plan, run.places, index, planned);
+        let target = Target {
+            namespace: watch.namespace,
+            workload: watch.workload,
+            name: watch.name,
+            selector: watch.selector,
+            probe_port: watch.probe_port,
+        };
+        // Watched from its creation on, so that nothing of it is missed.
+        let observer = Observer::start(&client, &target, run.clock, sink);
+        apply(&client, namespace, &planned.manifests).await.map_err(failed)?;
+        let route = Arc::new(embedded.route(namespace, &planned.service.name, planned.service.port));
+        let site = Site::Here(Here { clock: run.clock, sink: sink.clone(), route, observer });
+        let manifests = planned.manifests.clone();
+        let lag = run.plan.embedded.lag_max();
+        started.push(variants::variant(run, index, planned, &client, site, manifests, lag));
+    }
+    Ok(started)
+}
+
+pub(super) fn why_not_ready(embedded: &Embedded, namespace: &str) -> String {
+    embedded.why_not_ready(namespace, LOG_LINES)
+}

@@ -1,0 +1,204 @@
+//! The cluster that a run takes place on: found before the record is begun, started with it, and left as it was.
+
+mod agent;
+mod embedded;
+mod images;
+mod ready;
+mod real;
+mod rights;
+mod why;
+
+use std::str::FromStr;
+
+use super::context::Run;
+use super::ending::{Failure, Talk};
+use super::options::WhereArgs;
+use super::stage::Stage;
+use crate::cluster::embedded::Embedded;
+use crate::plan::RunPlan;
+use crate::record::Sink;
+use crate::record::header::ClusterHeader;
+use crate::trial::Variant;
+use real::{Reached, Real};
+
+pub(super) use embedded::version as embedded_version;
+pub(super) use real::{connect_failure, connect_to, create};
+
+/// Where to run, as the user names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ClusterChoice {
+    /// Processes of this machine.
+    #[default]
+    Embedded,
+    /// A kind cluster, by its name; rollproof's own by default.
+    Kind(Option<String>),
+    /// Any cluster, by the name of its context.
+    Context(String),
+}
+
+impl FromStr for ClusterChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = || format!("`{text}` is no cluster; expected embedded, kind, kind:NAME or context:NAME");
+        match text.split_once(':') {
+            None if text == "embedded" => Ok(Self::Embedded),
+            None if text == "kind" => Ok(Self::Kind(None)),
+            Some(("kind", name)) if !name.is_empty() => Ok(Self::Kind(Some(name.to_owned()))),
+            Some(("context", name)) if !name.is_empty() => Ok(Self::Context(name.to_owned())),
+            _ => Err(expected()),
+        }
+    }
+}
+
+/// Where the load comes from, on a cluster with a network of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LoadPlace {
+    /// From a pod, to the Service's `ClusterIP`
+    #[default]
+    Pod,
+    /// From this machine, to a `NodePort`
+    Host,
+}
+
+/// Why the first trial could not begin.
+#[derive(Debug)]
+pub(super) enum NotReady {
+    /// The machine or the cluster.
+    Machine(String),
+    /// What the user wrote.
+    User(String),
+    /// The run was stopped.
+    Stopped,
+}
+
+/// A cluster that was found and can be asked.
+pub(super) enum Found {
+    Embedded { private_network: bool },
+    Real(Box<Reached>),
+}
+
+/// A cluster that a run takes place on.
+pub(super) enum Host {
+    Embedded(Box<Embedded>),
+    Real(Box<Real>),
+}
+
+/// Finds the cluster that the user named.
+pub(super) async fn find(
+    place: &WhereArgs,
+    plan: &RunPlan,
+    stage: Option<&Stage>,
+    talk: &dyn Talk,
+) -> Result<Found, Failure> {
+    match stage {
+        Some(stage) => Ok(Found::Embedded { private_network: stage.host_network.is_none() }),
+        None => Ok(Found::Real(Box::new(real::reach(place, plan, talk).await?))),
+    }
+}
+
+impl Found {
+    pub(super) fn header(&self) -> ClusterHeader {
+        match self {
+            Self::Embedded { private_network } => ClusterHeader {
+                kind: "embedded".to_owned(),
+                version: embedded_version().to_owned(),
+                private_network: Some(*private_network),
+            },
+            Self::Real(reached) => reached.header(),
+        }
+    }
+}
+
+impl Host {
+    /// Starts what a run needs before its variants.
+    pub(super) async fn start(found: Found, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
+        match found {
+            Found::Embedded { .. } => embedded::start(run).map(Box::new).map(Self::Embedded).map_err(NotReady::Machine),
+            Found::Real(reached) => Ok(Self::Real(Box::new(Real::start(*reached, run, sink).await?))),
+        }
+    }
+
+    /// Applies all variants and waits until each is at rest and answers.
+    pub(super) async fn variants(&mut self, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
+        let variants = match self {
+            Self::Embedded(cluster) => embedded::variants(cluster, run, sink).await?,
+            Self::Real(real) => real.variants(run, sink).await?,
+        };
+        for (planned, variant) in run.plan.variants.iter().zip(&variants) {
+            run.talk.progress(&format!("waiting for variant {} to be ready", planned.name));
+            if let Err(stood) = ready::complete(variant).await? {
+                let why = self.why_not_ready(&variant.handle.workload.namespace).await;
+                return Err(NotReady::Machine(format!(
+                    "variant {}: {} was not ready before the first trial ({stood})\n{why}",
+                    planned.name, planned.workload.reference
+                )));
+            }
+            ready::answers(run, planned, variant).await?;
+        }
+        Ok(variants)
+    }
+
+    async fn why_not_ready(&self, namespace: &str) -> String {
+        match self {
+            Self::Embedded(cluster) => embedded::why_not_ready(cluster, namespace),
+            Self::Real(real) => real.why_not_ready(namespace).await,
+        }
+    }
+
+    pub(super) fn client(&self) -> kube::Client {
+        match self {
+            Self::Embedded(cluster) => cluster.client(),
+            Self::Real(real) => real.client(),
+        }
+    }
+
+    /// Waits until the record has all lines of `trial`.
+    pub(super) async fn recorded(&self, trial: u32) -> Result<(), crate::agent::AgentError> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Real(real) => real.recorded(trial).await,
+        }
+    }
+
+    /// After the harness had trouble of its own: makes what carries the load anew, for the trials to come.
+    pub(super) async fn recover(
+        &mut self,
+        run: &Run<'_>,
+        sink: &Sink,
+        variants: &mut [Variant],
+    ) -> Result<(), NotReady> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Real(real) => real.replace_agent(run, sink, variants).await,
+        }
+    }
+
+    /// Leaves the cluster as it was; what could not be removed, in a sentence.
+    pub(super) async fn end(self) -> Option<String> {
+        match self {
+            Self::Embedded(cluster) => {
+                cluster.shutdown().await;
+                None
+            }
+            Self::Real(real) => real.end().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clusters_are_named_in_four_ways() {
+        let read = |text: &str| text.parse::<ClusterChoice>();
+        assert_eq!(read("embedded"), Ok(ClusterChoice::Embedded));
+        assert_eq!(read("kind"), Ok(ClusterChoice::Kind(None)));
+        assert_eq!(read("kind:a"), Ok(ClusterChoice::Kind(Some("a".to_owned()))));
+        assert_eq!(read("context:c:d"), Ok(ClusterChoice::Context("c:d".to_owned())));
+        for bad in ["", "kind:", "context", "context:", "minikube", "Kind"] {
+            assert!(read(bad).unwrap_err().contains("context:NAME"), "{bad}");
+        }
+    }
+}

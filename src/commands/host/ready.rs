@@ -1,0 +1,71 @@
+//! Before the first trial: is the workload at rest, and does it answer?
+
+use std::time::Duration;
+
+use super::NotReady;
+use crate::commands::context::Run;
+use crate::load::sizing;
+use crate::plan::VariantPlan;
+use crate::record::Outcome;
+use crate::record::entry::Attempt;
+use crate::rollout::{Followed, Replaced, wait_complete};
+use crate::trial::Variant;
+
+/// The longest that a workload may take to get ready.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+/// The longest that a ready workload may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_POLL: Duration = Duration::from_millis(100);
+
+/// Waits until the workload is complete, or says where it stood.
+pub(super) async fn complete(variant: &Variant) -> Result<Result<(), String>, NotReady> {
+    let nothing = Replaced::new();
+    let followed = wait_complete(&variant.handle, &nothing, READY_WITHIN, || {})
+        .await
+        .map_err(|error| NotReady::Machine(error.to_string()))?;
+    Ok(match followed {
+        Followed::Done => Ok(()),
+        Followed::Failed(why) => Err(why),
+        Followed::TimedOut(stood) => Err(format!("not complete within {} s: {stood}", READY_WITHIN.as_secs())),
+    })
+}
+
+/// Waits until one request of each kind is answered as expected, and holds the plan's connections against how long each
+/// takes.
+pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Variant) -> Result<(), NotReady> {
+    let deadline = run.clock.now() + crate::clock::saturating_ns(ANSWERS_WITHIN);
+    let service_times = loop {
+        let mut plan = variant.load.clone();
+        plan.timeout = plan.timeout.min(ANSWERS_WITHIN);
+        let answers = variant.site.preflight(&plan).await;
+        let answers = answers.map_err(|error| NotReady::Machine(format!("variant {}: {error}", planned.name)))?;
+        let Some((_, bad)) = answers.iter().find(|(_, attempt)| attempt.outcome != Outcome::Ok) else {
+            break answers.iter().map(|(duration, attempt)| served_in(*duration, attempt)).collect::<Vec<_>>();
+        };
+        if run.clock.now() > deadline {
+            return Err(NotReady::Machine(unanswered(planned, bad)));
+        }
+        tokio::time::sleep(ANSWER_POLL).await;
+    };
+    sizing::check_busy(&variant.load, &service_times)
+        .map_err(|error| NotReady::User(format!("variant {}: {error}", planned.name)))
+}
+
+/// How long the request kept its connection busy. The connect is left out: while routing still follows the new pods, its
+/// first packet may be dropped and sent again after a second.
+fn served_in(whole: Duration, attempt: &Attempt) -> Duration {
+    attempt.sent_ns.map_or(whole, |sent| Duration::from_nanos(attempt.end_ns.saturating_sub(sent)))
+}
+
+fn unanswered(planned: &VariantPlan, attempt: &Attempt) -> String {
+    let request = planned.load.requests.get(usize::from(attempt.request));
+    let what = request.map_or_else(String::new, |request| format!("{} {}", request.method, request.path));
+    let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
+    format!(
+        "variant {}: {what} was not answered as expected within {} s after the pods were ready: {}{status}; correct the \
+         request's path or expected status, or the workload",
+        planned.name,
+        ANSWERS_WITHIN.as_secs(),
+        attempt.outcome.name()
+    )
+}

@@ -1,0 +1,340 @@
+//! A real cluster: kind, or any that a context names. The load is in the agent's pod, or on this machine.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Node, Service};
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::agent::{Agent, Life, check_rights, machine};
+use super::{ClusterChoice, LoadPlace, NotReady, images, why};
+use crate::agent::{AgentError, NAMESPACE_LABELS};
+use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError, Rewrite};
+use crate::cluster::kube::{ConnectError, Connected, apply, connect, connect_with, mark_as_own, namespaces, words};
+use crate::commands::context::Run;
+use crate::commands::ending::{Failure, Talk};
+use crate::commands::options::WhereArgs;
+use crate::commands::variants;
+use crate::observe::{Observer, Target};
+use crate::plan::{RunPlan, VariantPlan};
+use crate::record::Sink;
+use crate::record::header::ClusterHeader;
+use crate::rollout::api_words;
+use crate::trial::{Here, Seat, Site, Variant};
+
+/// How long routing may follow a change of endpoints: kube-proxy's minimal sync period is 1 s where nobody changed it, and
+/// its sync takes what it takes.
+const ROUTING_LAG: Duration = Duration::from_secs(2);
+
+/// A cluster that answers, and its nodes where it is kind's.
+pub(in crate::commands) struct Reached {
+    client: Client,
+    kind: &'static str,
+    version: String,
+    from: LoadPlace,
+    agent_image: Option<String>,
+    keep: bool,
+    nodes: Option<(Kind, Vec<String>)>,
+}
+
+impl Reached {
+    pub(super) fn header(&self) -> ClusterHeader {
+        ClusterHeader { kind: self.kind.to_owned(), version: self.version.clone(), private_network: None }
+    }
+}
+
+/// The cluster of a run.
+pub(in crate::commands) struct Real {
+    client: Client,
+    names: Vec<String>,
+    run: String,
+    from: LoadPlace,
+    keep: bool,
+    agent: Option<Agent>,
+    rewrite: Rewrite,
+    beat: JoinHandle<()>,
+}
+
+/// Reaches the cluster that the user named.
+pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) -> Result<Reached, Failure> {
+    let (connected, whose, nodes) = match &place.cluster {
+        ClusterChoice::Embedded => return Err(Failure::Bug("the embedded cluster is not reached".to_owned())),
+        ClusterChoice::Kind(name) => kind_cluster(name.as_deref(), place, talk).await?,
+        ClusterChoice::Context(name) => {
+            let connected = connect(name).await.map_err(connect_failure)?;
+            (connected, format!("context {name}"), None)
+        }
+    };
+    super::rights::check(&connected.client, &whose, plan, place.from).await?;
+    Ok(Reached {
+        client: connected.client,
+        kind: if nodes.is_some() { "kind" } else { "context" },
+        version: connected.version,
+        from: place.from,
+        agent_image: place.agent_image.clone(),
+        keep: place.keep,
+        nodes,
+    })
+}
+
+/// Makes a kind cluster, which rollproof may delete again.
+pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Result<(), Failure> {
+    kind.create(creation).await.map_err(|error| Failure::Machine(error.to_string()))?;
+    let connected = connect_to(kind).await?;
+    mark_as_own(&connected.client).await.map_err(|error| {
+        Failure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
+    })
+}
+
+/// Connects to a kind cluster that is there, whatever the user's kubeconfig holds.
+pub(in crate::commands) async fn connect_to(kind: &Kind) -> Result<Connected, Failure> {
+    let kubeconfig = kind.kubeconfig().await.map_err(|error| Failure::Machine(error.to_string()))?;
+    connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await.map_err(connect_failure)
+}
+
+pub(in crate::commands) fn connect_failure(error: ConnectError) -> Failure {
+    match error {
+        ConnectError::NoContext { .. } => Failure::User(error.to_string()),
+        other => Failure::Machine(other.to_string()),
+    }
+}
+
+/// The kind cluster of that name. rollproof's own is made where it is missing; another must be there.
+async fn kind_cluster(
+    name: Option<&str>,
+    place: &WhereArgs,
+    talk: &dyn Talk,
+) -> Result<(Connected, String, Option<(Kind, Vec<String>)>), Failure> {
+    let machine = |error: KindError| Failure::Machine(error.to_string());
+    let kind = Kind::new(name.unwrap_or(DEFAULT_NAME));
+    let clusters = Kind::clusters().await.map_err(machine)?;
+    if !clusters.iter().any(|known| known == kind.name()) {
+        if name.is_some() {
+            let known = if clusters.is_empty() { "none".to_owned() } else { clusters.join(", ") };
+            return Err(Failure::User(KindError::NoCluster { name: kind.name().to_owned(), known }.to_string()));
+        }
+        talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
+        let creation = Creation { config: place.kind_config.clone(), image: place.kind_image.clone() };
+        create(&kind, &creation).await?;
+    }
+    let whose = format!("the kind cluster {}", kind.name());
+    let connected = connect_to(&kind).await?;
+    let nodes = kind.nodes().await.map_err(machine)?;
+    Ok((connected, whose, Some((kind, nodes))))
+}
+
+impl Real {
+    /// Makes the run's namespaces, and brings the agent up.
+    pub(super) async fn start(reached: Reached, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
+        let Reached { client, from, agent_image, keep, nodes, .. } = reached;
+        let images = run.stop.run_until_cancelled(images::provide(run, from, agent_image, nodes)).await;
+        let rewrite = images.unwrap_or(Err(NotReady::Stopped))?;
+        let mut names: Vec<String> =
+            (0..run.plan.variants.len()).map(|index| run.places.namespace(index).to_owned()).collect();
+        let agent = match (from, rewrite.program.clone()) {
+            (LoadPlace::Host, _) => None,
+            (LoadPlace::Pod, Some(image)) => {
+                let namespace = format!("rollproof-agent-{}", run.id);
+                names.push(namespace.clone());
+                Some(Agent::new(namespace, image, run.token.clone(), run.started_unix_ns, run.clock))
+            }
+            (LoadPlace::Pod, None) => {
+                return Err(NotReady::User(
+                    "the load needs an image of rollproof on the cluster's nodes; build one, push it where they can pull it, \
+                     and name it with --agent-image"
+                        .to_owned(),
+                ));
+            }
+        };
+        let beat = tokio::spawn(namespaces::beat(client.clone(), names.clone()));
+        let mut real = Self { client, names: names.clone(), run: run.id.clone(), from, keep, agent, rewrite, beat };
+        let prepared = run.stop.run_until_cancelled(real.prepare(run, &names, sink)).await;
+        if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
+            let left = real.end().await;
+            return Err(match (error, left) {
+                (NotReady::Machine(why), Some(left)) => NotReady::Machine(format!("{why}\n{left}")),
+                (error, _) => error,
+            });
+        }
+        Ok(real)
+    }
+
+    async fn prepare(&mut self, run: &Run<'_>, names: &[String], sink: &Sink) -> Result<(), NotReady> {
+        for (index, name) in names.iter().enumerate() {
+            // Only the agent's own is restricted: the user's pods may be what they are.
+            let labels: &[(&str, &str)] = if index < run.plan.variants.len() { &[] } else { &NAMESPACE_LABELS };
+            namespaces::create(&self.client, name, &self.run, &run.plan.name, labels)
+                .await
+                .map_err(|error| NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error))))?;
+        }
+        if let Some(agent) = &mut self.agent {
+            run.talk.progress("starting the agent");
+            for index in 0..run.plan.variants.len() {
+                agent.grant(&self.client, run.places.namespace(index)).await?;
+            }
+            agent.start(&self.client, sink).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn variants(&mut self, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
+        let mut started = Vec::new();
+        for (index, planned) in run.plan.variants.iter().enumerate() {
+            let namespace = run.places.namespace(index);
+            // Watched from its creation on, so that nothing of it is missed.
+            let observer = self.watch(run, index, planned, sink).await?;
+            let manifests = self.manifests(planned);
+            apply(&self.client, namespace, &manifests).await.map_err(|error| {
+                NotReady::User(format!("applying the manifests of variant {}: {}", planned.name, api_words(&error)))
+            })?;
+            let address = self.address(namespace, planned).await?;
+            let site = self.site(run, sink, namespace, address, observer)?;
+            started.push(variants::variant(run, index, planned, &self.client, site, manifests, ROUTING_LAG));
+        }
+        Ok(started)
+    }
+
+    /// Starts the watches of a variant, where the load is.
+    async fn watch(
+        &self,
+        run: &Run<'_>,
+        index: usize,
+        planned: &VariantPlan,
+        sink: &Sink,
+    ) -> Result<Option<Observer>, NotReady> {
+        let watch = variants::watch(run.plan, run.places, index, planned);
+        if let Some(life) = self.life() {
+            check_rights(life, &watch.namespace).await?;
+            life.remote.watch(&watch).await.map_err(machine)?;
+            return Ok(None);
+        }
+        // Pods have addresses of the cluster's own network, which this machine cannot be expected to reach.
+        let target = Target {
+            namespace: watch.namespace,
+            workload: watch.workload,
+            name: watch.name,
+            selector: watch.selector,
+            probe_port: None,
+        };
+        Ok(Some(Observer::start(&self.client, &target, run.clock, sink)))
+    }
+
+    fn site(
+        &self,
+        run: &Run<'_>,
+        sink: &Sink,
+        namespace: &str,
+        address: SocketAddr,
+        observer: Option<Observer>,
+    ) -> Result<Site, NotReady> {
+        match (self.life(), observer) {
+            (Some(life), _) => Ok(Site::Agent(seat(life, namespace, address))),
+            (None, Some(observer)) => {
+                Ok(Site::Here(Here { clock: run.clock, sink: sink.clone(), route: Arc::new(address), observer }))
+            }
+            (None, None) => Err(NotReady::Machine("the agent is gone".to_owned())),
+        }
+    }
+
+    fn life(&self) -> Option<&Life> {
+        self.agent.as_ref().and_then(Agent::life)
+    }
+
+    /// The manifests as they are applied.
+    fn manifests(&self, planned: &VariantPlan) -> Vec<Value> {
+        self.rewrite.apply(&planned.manifests)
+    }
+
+    /// Where the load connects to.
+    async fn address(&self, namespace: &str, planned: &VariantPlan) -> Result<SocketAddr, NotReady> {
+        let name = &planned.service.name;
+        let services: Api<Service> = Api::namespaced(self.client.clone(), namespace);
+        let failed = |error: kube::Error| {
+            NotReady::Machine(format!("reading service {name} in namespace {namespace}: {}", api_words(&error)))
+        };
+        let refused = |why: String| NotReady::User(format!("service {name} of variant {}: {why}", planned.name));
+        if self.from == LoadPlace::Host {
+            let patch = json!({"spec": {"type": "NodePort"}});
+            let service = services.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map_err(failed)?;
+            let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
+            let port = ports.into_iter().find(|port| port.port == i32::from(planned.service.port));
+            let port = port.and_then(|port| u16::try_from(port.node_port?).ok());
+            let port = port.ok_or_else(|| refused("the cluster gave it no node port".to_owned()))?;
+            return Ok(SocketAddr::new(self.node_address().await?, port));
+        }
+        let service = services.get(name).await.map_err(failed)?;
+        let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
+        match ip.parse() {
+            Ok(ip) => Ok(SocketAddr::new(ip, planned.service.port)),
+            Err(_) => Err(refused(format!(
+                "its clusterIP is `{ip}`, expected an address: connections to a headless Service are not routed"
+            ))),
+        }
+    }
+
+    async fn node_address(&self) -> Result<IpAddr, NotReady> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes = nodes
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| NotReady::Machine(format!("listing the nodes: {}", api_words(&error))))?;
+        let addresses =
+            nodes.items.into_iter().flat_map(|node| node.status.unwrap_or_default().addresses.unwrap_or_default());
+        let internal =
+            addresses.filter(|address| address.type_ == "InternalIP").find_map(|one| one.address.parse().ok());
+        internal.ok_or_else(|| NotReady::Machine("no node has an InternalIP to reach its node ports at".to_owned()))
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    pub(super) async fn why_not_ready(&self, namespace: &str) -> String {
+        why::why_not_ready(&self.client, namespace).await
+    }
+
+    pub(super) async fn recorded(&self, trial: u32) -> Result<(), AgentError> {
+        match &self.agent {
+            Some(agent) => agent.recorded(trial).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A new agent in place of a lost one, with the same watches; the variants' sites are moved to it.
+    pub(super) async fn replace_agent(
+        &mut self,
+        run: &Run<'_>,
+        sink: &Sink,
+        variants: &mut [Variant],
+    ) -> Result<(), NotReady> {
+        let Some(agent) = &mut self.agent else { return Ok(()) };
+        let life = agent.start(&self.client, sink).await?;
+        for ((index, planned), variant) in run.plan.variants.iter().enumerate().zip(variants) {
+            self.watch(run, index, planned, sink).await?;
+            if let Site::Agent(old) = &variant.site {
+                variant.site = Site::Agent(seat(&life, &old.namespace, old.address));
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the agent's part in the record and removes the namespaces, unless they are to be kept.
+    pub(super) async fn end(mut self) -> Option<String> {
+        self.beat.abort();
+        if let Some(agent) = &mut self.agent {
+            agent.close().await;
+        }
+        if self.keep {
+            return Some(format!("kept: the namespaces {}", self.names.join(", ")));
+        }
+        namespaces::remove(&self.client, &self.names).await
+    }
+}
+
+fn seat(life: &Life, namespace: &str, address: SocketAddr) -> Seat {
+    Seat { remote: life.remote.clone(), follower: Arc::clone(&life.follower), namespace: namespace.to_owned(), address }
+}
