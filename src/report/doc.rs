@@ -112,7 +112,7 @@ pub struct VariantDoc {
     /// How long routing went on leading new connections to deleted pods, over the counting trials' pods.
     pub propagation_lag_ms: PropagationDoc,
     /// The same, pod by pod.
-    pub propagation_lags_ms: PropagationValues,
+    pub propagation_lag_values_ms: PropagationValues,
     /// What a zero leaves open.
     pub detection_limit: DetectionLimit,
     /// Every trial, in the order in which they began.

@@ -22,7 +22,7 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
         counts.merge(&trial.counts);
     }
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
-    let (propagation_lag_ms, propagation_lags_ms) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
+    let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
     let loss = counting.iter().any(|trial| trial.loss > 0);
     VariantDoc {
         name: variant.name.clone(),
@@ -48,8 +48,8 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
         latency_us: latency(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
         pod_s: median(counting.iter().filter_map(|trial| trial.trial.pod_s)),
-        propagation_lag_ms,
-        propagation_lags_ms,
+        propagation_lag_ms: lags,
+        propagation_lag_values_ms: lag_values,
         detection_limit: DetectionLimit {
             rollouts_losing_at_most_95: (!loss && !counting.is_empty())
                 .then(|| rounded(stats::zero_upper_bound(count(counting.iter())), 1e4)),

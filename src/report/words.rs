@@ -73,13 +73,20 @@ pub(super) fn lag_words(variant: &VariantDoc) -> Option<String> {
         more => format!(", {more} pods not observed"),
     };
     let not_ready = after_not_ready.map_or_else(String::new, |lag| {
-        format!("; after its endpoint was not ready {:.0} ms, at most {:.0} ms", lag.p50, lag.max)
+        format!("; after its endpoint was not ready {} ms, at most {} ms", whole(lag.p50), whole(lag.max))
     });
     Some(format!(
-        "{}: new connections reached a pod until {:.0} ms after its deletion (median of {pods}{further}), at most \
-         {:.0} ms{not_ready}.",
-        variant.name, lag.p50, lag.max
+        "{}: new connections reached a pod until {} ms after its deletion (median of {pods}{further}), at most \
+         {} ms{not_ready}.",
+        variant.name,
+        whole(lag.p50),
+        whole(lag.max)
     ))
+}
+
+/// Without digits after the point, and without the sign of a zero.
+fn whole(ms: f64) -> String {
+    format!("{:.0}", ms.round() + 0.0)
 }
 
 /// A lost attempt on one line.

@@ -132,8 +132,8 @@ fn of(leaving: &Leaving) -> PropagationDoc {
     lags(|trial| leaving.happens(trial))
 }
 
-fn one(ms: f64) -> Option<LagDoc> {
-    Some(LagDoc { count: 1, p50: ms, max: ms })
+fn one(ms: f64) -> LagDoc {
+    LagDoc { count: 1, p50: ms, max: ms }
 }
 
 const NONE: PropagationDoc = PropagationDoc { after_deletion: None, after_not_ready: None, pods_not_observed: 0 };
@@ -142,14 +142,17 @@ const NOT_OBSERVED: PropagationDoc = PropagationDoc { pods_not_observed: 1, ..NO
 #[test]
 fn a_pods_lag_ends_with_the_last_new_connection_that_reached_it() {
     let found = of(&LEAVING);
-    assert_eq!(found, PropagationDoc { after_deletion: one(100.0), after_not_ready: one(60.0), pods_not_observed: 0 });
+    assert_eq!(
+        found,
+        PropagationDoc { after_deletion: Some(one(100.0)), after_not_ready: Some(one(60.0)), pods_not_observed: 0 }
+    );
 }
 
 #[test]
 fn a_receipt_that_comes_late_makes_it_negative() {
     let late = Leaving { deleted: Some(1_130), not_ready: Some(1_101), ..LEAVING };
     let found = of(&late);
-    assert_eq!((found.after_deletion, found.after_not_ready), (one(-30.0), one(-1.0)));
+    assert_eq!((found.after_deletion, found.after_not_ready), (Some(one(-30.0)), Some(one(-1.0))));
 }
 
 #[test]
@@ -164,14 +167,14 @@ fn a_lost_attempt_whose_pod_is_known_reached_it_too_and_one_of_another_arm_tells
             attempt.connection.as_mut().unwrap().rtt_ns = rtt_ns;
         })
     };
-    assert_eq!(cut(Arm::New).after_deletion, one(250.0));
-    assert_eq!(cut(Arm::Reused).after_deletion, one(100.0));
+    assert_eq!(cut(Arm::New).after_deletion, Some(one(250.0)));
+    assert_eq!(cut(Arm::Reused).after_deletion, Some(one(100.0)));
 }
 
 #[test]
 fn a_listener_that_closed_first_hides_when_routing_stopped() {
     // Connections are 50 ms apart; three spacings after the last one are at 1,250 ms.
-    assert_eq!(of(&Leaving { open_until: Some(1_250), ..LEAVING }).after_deletion, one(100.0));
+    assert_eq!(of(&Leaving { open_until: Some(1_250), ..LEAVING }).after_deletion, Some(one(100.0)));
     assert_eq!(of(&Leaving { open_until: Some(1_249), ..LEAVING }), NOT_OBSERVED);
     assert_eq!(of(&Leaving { open_until: None, ..LEAVING }), NOT_OBSERVED, "nobody looked after the beginning");
 }
@@ -180,7 +183,7 @@ fn a_listener_that_closed_first_hides_when_routing_stopped() {
 fn a_load_that_ended_first_hides_it_too() {
     // The load stops eight seconds after the first mark.
     let until = |last| of(&Leaving { last, open_until: Some(9_000), ..LEAVING });
-    assert_eq!(until(7_800).after_deletion, one(6_800.0));
+    assert_eq!(until(7_800).after_deletion, Some(one(6_800.0)));
     assert_eq!(until(7_900), NOT_OBSERVED);
 }
 
@@ -197,13 +200,13 @@ fn a_pod_whose_deletion_was_not_seen_gives_nothing() {
     });
     assert_eq!(found, NONE);
     let no_endpoint = of(&Leaving { not_ready: None, ..LEAVING });
-    assert_eq!((no_endpoint.after_deletion, no_endpoint.after_not_ready), (one(100.0), None));
+    assert_eq!((no_endpoint.after_deletion, no_endpoint.after_not_ready), (Some(one(100.0)), None));
 }
 
 #[test]
 fn a_pod_that_left_the_service_before_the_rollout_has_no_lag_after_that() {
     let found = of(&Leaving { not_ready: Some(-500), ..LEAVING });
-    assert_eq!((found.after_deletion, found.after_not_ready), (one(100.0), None));
+    assert_eq!((found.after_deletion, found.after_not_ready), (Some(one(100.0)), None));
     let back = lags(|trial| {
         LEAVING.happens(trial);
         // Not ready for a moment, ready again, and then what `LEAVING` does.
@@ -211,7 +214,7 @@ fn a_pod_that_left_the_service_before_the_rollout_has_no_lag_after_that() {
             [(400, false), (500, true)].map(|(ms, ready)| endpoints(trial.at(ms), "web-a-slice", &[("web-a", ready)]));
         trial.more.splice(3..3, flap);
     });
-    assert_eq!(back.after_not_ready, one(60.0));
+    assert_eq!(back.after_not_ready, Some(one(60.0)));
 }
 
 #[test]
@@ -227,10 +230,10 @@ fn another_trials_pod_is_not_this_trials() {
         .report();
     let web = &run.variants[0];
     let each: Vec<_> = web.trials_list.iter().map(|trial| trial.propagation_lag_ms.after_deletion).collect();
-    assert_eq!(each, [one(100.0), one(300.0)]);
+    assert_eq!(each, [Some(one(100.0)), Some(one(300.0))]);
     assert_eq!(web.propagation_lag_ms.after_deletion, Some(LagDoc { count: 2, p50: 200.0, max: 300.0 }));
-    assert_eq!(web.propagation_lags_ms.after_deletion, [100.0, 300.0]);
-    assert_eq!(web.propagation_lags_ms.after_not_ready, [60.0, 260.0]);
+    assert_eq!(web.propagation_lag_values_ms.after_deletion, [100.0, 300.0]);
+    assert_eq!(web.propagation_lag_values_ms.after_not_ready, [60.0, 260.0]);
 }
 
 #[test]
@@ -259,11 +262,11 @@ fn a_watch_that_was_blind_before_the_receipt_makes_it_worthless() {
         })
     };
     assert_eq!(blind("watch pods", 300, 990), NOT_OBSERVED);
-    assert_eq!(blind("watch pods", 1_001, 1_500).after_deletion, one(100.0), "it was seen before");
-    assert_eq!(blind("watch pods", -900, -100).after_deletion, one(100.0), "nothing was deleted then");
+    assert_eq!(blind("watch pods", 1_001, 1_500).after_deletion, Some(one(100.0)), "it was seen before");
+    assert_eq!(blind("watch pods", -900, -100).after_deletion, Some(one(100.0)), "nothing was deleted then");
     assert_eq!(blind("watch events", 300, 990), of(&LEAVING));
     let endpoints = blind("watch endpointslices", 300, 990);
-    assert_eq!((endpoints.after_deletion, endpoints.after_not_ready), (one(100.0), None));
+    assert_eq!((endpoints.after_deletion, endpoints.after_not_ready), (Some(one(100.0)), None));
 }
 
 #[test]
@@ -274,7 +277,7 @@ fn a_trial_that_does_not_count_is_shown_but_not_in_its_variants_figures() {
     });
     let web = &report.variants[0];
     assert_eq!(web.propagation_lag_ms, NONE);
-    assert_eq!(web.trials_list[0].propagation_lag_ms.after_deletion, one(100.0));
+    assert_eq!(web.trials_list[0].propagation_lag_ms.after_deletion, Some(one(100.0)));
 }
 
 #[test]
