@@ -1,6 +1,7 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 
 mod agent;
+mod beyond;
 mod context;
 mod demo;
 mod drive;

@@ -6,6 +6,7 @@ pub mod documents;
 pub mod error;
 pub mod files;
 pub mod hash;
+pub mod kind;
 pub mod offset;
 pub mod patch;
 mod patch_rules;
@@ -14,13 +15,17 @@ mod patch_tests;
 #[cfg(test)]
 mod select_tests;
 pub mod service;
+mod strategy;
+pub mod undo;
 pub mod workload;
 
 pub use documents::{Object, check_together, list_of, parse};
 pub use error::ManifestError;
 pub use files::{Disk, Files, ReadError};
 pub use hash::{short_hash, without_secrets, without_secrets_and_env};
+pub use kind::WorkloadKind;
 pub use offset::offset_ports;
 pub use patch::{Merged, PatchError, json_merge, strategic_merge};
 pub use service::{PortName, Service, service};
+pub use undo::undo;
 pub use workload::{Container, Workload, workload};

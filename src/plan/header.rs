@@ -60,7 +60,7 @@ fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
         service: variant.service.name.clone(),
         rollout: variant.rollout.describe(),
         replicas: variant.workload.replicas,
-        surge: variant.workload.surge,
+        surge: variant.surge(),
         load: load_header(&variant.load, facts.connections),
         manifests: without_secrets(&variant.manifests),
     }
