@@ -11,6 +11,7 @@ use kube::api::ListParams;
 use kube::discovery::ApiResource;
 use kube::{Api, ResourceExt};
 use rollproof::clock::Clock;
+use rollproof::manifest::WorkloadKind;
 use rollproof::observe::{Observer, Target};
 use rollproof::record::sink::{CAPACITY, channel};
 use rollproof::rollout::{Handle, Replaced, Roll, Workload, perform, wait_complete};
@@ -45,11 +46,18 @@ async fn main() {
     observer.probe_present_pods();
     let handle = Handle {
         client,
-        workload: Workload { namespace: namespace.clone(), name: name.clone(), selector: selector.clone() },
+        workload: Workload {
+            kind: WorkloadKind::Deployment,
+            namespace: namespace.clone(),
+            name: name.clone(),
+            selector: selector.clone(),
+        },
+        run: "watch".to_owned(),
+        variables: std::collections::BTreeMap::new(),
     };
     let stamp = u32::try_from(rollproof::clock::wall_unix_ns() / 1_000_000_000 % 1_000_000_000).expect("fits");
     println!("step at {}", clock.now());
-    perform(&handle, &Roll::Restart, stamp).await.expect("the restart is taken");
+    perform(&handle, &Roll::Restart, stamp, Duration::from_mins(2)).await.expect("the restart is taken");
     let followed = wait_complete(&handle, &replaced, Duration::from_mins(2), || {
         println!("complete at {}", clock.now());
     })

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // action: load, observe, rollout and target do not know each other
     ("load", &["clock", "rng", "record", "stats"]),
     ("observe", &["clock", "record"]),
-    ("rollout", &["clock", "record"]),
+    ("rollout", &["clock", "record", "manifest"]),
     ("target", &["clock", "record"]),
     ("cluster", &["clock", "rng", "record", "manifest", "yaml", "load"]),
     // the same load and observers, in a pod

@@ -1,6 +1,7 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 
 mod agent;
+mod beyond;
 mod cluster;
 mod context;
 mod demo;
@@ -11,6 +12,7 @@ mod host;
 mod inputs;
 mod options;
 mod outputs;
+mod repeat;
 mod report;
 mod run;
 mod stage;

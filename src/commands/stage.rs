@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::beyond::beyond_embedded;
 use super::ending::Failure;
 use super::options::WhereArgs;
 use crate::cluster::embedded::images::{ImageError, resolve};
@@ -31,6 +32,9 @@ pub(super) fn check(plan: &RunPlan, place: &WhereArgs, network: Network) -> Resu
         Network::Host(reason) => Some(reason),
         Network::Tried(_) => return Err(Failure::Bug("a probe of the network went on to run".to_owned())),
     };
+    if let Some(refusal) = beyond_embedded(plan) {
+        return Err(Failure::User(refusal));
+    }
     if host_network.is_some() {
         may_run_here(plan, place)?;
     }
@@ -64,7 +68,7 @@ fn may_run_here(plan: &RunPlan, place: &WhereArgs) -> Result<(), Failure> {
 }
 
 fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), Failure> {
-    for manifest in &variant.manifests {
+    for manifest in variant.manifests.iter().chain(variant.patched().as_ref()) {
         let Some(spec) = pod_spec(manifest) else { continue };
         let place = format!("variant {}, {}", variant.name, reference(manifest));
         if let Some(refusal) = refusals(spec).first() {

@@ -1,19 +1,20 @@
 //! From a variant of the plan to a variant that runs: its namespace, its load, its watches.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use kube::discovery::ApiResource;
 use serde_json::Value;
 
 use super::context::Run;
 use crate::agent::Watch;
 use crate::load::{Expected, LoadPlan, RequestKind, sizing};
-use crate::manifest::short_hash;
+use crate::manifest::{short_hash, strategic_merge, undo};
 use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
 use crate::record::Arm;
-use crate::rollout::{Handle, Roll, Workload};
+use crate::rollout::{Eviction, Handle, Roll, Workload};
 use crate::trial::{Action, Site, Variant};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
@@ -80,9 +81,9 @@ pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
 pub(super) fn watch(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> Watch {
     Watch {
         namespace: places.namespace(index).to_owned(),
-        workload: ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&()),
+        workload: crate::rollout::resource(variant.workload.kind),
         name: variant.workload.name.clone(),
-        selector: selector(variant),
+        selector: variant.workload.selector.clone(),
         probe_port: plan.probe.then_some(variant.service.target_port),
     }
 }
@@ -98,37 +99,46 @@ pub(super) fn variant(
     routing_lag: Duration,
 ) -> Variant {
     let workload = Workload {
+        kind: variant.workload.kind,
         namespace: run.places.namespace(index).to_owned(),
         name: variant.workload.name.clone(),
-        selector: selector(variant),
+        selector: variant.workload.selector.clone(),
     };
     Variant {
         name: variant.name.clone(),
-        handle: Handle { client: client.clone(), workload },
+        handle: Handle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
+        action: action(variant, &manifests),
         manifests,
         site,
         load: load(variant, run.places.connections(index), run.plan.seed, run.record_all),
-        action: action(&variant.rollout),
+        changed: AtomicBool::new(false),
         timeout: variant.rollout_timeout,
         routing_lag,
     }
 }
 
-fn selector(variant: &VariantPlan) -> String {
-    let labels = variant.workload.labels.iter().map(|(key, value)| format!("{key}={value}"));
-    labels.collect::<Vec<_>>().join(",")
-}
-
-fn action(rollout: &Rollout) -> Action {
-    match rollout.clone() {
-        Rollout::Restart => Action::Roll { roll: Roll::Restart, back: None },
-        Rollout::Env { container, name } => Action::Roll { roll: Roll::Env { container, name }, back: None },
-        Rollout::Image { container, from, to } => Action::Roll {
-            roll: Roll::Image { container: container.clone(), image: to },
-            back: Some(Roll::Image { container, image: from }),
-        },
-        Rollout::None { duration } => Action::None { duration },
-    }
+/// `manifests` are those that are applied: their images may have got other names than the plan's.
+fn action(variant: &VariantPlan, manifests: &[Value]) -> Action {
+    let (roll, back) = match variant.rollout.clone() {
+        Rollout::Restart => (Roll::Restart, None),
+        Rollout::Env { container, name } => (Roll::Env { container, name }, None),
+        Rollout::Image { container, from, to } => {
+            let back = Roll::Image { container: container.clone(), image: from };
+            (Roll::Image { container, image: to }, Some(back))
+        }
+        Rollout::Patch { patch } => {
+            let original = manifests.get(variant.workload.index).unwrap_or(&Value::Null);
+            let mut patched = original.clone();
+            // The plan has applied it before, so that it fits.
+            let _ = strategic_merge(&mut patched, &patch);
+            (Roll::Strategic(patch), Some(Roll::Merge(undo(original, &patched))))
+        }
+        Rollout::Scale { from, to } => (Roll::Scale { to }, Some(Roll::Scale { to: from })),
+        Rollout::Command { run, back } => (Roll::Command(run), back.map(Roll::Command)),
+        Rollout::Evict { node, cordon } => return Action::Evict(Eviction { node, cordon }),
+        Rollout::None { duration } => return Action::None { duration },
+    };
+    Action::Roll { roll, back }
 }
 
 fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) -> LoadPlan {

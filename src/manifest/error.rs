@@ -39,7 +39,7 @@ pub enum ManifestError {
     },
     /// A workload's name does not have the form KIND/NAME of a kind that can be rolled.
     #[error(
-        "choosing the workload: `{wanted}` is not a workload that can be rolled, expected deployment/NAME; the manifests hold {present}"
+        "choosing the workload: `{wanted}` is not a workload that can be rolled, expected deployment/NAME, statefulset/NAME or daemonset/NAME; the manifests hold {present}"
     )]
     NotAWorkload {
         /// What was asked for.
@@ -57,7 +57,7 @@ pub enum ManifestError {
     },
     /// There is no workload at all.
     #[error(
-        "choosing the workload: the manifests hold no Deployment, which is the only kind that is rolled so far; they hold {present}"
+        "choosing the workload: the manifests hold no Deployment, StatefulSet or DaemonSet, which are the kinds that can be rolled; they hold {present}"
     )]
     NoWorkload {
         /// What there is.

@@ -1,5 +1,6 @@
 //! Reading objects and choosing workload, Service and port, as users see it.
 
+use super::WorkloadKind;
 use super::documents::{Object, check_together, parse};
 use super::service::{PortName, service};
 use super::workload::workload;
@@ -71,10 +72,90 @@ fn the_workload_is_the_named_one_or_the_only_one() {
         "choosing the workload: deployment/wep is not in the manifests, which hold deployment/web, deployment/api"
     );
     assert_eq!(
-        workload(&one, Some("statefulset/web")).unwrap_err().to_string(),
-        "choosing the workload: `statefulset/web` is not a workload that can be rolled, expected deployment/NAME; the manifests hold deployment/web"
+        workload(&one, Some("job/web")).unwrap_err().to_string(),
+        "choosing the workload: `job/web` is not a workload that can be rolled, expected deployment/NAME, statefulset/NAME or daemonset/NAME; the manifests hold deployment/web"
+    );
+    assert_eq!(
+        workload(&one, Some("sts/web")).unwrap_err().to_string(),
+        "choosing the workload: statefulset/web is not in the manifests, which hold deployment/web"
     );
     assert!(workload(&[], None).unwrap_err().to_string().ends_with("they hold nothing"));
+}
+
+#[test]
+fn stateful_sets_and_daemon_sets_are_workloads_too() {
+    let stateful = deployment("db", "replicas: 3").replace("kind: Deployment", "kind: StatefulSet");
+    let daemon = deployment("agent", "minReadySeconds: 1").replace("kind: Deployment", "kind: DaemonSet");
+    let both = objects(&(stateful.clone() + &daemon));
+    let found = |wanted| {
+        let found = workload(&both, Some(wanted)).unwrap();
+        (found.kind, found.reference, found.replicas, found.surge, found.unavailable)
+    };
+    assert_eq!(found("sts/db"), (WorkloadKind::StatefulSet, "statefulset/db".to_owned(), 3, 0, 1));
+    assert_eq!(found("ds/agent"), (WorkloadKind::DaemonSet, "daemonset/agent".to_owned(), 1, 0, 1));
+    assert!(workload(&both, None).unwrap_err().to_string().contains("several: statefulset/db, daemonset/agent"));
+    assert_eq!(workload(&objects(&stateful), None).unwrap().reference, "statefulset/db");
+    let foreign = objects(&daemon.replace("apps/v1", "apps.example/v1"));
+    assert!(workload(&foreign, None).unwrap_err().to_string().contains("hold no Deployment, StatefulSet or DaemonSet"));
+}
+
+#[test]
+fn the_pods_of_a_daemon_set_are_filled_in_once_they_are_counted() {
+    let text = deployment("agent", "updateStrategy: {rollingUpdate: {maxSurge: 50%, maxUnavailable: 0}}");
+    let found = objects(&text.replace("kind: Deployment", "kind: DaemonSet"));
+    let before = workload(&found, None).unwrap();
+    let counted = before.with_pods(&found[0].value, 5).unwrap();
+    assert_eq!((before.replicas, counted.replicas, counted.surge, counted.unavailable), (1, 5, 3, 0));
+}
+
+#[test]
+fn the_selector_is_the_workload_s_own() {
+    let selector = |spec: &str| workload(&objects(&deployment("web", spec)), None).unwrap().selector;
+    assert_eq!(selector("selector: {matchLabels: {app: web}}"), "app=web");
+    assert_eq!(selector("replicas: 1"), "app=web,tier=front", "without one, the template's labels");
+    let expressions = "[{key: a, operator: In, values: [b, c]}, {key: d, operator: NotIn, values: [e]}, {key: f, operator: Exists}, {key: g, operator: DoesNotExist}]";
+    assert_eq!(
+        selector(&format!("selector: {{matchLabels: {{app: web}}, matchExpressions: {expressions}}}")),
+        "app=web,a in (b,c),d notin (e),f,!g"
+    );
+}
+
+#[test]
+fn surge_and_unavailable_are_those_of_each_set_s_controller() {
+    for (kind, pods, strategy, expected) in [
+        ("StatefulSet", 4, "{type: RollingUpdate}", (0, 1)),
+        ("StatefulSet", 4, "{rollingUpdate: {partition: 0}}", (0, 1)),
+        ("StatefulSet", 4, "{rollingUpdate: {maxUnavailable: 30%}}", (0, 2)),
+        ("StatefulSet", 4, "{rollingUpdate: {maxUnavailable: 0%}}", (0, 1)),
+        ("DaemonSet", 4, "{type: RollingUpdate}", (0, 1)),
+        ("DaemonSet", 4, "{rollingUpdate: {maxUnavailable: 30%}}", (0, 2)),
+        ("DaemonSet", 4, "{rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}", (1, 0)),
+    ] {
+        let text = deployment("web", &format!("updateStrategy: {strategy}")).replace("Deployment", kind);
+        let found = objects(&text);
+        let counted = workload(&found, None).unwrap().with_pods(&found[0].value, pods).unwrap();
+        assert_eq!((counted.surge, counted.unavailable), expected, "{kind} {strategy}");
+    }
+}
+
+#[test]
+fn a_set_that_would_not_roll_every_pod_is_refused() {
+    for (kind, strategy, why) in [
+        (
+            "StatefulSet",
+            "{type: OnDelete}",
+            "updateStrategy.type is OnDelete, so that a changed template replaces no pod",
+        ),
+        ("DaemonSet", "{type: OnDelete}", "updateStrategy.type is OnDelete"),
+        ("StatefulSet", "{rollingUpdate: {partition: 1}}", "partition is 1, so that a rollout leaves pods as they are"),
+        ("StatefulSet", "{type: Recreate}", "updateStrategy.type is `Recreate`, expected RollingUpdate"),
+        ("DaemonSet", "{rollingUpdate: {maxSurge: some}}", "maxSurge is \"some\", expected a number of pods"),
+    ] {
+        let text = deployment("web", &format!("updateStrategy: {strategy}")).replace("Deployment", kind);
+        let message = workload(&objects(&text), None).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("reading {}/web: ", kind.to_lowercase())), "{message}");
+        assert!(message.contains(why), "{message}");
+    }
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::error::{Context, PlanError};
+use super::rollout_kinds::Subject;
 use super::types::{Choice, EmbeddedPlan, Overrides, Rollout, RunPlan, VariantPlan};
 use super::{load, order, patches, rollout};
-use crate::manifest::{Files, Object, Service, Workload, check_together, parse, service, workload};
+use crate::manifest::{Files, Object, Service, Workload, WorkloadKind, check_together, parse, service, workload};
 use crate::record::header::Expect;
 use crate::scenario::model::{EmbeddedSpec, LoadSpec, VariantSpec};
 use crate::scenario::values::{MAX_NAME, Rate, Trials};
 use crate::scenario::{Scenario, Shipped};
-use crate::yaml::{Located, Place, Source};
+use crate::yaml::{Document, Located, Place, Source};
 
 /// The name of the only variant of a run without variants.
 pub const SOLE_VARIANT: &str = "as-written";
@@ -124,6 +125,9 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
             first.workload.reference, first.service.name, first.service.port
         ));
     }
+    for variant in &variants {
+        notes.extend(variant.notes.iter().map(|note| format!("variant {}: {note}", variant.name)));
+    }
     if variants.len() == 1 {
         notes.push(
             "one variant alone: nothing shows that this run could have seen a loss; a variant that is expected to lose would"
@@ -143,6 +147,19 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
         folders: Vec::new(),
         notes,
     }
+}
+
+/// What should be said of a variant before the start.
+fn notes(workload: &Workload, patches: &[Document], rollout: &Rollout) -> Vec<String> {
+    let mut notes = Vec::new();
+    if workload.kind == WorkloadKind::DaemonSet {
+        notes.push(format!(
+            "{} has one pod for each node, and they are not counted before it runs; until then the plan takes one",
+            workload.reference
+        ));
+    }
+    let _ = (patches, rollout);
+    notes
 }
 
 /// The folders that hold the objects' files, each once, in the order of the files.
@@ -192,10 +209,12 @@ impl Base<'_> {
         let patched = |error| self.after_patches(name, spec, error);
         let workload = self.workload(&objects).map_err(patched)?;
         let service = self.service(&objects, &workload).map_err(patched)?;
-        let manifest = &objects[workload.index].value;
-        let (rollout, rollout_timeout) =
-            rollout::plan(self.context, spec.rollout.as_ref(), self.rollout, &workload, manifest)?;
-        let shipped = shipped && !matches!(rollout, Rollout::Image { .. });
+        let Self { context, folder, files, .. } = *self;
+        let subject = Subject { context, folder, files, objects: &objects, workload: &workload, variant: name };
+        let (rollout, rollout_timeout) = rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
+        let foreign = matches!(rollout, Rollout::Image { .. } | Rollout::Patch { .. } | Rollout::Command { .. });
+        let shipped = shipped && !foreign;
+        let notes = notes(&workload, &documents, &rollout);
         let load = load::plan(self.context, &load::overlay(self.load, &spec.load), self.rate)?;
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added.clone()).collect();
         Ok(VariantPlan {
@@ -211,6 +230,7 @@ impl Base<'_> {
             rollout,
             rollout_timeout,
             shipped,
+            notes,
         })
     }
 

@@ -108,8 +108,31 @@ fn requests() {
 #[test]
 fn rollouts() {
     golden("rollout-kind-unknown", "rollout: {restrat: {}}");
-    golden("rollout-kind-later", "rollout: {scale: {to: 3}}");
-    golden("rollout-command-later", "rollout:\n  command: [helm, upgrade]");
+    golden("rollout-kind-later", "rollout: {undo: {}}");
+    golden("rollout-command-empty", "rollout:\n  command: []");
+    golden("rollout-command-in-one-word", "rollout: {command: [\"helm upgrade web\"]}");
+    golden("rollout-command-with-another-key", "rollout: {command: {run: [helm], bakc: [helm]}}");
+    golden("rollout-command-of-another-type", "rollout: {command: helm upgrade}");
+    golden("rollout-back-empty", "rollout: {command: {run: [helm], back: []}}");
+    golden("scale-to-none", "rollout: {scale: {to: 0}}");
+    golden("scale-to-the-same", "rollout: {scale: {to: 2}}");
+    golden("scale-without-a-number", "rollout: {scale: {}}");
+    golden("evict-key", "rollout: {evict: {nod: a}}");
+    golden("evict-node", "rollout: {evict: {node: \"a b\"}}");
+    golden("rollout-patch-missing", "rollout: {patch: nothere.yaml}");
+    golden(
+        "rollout-patch-of-another-object",
+        "rollout: {patch: {kind: Service, metadata: {name: web}, spec: {type: NodePort}}}",
+    );
+    golden("rollout-patch-of-no-pods", "rollout: {patch: {spec: {replicas: 3}}}");
+    golden(
+        "rollout-patch-that-changes-nothing",
+        "rollout: {patch: {spec: {template: {metadata: {labels: {app: web}}}}}}",
+    );
+    golden(
+        "rollout-patch-to-no-pods",
+        "rollout: {patch: {spec: {replicas: 0, template: {metadata: {labels: {a: b}}}}}}",
+    );
     golden("rollout-of-two-kinds", "rollout: {restart: {}, none: {for: 10s}}");
     golden("rollout-of-no-kind", "rollout: {}");
     golden("image-empty", "rollout: {image: {to: \"\"}}");
@@ -132,6 +155,7 @@ fn manifests() {
     insta::assert_snapshot!("manifest-object-twice", broken(super::tests::WEB));
     golden("workload-missing", "workload: deployment/api");
     golden("workload-of-another-kind", "workload: daemonset/web");
+    golden("workload-of-a-kind-that-does-not-roll", "workload: job/web");
     golden("service-missing", "service: api");
     golden("port-missing", "port: metrics");
 }

@@ -60,7 +60,7 @@ fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
         service: variant.service.name.clone(),
         rollout: variant.rollout.describe(),
         replicas: variant.workload.replicas,
-        surge: variant.workload.surge,
+        surge: variant.surge(),
         load: load_header(&variant.load, facts.connections),
         manifests: [&variant.manifests, &variant.ignored].into_iter().flat_map(|part| without_secrets(part)).collect(),
     }

@@ -12,6 +12,7 @@ mod load;
 pub mod order;
 mod patches;
 mod rollout;
+mod rollout_kinds;
 pub mod summary;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::error::{Context, PlanError};
 use crate::manifest::documents::{group_of, text};
 use crate::manifest::{Files, Object, list_of, strategic_merge};
@@ -46,12 +48,12 @@ pub(super) fn read(
 
 /// Applies one patch to the object that its kind and name say, or to the workload where it says neither.
 pub(super) fn apply(objects: &mut [Object], workload: usize, variant: &str, patch: &Document) -> Result<(), PlanError> {
-    let mut body = patch.value.clone();
     let index = target(objects, workload, variant, patch)?;
     let Some(object) = objects.get_mut(index) else {
         return Err(fault(patch, variant, "there is no object to patch", "name one in the manifests"));
     };
     // The patch's version says how it is written, not that the object's version is to change.
+    let mut body = patch.value.clone();
     if let Some(body) = body.as_object_mut() {
         body.remove("apiVersion");
     }
@@ -69,7 +71,7 @@ pub(super) fn apply(objects: &mut [Object], workload: usize, variant: &str, patc
     Ok(())
 }
 
-fn target(objects: &[Object], workload: usize, variant: &str, patch: &Document) -> Result<usize, PlanError> {
+pub(super) fn target(objects: &[Object], workload: usize, variant: &str, patch: &Document) -> Result<usize, PlanError> {
     if !patch.value.is_object() {
         return Err(fault(
             patch,
@@ -108,6 +110,21 @@ fn target(objects: &[Object], workload: usize, variant: &str, patch: &Document) 
             Err(fault(patch, variant, &message, &format!("name one with `kind` and `metadata.name`: {list}")))
         }
     }
+}
+
+/// What a patch changes, without the words that say which object it is for: where that runs, it may live in another
+/// namespace.
+pub(super) fn body(patch: &Document) -> Value {
+    let mut body = patch.value.clone();
+    if let Some(body) = body.as_object_mut() {
+        body.remove("apiVersion");
+        body.remove("kind");
+        if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("name");
+            metadata.remove("namespace");
+        }
+    }
+    body
 }
 
 fn fault(patch: &Document, variant: &str, message: &str, help: &str) -> PlanError {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::{Context, PlanError};
+use super::rollout_kinds::{self, Subject};
 use super::types::Rollout;
 use crate::manifest::{Container, Workload};
 use crate::scenario::model::{EnvSpec, ImageSpec, NoneSpec, RolloutSpec};
@@ -13,20 +14,20 @@ use crate::yaml::{Located, Place};
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
 const DEFAULT_VARIABLE: &str = "ROLLPROOF_TRIAL";
 const MAX_TIMEOUT: Duration = Duration::from_hours(1);
-const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, or none: {for: 10s}";
+const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, patch: FILE, scale: {to: N}, command: [...], evict: {}, or none: \
+                     {for: 10s}";
 
 /// The rollout of `own`, with the kind and the time limit that it leaves out taken from `base`.
 pub(super) fn plan(
-    context: Context<'_>,
+    subject: &Subject<'_>,
     own: Option<&Located<RolloutSpec>>,
     base: Option<&Located<RolloutSpec>>,
-    workload: &Workload,
-    manifest: &Value,
 ) -> Result<(Rollout, Duration), PlanError> {
+    let context = subject.context;
     let mut rollout = Rollout::Restart;
     let mut timeout = DEFAULT_TIMEOUT;
     for spec in [base, own].into_iter().flatten() {
-        if let Some(kind) = kind(context, spec, workload, manifest)? {
+        if let Some(kind) = kind(subject, spec)? {
             rollout = kind;
         }
         if let Some(limit) = &spec.value.timeout {
@@ -40,30 +41,41 @@ pub(super) fn plan(
     Ok((rollout, timeout))
 }
 
-fn kind(
-    context: Context<'_>,
-    spec: &Located<RolloutSpec>,
-    workload: &Workload,
-    manifest: &Value,
-) -> Result<Option<Rollout>, PlanError> {
+fn kind(subject: &Subject<'_>, spec: &Located<RolloutSpec>) -> Result<Option<Rollout>, PlanError> {
+    let (context, workload) = (subject.context, subject.workload);
     let RolloutSpec { restart, image, env, none, patch, scale, undo, command, evict, timeout } = &spec.value;
-    let later = [("patch", patch), ("scale", scale), ("undo", undo), ("command", command), ("evict", evict)];
-    if let Some((name, at)) = later.into_iter().find_map(|(name, value)| Some((name, value.as_ref()?))) {
-        let message = format!("a rollout by `{name}` is not yet supported, expected {KINDS}");
-        return Err(context.fault(Some(&at.place), &message, "restart rolls every pod without changing it"));
+    if let Some(at) = undo {
+        let message = format!("a rollout by `undo` is not yet supported, expected {KINDS}");
+        let help = "`patch` and `image` go back by themselves before the next trial";
+        return Err(context.fault(Some(&at.place), &message, help));
     }
-    let count = [restart.is_some(), image.is_some(), env.is_some(), none.is_some()].iter().filter(|is| **is).count();
+    let given = [
+        restart.is_some(),
+        image.is_some(),
+        env.is_some(),
+        patch.is_some(),
+        scale.is_some(),
+        command.is_some(),
+        evict.is_some(),
+        none.is_some(),
+    ];
+    let count = given.iter().filter(|is| **is).count();
     if count > 1 || (count == 0 && timeout.is_none()) {
         let several = if count == 0 { "no kind" } else { "several kinds" };
         let message = format!("the rollout names {several}, expected one of {KINDS}");
         return Err(context.fault(Some(&spec.place), &message, "leave `rollout` out to restart"));
     }
-    Ok(match (image, env, none) {
-        (Some(image), ..) => Some(image_change(context, image, workload)?),
-        (_, Some(env), _) => Some(env_change(context, env, workload, manifest, &spec.place)?),
-        (.., Some(none)) => Some(no_rollout(context, none)?),
-        _ => restart.is_some().then_some(Rollout::Restart),
-    })
+    let planned = [
+        image.as_ref().map(|image| image_change(context, image, workload)),
+        env.as_ref().map(|env| env_change(context, env, workload, subject.manifest(), &spec.place)),
+        patch.as_ref().map(|patch| rollout_kinds::patch(subject, patch)),
+        scale.as_ref().map(|scale| rollout_kinds::scale(subject, scale)),
+        command.as_ref().map(|command| rollout_kinds::command(context, command)),
+        evict.as_ref().map(|evict| rollout_kinds::evict(context, evict)),
+        none.as_ref().map(|none| no_rollout(context, none)),
+    ];
+    let planned = planned.into_iter().flatten().next();
+    planned.or_else(|| restart.is_some().then_some(Ok(Rollout::Restart))).transpose()
 }
 
 fn image_change(context: Context<'_>, spec: &ImageSpec, workload: &Workload) -> Result<Rollout, PlanError> {

@@ -81,7 +81,7 @@ impl RunPlan {
     fn variant_summary(&self, index: usize) -> Option<VariantSummary> {
         let variant = self.variants.get(index)?;
         let judged = variant.load.judged.contains(&Arm::New);
-        let pods = variant.workload.replicas.saturating_add(variant.workload.surge);
+        let pods = variant.workload.replicas.saturating_add(variant.surge());
         Some(VariantSummary {
             name: variant.name.clone(),
             expect: variant.expect,
@@ -97,12 +97,14 @@ impl RunPlan {
 
 /// Lead-in, rollout and tail. Pods are replaced in steps of what surge and unavailability allow.
 fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
-    let rollout = if let Rollout::None { duration } = variant.rollout {
-        duration
-    } else {
-        let at_once = variant.workload.surge.saturating_add(variant.workload.unavailable).max(1);
-        let steps = variant.workload.replicas.div_ceil(at_once);
-        (START + readiness_delay(variant)).saturating_mul(steps).saturating_add(stop)
+    let at_once = variant.workload.surge.saturating_add(variant.workload.unavailable).max(1);
+    let steps = match variant.rollout {
+        Rollout::Scale { .. } | Rollout::Evict { .. } => 1,
+        _ => variant.workload.replicas.div_ceil(at_once),
+    };
+    let rollout = match variant.rollout {
+        Rollout::None { duration } => duration,
+        _ => (START + readiness_delay(variant)).saturating_mul(steps).saturating_add(stop),
     };
     LEAD_IN + rollout.min(variant.rollout_timeout) + TAIL
 }

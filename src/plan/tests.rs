@@ -253,3 +253,81 @@ fn the_header_holds_the_plan_without_secrets() {
     assert!(!text.contains("hunter2") && text.contains("sha256:"), "{text}");
     assert_eq!(plan.variants[0].manifests[2]["stringData"]["password"], "hunter2", "what is applied is whole");
 }
+
+#[test]
+fn every_kind_of_rollout_reaches_the_plan() {
+    let of = |rollout: &str| plan(&format!("rollout: {rollout}\n")).variants.remove(0);
+    assert_eq!(of("{scale: {to: 3}}").rollout, Rollout::Scale { from: 2, to: 3 });
+    let run = vec!["helm".to_owned(), "upgrade".to_owned()];
+    assert_eq!(of("{command: [helm, upgrade]}").rollout, Rollout::Command { run: run.clone(), back: None });
+    let back = Some(vec!["helm".to_owned(), "rollback".to_owned()]);
+    assert_eq!(of("{command: {run: [helm, upgrade], back: [helm, rollback]}}").rollout, Rollout::Command { run, back });
+    assert_eq!(of("{evict: {}}").rollout, Rollout::Evict { node: None, cordon: false });
+    let named = of("{evict: {node: n1.example, cordon: true}}").rollout;
+    assert_eq!(named, Rollout::Evict { node: Some("n1.example".into()), cordon: true });
+    let inline = of(
+        "{patch: {kind: Deployment, metadata: {name: web, labels: {a: b}}, spec: {template: {spec: {dnsPolicy: Default}}}}}",
+    );
+    let patch = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"template": {"spec": {"dnsPolicy": "Default"}}}});
+    assert_eq!(inline.rollout, Rollout::Patch { patch });
+    assert_eq!(inline.patched().unwrap().pointer("/spec/template/spec/dnsPolicy"), Some(&json!("Default")));
+    assert!(!inline.shipped && !of("{command: [a]}").shipped && of("{scale: {to: 3}}").shipped);
+}
+
+#[test]
+fn a_rollout_s_patch_may_stand_in_a_file_and_stands_on_the_variant_s_own() {
+    let scenario = "name: test\nmanifests: web.yaml\nrollout: {patch: patch.yaml}\nvariants: {a: {}, b: {patch: {spec: {replicas: 4}}}}\n";
+    let patch = "spec: {template: {metadata: {labels: {new: label}}}}\n";
+    let plan = plan_with(scenario, patch, &Overrides::default()).unwrap();
+    let patched = plan.variants[1].patched().unwrap();
+    assert_eq!(
+        (&patched["spec"]["replicas"], &patched["spec"]["template"]["metadata"]["labels"]["new"]),
+        (&json!(4), &json!("label"))
+    );
+}
+
+#[test]
+fn the_pods_of_a_scale_are_those_of_its_larger_side() {
+    let surge = |to: u32| plan(&format!("rollout: {{scale: {{to: {to}}}}}\n")).variants[0].surge();
+    assert_eq!((surge(5), surge(1)), (3, 0));
+}
+
+#[test]
+fn images_that_a_rollout_names_are_renamed_with_those_of_the_manifests() {
+    let renamed =
+        BTreeMap::from([("apache".to_owned(), "local/apache:1".to_owned()), ("b".to_owned(), "local/b:1".to_owned())]);
+    let mut image = plan("rollout: {image: {to: b}}\n").variants.remove(0).rollout;
+    image.rename_images(&renamed);
+    assert!(
+        matches!(&image, Rollout::Image { from, to, .. } if from == "local/apache:1" && to == "local/b:1"),
+        "{image:?}"
+    );
+    let mut patch = plan("rollout: {patch: {spec: {template: {spec: {containers: [{name: apache, image: b}]}}}}}\n")
+        .variants
+        .remove(0)
+        .rollout;
+    patch.rename_images(&renamed);
+    assert!(format!("{patch:?}").contains("local/b:1"), "{patch:?}");
+}
+
+#[test]
+fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
+    let daemon = WEB.replace("kind: Deployment", "kind: DaemonSet").replace("  replicas: 2\n", "");
+    let overrides = Overrides::default();
+    let mut plan = build_for_manifests(&[Source::new("web.yaml", &daemon)], &Choice::default(), &overrides).unwrap();
+    assert!(plan.notes.iter().any(|note| note.contains("daemonset/web has one pod for each node")), "{:?}", plan.notes);
+    let variant = &mut plan.variants[0];
+    assert_eq!(variant.workload.replicas, 1);
+    variant.set_pods(3).unwrap();
+    assert_eq!((variant.workload.replicas, variant.surge()), (3, 0));
+    let scaled = Source::new("web.yaml", &daemon);
+    let files = Memory(
+        [
+            ("run.yaml", "name: t\nmanifests: web.yaml\nrollout: {scale: {to: 3}}\n".to_owned()),
+            ("web.yaml", scaled.text().to_owned()),
+        ]
+        .into(),
+    );
+    let error = build(&load(Path::new("run.yaml"), &files).unwrap(), &files, &overrides).unwrap_err().to_string();
+    assert!(error.contains("daemonset/web has one pod for each node, so that it cannot be scaled"), "{error}");
+}

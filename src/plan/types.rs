@@ -1,12 +1,13 @@
 //! The plan of a run: everything that is decided before it starts. Nothing changes it afterwards.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method, uri::PathAndQuery};
 use serde_json::Value;
 
-use crate::manifest::{Service, Workload};
+use crate::manifest::{ManifestError, Service, Workload, strategic_merge};
 use crate::record::Arm;
 use crate::record::header::Expect;
 
@@ -67,8 +68,10 @@ pub struct VariantPlan {
     pub rollout: Rollout,
     /// The longest that a rollout may take.
     pub rollout_timeout: Duration,
-    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings no other image.
+    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else.
     pub shipped: bool,
+    /// What should be said of it before the start.
+    pub notes: Vec<String>,
 }
 
 /// What a trial does to the workload.
@@ -92,6 +95,32 @@ pub enum Rollout {
         /// The variable.
         name: String,
     },
+    /// Patch the workload; the way back is not measured.
+    Patch {
+        /// The strategic merge patch, without kind, name and namespace.
+        patch: Value,
+    },
+    /// Change the number of replicas; the way back is not measured.
+    Scale {
+        /// The manifest's number.
+        from: u32,
+        /// The other.
+        to: u32,
+    },
+    /// Run a command of the user's own.
+    Command {
+        /// The program and its arguments.
+        run: Vec<String>,
+        /// What undoes it, unmeasured.
+        back: Option<Vec<String>>,
+    },
+    /// Evict the workload's pods from one node.
+    Evict {
+        /// The node; the one with most of them by default.
+        node: Option<String>,
+        /// Cordon it for the length of the trial.
+        cordon: bool,
+    },
     /// Roll nothing out.
     None {
         /// How long the load goes on in its place.
@@ -107,8 +136,77 @@ impl Rollout {
             Self::Restart => "restart".to_owned(),
             Self::Image { container, from, to } => format!("image of {container} from {from} to {to}"),
             Self::Env { container, name } => format!("env {name} of {container}"),
+            Self::Patch { .. } => "patch".to_owned(),
+            Self::Scale { from, to } => format!("scale from {from} to {to}"),
+            Self::Command { run, .. } => format!("command {}", run.join(" ")),
+            Self::Evict { node, cordon } => format!(
+                "evict from {}{}",
+                node.as_deref().unwrap_or("the fullest node"),
+                if *cordon { ", cordoned" } else { "" }
+            ),
             Self::None { .. } => "none".to_owned(),
         }
+    }
+
+    /// Gives every image that the rollout itself names the name that `renamed` has for it, as was done with those of the
+    /// manifests.
+    pub fn rename_images(&mut self, renamed: &BTreeMap<String, String>) {
+        match self {
+            Self::Image { from, to, .. } => {
+                for image in [from, to] {
+                    if let Some(new) = renamed.get(image.as_str()) {
+                        image.clone_from(new);
+                    }
+                }
+            }
+            Self::Patch { patch } => {
+                for list in ["containers", "initContainers"] {
+                    let containers = patch.pointer_mut(&format!("/spec/template/spec/{list}"));
+                    for container in containers.and_then(Value::as_array_mut).into_iter().flatten() {
+                        let Some(image) = container.get_mut("image") else { continue };
+                        if let Some(new) = image.as_str().and_then(|image| renamed.get(image)) {
+                            *image = Value::String(new.clone());
+                        }
+                    }
+                }
+            }
+            Self::Restart
+            | Self::Env { .. }
+            | Self::Scale { .. }
+            | Self::Command { .. }
+            | Self::Evict { .. }
+            | Self::None { .. } => {}
+        }
+    }
+}
+
+impl VariantPlan {
+    /// The pods that a trial may have beyond `workload.replicas`.
+    #[must_use]
+    pub fn surge(&self) -> u32 {
+        match self.rollout {
+            Rollout::Scale { from, to } => to.saturating_sub(from),
+            _ => self.workload.surge,
+        }
+    }
+
+    /// The workload's manifest with a rollout's patch in it; `None` for any other rollout.
+    #[must_use]
+    pub fn patched(&self) -> Option<Value> {
+        let Rollout::Patch { patch } = &self.rollout else { return None };
+        let mut manifest = self.manifests.get(self.workload.index)?.clone();
+        strategic_merge(&mut manifest, patch).ok()?;
+        Some(manifest)
+    }
+
+    /// Fills in how many pods the workload has, once they are counted: those of a `DaemonSet` are not in its manifest.
+    ///
+    /// # Errors
+    /// The manifest's strategy is wrong, which the plan has found out before.
+    pub fn set_pods(&mut self, pods: u32) -> Result<(), ManifestError> {
+        let manifest = self.manifests.get(self.workload.index).unwrap_or(&Value::Null);
+        self.workload = self.workload.with_pods(manifest, pods)?;
+        Ok(())
     }
 }
 

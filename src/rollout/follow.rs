@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, ResourceExt};
 
+use super::owned::belongs;
 use super::progress::{Progress, Replaced, progress};
-use super::{API_SILENCE_MAX, Handle, RolloutError};
+use super::{API_SILENCE_MAX, Handle, RolloutError, Workload};
 
 /// How a rollout that was followed ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +28,19 @@ pub enum Followed {
 /// What the two watches have shown so far.
 #[derive(Default)]
 struct View {
-    deployment: Option<Deployment>,
+    workload: Option<DynamicObject>,
     pods: BTreeMap<String, Pod>,
     listed: BTreeMap<String, Pod>,
     pods_known: bool,
 }
 
 enum Seen {
-    Deployment(Box<watcher::Event<Deployment>>),
+    Workload(Box<watcher::Event<DynamicObject>>),
     Pod(Box<watcher::Event<Pod>>),
 }
 
-/// Follows until the Deployment is complete and none of the `replaced` pods is left, at most for `bound`.
-/// `complete` is called once, when the Deployment itself is complete.
+/// Follows until the workload is complete and none of the `replaced` pods is left, at most for `bound`.
+/// `complete` is called once, when the workload itself is complete.
 pub async fn wait_complete(
     handle: &Handle,
     replaced: &Replaced,
@@ -76,7 +77,7 @@ pub async fn wait_complete(
             }
             None => return Ok(Followed::TimedOut(stands)),
         }
-        let Some(now) = view.progress(replaced) else { continue };
+        let Some(now) = view.progress(&handle.workload, replaced) else { continue };
         if matches!(now, Progress::OldPodsLeft(_) | Progress::Done) && !told {
             told = true;
             complete();
@@ -92,28 +93,29 @@ pub async fn wait_complete(
 
 fn events(handle: &Handle) -> BoxStream<'static, watcher::Result<Seen>> {
     let workload = &handle.workload;
-    let deployments: Api<Deployment> = Api::namespaced(handle.client.clone(), &workload.namespace);
+    let workloads: Api<DynamicObject> =
+        Api::namespaced_with(handle.client.clone(), &workload.namespace, &workload.resource());
     let pods: Api<Pod> = Api::namespaced(handle.client.clone(), &workload.namespace);
     let by_name = watcher::Config::default().fields(&format!("metadata.name={}", workload.name));
     let by_labels = watcher::Config::default().labels(&workload.selector);
-    let deployments = watcher(deployments, by_name).map(|event| event.map(|event| Seen::Deployment(Box::new(event))));
+    let workloads = watcher(workloads, by_name).map(|event| event.map(|event| Seen::Workload(Box::new(event))));
     let pods = watcher(pods, by_labels).map(|event| event.map(|event| Seen::Pod(Box::new(event))));
-    futures_util::stream::select(deployments, pods).boxed()
+    futures_util::stream::select(workloads, pods).boxed()
 }
 
 fn gone(handle: &Handle, failing: Option<watcher::Error>) -> RolloutError {
     let why = failing.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
-    RolloutError::Api { name: handle.workload.name.clone(), namespace: handle.workload.namespace.clone(), why }
+    RolloutError::Api { workload: handle.workload.reference(), namespace: handle.workload.namespace.clone(), why }
 }
 
 impl View {
     fn apply(&mut self, seen: Seen) {
         match seen {
-            Seen::Deployment(event) => match *event {
-                watcher::Event::Apply(deployment) | watcher::Event::InitApply(deployment) => {
-                    self.deployment = Some(deployment);
+            Seen::Workload(event) => match *event {
+                watcher::Event::Apply(workload) | watcher::Event::InitApply(workload) => {
+                    self.workload = Some(workload);
                 }
-                watcher::Event::Delete(_) => self.deployment = None,
+                watcher::Event::Delete(_) => self.workload = None,
                 watcher::Event::Init | watcher::Event::InitDone => {}
             },
             Seen::Pod(event) => self.apply_pod(*event),
@@ -140,12 +142,12 @@ impl View {
     }
 
     /// `None` until both watches have shown their first list.
-    fn progress(&self, replaced: &Replaced) -> Option<Progress> {
-        let deployment = self.deployment.as_ref()?;
+    fn progress(&self, workload: &Workload, replaced: &Replaced) -> Option<Progress> {
+        let object = self.workload.as_ref()?;
         if !self.pods_known {
             return None;
         }
-        let pods: Vec<Pod> = self.pods.values().cloned().collect();
-        Some(progress(deployment, &pods, replaced))
+        let pods: Vec<Pod> = self.pods.values().filter(|pod| belongs(workload, pod)).cloned().collect();
+        Some(progress(workload.kind, object, &pods, replaced))
     }
 }

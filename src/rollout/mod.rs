@@ -1,21 +1,34 @@
 //! Rolls the workload: sends what the plan says to the API and follows until the rollout is complete and no old pod is
 //! left, or has failed. It must not know the load or the observer.
 
+mod command;
+pub mod cordon;
+mod evict;
 mod follow;
+mod owned;
 mod progress;
 mod step;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::Client;
+use kube::api::{ApiResource, GroupVersionKind};
 
+use crate::manifest::WorkloadKind;
+
+pub use command::CommandError;
+pub use evict::{Answer, Chosen, EvictError, Eviction, Victim, choose, evict, pods_to_evict};
 pub use follow::{Followed, wait_complete};
+pub use owned::{belongs, finished, own_pods};
 pub use progress::{Progress, Replaced, progress};
-pub use step::{Roll, StepError, api_words, perform};
+pub use step::{Roll, StepError, Took, api_words, perform};
 
-/// The Deployment that is rolled.
-#[derive(Debug, Clone)]
+/// The workload that is rolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
+    /// What it is.
+    pub kind: WorkloadKind,
     /// Where it lives.
     pub namespace: String,
     /// Its name.
@@ -24,17 +37,43 @@ pub struct Workload {
     pub selector: String,
 }
 
+impl Workload {
+    /// Kind and name as kubectl writes them, for example `statefulset/web`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        self.kind.reference(&self.name)
+    }
+
+    /// Its resource in the API.
+    #[must_use]
+    pub fn resource(&self) -> ApiResource {
+        resource(self.kind)
+    }
+}
+
+/// The resource of a kind of workload in the API.
+#[must_use]
+pub fn resource(kind: WorkloadKind) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("apps", "v1", kind.name()), kind.plural())
+}
+
 /// What went wrong while a rollout was followed.
 #[derive(Debug, thiserror::Error)]
 pub enum RolloutError {
-    /// The API did not take a step.
+    /// A step was not taken.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// Pods could not be evicted.
+    #[error(transparent)]
+    Evict(#[from] EvictError),
+    /// A node could not be cordoned, or not be given back.
+    #[error(transparent)]
+    Cordon(#[from] cordon::CordonError),
     /// The API could not be followed.
-    #[error("following deployment/{name} in namespace {namespace}: the API has not answered for 30 s: {why}")]
+    #[error("following {workload} in namespace {namespace}: the API has not answered for 30 s: {why}")]
     Api {
-        /// The Deployment.
-        name: String,
+        /// The workload, for example `deployment/web`.
+        workload: String,
         /// Its namespace.
         namespace: String,
         /// What the API said.
@@ -52,10 +91,14 @@ pub struct Handle {
     pub client: Client,
     /// The workload.
     pub workload: Workload,
+    /// The run, as the marks that it leaves on nodes name it.
+    pub run: String,
+    /// What a command of the user's own is told beside the trial and the namespace, as environment variables.
+    pub variables: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle").field("workload", &self.workload).finish_non_exhaustive()
+        f.debug_struct("Handle").field("workload", &self.workload).field("run", &self.run).finish_non_exhaustive()
     }
 }

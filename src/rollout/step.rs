@@ -1,13 +1,15 @@
-//! The one request with which a rollout begins.
+//! The one step with which a rollout begins.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use std::time::Duration;
+
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::Handle;
+use super::command::{self, CommandError};
+use super::{Handle, Workload};
 
-/// What a rollout does to the pod template.
+/// What a rollout does to the workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roll {
     /// A new annotation, as `kubectl rollout restart` does it.
@@ -26,16 +28,53 @@ pub enum Roll {
         /// The image.
         image: String,
     },
+    /// A strategic merge patch of the workload.
+    Strategic(Value),
+    /// A JSON merge patch of the workload.
+    Merge(Value),
+    /// The workload gets this many replicas.
+    Scale {
+        /// How many.
+        to: u32,
+    },
+    /// A program of the user's own: its name and its arguments.
+    Command(Vec<String>),
 }
 
-/// The API did not take a rollout's step.
+/// A rollout's step was not taken.
 #[derive(Debug, thiserror::Error)]
-#[error("rolling deployment/{name} in namespace {namespace} ({what}): {}", api_words(source))]
-pub struct StepError {
-    name: String,
-    namespace: String,
-    what: String,
-    source: Box<kube::Error>,
+pub enum StepError {
+    /// The API did not take it.
+    #[error("rolling {workload} in namespace {namespace} ({what}): {}", api_words(source))]
+    Api {
+        /// The workload, for example `deployment/web`.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// The step.
+        what: String,
+        /// What the API said.
+        source: Box<kube::Error>,
+    },
+    /// The user's command did not do it.
+    #[error("rolling {workload} in namespace {namespace}: {source}")]
+    Command {
+        /// The workload, for example `deployment/web`.
+        workload: String,
+        /// Its namespace.
+        namespace: String,
+        /// What went wrong.
+        source: CommandError,
+    },
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Took {
+    /// The workload changed, as far as can be told.
+    Changed,
+    /// The API took the step and found nothing to change, so that nothing rolls.
+    Nothing,
 }
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
@@ -55,36 +94,64 @@ impl Roll {
             Self::Restart => "restart".to_owned(),
             Self::Env { container, name } => format!("env {name} of container {container}"),
             Self::Image { container, image } => format!("image {image} of container {container}"),
+            Self::Strategic(_) | Self::Merge(_) => "patch".to_owned(),
+            Self::Scale { to } => format!("scale to {to}"),
+            Self::Command(words) => format!("command {}", command::shown(words)),
         }
     }
 
-    /// The strategic merge patch that makes `trial`'s rollout.
+    /// The patch that makes `trial`'s rollout; `None` for a command.
     #[must_use]
-    pub fn patch(&self, trial: u32) -> Value {
+    pub fn patch(&self, trial: u32) -> Option<Patch<Value>> {
         let trial = trial.to_string();
-        match self {
-            Self::Restart => json!({"spec": {"template": {"metadata": {"annotations": {"rollproof/trial": trial}}}}}),
-            Self::Env { container, name } => json!({"spec": {"template": {"spec": {"containers":
-                [{"name": container, "env": [{"name": name, "value": trial}]}]}}}}),
-            Self::Image { container, image } => json!({"spec": {"template": {"spec": {"containers":
-                [{"name": container, "image": image}]}}}}),
-        }
+        Some(match self {
+            Self::Restart => Patch::Strategic(
+                json!({"spec": {"template": {"metadata": {"annotations": {"rollproof/trial": trial}}}}}),
+            ),
+            Self::Env { container, name } => Patch::Strategic(json!({"spec": {"template": {"spec": {"containers":
+                [{"name": container, "env": [{"name": name, "value": trial}]}]}}}})),
+            Self::Image { container, image } => Patch::Strategic(json!({"spec": {"template": {"spec": {"containers":
+                [{"name": container, "image": image}]}}}})),
+            Self::Strategic(patch) => Patch::Strategic(patch.clone()),
+            Self::Merge(patch) => Patch::Merge(patch.clone()),
+            Self::Scale { to } => Patch::Merge(json!({"spec": {"replicas": to}})),
+            Self::Command(_) => return None,
+        })
     }
 }
 
-/// Sends the step of `trial`. Never repeated: a step that was answered with an error has failed.
-pub async fn perform(handle: &Handle, roll: &Roll, trial: u32) -> Result<(), StepError> {
-    let workload = &handle.workload;
-    let api: Api<Deployment> = Api::namespaced(handle.client.clone(), &workload.namespace);
+/// Takes the step of `trial`; a command may take as long as `bound`. Never repeated: a step that was answered with an
+/// error has failed. When it is dropped, a command that runs is ended with all that it started.
+///
+/// # Errors
+/// The API refused the step, or the command failed.
+pub async fn perform(handle: &Handle, roll: &Roll, trial: u32, bound: Duration) -> Result<Took, StepError> {
+    let Workload { namespace, name, .. } = &handle.workload;
+    let Some(patch) = roll.patch(trial) else {
+        let words = if let Roll::Command(words) = roll { words.as_slice() } else { &[] };
+        let mut variables = handle.variables.clone();
+        variables.insert("ROLLPROOF_TRIAL".to_owned(), trial.to_string());
+        variables.insert("ROLLPROOF_NAMESPACE".to_owned(), namespace.clone());
+        return command::run(words, &variables, bound).await.map(|()| Took::Changed).map_err(|source| {
+            StepError::Command { workload: handle.workload.reference(), namespace: namespace.clone(), source }
+        });
+    };
+    let api: Api<DynamicObject> = Api::namespaced_with(handle.client.clone(), namespace, &handle.workload.resource());
     let params = PatchParams { field_manager: Some("rollproof".to_owned()), ..PatchParams::default() };
-    api.patch(&workload.name, &params, &Patch::Strategic(roll.patch(trial))).await.map(|_| ()).map_err(|source| {
-        StepError {
-            name: workload.name.clone(),
-            namespace: workload.namespace.clone(),
-            what: roll.describe(),
-            source: Box::new(source),
-        }
-    })
+    let answer = api.patch(name, &params, &patch).await.map_err(|source| StepError::Api {
+        workload: handle.workload.reference(),
+        namespace: namespace.clone(),
+        what: roll.describe(),
+        source: Box::new(source),
+    })?;
+    Ok(took(&answer))
+}
+
+/// A workload at rest has been observed in its present generation, and a change of its spec makes a new one, which no
+/// controller can have observed in the very answer to the change.
+fn took(answer: &DynamicObject) -> Took {
+    let observed = answer.data.pointer("/status/observedGeneration").and_then(Value::as_i64);
+    if observed.is_some() && observed == answer.metadata.generation { Took::Nothing } else { Took::Changed }
 }
 
 #[cfg(test)]
@@ -93,8 +160,21 @@ mod tests {
 
     #[test]
     fn trials_differ_so_that_each_one_rolls() {
+        let body = |roll: &Roll, trial| format!("{:?}", roll.patch(trial).unwrap());
         for roll in [Roll::Restart, Roll::Env { container: "web".into(), name: "N".into() }] {
-            assert_ne!(roll.patch(1), roll.patch(2));
+            assert_ne!(body(&roll, 1), body(&roll, 2));
         }
+    }
+
+    #[test]
+    fn a_step_that_the_controller_has_already_observed_changed_nothing() {
+        let answer = |generation: i64, observed: Value| {
+            serde_json::from_value(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "web", "generation": generation}, "status": {"observedGeneration": observed}}))
+            .unwrap()
+        };
+        assert_eq!(took(&answer(3, json!(3))), Took::Nothing);
+        assert_eq!(took(&answer(4, json!(3))), Took::Changed);
+        assert_eq!(took(&answer(1, Value::Null)), Took::Changed);
     }
 }

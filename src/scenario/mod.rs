@@ -2,6 +2,7 @@
 //!
 //! Must not know what becomes of a scenario: [`crate::plan`] joins it with manifests.
 
+pub mod command;
 pub mod http;
 pub mod load;
 pub mod model;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::command::CommandSpec;
 use super::http::{Headers, Method, Path, PodHeader, Status};
 use super::shapes::{Arms, Named, PatchSource, Port, Several};
 use super::values::{Name, Rate, Share, Time, Trials};
@@ -120,29 +121,26 @@ pub struct RolloutSpec {
     /// Sets an environment variable to the trial's number.
     #[serde(default)]
     pub env: Option<EnvSpec>,
+    /// Patches the workload, and undoes it before the next trial.
+    #[serde(default)]
+    pub patch: Option<Located<PatchSource>>,
+    /// Changes the number of replicas, and back before the next trial.
+    #[serde(default)]
+    pub scale: Option<ScaleSpec>,
+    /// Runs a command of one's own, without a shell. `$(ROLLPROOF_NAMESPACE)` and `$(ROLLPROOF_TRIAL)` stand for the
+    /// namespace and the trial's number, which are in its environment too.
+    #[serde(default)]
+    pub command: Option<Located<CommandSpec>>,
+    /// Evicts the workload's pods from one node.
+    #[serde(default)]
+    pub evict: Option<EvictSpec>,
     /// Rolls nothing out: the load alone, as a control.
     #[serde(default)]
     pub none: Option<NoneSpec>,
     /// Not yet supported.
     #[serde(default)]
     #[schemars(skip)]
-    pub patch: Option<Located<Later>>,
-    /// Not yet supported.
-    #[serde(default)]
-    #[schemars(skip)]
-    pub scale: Option<Located<Later>>,
-    /// Not yet supported.
-    #[serde(default)]
-    #[schemars(skip)]
     pub undo: Option<Located<Later>>,
-    /// Not yet supported.
-    #[serde(default)]
-    #[schemars(skip)]
-    pub command: Option<Located<Later>>,
-    /// Not yet supported.
-    #[serde(default)]
-    #[schemars(skip)]
-    pub evict: Option<Located<Later>>,
     /// The longest that a rollout may take; 5 min by default.
     #[serde(default)]
     pub timeout: Option<Located<Time>>,
@@ -179,6 +177,28 @@ pub struct EnvSpec {
     /// The container; needed where the pod has several.
     #[serde(default)]
     pub container: Option<Located<String>>,
+}
+
+/// A change of scale.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleSpec {
+    /// The number of replicas that a trial scales to.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub to: Located<u64>,
+}
+
+/// An eviction.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvictSpec {
+    /// The node; the one with most of the workload's pods by default.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub node: Option<Located<String>>,
+    /// Cordon the node before, and give it back after the trial. A node that is cordoned already is refused.
+    #[serde(default)]
+    pub cordon: bool,
 }
 
 /// No rollout.

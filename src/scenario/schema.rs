@@ -53,7 +53,16 @@ mod tests {
     fn what_the_program_refuses_the_schema_refuses() {
         let good = "name: test\nmanifests: web.yaml\n";
         let full = "load: {rate: 5, timeout: 1m30s, connections: 3, judge: [new], requests: [{path: /, share: 0.5, status: 204, arms: {new: 2}, headers: {A: b}}]}\nrollout: {restart: {}, timeout: 1m}\nvariants: {a: {patch: [p.yaml, {spec: {}}]}, b: }\nport: http\nprobe: off\n";
-        for right in ["", full] {
+        let kinds = [
+            "rollout: {scale: {to: 3}}\n",
+            "rollout: {command: [helm, upgrade]}\n",
+            "rollout: {command: {run: [a], back: [b]}}\n",
+            "rollout: {evict: {}}\n",
+            "rollout: {evict: {node: a, cordon: true}}\n",
+            "rollout: {patch: p.yaml}\n",
+            "rollout: {patch: {spec: {template: {}}}}\n",
+        ];
+        for right in ["", full].into_iter().chain(kinds) {
             assert!(validator().is_valid(&value(&format!("{good}{right}"))), "{right}");
         }
         for wrong in [
@@ -66,7 +75,13 @@ mod tests {
             "load: {requests: [{path: /, share: 10}]}",
             "load: {requests: [{path: /, arms: []}]}",
             "load: {requests: [{path: /, method: get}]}",
-            "rollout: {scale: {to: 3}}",
+            "rollout: {undo: {}}",
+            "rollout: {scale: {to: 0}}",
+            "rollout: {scale: {}}",
+            "rollout: {command: []}",
+            "rollout: {command: {back: [a]}}",
+            "rollout: {command: {run: [a], bakc: [b]}}",
+            "rollout: {evict: {nod: a}}",
             "rollout: {}",
             "variants: {A: {}}",
             "variants: {a: {expect: cleen}}",

@@ -2,6 +2,7 @@
 //!
 //! It wires `load`, `observe` and `rollout` together and decides nothing about what they saw.
 
+mod eviction;
 mod one;
 mod settle;
 mod site;
@@ -59,10 +60,10 @@ pub enum TrialError {
     },
     /// The workload did not come to rest before a trial, twice.
     #[error(
-        "deployment/{workload} in namespace {namespace} did not come to rest within {waited_s} s, also after it was made anew: {stood}"
+        "{workload} in namespace {namespace} did not come to rest within {waited_s} s, also after it was made anew: {stood}"
     )]
     Unsettled {
-        /// The workload.
+        /// The workload, for example `deployment/web`.
         workload: String,
         /// Its namespace.
         namespace: String,

@@ -1,19 +1,19 @@
 //! Runs one trial: lead-in, rollout, drain, tail.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 
+use super::eviction::{evicted, give_back};
 use super::site::{Load, Site, SiteError};
 use super::variant::Action;
 use super::{Session, TrialError, Variant};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::record::{Arm, Entry};
-use crate::rollout::{Followed, Replaced, perform, wait_complete};
+use crate::rollout::{Followed, Replaced, Roll, RolloutError, Took, finished, own_pods, perform, wait_complete};
 
 /// Load beyond the longest routing lag, where that is longer than the usual tail.
 const BEYOND_LAG: Duration = Duration::from_millis(500);
@@ -25,9 +25,9 @@ const ROUTED_ROUNDS: u32 = 6;
 const ROUTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the middle of a trial went.
-struct Middle {
-    complete: bool,
-    reason: String,
+pub(super) struct Middle {
+    pub(super) complete: bool,
+    pub(super) reason: String,
 }
 
 /// What a trial needs to know beside its variant.
@@ -61,7 +61,11 @@ pub async fn run(
         namespace: variant.handle.workload.namespace.clone(),
     };
     site.record(Entry::TrialStart(start)).await?;
-    let (outcome, planned) = under_load(session, variant, run, live).await;
+    let (mut outcome, planned) = under_load(session, variant, run, live).await;
+    if matches!(&variant.action, Action::Evict(eviction) if eviction.cordon) {
+        let given = give_back(variant).await;
+        outcome = outcome.and_then(|middle| given.map(|()| middle).map_err(TrialError::from));
+    }
     if let Err(error @ TrialError::Site(SiteError::Agent(_))) = outcome {
         return Err(error);
     }
@@ -150,17 +154,41 @@ async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result
             Middle { complete: true, reason: String::new() }
         }
         Action::Roll { roll, .. } => {
-            perform(&variant.handle, roll, number).await.map_err(crate::rollout::RolloutError::from)?;
+            // Also a step that fails may have changed something.
+            variant.changed.store(true, Ordering::Relaxed);
+            let took = perform(&variant.handle, roll, number, variant.timeout).await.map_err(RolloutError::from)?;
             site.mark(number, MarkName::RolloutStep, before, &roll.describe()).await?;
-            rolled(variant, number, replaced).await?
+            if took == Took::Nothing {
+                nothing_changed(variant, roll)
+            } else {
+                rolled(variant, number, replaced, variant.timeout).await?
+            }
         }
+        Action::Evict(eviction) => evicted(variant, number, eviction).await?,
     };
     // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
     tokio::time::sleep(TAIL.max(variant.routing_lag + BEYOND_LAG)).await;
     Ok(middle)
 }
 
-async fn rolled(variant: &Variant, number: u32, replaced: &Replaced) -> Result<Middle, TrialError> {
+/// Waiting for the old pods to go would be in vain.
+fn nothing_changed(variant: &Variant, roll: &Roll) -> Middle {
+    let workload = variant.handle.workload.reference();
+    let reason = format!(
+        "the API took the step ({}) and found {workload} to be so already, so that no pod is replaced; change something \
+         that it is not by default",
+        roll.describe()
+    );
+    Middle { complete: false, reason }
+}
+
+/// Follows a rollout that has begun, for at most `bound`.
+pub(super) async fn rolled(
+    variant: &Variant,
+    number: u32,
+    replaced: &Replaced,
+    bound: Duration,
+) -> Result<Middle, TrialError> {
     let site = &variant.site;
     let (tell, told) = tokio::sync::oneshot::channel();
     let mut tell = Some(tell);
@@ -177,7 +205,7 @@ async fn rolled(variant: &Variant, number: u32, replaced: &Replaced) -> Result<M
         }
         Ok::<(), SiteError>(())
     };
-    let following = async move { wait_complete(&variant.handle, replaced, variant.timeout, complete).await };
+    let following = async move { wait_complete(&variant.handle, replaced, bound, complete).await };
     let (followed, marked) = tokio::join!(following, marking);
     marked?;
     let followed = followed?;
@@ -188,7 +216,8 @@ async fn rolled(variant: &Variant, number: u32, replaced: &Replaced) -> Result<M
             Middle { complete: true, reason: String::new() }
         }
         Followed::Failed(why) => {
-            Middle { complete: false, reason: format!("the Deployment's controller gave up: {why}") }
+            let workload = variant.handle.workload.reference();
+            Middle { complete: false, reason: format!("the controller of {workload} gave up: {why}") }
         }
         Followed::TimedOut(stood) => Middle {
             complete: false,
@@ -198,19 +227,17 @@ async fn rolled(variant: &Variant, number: u32, replaced: &Replaced) -> Result<M
 }
 
 async fn present_pods(variant: &Variant) -> Result<Replaced, TrialError> {
-    // A control replaces nothing, so that no pod has to go before it is over.
-    if matches!(variant.action, Action::None { .. }) {
+    // A control replaces nothing, so that no pod has to go before it is over; whom a change of scale removes is for the
+    // controller to say, and an eviction chooses for itself.
+    if !matches!(&variant.action, Action::Roll { roll, .. } if !matches!(roll, Roll::Scale { .. })) {
         return Ok(Replaced::new());
     }
-    let workload = &variant.handle.workload;
-    let pods: Api<Pod> = Api::namespaced(variant.handle.client.clone(), &workload.namespace);
-    let listed =
-        pods.list(&ListParams::default().labels(&workload.selector)).await.map_err(|source| TrialError::Api {
-            doing: "listing the pods".to_owned(),
-            namespace: workload.namespace.clone(),
-            source: Box::new(source),
-        })?;
-    Ok(listed.items.iter().filter_map(ResourceExt::uid).collect())
+    let pods = own_pods(&variant.handle).await.map_err(|source| TrialError::Api {
+        doing: "listing the pods".to_owned(),
+        namespace: variant.handle.workload.namespace.clone(),
+        source: Box::new(source),
+    })?;
+    Ok(pods.iter().filter(|pod| !finished(pod)).filter_map(ResourceExt::uid).collect())
 }
 
 /// Ends the load and waits for what is in flight, at most for its own timeout: the load sees to that. With `abort`, or

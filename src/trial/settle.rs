@@ -1,16 +1,16 @@
 //! Before a trial the workload must be at rest: complete, with no terminating pod. What does not come to rest is made
 //! anew once; failing again ends the variant.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, DynamicObject};
 
 use super::variant::Action;
 use super::{Session, TrialError, Variant};
 use crate::cluster::kube::apply;
-use crate::rollout::{Followed, Replaced, perform, wait_complete};
+use crate::rollout::{Followed, Replaced, RolloutError, perform, wait_complete};
 
 /// How long a workload may take to come to rest.
 const REST_WITHIN: Duration = Duration::from_mins(1);
@@ -26,10 +26,7 @@ pub enum Settled {
 
 /// Brings `variant` to rest before trial `number`. The way back of a change that alternates happens here, unmeasured.
 pub async fn settle(session: &Session, variant: &Variant, number: u32) -> Result<Settled, TrialError> {
-    if let Action::Roll { back: Some(back), .. } = &variant.action {
-        perform(&variant.handle, back, number).await.map_err(crate::rollout::RolloutError::from)?;
-    }
-    let rolled_back = matches!(variant.action, Action::Roll { back: Some(_), .. });
+    let rolled_back = way_back(session, variant, number).await?;
     let first = at_rest(session, variant, number).await?;
     if first.is_none() {
         if rolled_back {
@@ -38,18 +35,34 @@ pub async fn settle(session: &Session, variant: &Variant, number: u32) -> Result
         return Ok(Settled::AtRest);
     }
     make_anew(variant).await?;
+    variant.changed.store(false, Ordering::Relaxed);
     match at_rest(session, variant, number).await? {
         None => {
             routing_follows(session, variant, number).await?;
             Ok(Settled::Reset)
         }
         Some(stood) => Err(TrialError::Unsettled {
-            workload: variant.handle.workload.name.clone(),
+            workload: variant.handle.workload.reference(),
             namespace: variant.handle.workload.namespace.clone(),
             waited_s: REST_WITHIN.as_secs(),
             stood,
         }),
     }
+}
+
+/// Undoes the change of an earlier trial, if there is one that has to be undone.
+async fn way_back(session: &Session, variant: &Variant, number: u32) -> Result<bool, TrialError> {
+    let Action::Roll { back: Some(back), .. } = &variant.action else { return Ok(false) };
+    if !variant.changed.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let performed = tokio::select! {
+        performed = perform(&variant.handle, back, number, variant.timeout) => performed,
+        () = session.stop.cancelled() => return Err(TrialError::Stopped { trial: number }),
+    };
+    performed.map_err(RolloutError::from)?;
+    variant.changed.store(false, Ordering::Relaxed);
+    Ok(true)
 }
 
 /// After pods were replaced without load, routing may still lead to those that are gone: its lag is waited out, so that
@@ -82,7 +95,8 @@ async fn make_anew(variant: &Variant) -> Result<(), TrialError> {
         namespace: workload.namespace.clone(),
         source: Box::new(source),
     };
-    let api: Api<Deployment> = Api::namespaced(variant.handle.client.clone(), &workload.namespace);
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(variant.handle.client.clone(), &workload.namespace, &workload.resource());
     match api.delete(&workload.name, &DeleteParams::background()).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => {}

@@ -1,12 +1,13 @@
 //! A variant that runs: where it lives, how it is reached, loaded, watched and rolled.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::site::Site;
 use crate::load::LoadPlan;
-use crate::rollout::{Handle, Roll};
+use crate::rollout::{Eviction, Handle, Roll};
 
 /// A variant that runs.
 pub struct Variant {
@@ -22,6 +23,8 @@ pub struct Variant {
     pub load: LoadPlan,
     /// What is measured.
     pub action: Action,
+    /// A measured change stands, which its way back has yet to undo.
+    pub changed: AtomicBool,
     /// The longest that a rollout may take.
     pub timeout: Duration,
     /// How long the Service's routing may take to follow a change of its endpoints.
@@ -38,6 +41,8 @@ pub enum Action {
         /// The change that undoes it.
         back: Option<Roll>,
     },
+    /// Pods are evicted from a node.
+    Evict(Eviction),
     /// Nothing is rolled out for this long: a control.
     None {
         /// How long.
@@ -51,6 +56,7 @@ impl Action {
     pub fn describe(&self) -> String {
         match self {
             Self::Roll { roll, .. } => roll.describe(),
+            Self::Evict(eviction) => eviction.describe(),
             Self::None { .. } => "none".to_owned(),
         }
     }

@@ -4,7 +4,8 @@ use kube::Client;
 
 use crate::agent::{Right, agent_rights, missing_rights};
 use crate::commands::ending::Failure;
-use crate::plan::RunPlan;
+use crate::manifest::WorkloadKind;
+use crate::plan::{Rollout, RunPlan};
 use crate::rollout::api_words;
 
 use super::LoadPlace;
@@ -38,8 +39,20 @@ fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<Right> {
     need(&["create", "delete", "list", "patch"], "", "namespaces");
     need(&["get", "list", "watch", "deletecollection"], "", "pods");
     need(&["create", "patch", "get"], "", "services");
-    if plan.variants.iter().any(|variant| variant.workload.reference.starts_with("deployment/")) {
-        need(&["create", "patch", "get", "list", "watch", "delete"], "apps", "deployments");
+    for kind in WorkloadKind::ALL {
+        if plan.variants.iter().any(|variant| variant.workload.kind == kind) {
+            need(&["create", "patch", "get", "list", "watch", "delete"], "apps", kind.plural());
+        }
+    }
+    let cordons = plan.variants.iter().filter_map(|variant| match variant.rollout {
+        Rollout::Evict { cordon, .. } => Some(cordon),
+        _ => None,
+    });
+    if let Some(cordon) = cordons.reduce(|some, other| some || other) {
+        need(&["create"], "", "pods/eviction");
+        if cordon {
+            need(&["get", "list", "patch"], "", "nodes");
+        }
     }
     if from == LoadPlace::Pod {
         need(&["create", "patch"], "", "serviceaccounts");

@@ -1,0 +1,69 @@
+//! A rollout by eviction: the workload's pods leave one node, one after the other, as the disruption budgets allow.
+
+use std::time::Duration;
+
+use super::one::{Middle, rolled};
+use super::{TrialError, Variant};
+use crate::record::entry::MarkName;
+use crate::rollout::{Answer, Eviction, Replaced, RolloutError, Victim, cordon, evict, pods_to_evict};
+
+/// How long a node's return may take at the end of a trial.
+const UNCORDON_WITHIN: Duration = Duration::from_secs(10);
+
+/// Evicts and follows until the workload is whole again. The whole takes at most the rollout's timeout.
+pub(super) async fn evicted(variant: &Variant, trial: u32, eviction: &Eviction) -> Result<Middle, TrialError> {
+    let (site, handle) = (&variant.site, &variant.handle);
+    let chosen = pods_to_evict(handle, eviction).await.map_err(RolloutError::from)?;
+    let begun = site.now().await?;
+    if eviction.cordon {
+        cordon::cordon(&handle.client, &chosen.node, &handle.run).await.map_err(RolloutError::from)?;
+        site.mark(trial, MarkName::RolloutStep, begun, &format!("cordoned node {}", chosen.node)).await?;
+    }
+    let mut stood = String::new();
+    let each = async {
+        for pod in &chosen.pods {
+            one(variant, trial, &chosen.node, pod, &mut stood).await?;
+        }
+        Ok::<(), TrialError>(())
+    };
+    match tokio::time::timeout(variant.timeout, each).await {
+        Ok(done) => done?,
+        Err(_) => {
+            let reason = format!("the eviction was not complete after {} s: {stood}", variant.timeout.as_secs());
+            return Ok(Middle { complete: false, reason });
+        }
+    }
+    let replaced: Replaced = chosen.pods.into_iter().map(|pod| pod.uid).collect();
+    let spent = Duration::from_nanos(site.now().await?.saturating_sub(begun));
+    rolled(variant, trial, &replaced, variant.timeout.saturating_sub(spent)).await
+}
+
+/// Asks for one pod's eviction until it is granted; each refusal is kept in `stood`, in words.
+async fn one(variant: &Variant, trial: u32, node: &str, pod: &Victim, stood: &mut String) -> Result<(), TrialError> {
+    let site = &variant.site;
+    let mut refusals = 0_u32;
+    loop {
+        let before = site.now().await?;
+        let detail = match evict(&variant.handle, pod).await.map_err(RolloutError::from)? {
+            Answer::Evicted => format!("evicted pod {} from node {node}, refused {refusals} times before", pod.name),
+            Answer::Gone => format!("pod {} was gone from node {node} before its eviction", pod.name),
+            Answer::Refused { after, why } => {
+                refusals = refusals.saturating_add(1);
+                *stood = format!("the eviction of pod {} was refused {refusals} times, the last time: {why}", pod.name);
+                tokio::time::sleep(after).await;
+                continue;
+            }
+        };
+        return Ok(site.mark(trial, MarkName::RolloutStep, before, &detail).await?);
+    }
+}
+
+/// Gives back what the eviction of this trial cordoned, however the trial ended.
+pub(super) async fn give_back(variant: &Variant) -> Result<(), RolloutError> {
+    let handle = &variant.handle;
+    let given = tokio::time::timeout(UNCORDON_WITHIN, cordon::uncordon(&handle.client, &handle.run)).await;
+    match given {
+        Ok(given) => Ok(given.map(|_| ())?),
+        Err(_) => Err(cordon::CordonError::Left { run: handle.run.clone(), after_s: UNCORDON_WITHIN.as_secs() }.into()),
+    }
+}
