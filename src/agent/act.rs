@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::order::Order;
-use super::wire::{Done, End, Live, Moment, Preflight, Probes, Standing, Watch};
+use super::wire::{Done, End, Live, Moment, Nowhere, Preflight, Probes, Reach, Standing, Watch};
 use crate::clock::Clock;
-use crate::load::{self, LocalPorts, Running};
+use crate::load::{self, LocalPorts, Route, Running};
 use crate::observe::{Observer, Target};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
@@ -89,6 +89,11 @@ impl Body {
                 attempt: answer.attempt,
             })
             .collect())
+    }
+
+    pub(super) async fn reach(reach: Reach) -> Nowhere {
+        let route: Arc<dyn Route> = Arc::new(reach.address);
+        Nowhere { why: load::reach(&route, reach.tries).await }
     }
 
     pub(super) async fn start_load(&self, order: Order) -> Result<Done, String> {

@@ -1,7 +1,5 @@
 //! Brings the agent up: its identity, its pod, and a first word with it.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -12,7 +10,7 @@ use super::error::AgentError;
 use super::manifests::{self, PodFacts};
 use super::remote::{Remote, end_of};
 use crate::clock::{Clock, saturating_ns};
-use crate::cluster::kube::apply;
+use crate::cluster::kube::{apply, words};
 
 /// How long the pod may take to run, its image included.
 const RUNS_WITHIN: Duration = Duration::from_mins(1);
@@ -65,23 +63,14 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     pods.create(&PostParams::default(), &pod).await.map_err(|error| failed("making the agent's pod")(words(&error)))?;
     let node = runs(&pods, &name, clock).await.map_err(failed("starting the agent"))?;
-    let mut remote = Remote {
-        client: client.clone(),
-        clock,
-        namespace: namespace.clone(),
-        pod: name,
-        token: token.as_str().into(),
-        boot: "".into(),
-        calls: Arc::new(AtomicU64::new(1)),
-    };
-    let hello = answers(&remote).await.map_err(failed("reaching the agent through the API server's proxy"))?;
+    let mut remote = Remote::new(client.clone(), clock, namespace, &name, token);
+    let greeted = remote.greet(ANSWERS_WITHIN).await;
+    let version = greeted.map_err(failed("reaching the agent through the API server's proxy"))?;
     let own = env!("CARGO_PKG_VERSION");
-    if hello.version != own {
-        let why =
-            format!("image {image} holds version {}, and this is {own}; use an image of this version", hello.version);
+    if version != own {
+        let why = format!("image {image} holds version {version}, and this is {own}; use an image of this version");
         return Err(failed("starting the agent")(why));
     }
-    remote.boot = hello.boot.into();
     Ok(Deployed { remote, node })
 }
 
@@ -93,13 +82,6 @@ pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> R
             why: words(&error),
         }
     })
-}
-
-fn words(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
-        other => other.to_string(),
-    }
 }
 
 /// Waits until the pod runs; its node.
@@ -151,18 +133,4 @@ fn stands(pod: &Pod) -> Stands {
     };
     let hopeless = parts[0].as_deref().is_some_and(|reason| HOPELESS.contains(&reason));
     Stands { words: parts.into_iter().flatten().collect::<Vec<_>>().join(": "), hopeless }
-}
-
-async fn answers(remote: &Remote) -> Result<super::wire::Hello, String> {
-    let begun = remote.clock.now();
-    loop {
-        let why = match remote.hello().await {
-            Ok(hello) => return Ok(hello),
-            Err(why) => why,
-        };
-        if remote.clock.now().saturating_sub(begun) > saturating_ns(ANSWERS_WITHIN) {
-            return Err(format!("no answer within {} s: {why}", ANSWERS_WITHIN.as_secs()));
-        }
-        tokio::time::sleep(POLL).await;
-    }
 }

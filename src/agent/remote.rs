@@ -17,7 +17,8 @@ use super::error::AgentError;
 use super::order::Order;
 use super::rights::Right;
 use super::wire::{
-    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, PORT, Preflight, Probes, Refusal, Standing, TOKEN_HEADER, Watch,
+    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, Nowhere, PORT, Preflight, Probes, Reach, Refusal, Standing,
+    TOKEN_HEADER, Watch,
 };
 use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::load::LoadPlan;
@@ -26,7 +27,8 @@ use crate::record::{Arm, Entry};
 /// How long one try of a command may take.
 const TRY: Duration = Duration::from_secs(10);
 /// How long an unreachable agent is tried, before it counts as gone: an API server may be restarted meanwhile.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+const GREET_POLL: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(250);
 const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
@@ -60,6 +62,41 @@ enum Tried<A> {
 }
 
 impl Remote {
+    /// The agent in `pod`, reached through `client`. Its life becomes known with [`Self::greet`].
+    #[must_use]
+    pub fn new(client: Client, clock: Clock, namespace: &str, pod: &str, token: &str) -> Self {
+        Self {
+            client,
+            clock,
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            token: token.into(),
+            boot: "".into(),
+            calls: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    /// Waits for the first answer, and from then on speaks to that life of the agent only. Returns its version.
+    ///
+    /// # Errors
+    /// No answer within `within`; the last failure.
+    pub async fn greet(&mut self, within: Duration) -> Result<String, String> {
+        let begun = self.clock.now();
+        loop {
+            let why = match self.hello().await {
+                Ok(hello) => {
+                    self.boot = hello.boot.into();
+                    return Ok(hello.version);
+                }
+                Err(why) => why,
+            };
+            if self.clock.now().saturating_sub(begun) > saturating_ns(within) {
+                return Err(format!("no answer within {} s: {why}", within.as_secs()));
+            }
+            tokio::time::sleep(GREET_POLL).await;
+        }
+    }
+
     /// A moment on the agent's clock, taken while this is awaited.
     pub async fn mark(&self) -> Result<Stamp, AgentError> {
         let moment: Moment = self.command("taking a mark", "/mark", &()).await?;
@@ -84,7 +121,15 @@ impl Remote {
 
     /// One request of each kind.
     pub async fn preflight(&self, plan: &LoadPlan, address: SocketAddr) -> Result<Vec<Preflight>, AgentError> {
-        self.command("sending the first requests", "/preflight", &Order::new(plan, address)).await
+        // One after the other, each for as long as it may take.
+        let patience = PATIENCE + plan.timeout * u32::try_from(plan.requests.len()).unwrap_or(u32::MAX);
+        self.command_within("sending the first requests", "/preflight", &Order::new(plan, address), patience).await
+    }
+
+    /// Makes so many connections to `address` and closes them; how the first that came nowhere ended.
+    pub async fn reach(&self, address: SocketAddr, tries: usize) -> Result<Option<String>, AgentError> {
+        let answer: Nowhere = self.command("connecting to the Service", "/reach", &Reach { address, tries }).await?;
+        Ok(answer.why)
     }
 
     /// Starts the load.
@@ -121,6 +166,16 @@ impl Remote {
         path: &str,
         body: &(impl Serialize + Sync + ?Sized),
     ) -> Result<A, AgentError> {
+        self.command_within(doing, path, body, PATIENCE).await
+    }
+
+    async fn command_within<A: DeserializeOwned>(
+        &self,
+        doing: &str,
+        path: &str,
+        body: &(impl Serialize + Sync + ?Sized),
+        patience: Duration,
+    ) -> Result<A, AgentError> {
         let bytes = serde_json::to_vec(body)
             .map_err(|error| AgentError::Refused { doing: doing.to_owned(), why: error.to_string() })?;
         let number = self.calls.fetch_add(1, Relaxed);
@@ -134,17 +189,23 @@ impl Remote {
                 Ok(Tried::Failed(why)) => why,
                 Err(_) => format!("no answer within {} s", TRY.as_secs()),
             };
-            self.patient(doing, begun, why).await?;
+            self.patient(doing, begun, patience, why).await?;
         }
     }
 
     /// Waits before the next try, unless the agent is gone or was unreachable for too long.
-    pub(super) async fn patient(&self, doing: &str, begun: Stamp, why: String) -> Result<(), AgentError> {
+    pub(super) async fn patient(
+        &self,
+        doing: &str,
+        begun: Stamp,
+        patience: Duration,
+        why: String,
+    ) -> Result<(), AgentError> {
         if let Some(end) = self.end().await {
             return Err(self.gone(doing, &end));
         }
-        if self.clock.now().saturating_sub(begun) > saturating_ns(PATIENCE) {
-            return Err(AgentError::Unreachable { doing: doing.to_owned(), waited_s: PATIENCE.as_secs(), why });
+        if self.clock.now().saturating_sub(begun) > saturating_ns(patience) {
+            return Err(AgentError::Unreachable { doing: doing.to_owned(), waited_s: patience.as_secs(), why });
         }
         tokio::time::sleep(RETRY).await;
         Ok(())
@@ -167,7 +228,7 @@ impl Remote {
         }
     }
 
-    pub(super) async fn hello(&self) -> Result<Hello, String> {
+    async fn hello(&self) -> Result<Hello, String> {
         match tokio::time::timeout(TRY, self.attempt(Method::GET, "/hello", None, Vec::new())).await {
             Ok(Tried::Answered(hello)) => Ok(hello),
             Ok(Tried::Refused(why) | Tried::Failed(why)) => Err(why),

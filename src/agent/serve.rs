@@ -203,6 +203,10 @@ impl Agent {
                     Ok(order) => result(body.preflight(order).await),
                     Err(refusal) => refusal,
                 },
+                "/reach" => match parse(&bytes) {
+                    Ok(reach) => json(&Body::reach(reach).await),
+                    Err(refusal) => refusal,
+                },
                 "/plan" => match parse(&bytes) {
                     Ok(order) => result(body.start_load(order).await),
                     Err(refusal) => refusal,

@@ -2,6 +2,7 @@
 //! there is no negotiation; the versions are compared once.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use kube::core::ApiResource;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,19 @@ pub struct Preflight {
     pub duration_ns: u64,
     /// The attempt.
     pub attempt: Attempt,
+}
+
+/// How many connections to make to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reach {
+    pub(super) address: SocketAddr,
+    pub(super) tries: usize,
+}
+
+/// How the first connection that came nowhere ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Nowhere {
+    pub(super) why: Option<String>,
 }
 
 /// How the running load is to end.

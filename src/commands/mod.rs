@@ -1,12 +1,14 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 
 mod agent;
+mod cluster;
 mod context;
 mod demo;
 mod drive;
 mod ending;
 mod execute;
 mod host;
+mod inputs;
 mod options;
 mod outputs;
 mod report;
@@ -15,9 +17,10 @@ mod stage;
 mod variants;
 
 pub use agent::agent;
+pub use cluster::cluster;
 pub use demo::demo;
 pub use ending::{Ending, Failure, Finished, Talk};
 pub use host::{ClusterChoice, LoadPlace};
-pub use options::{DemoArgs, ReportArgs, RunArgs, WhereArgs};
+pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
 pub use report::report;
 pub use run::run;

@@ -24,6 +24,7 @@ mod plan;
 mod pooled;
 mod ports;
 mod preflight;
+mod reach;
 mod rotation;
 #[cfg(test)]
 mod rotation_tests;
@@ -37,5 +38,6 @@ pub use engine::{Running, saturate, start};
 pub use limits::raise_descriptors;
 pub use plan::{Expected, LoadError, LoadPlan, RequestKind, Route};
 pub use preflight::{Preflight, preflight};
+pub use reach::reach;
 pub use rotation::{LocalPorts, PortRotation};
 pub use summary::{ArmSummary, LagSummary, Live, Summary};

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
-use super::site::{Load, SiteError};
+use super::site::{Load, Site, SiteError};
 use super::variant::Action;
 use super::{Session, TrialError, Variant};
 use crate::plan::{LEAD_IN, TAIL};
@@ -17,6 +17,12 @@ use crate::rollout::{Followed, Replaced, perform, wait_complete};
 
 /// Load beyond the longest routing lag, where that is longer than the usual tail.
 const BEYOND_LAG: Duration = Duration::from_millis(500);
+
+/// Connections that show whether routing leads anywhere: enough that a dead endpoint among a few is met.
+const ROUTED_TRIES: usize = 16;
+/// How often that is tried, and with which pause between: routing gets ten seconds and more.
+const ROUTED_ROUNDS: u32 = 6;
+const ROUTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the middle of a trial went.
 struct Middle {
@@ -60,14 +66,34 @@ pub async fn run(
         return Err(error);
     }
     site.stop_probes().await?;
+    let trouble = if matches!(&outcome, Ok(middle) if middle.complete) { astray(site).await? } else { String::new() };
     let (complete, reason) = match &outcome {
         Ok(middle) => (middle.complete, middle.reason.clone()),
         Err(error) => (false, error.to_string()),
     };
     let at_ns = site.now().await?;
-    let end = TrialEnd { at_ns, trial, complete, reason, reset: run.reset, planned, trouble: String::new() };
+    let end = TrialEnd { at_ns, trial, complete, reason, reset: run.reset, planned, trouble };
     site.record(Entry::TrialEnd(end)).await?;
     outcome.map(|_| ())
+}
+
+/// After a complete rollout every connection must lead to a pod, or be refused by one. Where some lead nowhere for so long,
+/// the cluster's routing has not followed, and the trial tells of that and not of the workload; empty otherwise.
+async fn astray(site: &Site) -> Result<String, SiteError> {
+    let mut why = String::new();
+    for round in 0..ROUTED_ROUNDS {
+        if round > 0 {
+            tokio::time::sleep(ROUTED_PAUSE).await;
+        }
+        match site.reach(ROUTED_TRIES).await? {
+            None => return Ok(String::new()),
+            Some(nowhere) => why = nowhere,
+        }
+    }
+    Ok(format!(
+        "after the rollout new connections to the Service led nowhere ({why}), though its pods were ready: the cluster's \
+         routing had not followed; check kube-proxy, or what stands in its place"
+    ))
 }
 
 /// The trial between its first line and its last: how it went, and what the load planned.

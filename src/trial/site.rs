@@ -140,6 +140,14 @@ impl Site {
         }
     }
 
+    /// Makes so many connections and closes them; how the first that came nowhere ended.
+    pub async fn reach(&self, tries: usize) -> Result<Option<String>, SiteError> {
+        Ok(match self {
+            Self::Here(here) => load::reach(&here.route, tries).await,
+            Self::Agent(seat) => seat.remote.reach(seat.address, tries).await?,
+        })
+    }
+
     /// Starts the load of `plan`.
     pub async fn start_load(&self, plan: LoadPlan) -> Result<Load, SiteError> {
         match self {

@@ -1,0 +1,54 @@
+//! What the driver itself must be allowed to do, asked before anything is made.
+
+use kube::Client;
+
+use crate::agent::{Right, agent_rights, missing_rights};
+use crate::commands::ending::Failure;
+use crate::plan::RunPlan;
+use crate::rollout::api_words;
+
+use super::LoadPlace;
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// Names what is missing.
+pub(super) async fn check(client: &Client, whose: &str, plan: &RunPlan, from: LoadPlace) -> Result<(), Failure> {
+    let needed = needed(plan, from);
+    let missing = missing_rights(client, &needed)
+        .await
+        .map_err(|error| Failure::Machine(format!("asking {whose} for this user's rights: {}", api_words(&error))))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    Err(Failure::Machine(format!(
+        "the user of {whose} may not {}; a run makes namespaces of its own and works in them; ask for these \
+         rights, or use another context",
+        missing.join(", nor ")
+    )))
+}
+
+/// The rights of a run, in all namespaces because its own are not there yet. Whoever gives a right must have it, so the
+/// agent's are among them.
+fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<Right> {
+    let mut rights = Vec::new();
+    let mut need = |verbs: &[&str], group: &str, resource: &str| {
+        rights.extend(verbs.iter().map(|verb| Right::new(verb, group, resource, "")));
+    };
+    need(&["create", "delete", "list", "patch"], "", "namespaces");
+    need(&["get", "list", "watch", "deletecollection"], "", "pods");
+    need(&["create", "patch", "get"], "", "services");
+    if plan.variants.iter().any(|variant| variant.workload.reference.starts_with("deployment/")) {
+        need(&["create", "patch", "get", "list", "watch", "delete"], "apps", "deployments");
+    }
+    if from == LoadPlace::Pod {
+        need(&["create", "patch"], "", "serviceaccounts");
+        need(&["create", "patch"], "", "secrets");
+        need(&["create"], "", "pods");
+        need(&["get", "create"], "", "pods/proxy");
+        need(&["create", "patch"], RBAC, "roles");
+        need(&["create", "patch"], RBAC, "rolebindings");
+        rights.extend(agent_rights(""));
+    }
+    rights
+}

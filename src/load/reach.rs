@@ -1,0 +1,55 @@
+//! Connects and closes again, to see whether connections are routed anywhere at all. It is no load and records nothing.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::plan::Route;
+
+/// The longest that one connect is awaited: the first repetition of an unanswered SYN comes after a second.
+const CONNECT: Duration = Duration::from_millis(1_500);
+
+/// Makes `tries` connections at once; how the first that came nowhere ended, `None` if there is none. A refusal comes
+/// from a pod, or from a rule, so it is an answer.
+pub async fn reach(route: &Arc<dyn Route>, tries: usize) -> Option<String> {
+    let mut connecting: JoinSet<Option<String>> = (0..tries)
+        .map(|_| {
+            let address = route.next();
+            async move {
+                match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+                    Ok(Ok(_)) => None,
+                    Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(_) => Some(format!("no answer within {} ms", CONNECT.as_millis())),
+                }
+            }
+        })
+        .collect();
+    let mut nowhere = None;
+    while let Some(ended) = connecting.join_next().await {
+        nowhere = nowhere.or(ended.ok().flatten());
+    }
+    nowhere
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_of_any_kind_is_somewhere_and_silence_is_nowhere() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let open: Arc<dyn Route> = Arc::new(listener.local_addr().unwrap());
+        assert_eq!(reach(&open, 3).await, None);
+        drop(listener);
+        assert_eq!(reach(&open, 3).await, None, "refused");
+        // A multicast address takes no connections.
+        let nowhere: Arc<dyn Route> = Arc::new(SocketAddr::from(([224, 0, 0, 1], 9)));
+        assert!(reach(&nowhere, 2).await.is_some());
+    }
+}
