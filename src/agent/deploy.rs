@@ -10,7 +10,7 @@ use super::error::AgentError;
 use super::manifests::{self, PodFacts};
 use super::remote::{Remote, end_of};
 use crate::clock::{Clock, saturating_ns};
-use crate::cluster::kube::apply;
+use crate::cluster::kube::{apply, words};
 
 /// How long the pod may take to run, its image included.
 const RUNS_WITHIN: Duration = Duration::from_mins(1);
@@ -82,13 +82,6 @@ pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> R
             why: words(&error),
         }
     })
-}
-
-fn words(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
-        other => other.to_string(),
-    }
 }
 
 /// Waits until the pod runs; its node.

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::error::AgentError;
 use super::lines::{Line, Lines};
-use super::remote::Remote;
+use super::remote::{PATIENCE, Remote};
 use super::wire::{First, Live};
 use crate::clock::Stamp;
 use crate::record::{Entry, Sink};
@@ -121,7 +121,7 @@ impl Follow {
                 Ok(Err(why)) => why,
                 Err(_) => format!("no answer within {} s", SILENCE_MAX.as_secs()),
             };
-            if let Err(error) = remote.patient(DOING, heard, why).await {
+            if let Err(error) = remote.patient(DOING, heard, PATIENCE, why).await {
                 return error;
             }
         }

@@ -27,7 +27,7 @@ use crate::record::{Arm, Entry};
 /// How long one try of a command may take.
 const TRY: Duration = Duration::from_secs(10);
 /// How long an unreachable agent is tried, before it counts as gone: an API server may be restarted meanwhile.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const GREET_POLL: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(250);
 const ANSWER_MAX: usize = 32 * 1024 * 1024;
@@ -121,7 +121,9 @@ impl Remote {
 
     /// One request of each kind.
     pub async fn preflight(&self, plan: &LoadPlan, address: SocketAddr) -> Result<Vec<Preflight>, AgentError> {
-        self.command("sending the first requests", "/preflight", &Order::new(plan, address)).await
+        // One after the other, each for as long as it may take.
+        let patience = PATIENCE + plan.timeout * u32::try_from(plan.requests.len()).unwrap_or(u32::MAX);
+        self.command_within("sending the first requests", "/preflight", &Order::new(plan, address), patience).await
     }
 
     /// Makes so many connections to `address` and closes them; how the first that came nowhere ended.
@@ -164,6 +166,16 @@ impl Remote {
         path: &str,
         body: &(impl Serialize + Sync + ?Sized),
     ) -> Result<A, AgentError> {
+        self.command_within(doing, path, body, PATIENCE).await
+    }
+
+    async fn command_within<A: DeserializeOwned>(
+        &self,
+        doing: &str,
+        path: &str,
+        body: &(impl Serialize + Sync + ?Sized),
+        patience: Duration,
+    ) -> Result<A, AgentError> {
         let bytes = serde_json::to_vec(body)
             .map_err(|error| AgentError::Refused { doing: doing.to_owned(), why: error.to_string() })?;
         let number = self.calls.fetch_add(1, Relaxed);
@@ -177,17 +189,23 @@ impl Remote {
                 Ok(Tried::Failed(why)) => why,
                 Err(_) => format!("no answer within {} s", TRY.as_secs()),
             };
-            self.patient(doing, begun, why).await?;
+            self.patient(doing, begun, patience, why).await?;
         }
     }
 
     /// Waits before the next try, unless the agent is gone or was unreachable for too long.
-    pub(super) async fn patient(&self, doing: &str, begun: Stamp, why: String) -> Result<(), AgentError> {
+    pub(super) async fn patient(
+        &self,
+        doing: &str,
+        begun: Stamp,
+        patience: Duration,
+        why: String,
+    ) -> Result<(), AgentError> {
         if let Some(end) = self.end().await {
             return Err(self.gone(doing, &end));
         }
-        if self.clock.now().saturating_sub(begun) > saturating_ns(PATIENCE) {
-            return Err(AgentError::Unreachable { doing: doing.to_owned(), waited_s: PATIENCE.as_secs(), why });
+        if self.clock.now().saturating_sub(begun) > saturating_ns(patience) {
+            return Err(AgentError::Unreachable { doing: doing.to_owned(), waited_s: patience.as_secs(), why });
         }
         tokio::time::sleep(RETRY).await;
         Ok(())

@@ -1,7 +1,7 @@
 //! The arguments, as clap reads them.
 
 use crate::agent::AgentArgs;
-use crate::commands::{DemoArgs, ReportArgs, RunArgs};
+use crate::commands::{ClusterArgs, DemoArgs, ReportArgs, RunArgs};
 use crate::target::TargetArgs;
 
 const EXIT_CODES: &str = "\
@@ -30,10 +30,12 @@ pub struct Arguments {
 pub enum Command {
     /// Show a lossy and a clean rollout on this machine, in under a minute
     Demo(DemoArgs),
-    /// Run a scenario: roll each of its variants under load, and judge them
+    /// Roll each variant of a scenario under load, or manifests as they are (-f), and judge them
     Run(RunArgs),
     /// Analyse and render a record again
     Report(ReportArgs),
+    /// Make or delete a kind cluster; show or remove what runs left on a cluster
+    Cluster(ClusterArgs),
     /// Print the JSON Schema of report.json or of a scenario file
     Schema {
         /// Which schema

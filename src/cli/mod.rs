@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => print::finished(commands::run(&run, network(&run.place), colour, &talk)),
         Command::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
         Command::Report(report) => print::finished(commands::report(&report, colour, &talk)),
+        Command::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),
         Command::Schema { of } => schema(of),
     }
 }

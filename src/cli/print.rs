@@ -60,6 +60,15 @@ pub(super) fn finished(result: Result<Finished, Failure>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
+/// Prints the text that a command ended with.
+pub(super) fn text(result: Result<String, Failure>) -> ExitCode {
+    match result {
+        Ok(text) if data(&plain(&text)) => ExitCode::from(Exit::Pass.code()),
+        Ok(_) => ExitCode::from(Exit::Machine.code()),
+        Err(failure) => finished(Err(failure)),
+    }
+}
+
 fn ending(ending: Ending) -> Exit {
     let judged = |verdict| match verdict {
         Verdict::Pass => Exit::Pass,

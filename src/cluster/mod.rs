@@ -2,6 +2,6 @@
 //!
 //! A cluster must not know what is measured on it.
 
-pub mod connect;
 pub mod embedded;
+pub mod kind;
 pub mod kube;

@@ -1,7 +1,7 @@
 //! The agent's process: a single-purpose server in a pod.
 
 use crate::agent::{AgentArgs, serve};
-use crate::cluster::connect;
+use crate::cluster::kube::in_cluster;
 
 /// Serves until it is told to stop.
 ///
@@ -14,7 +14,7 @@ pub fn agent(arguments: AgentArgs) -> Result<(), String> {
         .build()
         .map_err(|error| format!("starting the runtime: {error}"))?;
     runtime.block_on(async {
-        let client = connect::in_cluster().map_err(|error| error.to_string())?;
+        let client = in_cluster().map_err(|error| error.to_string())?;
         serve(arguments, client).await.map_err(|error| error.to_string())
     })
 }

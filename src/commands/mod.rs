@@ -2,12 +2,14 @@
 
 mod agent;
 mod beyond;
+mod cluster;
 mod context;
 mod demo;
 mod drive;
 mod ending;
 mod execute;
 mod host;
+mod inputs;
 mod options;
 mod outputs;
 mod report;
@@ -16,9 +18,10 @@ mod stage;
 mod variants;
 
 pub use agent::agent;
+pub use cluster::cluster;
 pub use demo::demo;
 pub use ending::{Ending, Failure, Finished, Talk};
 pub use host::{ClusterChoice, LoadPlace};
-pub use options::{DemoArgs, ReportArgs, RunArgs, WhereArgs};
+pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
 pub use report::report;
 pub use run::run;

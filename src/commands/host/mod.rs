@@ -2,7 +2,7 @@
 
 mod agent;
 mod embedded;
-mod namespaces;
+mod images;
 mod ready;
 mod real;
 mod rights;
@@ -22,6 +22,7 @@ use crate::trial::Variant;
 use real::{Reached, Real};
 
 pub(super) use embedded::version as embedded_version;
+pub(super) use real::{connect_failure, connect_to, create};
 
 /// Where to run, as the user names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

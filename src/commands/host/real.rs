@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Life, check_rights, machine};
-use super::{ClusterChoice, LoadPlace, NotReady, namespaces, why};
+use super::{ClusterChoice, LoadPlace, NotReady, images, why};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
-use crate::cluster::kube::apply;
+use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError, Rewrite};
+use crate::cluster::kube::{ConnectError, Connected, apply, connect, connect_with, mark_as_own, namespaces, words};
 use crate::commands::context::Run;
 use crate::commands::ending::{Failure, Talk};
 use crate::commands::options::WhereArgs;
@@ -29,7 +30,7 @@ use crate::trial::{Here, Seat, Site, Variant};
 /// its sync takes what it takes.
 const ROUTING_LAG: Duration = Duration::from_secs(2);
 
-/// A cluster that answers.
+/// A cluster that answers, and its nodes where it is kind's.
 pub(in crate::commands) struct Reached {
     client: Client,
     kind: &'static str,
@@ -37,6 +38,7 @@ pub(in crate::commands) struct Reached {
     from: LoadPlace,
     agent_image: Option<String>,
     keep: bool,
+    nodes: Option<(Kind, Vec<String>)>,
 }
 
 impl Reached {
@@ -48,40 +50,92 @@ impl Reached {
 /// The cluster of a run.
 pub(in crate::commands) struct Real {
     client: Client,
+    names: Vec<String>,
     run: String,
     from: LoadPlace,
     keep: bool,
     agent: Option<Agent>,
+    rewrite: Rewrite,
     beat: JoinHandle<()>,
 }
 
 /// Reaches the cluster that the user named.
-pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, _talk: &dyn Talk) -> Result<Reached, Failure> {
-    let (context, kind) = match &place.cluster {
+pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) -> Result<Reached, Failure> {
+    let (connected, whose, nodes) = match &place.cluster {
         ClusterChoice::Embedded => return Err(Failure::Bug("the embedded cluster is not reached".to_owned())),
-        ClusterChoice::Kind(name) => (format!("kind-{}", name.as_deref().unwrap_or("rollproof")), "kind"),
-        ClusterChoice::Context(name) => (name.clone(), "context"),
+        ClusterChoice::Kind(name) => kind_cluster(name.as_deref(), place, talk).await?,
+        ClusterChoice::Context(name) => {
+            let connected = connect(name).await.map_err(connect_failure)?;
+            (connected, format!("context {name}"), None)
+        }
     };
-    let connected =
-        crate::cluster::connect::connect(&context).await.map_err(|error| Failure::Machine(error.to_string()))?;
-    super::rights::check(&connected.client, &context, plan, place.from).await?;
+    super::rights::check(&connected.client, &whose, plan, place.from).await?;
     Ok(Reached {
         client: connected.client,
-        kind,
+        kind: if nodes.is_some() { "kind" } else { "context" },
         version: connected.version,
         from: place.from,
         agent_image: place.agent_image.clone(),
         keep: place.keep,
+        nodes,
     })
+}
+
+/// Makes a kind cluster, which rollproof may delete again.
+pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Result<(), Failure> {
+    kind.create(creation).await.map_err(|error| Failure::Machine(error.to_string()))?;
+    let connected = connect_to(kind).await?;
+    mark_as_own(&connected.client).await.map_err(|error| {
+        Failure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
+    })
+}
+
+/// Connects to a kind cluster that is there, whatever the user's kubeconfig holds.
+pub(in crate::commands) async fn connect_to(kind: &Kind) -> Result<Connected, Failure> {
+    let kubeconfig = kind.kubeconfig().await.map_err(|error| Failure::Machine(error.to_string()))?;
+    connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await.map_err(connect_failure)
+}
+
+pub(in crate::commands) fn connect_failure(error: ConnectError) -> Failure {
+    match error {
+        ConnectError::NoContext { .. } => Failure::User(error.to_string()),
+        other => Failure::Machine(other.to_string()),
+    }
+}
+
+/// The kind cluster of that name. rollproof's own is made where it is missing; another must be there.
+async fn kind_cluster(
+    name: Option<&str>,
+    place: &WhereArgs,
+    talk: &dyn Talk,
+) -> Result<(Connected, String, Option<(Kind, Vec<String>)>), Failure> {
+    let machine = |error: KindError| Failure::Machine(error.to_string());
+    let kind = Kind::new(name.unwrap_or(DEFAULT_NAME));
+    let clusters = Kind::clusters().await.map_err(machine)?;
+    if !clusters.iter().any(|known| known == kind.name()) {
+        if name.is_some() {
+            let known = if clusters.is_empty() { "none".to_owned() } else { clusters.join(", ") };
+            return Err(Failure::User(KindError::NoCluster { name: kind.name().to_owned(), known }.to_string()));
+        }
+        talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
+        let creation = Creation { config: place.kind_config.clone(), image: place.kind_image.clone() };
+        create(&kind, &creation).await?;
+    }
+    let whose = format!("the kind cluster {}", kind.name());
+    let connected = connect_to(&kind).await?;
+    let nodes = kind.nodes().await.map_err(machine)?;
+    Ok((connected, whose, Some((kind, nodes))))
 }
 
 impl Real {
     /// Makes the run's namespaces, and brings the agent up.
     pub(super) async fn start(reached: Reached, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
-        let Reached { client, from, agent_image, keep, .. } = reached;
+        let Reached { client, from, agent_image, keep, nodes, .. } = reached;
+        let images = run.stop.run_until_cancelled(images::provide(run, from, agent_image, nodes)).await;
+        let rewrite = images.unwrap_or(Err(NotReady::Stopped))?;
         let mut names: Vec<String> =
             (0..run.plan.variants.len()).map(|index| run.places.namespace(index).to_owned()).collect();
-        let agent = match (from, agent_image) {
+        let agent = match (from, rewrite.program.clone()) {
             (LoadPlace::Host, _) => None,
             (LoadPlace::Pod, Some(image)) => {
                 let namespace = format!("rollproof-agent-{}", run.id);
@@ -89,11 +143,15 @@ impl Real {
                 Some(Agent::new(namespace, image, run.token.clone(), run.started_unix_ns, run.clock))
             }
             (LoadPlace::Pod, None) => {
-                return Err(NotReady::User("name the agent's image with --agent-image".to_owned()));
+                return Err(NotReady::User(
+                    "the load needs an image of rollproof on the cluster's nodes; build one, push it where they can pull it, \
+                     and name it with --agent-image"
+                        .to_owned(),
+                ));
             }
         };
         let beat = tokio::spawn(namespaces::beat(client.clone(), names.clone()));
-        let mut real = Self { client, run: run.id.clone(), from, keep, agent, beat };
+        let mut real = Self { client, names: names.clone(), run: run.id.clone(), from, keep, agent, rewrite, beat };
         let prepared = run.stop.run_until_cancelled(real.prepare(run, &names, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
             let left = real.end().await;
@@ -188,8 +246,7 @@ impl Real {
 
     /// The manifests as they are applied.
     fn manifests(&self, planned: &VariantPlan) -> Vec<Value> {
-        let _ = self;
-        planned.manifests.clone()
+        self.rewrite.apply(&planned.manifests)
     }
 
     /// Where the load connects to.
@@ -272,9 +329,9 @@ impl Real {
             agent.close().await;
         }
         if self.keep {
-            return Some(format!("kept: the namespaces with label {}={}", namespaces::RUN_LABEL, self.run));
+            return Some(format!("kept: the namespaces {}", self.names.join(", ")));
         }
-        namespaces::remove(&self.client, &self.run).await
+        namespaces::remove(&self.client, &self.names).await
     }
 }
 

@@ -13,17 +13,17 @@ use super::LoadPlace;
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Names what is missing.
-pub(super) async fn check(client: &Client, context: &str, plan: &RunPlan, from: LoadPlace) -> Result<(), Failure> {
+pub(super) async fn check(client: &Client, whose: &str, plan: &RunPlan, from: LoadPlace) -> Result<(), Failure> {
     let needed = needed(plan, from);
-    let missing = missing_rights(client, &needed).await.map_err(|error| {
-        Failure::Machine(format!("asking context {context} for this user's rights: {}", api_words(&error)))
-    })?;
+    let missing = missing_rights(client, &needed)
+        .await
+        .map_err(|error| Failure::Machine(format!("asking {whose} for this user's rights: {}", api_words(&error))))?;
     if missing.is_empty() {
         return Ok(());
     }
     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     Err(Failure::Machine(format!(
-        "the user of context {context} may not {}; a run makes namespaces of its own and works in them; ask for these \
+        "the user of {whose} may not {}; a run makes namespaces of its own and works in them; ask for these \
          rights, or use another context",
         missing.join(", nor ")
     )))

@@ -1,0 +1,122 @@
+//! A client whose every request is bounded, and which repeats none: a request that the client itself sends again would
+//! make the control plane look slower than it is, and a rollout begin when nobody saw it.
+
+use std::time::Duration;
+
+use kube::client::ClientBuilder;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tower::timeout::TimeoutLayer;
+
+/// To a server that is there, a connection is made at once.
+const CONNECT: Duration = Duration::from_secs(5);
+/// From a request to the head of its answer, a watch's included.
+const HEAD: Duration = Duration::from_secs(30);
+/// The longest silence inside an answer. A watch is ended by the server after 290 s (kube's watcher asks for that), so a
+/// shorter time would cut watches of quiet namespaces and leave gaps in the record.
+const SILENCE: Duration = Duration::from_mins(5);
+
+/// A cluster that answered.
+#[derive(Clone)]
+pub struct Connected {
+    /// The client.
+    pub client: Client,
+    /// The server's version, for example `v1.34.4`.
+    pub version: String,
+}
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connected").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// Why a cluster could not be connected to.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// There is no kubeconfig, or it cannot be read.
+    #[error("reading the kubeconfig: {0}; set KUBECONFIG, or make one with your cluster's own tool")]
+    Kubeconfig(String),
+    /// The context is not in it.
+    #[error("the kubeconfig has no context `{context}`; it has: {known}")]
+    NoContext {
+        /// The one asked for.
+        context: String,
+        /// Those there are.
+        known: String,
+    },
+    /// The cluster does not answer.
+    #[error("connecting to the cluster of {whose}: {why}; is it running, and may this user reach it?")]
+    Unreachable {
+        /// The context, or what stands for it.
+        whose: String,
+        /// The last failure.
+        why: String,
+    },
+}
+
+/// Connects to the cluster of a context in the user's kubeconfig.
+pub async fn connect(context: &str) -> Result<Connected, ConnectError> {
+    let config = Kubeconfig::read().map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
+    if !config.contexts.iter().any(|known| known.name == context) {
+        let known: Vec<&str> = config.contexts.iter().map(|known| known.name.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(ConnectError::NoContext { context: context.to_owned(), known });
+    }
+    from(config, Some(context), &format!("context {context}")).await
+}
+
+/// Connects to the cluster of `kubeconfig`, a text, by its current context. `whose` names it in errors.
+pub async fn connect_with(kubeconfig: &str, whose: &str) -> Result<Connected, ConnectError> {
+    let config = Kubeconfig::from_yaml(kubeconfig).map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
+    from(config, None, whose).await
+}
+
+async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<Connected, ConnectError> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(config, &options)
+        .await
+        .map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
+    let unreachable = |why: String| ConnectError::Unreachable { whose: whose.to_owned(), why };
+    let client = bounded(config).map_err(unreachable)?;
+    let version = client.apiserver_version().await.map_err(|error| unreachable(error.to_string()))?.git_version;
+    Ok(Connected { client, version })
+}
+
+/// The client of a program in a pod, with its service account.
+///
+/// # Errors
+/// It is not in a pod.
+pub fn in_cluster() -> Result<Client, ConnectError> {
+    let unreachable = |why: String| ConnectError::Unreachable { whose: "this pod's service account".to_owned(), why };
+    let config = Config::incluster().map_err(|error| unreachable(error.to_string()))?;
+    bounded(config).map_err(unreachable)
+}
+
+fn bounded(mut config: Config) -> Result<Client, String> {
+    config.connect_timeout = Some(CONNECT);
+    config.write_timeout = Some(HEAD);
+    config.read_timeout = Some(SILENCE);
+    config.default_retry = false;
+    let builder = ClientBuilder::try_from(config).map_err(|error| error.to_string())?;
+    Ok(builder.with_layer(&TimeoutLayer::new(HEAD)).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let yaml = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters: [{{name: a, cluster: {{server: '{url}'}}}}]\n\
+             contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\nusers: [{{name: a, user: {{}}}}]\n"
+        );
+        let error = connect_with(&yaml, "the test's cluster").await.unwrap_err();
+        assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
+        assert!(error.to_string().contains("the test's cluster"), "{error}");
+    }
+}

@@ -1,0 +1,55 @@
+//! The images of a run: provided to a kind cluster's nodes, or left to the nodes of any other.
+
+use std::collections::BTreeSet;
+
+use super::{LoadPlace, NotReady};
+use crate::cluster::kind::{Kind, KindError, Rewrite, images_of, recipe};
+use crate::commands::context::Run;
+use crate::plan::Rollout;
+
+/// Sees to it that the nodes have what the manifests name; what the names become there.
+pub(super) async fn provide(
+    run: &Run<'_>,
+    from: LoadPlace,
+    agent_image: Option<String>,
+    nodes: Option<(Kind, Vec<String>)>,
+) -> Result<Rewrite, NotReady> {
+    let machine = |error: KindError| NotReady::Machine(error.to_string());
+    let mut rewrite = Rewrite { program: agent_image, ..Rewrite::default() };
+    let built_in = run.plan.variants.iter().any(|variant| Rewrite::names_program(&variant.manifests));
+    let Some((kind, nodes)) = nodes else {
+        if built_in && rewrite.program.is_none() {
+            return Err(NotReady::User(
+                "image rollproof/target stands for this program, which the cluster's nodes do not have; name an image of it \
+                 with --agent-image"
+                    .to_owned(),
+            ));
+        }
+        return Ok(rewrite);
+    };
+    let say = |text: &str| run.talk.progress(text);
+    if rewrite.program.is_none() && (built_in || from == LoadPlace::Pod) {
+        rewrite.program = Some(kind.provide_program(&nodes, &say).await.map_err(machine)?);
+    }
+    for image in named(run) {
+        if let Some(recipe) = recipe(&image, &run.plan.folders).map_err(machine)? {
+            let tag = kind.provide_recipe(&nodes, &recipe, &say).await.map_err(machine)?;
+            rewrite.names.insert(image, tag);
+        } else if kind.provide_local(&image, &say).await.map_err(machine)? {
+            rewrite.names.insert(image.clone(), image);
+        }
+    }
+    Ok(rewrite)
+}
+
+/// Every image that a variant's pods start from, or are rolled to.
+fn named(run: &Run<'_>) -> BTreeSet<String> {
+    let mut images = BTreeSet::new();
+    for variant in &run.plan.variants {
+        images.extend(images_of(&variant.manifests));
+        if let Rollout::Image { to, .. } = &variant.rollout {
+            images.insert(to.clone());
+        }
+    }
+    images
+}
