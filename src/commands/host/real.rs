@@ -189,7 +189,7 @@ impl Real {
             let observer = self.watch(run, index, planned, sink).await?;
             let manifests = self.manifests(planned);
             apply(&self.client, namespace, &manifests).await.map_err(|error| {
-                NotReady::User(format!("applying the manifests of variant {}: {}", planned.name, api_words(&error)))
+                NotReady::User(format!("applying the manifests of variant {}: {error}", planned.name))
             })?;
             let address = self.address(namespace, planned).await?;
             let site = self.site(run, sink, namespace, address, observer)?;
