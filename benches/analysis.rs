@@ -94,7 +94,16 @@ fn write_trial(
         let at_ns = begin + slice * SECOND / 10;
         for pod in ["web-a", "web-b", "web-c"] {
             let (pod, latency_us) = (Some(pod.to_owned()), latency_us.clone());
-            write(&Entry::Pulse(Pulse { trial, at_ns, arm: Arm::Reused, request: 0, pod, ok: 3, latency_us }))?;
+            write(&Entry::Pulse(Pulse {
+                trial,
+                at_ns,
+                arm: Arm::Reused,
+                request: 0,
+                pod,
+                ok: 3,
+                latency_us,
+                last_connect_ns: None,
+            }))?;
         }
         let (lag_us, lag_max_ns, gap_max_ns) = (lag_us.clone(), 180_000, 700_000);
         write(&Entry::Punctuality(Punctuality { trial, at_ns, planned: 170, lag_us, lag_max_ns, gap_max_ns }))?;

@@ -72,6 +72,7 @@ fn plan(rate: f64, connections: usize, requests: Vec<RequestKind>) -> LoadPlan {
         record_all: false,
         pod_header: HeaderName::from_static("x-pod"),
         attempt_header: Some(HeaderName::from_static("x-rollproof-attempt")),
+        local_ports: load::LocalPorts::Kernel,
     }
 }
 

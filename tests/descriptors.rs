@@ -37,6 +37,7 @@ fn without_descriptors_an_attempt_is_client_local_on_every_arm() {
         record_all: false,
         pod_header: http::HeaderName::from_static("x-pod"),
         attempt_header: None,
+        local_ports: load::LocalPorts::Kernel,
     };
     let (sink, source) = sink::channel(sink::CAPACITY);
     let running = load::start(plan, Arc::new(closed), Clock::start(), sink).unwrap();

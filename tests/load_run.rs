@@ -65,6 +65,7 @@ fn plan(rate: f64, arms: &[(Arm, f64)]) -> LoadPlan {
         record_all: false,
         pod_header: HeaderName::from_static("x-pod"),
         attempt_header: None,
+        local_ports: load::LocalPorts::Kernel,
     }
 }
 

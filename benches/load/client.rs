@@ -151,6 +151,7 @@ fn plan(rate: f64, arms: Vec<(Arm, f64)>, timeout: Duration) -> LoadPlan {
         record_all: false,
         pod_header: HeaderName::from_static("x-pod"),
         attempt_header: None,
+        local_ports: load::LocalPorts::Kernel,
     }
 }
 

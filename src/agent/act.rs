@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::order::Order;
 use super::wire::{Done, End, Live, Moment, Nowhere, Preflight, Probes, Reach, Standing, Watch};
 use crate::clock::Clock;
-use crate::load::{self, Route, Running};
+use crate::load::{self, LocalPorts, Route, Running};
 use crate::observe::{Observer, Target};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
@@ -25,6 +25,8 @@ pub(super) struct Body {
     pub(super) spooling: Status,
     pub(super) observers: Mutex<BTreeMap<String, Observer>>,
     pub(super) load: Mutex<Slot>,
+    /// Of every load: the NAT of the Service remembers a port beyond the trial that used it.
+    pub(super) local_ports: LocalPorts,
 }
 
 /// The one load, and how it ended.
@@ -77,7 +79,7 @@ impl Body {
 
     pub(super) async fn preflight(&self, order: Order) -> Result<Vec<Preflight>, String> {
         let (address, clock) = (order.address, self.clock);
-        let plan = order.plan()?;
+        let plan = order.plan(self.local_ports.clone())?;
         let sent = blocking(move || load::preflight(&plan, Arc::new(address), clock)).await;
         let answers = sent.map_err(|error| error.to_string())?;
         Ok(answers
@@ -99,7 +101,7 @@ impl Body {
             return Err("a load is running already".to_owned());
         }
         let (address, clock, sink): (SocketAddr, _, _) = (order.address, self.clock, self.sink.clone());
-        let plan = order.plan()?;
+        let plan = order.plan(self.local_ports.clone())?;
         let started = blocking(move || load::start(plan, Arc::new(address), clock, sink)).await;
         let running = started.map_err(|error| error.to_string())?;
         *lock(&self.load) = Slot { running: Some(running), ended: None };

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Expected, LoadPlan, RequestKind};
+use crate::load::{Expected, LoadPlan, LocalPorts, RequestKind};
 use crate::record::Arm;
 
 /// A load to carry.
@@ -58,11 +58,11 @@ impl Order {
         }
     }
 
-    /// The plan again.
+    /// The plan again, over local ports that are this side's own affair.
     ///
     /// # Errors
     /// A text is no HTTP; says which.
-    pub(super) fn plan(self) -> Result<LoadPlan, String> {
+    pub(super) fn plan(self, local_ports: LocalPorts) -> Result<LoadPlan, String> {
         Ok(LoadPlan {
             trial: self.trial,
             rate: self.rate,
@@ -74,6 +74,7 @@ impl Order {
             record_all: self.record_all,
             pod_header: HeaderName::from_bytes(self.pod_header.as_bytes()).map_err(|error| error.to_string())?,
             attempt_header: None,
+            local_ports,
         })
     }
 }
@@ -146,10 +147,11 @@ mod tests {
             record_all: true,
             pod_header: HeaderName::from_static("x-pod"),
             attempt_header: None,
+            local_ports: LocalPorts::Kernel,
         };
         let order = Order::new(&plan, ([127, 0, 0, 1], 80).into());
         let travelled: Order = serde_json::from_str(&serde_json::to_string(&order).unwrap()).unwrap();
-        assert_eq!(format!("{:?}", travelled.plan().unwrap()), format!("{plan:?}"));
+        assert_eq!(format!("{:?}", travelled.plan(LocalPorts::Kernel).unwrap()), format!("{plan:?}"));
     }
 
     #[test]
@@ -165,9 +167,10 @@ mod tests {
             record_all: false,
             pod_header: HeaderName::from_static("x-pod"),
             attempt_header: None,
+            local_ports: LocalPorts::Kernel,
         };
         let order = Order::new(&plan, ([127, 0, 0, 1], 80).into());
         let bad = Order { pod_header: "not a header\n".to_owned(), ..order };
-        assert!(bad.plan().is_err());
+        assert!(bad.plan(LocalPorts::Kernel).is_err());
     }
 }

@@ -27,6 +27,7 @@ use super::rights::missing;
 use super::spool::{Place, Spool};
 use super::wire::{BOOT_HEADER, CALL_HEADER, First, Hello, PORT, Refusal, TOKEN_HEADER};
 use crate::clock::{Clock, saturating_ns};
+use crate::load::{LocalPorts, PortRotation};
 use crate::record::Writer;
 use crate::record::sink::{CAPACITY, channel};
 
@@ -89,6 +90,7 @@ pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), Ser
     let (sink, source) = channel(CAPACITY);
     let writer = Writer::spool(&arguments.spool, arguments.spool_max, source, clock).map_err(failed("spooling"))?;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(failed("naming this life"))?;
+    let ports = PortRotation::of_this_machine(anywhere(&boot)).map_err(failed("preparing the load"))?;
     let body = Body {
         clock,
         sink,
@@ -96,6 +98,7 @@ pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), Ser
         spooling: writer.status(),
         observers: Mutex::default(),
         load: Mutex::new(Slot::default()),
+        local_ports: LocalPorts::Rotation(Arc::new(ports)),
     };
     let agent = Arc::new(Agent {
         hello: Hello { version: env!("CARGO_PKG_VERSION").to_owned(), boot: boot.trim().to_owned() },
@@ -115,6 +118,11 @@ pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), Ser
         () = alone(&agent) => {}
     }
     Ok(())
+}
+
+/// A starting place among the local ports: an agent that comes after another one may have its address.
+fn anywhere(boot: &str) -> usize {
+    usize::from_str_radix(boot.get(..4).unwrap_or_default(), 16).unwrap_or_default()
 }
 
 async fn accept(listener: &TcpListener, agent: &Arc<Agent>) {

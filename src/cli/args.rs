@@ -30,7 +30,7 @@ pub struct Arguments {
 pub enum Command {
     /// Show a lossy and a clean rollout on this machine, in under a minute
     Demo(DemoArgs),
-    /// Run a scenario: roll each of its variants under load, and judge them
+    /// Roll each variant of a scenario under load, or manifests as they are (-f), and judge them
     Run(RunArgs),
     /// Analyse and render a record again
     Report(ReportArgs),

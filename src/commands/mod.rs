@@ -8,6 +8,7 @@ mod drive;
 mod ending;
 mod execute;
 mod host;
+mod inputs;
 mod options;
 mod outputs;
 mod report;

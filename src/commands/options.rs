@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::host::{ClusterChoice, LoadPlace};
 use crate::cluster::kind::DEFAULT_NAME;
+use crate::manifest::PortName;
 
 /// Where and how a run takes place.
 #[derive(Debug, Clone, clap::Args)]
@@ -52,18 +53,36 @@ pub struct DemoArgs {
 
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "\
+#[command(
+    group = clap::ArgGroup::new("what").required(true).args(["scenario", "filename"]),
+    after_help = "\
 Examples:
   rollproof run scenarios/apache-prestop.yaml
-  rollproof run scenarios/target-exit.yaml --trials 1 --rate 100 --out /tmp/run")]
+  rollproof run scenarios/target-exit.yaml --trials 1 --rate 100 --out /tmp/run
+  rollproof run -f deploy.yaml -f service.yaml
+  helm template my-release my-chart | rollproof run -f - --workload deployment/my-release"
+)]
 pub struct RunArgs {
     /// The scenario file
     #[arg(value_name = "SCENARIO.yaml")]
-    pub scenario: PathBuf,
-    /// Requests a second, all arms together, instead of the scenario's
+    pub scenario: Option<PathBuf>,
+    /// Manifests to roll as they are, without a scenario: GET / at 100 requests a second on new and reused connections, a
+    /// restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Vec<PathBuf>,
+    /// The workload to roll, such as deployment/web, where the manifests hold several
+    #[arg(long, value_name = "KIND/NAME", conflicts_with = "scenario")]
+    pub workload: Option<String>,
+    /// The Service that carries the load, where several select the workload's pods
+    #[arg(long, value_name = "NAME", conflicts_with = "scenario")]
+    pub service: Option<String>,
+    /// The Service's port, by number or name, where it has several
+    #[arg(long, value_name = "PORT", conflicts_with = "scenario")]
+    pub port: Option<PortName>,
+    /// Requests a second, all arms together, instead of the scenario's or 100
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
-    /// Trials of each variant, instead of the scenario's
+    /// Trials of each variant, instead of the scenario's or 1
     #[arg(long, value_name = "N")]
     pub trials: Option<u32>,
     /// Keep each attempt in the record, not only those that were not answered as expected

@@ -1,29 +1,42 @@
-//! `rollproof run SCENARIO`: reads and plans, then hands over.
+//! `rollproof run SCENARIO` and `rollproof run -f FILE`: reads and plans, then hands over.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use super::ending::{Failure, Finished, Talk};
 use super::execute::execute;
 use super::host::ClusterChoice;
+use super::inputs::{self, Stdin};
 use super::options::{RunArgs, WhereArgs};
 use super::variants::idle_s;
 use crate::cluster::embedded::namespace::Network;
-use crate::manifest::{Disk, Files, offset_ports};
-use crate::plan::{Overrides, RunPlan, build};
+use crate::cluster::embedded::store::Kind;
+use crate::manifest::{Disk, Files, is_cluster_scoped, is_foreign_hook, offset_ports};
+use crate::plan::{Choice, Overrides, RunPlan, build, build_for_manifests};
 use crate::scenario;
 
 /// The seed where the user gave none: the same run again, unless one asks for another.
 const DEFAULT_SEED: u64 = 1;
 
-/// Runs a scenario.
+/// Runs a scenario, or manifests without one.
 pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
     let overrides = Overrides {
         rate: arguments.rate,
         trials: arguments.trials,
         seed: arguments.place.seed.unwrap_or(DEFAULT_SEED),
     };
-    let plan = plan(&arguments.scenario, &Disk, &overrides)?;
-    launch(&plan, &arguments.place, arguments.record_all, network, colour, talk)
+    let plan = match &arguments.scenario {
+        Some(scenario) => plan(scenario, &Disk, &overrides).inspect_err(|_| {
+            if is_manifest(scenario) {
+                talk.say(&format!(
+                    "note: {0} holds Kubernetes manifests; to roll them without a scenario: rollproof run -f {0}",
+                    scenario.display()
+                ));
+            }
+        })?,
+        None => plan_manifests(arguments, &overrides)?,
+    };
+    launch(plan, &arguments.place, arguments.record_all, network, colour, talk)
 }
 
 /// Reads and plans the scenario at `path`.
@@ -32,18 +45,47 @@ pub(super) fn plan(path: &Path, files: &dyn Files, overrides: &Overrides) -> Res
     build(&scenario, files, overrides).map_err(|error| Failure::Input(Box::new(error)))
 }
 
+/// Whether the file has what every manifest has and no scenario: a guess for a hint.
+fn is_manifest(path: &Path) -> bool {
+    let has = |text: &str, key: &str| text.lines().any(|line| line.starts_with(key));
+    Disk.read(path).is_ok_and(|text| has(&text, "apiVersion:") && has(&text, "kind:"))
+}
+
+/// Reads and plans the manifests of `-f`.
+fn plan_manifests(arguments: &RunArgs, overrides: &Overrides) -> Result<RunPlan, Failure> {
+    let stdin = std::io::stdin();
+    let terminal = stdin.is_terminal();
+    let sources = inputs::read(&arguments.filename, &mut Stdin { text: &mut stdin.lock(), terminal })
+        .map_err(|error| Failure::Input(Box::new(error)))?;
+    let choice = Choice {
+        workload: arguments.workload.clone(),
+        service: arguments.service.clone(),
+        port: arguments.port.clone(),
+    };
+    build_for_manifests(&sources, &choice, overrides).map_err(|error| Failure::Input(Box::new(error)))
+}
+
 /// Checks what can be checked before anything is begun, says the plan, and runs it.
 pub(super) fn launch(
-    plan: &RunPlan,
+    mut plan: RunPlan,
     place: &WhereArgs,
     record_all: bool,
     network: Network,
     colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
+    plan.set_aside("not applied, because Helm neither installs nor upgrades with it", is_foreign_hook);
     let stage = match place.cluster {
-        ClusterChoice::Embedded => Some(super::stage::check(plan, place, network)?),
-        ClusterChoice::Kind(_) | ClusterChoice::Context(_) => None,
+        ClusterChoice::Embedded => {
+            plan.set_aside("not applied, because the embedded cluster has no such objects in a namespace", |object| {
+                Kind::of(object).is_none_or(|kind| !kind.info().namespaced)
+            });
+            Some(super::stage::check(&plan, place, network)?)
+        }
+        ClusterChoice::Kind(_) | ClusterChoice::Context(_) => {
+            plan.set_aside("not applied, because a run makes nothing outside its own namespaces", is_cluster_scoped);
+            None
+        }
     };
     if let Some(reason) = stage.as_ref().and_then(|stage| stage.host_network.as_ref()) {
         talk.say(&format!("note: {reason}"));
@@ -54,8 +96,8 @@ pub(super) fn launch(
             talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.name));
         }
     }
-    let moved = stage.as_ref().and_then(|stage| stage.port_offset).map(|offset| move_ports(plan, offset));
-    execute(moved.as_ref().unwrap_or(plan), stage.as_ref(), place, record_all, colour, talk)
+    let moved = stage.as_ref().and_then(|stage| stage.port_offset).map(|offset| move_ports(&plan, offset));
+    execute(moved.as_ref().unwrap_or(&plan), stage.as_ref(), place, record_all, colour, talk)
 }
 
 /// The plan with every port that its pods listen on moved by `offset`.

@@ -144,6 +144,7 @@ fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) 
         record_all,
         pod_header: pod_header.clone(),
         attempt_header: None,
+        local_ports: crate::load::LocalPorts::Kernel,
     }
 }
 

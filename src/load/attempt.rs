@@ -97,6 +97,12 @@ impl Flight {
         self.connected.is_some()
     }
 
+    /// When the connection that was made for this attempt was begun.
+    fn connect_begun(&self) -> Option<Stamp> {
+        let (_, carrier) = self.carrier.as_ref()?;
+        Some(self.connected?.saturating_sub(carrier.rtt_ns))
+    }
+
     /// What happened on its connection so far.
     pub(super) fn seen(&self) -> Seen {
         self.carrier.as_ref().map(|(facts, _)| facts.seen()).unwrap_or_default()
@@ -134,7 +140,8 @@ impl Flight {
                 self.collector().record(attempt);
             }
             let pod = self.pod.take().filter(|_| !self.pod_from_connection);
-            self.collector().ok(self.planned, pod, end);
+            let connect = self.connect_begun();
+            self.collector().ok(self.planned, pod, connect, end);
         } else {
             let attempt = self.attempt(outcome, errno, words, end);
             self.collector().not_ok(attempt);

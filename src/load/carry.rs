@@ -14,6 +14,7 @@ use super::classify::{self, DialError, End};
 use super::dial::dial;
 use super::exchange::{Link, exchange};
 use super::plan::{LoadPlan, RequestKind};
+use super::rotation::AWAIT_FIN;
 use super::schedule::Planned;
 
 /// A kind's request, ready to be copied.
@@ -58,9 +59,13 @@ pub(super) async fn on_new(mut flight: Flight) {
     match dial(&shared, deadline.as_mut()).await {
         Ok(mut link) => {
             flight.carried_by(&link, true);
-            over(&mut link, flight, deadline).await;
-            // Lets the connection say FIN in order.
-            link.settle().await;
+            over(&mut link, flight, deadline.as_mut()).await;
+            // Lets the connection say FIN in order. The attempt has ended, whatever becomes of it.
+            let reusable = link.settle().await;
+            if !reusable && link.connection.is_some() {
+                deadline.as_mut().reset(shared.after(AWAIT_FIN));
+                link.closed(deadline).await;
+            }
         }
         Err(error) => end_dial(flight, &error),
     }

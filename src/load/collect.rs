@@ -26,8 +26,7 @@ const MAX_PODS: usize = 4_096;
 /// What one slice saw so far.
 #[derive(Debug, Default)]
 pub(super) struct Slice {
-    /// Latencies of ok attempts, in microseconds.
-    pub(super) pulses: BTreeMap<PulseKey, Vec<u64>>,
+    pub(super) pulses: BTreeMap<PulseKey, Answered>,
     /// Attempts planned in it.
     pub(super) planned: u64,
     /// Send lags, in microseconds.
@@ -36,6 +35,15 @@ pub(super) struct Slice {
     pub(super) lag_max_ns: u64,
     /// The largest gap between sends that ended in it.
     pub(super) gap_max_ns: u64,
+}
+
+/// The ok attempts of a pulse.
+#[derive(Debug, Default)]
+pub(super) struct Answered {
+    /// Their latencies, in microseconds.
+    pub(super) latencies_us: Vec<u64>,
+    /// When the latest connection that was made for one of them on the arm `new` was begun.
+    pub(super) last_connect: Option<Stamp>,
 }
 
 /// What a pulse is of.
@@ -110,12 +118,16 @@ impl Collector {
         }
     }
 
-    /// An attempt ended ok.
-    pub(super) fn ok(&mut self, planned: Planned, pod: Option<Arc<str>>, end: Stamp) {
+    /// An attempt ended ok. `connect`: when the connection that was made for it was begun.
+    pub(super) fn ok(&mut self, planned: Planned, pod: Option<Arc<str>>, connect: Option<Stamp>, end: Stamp) {
         self.count(planned.arm, Outcome::Ok, Sum::Ok);
         let latency_us = end.saturating_sub(planned.at) / 1_000;
         let key = PulseKey { arm: planned.arm, request: planned.request, pod };
-        self.slice(planned.at).pulses.entry(key).or_default().push(latency_us);
+        let answered = self.slice(planned.at).pulses.entry(key).or_default();
+        answered.latencies_us.push(latency_us);
+        if planned.arm == Arm::New {
+            answered.last_connect = answered.last_connect.max(connect);
+        }
     }
 
     /// An attempt ended otherwise.
@@ -205,17 +217,36 @@ mod tests {
         for id in 0..10 {
             collector.planned(planned(id, 5));
         }
-        collector.ok(planned(0, 5), None, 1_000);
+        collector.ok(planned(0, 5), None, None, 1_000);
         collector.flush(10 * SLICE_NS);
         for id in 1..10 {
-            collector.ok(planned(id, 5), None, 10 * SLICE_NS);
+            collector.ok(planned(id, 5), None, None, 10 * SLICE_NS);
             collector.flush(10 * SLICE_NS + id);
         }
         collector.flush(11 * SLICE_NS);
-        let oks: Vec<usize> =
-            batches.try_iter().flat_map(|batch| batch.slice.pulses.into_values()).map(|us| us.len()).collect();
+        let oks: Vec<usize> = batches
+            .try_iter()
+            .flat_map(|batch| batch.slice.pulses.into_values())
+            .map(|ok| ok.latencies_us.len())
+            .collect();
         assert_eq!(oks, [1, 9]);
         assert_eq!(collector.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_pulse_of_new_knows_when_its_latest_connection_was_begun_whatever_ended_last() {
+        let (mut collector, batches, _source) = collector();
+        for id in 0..3 {
+            collector.planned(planned(id, 5));
+        }
+        collector.ok(planned(0, 5), None, Some(7), 1_000);
+        collector.ok(planned(1, 5), None, Some(9), 1_000);
+        collector.ok(planned(2, 5), None, Some(8), 2_000);
+        collector.ok(Planned { arm: Arm::Reused, ..planned(3, 5) }, None, Some(9), 2_000);
+        collector.flush_all();
+        let pulses = batches.try_recv().unwrap().slice.pulses;
+        let last: Vec<_> = pulses.into_iter().map(|(key, ok)| (key.arm, ok.last_connect)).collect();
+        assert_eq!(last, [(Arm::New, Some(9)), (Arm::Reused, None)]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Makes connections. This is where name resolution, TLS and the choice of a local port belong.
+//! Makes connections, over a local port of the load's own where the plan says so. This is where name resolution and TLS
+//! belong.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
@@ -13,16 +15,17 @@ use tokio::time::Sleep;
 use super::classify::DialError;
 use super::engine::Shared;
 use super::exchange::Link;
-use super::socket::CountedSocket;
+use super::rotation::{Lease, LocalPorts};
+use super::socket::{CountedSocket, is_reset};
 
 /// Connects to the route's next address, until `deadline`.
 pub(super) async fn dial(shared: &Shared, deadline: Pin<&mut Sleep>) -> Result<Link, DialError> {
     let address = shared.route.next();
     let begun = shared.clock.now();
-    let stream = connect(address, deadline).await?;
+    let (stream, lease) = connect(shared, address, deadline).await?;
     let established = shared.clock.now();
     let local_port = stream.local_addr().map_err(DialError::Connect)?.port();
-    let (socket, facts) = CountedSocket::new(stream, shared.clock);
+    let (socket, facts) = CountedSocket::new(stream, shared.clock, lease);
     let io = TokioIo::new(socket);
     // The handshake of HTTP/1 writes nothing; it cannot fail.
     let (sender, connection) =
@@ -40,16 +43,39 @@ pub(super) async fn dial(shared: &Shared, deadline: Pin<&mut Sleep>) -> Result<L
     })
 }
 
-async fn connect(address: SocketAddr, mut deadline: Pin<&mut Sleep>) -> Result<TcpStream, DialError> {
+async fn connect(
+    shared: &Shared,
+    address: SocketAddr,
+    mut deadline: Pin<&mut Sleep>,
+) -> Result<(TcpStream, Option<Lease>), DialError> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let socket = socket.map_err(DialError::Local)?;
     socket.set_nodelay(true).map_err(DialError::Local)?;
+    // Declared before what holds the socket, so that a dial that is given up closes it before the port is given back.
+    let mut lease = bind(shared, &socket, address).map_err(DialError::Local)?;
     let mut connecting = pin!(socket.connect(address));
-    poll_fn(|cx| {
+    let connected = poll_fn(|cx| {
         if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
             return Poll::Ready(result.map_err(DialError::Connect));
         }
         deadline.as_mut().poll(cx).map(|()| Err(DialError::TimedOut))
     })
-    .await
+    .await;
+    if let Some(lease) = &mut lease {
+        match &connected {
+            Ok(_) => lease.made(),
+            Err(DialError::Connect(error)) if is_reset(error) => lease.peer_ended(),
+            Err(_) => {}
+        }
+    }
+    Ok((connected?, lease))
+}
+
+/// A port of the load's own for `socket`, if the plan says so. The port is named, so the kernel searches for none, and
+/// `IP_BIND_ADDRESS_NO_PORT`, which puts that search off, has nothing to do. `SO_REUSEADDR` is left off: a port that is in
+/// TIME-WAIT is to be passed over.
+fn bind(shared: &Shared, socket: &TcpSocket, to: SocketAddr) -> io::Result<Option<Lease>> {
+    let LocalPorts::Rotation(rotation) = &shared.plan.local_ports else { return Ok(None) };
+    let any = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    rotation.lend(shared.clock, |port| socket.bind(SocketAddr::new(any, port))).map(Some)
 }

@@ -49,15 +49,16 @@ pub(super) fn run(batches: &Receiver<Batch>, sink: &Sink) -> LagSummary {
 /// Sends one slice's lines to the record.
 pub(super) fn encode(batch: Batch, sink: &Sink) {
     let Batch { trial, at_ns, slice } = batch;
-    for (key, latencies) in slice.pulses {
+    for (key, answered) in slice.pulses {
         sink.send(Entry::Pulse(Pulse {
             trial,
             at_ns,
             arm: key.arm,
             request: key.request,
             pod: key.pod.map(|pod| pod.to_string()),
-            ok: latencies.len() as u64,
-            latency_us: encoded(&latencies),
+            ok: answered.latencies_us.len() as u64,
+            latency_us: encoded(&answered.latencies_us),
+            last_connect_ns: answered.last_connect,
         }));
     }
     sink.send(Entry::Punctuality(Punctuality {

@@ -95,7 +95,12 @@ impl Shared {
     /// When the opening of connections that starts now is given up.
     pub(super) fn open_deadline(&self) -> Instant {
         let timeout_ns = self.timeout_ns.min(OPEN_TIMEOUT_NS);
-        Instant::from_std(self.clock.instant(self.clock.now().saturating_add(timeout_ns)))
+        self.after(Duration::from_nanos(timeout_ns))
+    }
+
+    /// So much time from now.
+    pub(super) fn after(&self, time: Duration) -> Instant {
+        Instant::from_std(self.clock.instant(self.clock.now().saturating_add(saturating_ns(time))))
     }
 
     /// When a request that starts at `started` times out.

@@ -58,6 +58,16 @@ impl Link {
         }
         self.connection.is_some() && self.sender.is_ready()
     }
+
+    /// Waits until a connection that is closing has closed, until `deadline`. Only one over a port of the load's own takes
+    /// its time.
+    pub(super) async fn closed(&mut self, mut deadline: Pin<&mut Sleep>) {
+        poll_fn(|cx| {
+            self.drive(cx);
+            if self.connection.is_none() { Poll::Ready(()) } else { deadline.as_mut().poll(cx) }
+        })
+        .await;
+    }
 }
 
 /// Sends `request` and reads the response to its end, until `deadline`.

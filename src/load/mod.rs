@@ -8,7 +8,7 @@
 //!
 //! The load knows nothing of clusters, rollouts or watches. Where a connection goes is its [`Route`]'s decision.
 //!
-//! Not here yet: TLS, names to resolve, and local ports outside the kernel's range. All three belong in `dial`.
+//! Not here yet: TLS and names to resolve. Both belong in `dial`.
 
 mod attempt;
 mod carry;
@@ -22,8 +22,12 @@ mod kept;
 mod limits;
 mod plan;
 mod pooled;
+mod ports;
 mod preflight;
 mod reach;
+mod rotation;
+#[cfg(test)]
+mod rotation_tests;
 mod schedule;
 pub mod sizing;
 mod socket;
@@ -35,4 +39,5 @@ pub use limits::raise_descriptors;
 pub use plan::{Expected, LoadError, LoadPlan, RequestKind, Route};
 pub use preflight::{Preflight, preflight};
 pub use reach::reach;
+pub use rotation::{LocalPorts, PortRotation};
 pub use summary::{ArmSummary, LagSummary, Live, Summary};

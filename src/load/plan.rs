@@ -8,6 +8,9 @@ use http::{HeaderMap, HeaderName, Method};
 
 use crate::record::Arm;
 
+use super::rotation::LocalPorts;
+use super::sizing;
+
 /// Where connections go.
 pub trait Route: Send + Sync + 'static {
     /// The address of the next connection, chosen when the connection is made.
@@ -45,6 +48,8 @@ pub struct LoadPlan {
     pub pod_header: HeaderName,
     /// A request header that carries the attempt's number, so that a server can tell whether it saw one twice.
     pub attempt_header: Option<HeaderName>,
+    /// Who chooses the local ports of the arms `new`, `reused` and `blind`.
+    pub local_ports: LocalPorts,
 }
 
 /// One kind of request.
@@ -155,6 +160,29 @@ pub enum LoadError {
         /// Those kept for the rest of the program.
         reserved: u64,
     },
+    /// New connections would use up the local ports.
+    #[error(
+        "cannot plan the load: its arm new makes {rate:.0} connections a second, but the {ports} local ports outside the \
+         kernel's range carry at most {most:.0}, because each rests a minute after its use; lower the rate or give the \
+         arm new a smaller weight"
+    )]
+    LocalPorts {
+        /// New connections a second.
+        rate: f64,
+        /// The ports.
+        ports: usize,
+        /// New connections a second that they carry.
+        most: f64,
+    },
+    /// The system's local ports cannot be divided between the kernel and the load.
+    #[error(
+        "cannot choose local ports: /proc/sys/net/ipv4/ip_local_port_range says `{found}`, expected two port numbers that \
+         leave others to the load, as in `32768 60999`; set it with sysctl"
+    )]
+    PortRange {
+        /// What it says.
+        found: String,
+    },
     /// The operating system refused something that the load needs.
     #[error("cannot start the load: {doing} failed: {source}")]
     System {
@@ -199,10 +227,10 @@ impl LoadPlan {
             return Err(LoadError::NothingToSend);
         }
         let kept = [Arm::Reused, Arm::Blind].into_iter().find(|arm| self.uses(*arm));
-        match kept {
-            Some(arm) if self.connections == 0 => Err(LoadError::NoConnections { arm }),
-            _ => Ok(()),
+        if let Some(arm) = kept.filter(|_| self.connections == 0) {
+            return Err(LoadError::NoConnections { arm });
         }
+        sizing::check_ports(self)
     }
 
     /// Whether any attempt is carried by `arm`.

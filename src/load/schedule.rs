@@ -173,6 +173,7 @@ mod tests {
             record_all: false,
             pod_header: http::HeaderName::from_static("x-pod"),
             attempt_header: None,
+            local_ports: crate::load::LocalPorts::Kernel,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::record::Arm;
 
 use super::plan::{LoadError, LoadPlan};
+use super::rotation::{LocalPorts, SHORTEST_REST_S};
 
 /// A kept-alive connection stays idle for less than this between two uses, so that a server's idle timeout (Apache: 5 s,
 /// Node: 5 s) does not close it for a reason that has nothing to do with the rollout.
@@ -72,6 +73,27 @@ pub fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError
     Ok(())
 }
 
+/// New connections a second that so many local ports carry, if each rests as shortly as it may and `kept` are held by
+/// kept-alive connections.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "there are at most 65,536 ports")]
+pub fn connections_per_s(ports: usize, kept: usize) -> f64 {
+    ports.saturating_sub(kept) as f64 / SHORTEST_REST_S
+}
+
+/// Refuses a plan whose arm `new` makes more connections than its local ports carry. Whether the server closes first, which
+/// the shortest rest supposes, is not known before the load.
+pub fn check_ports(plan: &LoadPlan) -> Result<(), LoadError> {
+    let LocalPorts::Rotation(rotation) = &plan.local_ports else { return Ok(()) };
+    let kept_arms = [Arm::Reused, Arm::Blind].into_iter().filter(|arm| plan.uses(*arm)).count();
+    let most = connections_per_s(rotation.count(), plan.connections.saturating_mul(kept_arms));
+    let rate = arm_rate(plan, Arm::New);
+    if rate > most {
+        return Err(LoadError::LocalPorts { rate, ports: rotation.count(), most });
+    }
+    Ok(())
+}
+
 /// The default cap on attempts in flight: what an open loop needs if nothing is answered at all, rate x timeout.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the product is positive; `as` saturates")]
@@ -81,8 +103,10 @@ pub fn max_in_flight(rate: f64, timeout: Duration) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::load::{Expected, RequestKind};
+    use crate::load::{Expected, PortRotation, RequestKind};
 
     fn kind(path: &'static str, share: f64, arms: &[(Arm, f64)]) -> RequestKind {
         RequestKind {
@@ -111,6 +135,7 @@ mod tests {
             record_all: false,
             pod_header: http::HeaderName::from_static("x-pod"),
             attempt_header: None,
+            local_ports: LocalPorts::Kernel,
         }
     }
 
@@ -143,6 +168,19 @@ mod tests {
         assert!(message.contains("reused") && message.contains("20.9") && message.contains("has 20"), "{message}");
         assert!(check_busy(&plan(21), &service).is_ok());
         assert!(check_busy(&plan(1), &[Duration::from_millis(1), Duration::from_millis(1)]).is_ok());
+    }
+
+    #[test]
+    fn more_new_connections_than_the_ports_carry_are_refused_with_the_figure() {
+        let with = |ports: u16, connections| LoadPlan {
+            local_ports: LocalPorts::Rotation(Arc::new(PortRotation::new((0..ports).collect(), 0))),
+            ..plan(connections)
+        };
+        // 90 new connections a second, and 8 kept-alive ones.
+        assert!(with(90 * 60 + 8, 8).check().is_ok());
+        let message = with(90 * 60 + 7, 8).check().unwrap_err().to_string();
+        assert!(message.contains("90 connections a second") && message.contains("5407 local ports"), "{message}");
+        assert!(plan(8).check().is_ok(), "the kernel's ports are not counted");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 
 use crate::clock::{Clock, Stamp};
 
+use super::rotation::Lease;
+
 /// What happened on a socket since [`Facts::begin`]. Only the load's thread writes and reads them; they are atomics
 /// because the tasks of a runtime must be `Send`, and relaxed because nothing else depends on their order.
 #[derive(Debug, Default)]
@@ -105,16 +107,53 @@ pub(super) struct CountedSocket {
     stream: TcpStream,
     facts: Arc<Facts>,
     clock: Clock,
+    /// Its local port, if that is the load's own. Fields are dropped in order: it is given back after the socket is closed.
+    lease: Option<Lease>,
+}
+
+/// Whether an error means that the peer's RST came. A refusal is one too, and a write after a reset says EPIPE.
+pub(super) fn is_reset(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | BrokenPipe)
 }
 
 impl CountedSocket {
-    /// Counts what passes over `stream`.
-    pub(super) fn new(stream: TcpStream, clock: Clock) -> (Self, Arc<Facts>) {
+    /// Counts what passes over `stream`, whose local port is `lease`'s if there is one.
+    pub(super) fn new(stream: TcpStream, clock: Clock, lease: Option<Lease>) -> (Self, Arc<Facts>) {
         let facts = Arc::new(Facts::default());
-        (Self { stream, facts: Arc::clone(&facts), clock }, facts)
+        (Self { stream, facts: Arc::clone(&facts), clock, lease }, facts)
     }
 
-    fn after_write(&self, cx: &Context<'_>, result: io::Result<usize>) -> Poll<io::Result<usize>> {
+    /// The peer's FIN or RST was read.
+    fn peer_ended(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.peer_ended();
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        self.facts.failed(error);
+        if is_reset(error) {
+            self.peer_ended();
+        }
+    }
+
+    /// Reads whatever still comes until the peer's FIN or RST, without counting it: it belongs to no attempt.
+    fn poll_peer_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [0; 512];
+        loop {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                Ok(()) => break self.peer_ended(),
+                Err(error) if is_reset(&error) => break self.peer_ended(),
+                Err(_) => break,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn after_write(&mut self, cx: &Context<'_>, result: io::Result<usize>) -> Poll<io::Result<usize>> {
         match &result {
             Ok(bytes) => {
                 self.facts.wrote(*bytes, self.clock);
@@ -123,7 +162,7 @@ impl CountedSocket {
                     cx.waker().wake_by_ref();
                 }
             }
-            Err(error) => self.facts.failed(error),
+            Err(error) => self.failed(error),
         }
         Poll::Ready(result)
     }
@@ -137,9 +176,15 @@ impl AsyncRead for CountedSocket {
         let before = buf.filled().len();
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         match &result {
-            Ok(()) if buf.capacity() > before => self.facts.read(buf.filled().len() - before, self.clock),
+            Ok(()) if buf.capacity() > before => {
+                let bytes = buf.filled().len() - before;
+                self.facts.read(bytes, self.clock);
+                if bytes == 0 {
+                    self.peer_ended();
+                }
+            }
             Ok(()) => {}
-            Err(error) => self.facts.failed(error),
+            Err(error) => self.failed(error),
         }
         Poll::Ready(result)
     }
@@ -168,9 +213,13 @@ impl AsyncWrite for CountedSocket {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Does nothing: a connection that has ended is dropped at once, and closing the socket says FIN just the same, for
-    /// one system call less. What has not been read yet makes it a reset either way.
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Shuts nothing down: a connection that has ended is dropped, and closing the socket says FIN just the same, for one
+    /// system call less. What has not been read yet makes it a reset either way. A port of our own is worth waiting for
+    /// the peer's FIN, which a server that was asked to close sends: it rests a third as long.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lease.is_some() {
+            ready!(self.poll_peer_end(cx));
+        }
         Poll::Ready(Ok(()))
     }
 }

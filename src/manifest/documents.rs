@@ -95,17 +95,23 @@ pub fn parse(source: &Source) -> Result<Vec<Object>, ManifestError> {
     Ok(objects)
 }
 
-/// Refuses two objects of the same kind, group, namespace and name, of which only one could exist, and too many.
+/// Refuses two objects of the same kind, group and name, and too many. Only one of them could exist, even where they name
+/// different namespaces: a run puts all of a variant's objects into one namespace of its own.
 pub fn check_together(objects: &[Object]) -> Result<(), ManifestError> {
     if objects.len() > MAX_OBJECTS {
         return Err(ManifestError::TooMany { count: objects.len() });
     }
     let mut seen = std::collections::BTreeMap::new();
     for object in objects {
-        let key = (object.kind(), group_of(object.api_version()), object.namespace(), object.name());
+        let key = (object.kind(), group_of(object.api_version()), object.name());
         if let Some(first) = seen.insert(key, object) {
+            let elsewhere = if first.namespace() == object.namespace() {
+                ""
+            } else {
+                ", in another namespace, and a run puts all objects into one namespace of its own"
+            };
             let message = format!(
-                "{} is here a second time; it was first in {} line {}",
+                "{} is here a second time; it was first in {} line {}{elsewhere}",
                 object.reference(),
                 first.source.name(),
                 first.place.line

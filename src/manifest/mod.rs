@@ -6,21 +6,25 @@ pub mod documents;
 pub mod error;
 pub mod files;
 pub mod hash;
+pub mod hook;
 pub mod offset;
 pub mod patch;
 mod patch_rules;
 #[cfg(test)]
 mod patch_tests;
+pub mod scope;
 #[cfg(test)]
 mod select_tests;
-pub mod service;
+mod service;
 pub mod workload;
 
 pub use documents::{Object, check_together, list_of, parse};
 pub use error::ManifestError;
 pub use files::{Disk, Files, ReadError};
 pub use hash::{short_hash, without_secrets, without_secrets_and_env};
+pub use hook::is_foreign_hook;
 pub use offset::offset_ports;
 pub use patch::{Merged, PatchError, json_merge, strategic_merge};
+pub use scope::is_cluster_scoped;
 pub use service::{PortName, Service, service};
 pub use workload::{Container, Workload, workload};

@@ -30,6 +30,22 @@ pub enum PortName {
     Name(String),
 }
 
+impl std::str::FromStr for PortName {
+    type Err = String;
+
+    /// A number from 1 to 65535, else a name.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse::<u16>() {
+            Ok(port) if port > 0 => Ok(Self::Number(port)),
+            _ if number || text.is_empty() => {
+                Err(format!("the port is `{text}`, expected 1 to 65535 or a port's name"))
+            }
+            _ => Ok(Self::Name(text.to_owned())),
+        }
+    }
+}
+
 impl std::fmt::Display for PortName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -8,7 +8,7 @@ use super::{load, order, patches, rollout};
 use crate::manifest::{Files, Object, Service, Workload, check_together, parse, service, workload};
 use crate::record::header::Expect;
 use crate::scenario::model::{EmbeddedSpec, LoadSpec, VariantSpec};
-use crate::scenario::values::{Rate, Trials};
+use crate::scenario::values::{MAX_NAME, Rate, Trials};
 use crate::scenario::{Scenario, Shipped};
 use crate::yaml::{Located, Place, Source};
 
@@ -75,10 +75,21 @@ pub fn build_for_manifests(sources: &[Source], choice: &Choice, overrides: &Over
         rate: overrides.rate,
     };
     let variant = base.variant(SOLE_VARIANT, &VariantSpec::default())?;
-    let name = variant.workload.name.clone();
+    let name = name_of(&variant.workload.name);
     let mut plan = assemble(&name, vec![variant], overrides.trials.unwrap_or(DEFAULT_TRIALS), overrides.seed);
     plan.folders = folders(&base.objects);
     Ok(plan)
+}
+
+/// A run's name made of a workload's: namespaces and folders are named after it, so what does not fit becomes `-`, and
+/// what is too long is cut.
+fn name_of(workload: &str) -> String {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let name: String = workload.chars().map(|c| if fits(c) { c } else { '-' }).take(MAX_NAME).collect();
+    match name.trim_matches('-') {
+        "" => "run".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 fn check_overrides(overrides: &Overrides) -> Result<(), PlanError> {
@@ -193,6 +204,7 @@ impl Base<'_> {
             lost_at_most: spec.lost_at_most.as_ref().map_or(0, |most| most.value),
             strict: spec.strict.as_ref().is_some_and(|strict| strict.value),
             manifests,
+            ignored: Vec::new(),
             workload,
             service,
             load,

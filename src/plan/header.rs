@@ -62,7 +62,7 @@ fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
         replicas: variant.workload.replicas,
         surge: variant.workload.surge,
         load: load_header(&variant.load, facts.connections),
-        manifests: without_secrets(&variant.manifests),
+        manifests: [&variant.manifests, &variant.ignored].into_iter().flat_map(|part| without_secrets(part)).collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
 
+mod aside;
 mod build;
 mod error;
 #[cfg(test)]

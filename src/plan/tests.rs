@@ -171,8 +171,31 @@ fn manifests_alone_make_a_plan() {
 }
 
 #[test]
+fn a_run_is_named_after_its_workload_in_letters_that_namespaces_and_folders_take() {
+    let name = |workload: &str| {
+        let text = WEB.replacen("name: web", &format!("name: \"{workload}\""), 1);
+        let plan = build_for_manifests(&[Source::new("a.yaml", &text)], &Choice::default(), &Overrides::default());
+        plan.unwrap().name
+    };
+    assert_eq!(name("shop"), "shop");
+    assert_eq!(name("shop.v1"), "shop-v1");
+    assert_eq!(name("../../etc/x"), "etc-x");
+    assert_eq!(name("..."), "run");
+    assert_eq!(name(&format!("{}.b", "a".repeat(39))), "a".repeat(39));
+}
+
+#[test]
 fn what_is_shipped_plans_and_is_known_as_such() {
-    for name in ["apache-prestop", "target-exit", "control-no-rollout", "control-identical"] {
+    let names = [
+        "apache-event-apart",
+        "apache-prefork-apart",
+        "apache-prestop",
+        "control-identical",
+        "control-no-rollout",
+        "nginx-prestop",
+        "target-exit",
+    ];
+    for name in names {
         let plan = shipped(name);
         assert_eq!(plan.name, name);
         assert!(plan.variants.iter().all(|variant| variant.shipped), "{name}");

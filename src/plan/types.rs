@@ -55,6 +55,8 @@ pub struct VariantPlan {
     pub strict: bool,
     /// Its manifests, patched, an added Service included, in the order in which they are applied.
     pub manifests: Vec<Value>,
+    /// Objects of its manifests that are recorded and not applied, see [`RunPlan::set_aside`].
+    pub ignored: Vec<Value>,
     /// Its workload.
     pub workload: Workload,
     /// Its Service.

@@ -23,6 +23,10 @@ pub struct Pulse {
     pub ok: u64,
     /// Latency from the planned time, in microseconds: an `HdrHistogram` V2 (deflate) encoding in base64.
     pub latency_us: String,
+    /// Arm `new` only: when the latest of these attempts' connections was begun (its SYN). A pulse tells the moment to
+    /// 100 ms; when routing stopped leading to a pod is told to the spacing of its connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_connect_ns: Option<Stamp>,
 }
 
 /// The load's own punctuality in one slice of 100 ms, over all arms.

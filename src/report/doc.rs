@@ -109,6 +109,10 @@ pub struct VariantDoc {
     pub rollout_s: Median,
     /// The pod-seconds used during the rollout.
     pub pod_s: Median,
+    /// How long routing went on leading new connections to deleted pods, over the counting trials' pods.
+    pub propagation_lag_ms: PropagationDoc,
+    /// The same, pod by pod.
+    pub propagation_lag_values_ms: PropagationValues,
     /// What a zero leaves open.
     pub detection_limit: DetectionLimit,
     /// Every trial, in the order in which they began.
@@ -168,6 +172,41 @@ pub struct Median {
     pub median: Option<f64>,
 }
 
+/// How long routing went on leading new connections to deleted pods, to the spacing of these connections. It is told by the
+/// last one of the arm `new` that reached a pod, of pods whose listener accepted beyond it. Both counts begin with a watch's
+/// receipt, which may come late, so values can be negative.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PropagationDoc {
+    /// After the pod's deletion was seen; `null` if no pod shows it.
+    pub after_deletion: Option<LagDoc>,
+    /// After the pod's endpoint was seen not ready, or gone; `null` if no pod shows it.
+    pub after_not_ready: Option<LagDoc>,
+    /// Deleted pods that new connections had reached and that show neither: the listener closed first, the load ended too
+    /// early, too few connections, or the watch was blind.
+    pub pods_not_observed: u32,
+}
+
+/// Lags of pods, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LagDoc {
+    /// Pods that show one.
+    pub count: u32,
+    /// The median.
+    pub p50: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// The lags themselves, in milliseconds, sorted. Of more than a thousand, a thousand that are evenly spread over them, the
+/// smallest and the largest included.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PropagationValues {
+    /// After the pod's deletion was seen.
+    pub after_deletion: Vec<f64>,
+    /// After the pod's endpoint was seen not ready, or gone.
+    pub after_not_ready: Vec<f64>,
+}
+
 /// What a zero leaves open.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DetectionLimit {
@@ -199,6 +238,8 @@ pub struct TrialDoc {
     pub raced: u64,
     /// The rollout's length in seconds; `null` if its end was not seen.
     pub rollout_s: Option<f64>,
+    /// How long routing went on leading new connections to the pods that were deleted.
+    pub propagation_lag_ms: PropagationDoc,
     /// Whether the rollout completed and no old pod was left.
     pub complete: bool,
     /// Whether the workload had to be made anew before it.

@@ -1,7 +1,7 @@
 //! `report.md`: the report for a pull request or a page.
 
 use super::doc::{ReportDoc, VariantDoc};
-use super::words::{comparison_words, expect_name, limits_words, lost_words, micros, one_line, seconds};
+use super::words::{comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
 use crate::record::Outcome;
 
 /// The report as Markdown. All text from outside is escaped: it can neither make markup nor leave its cell.
@@ -14,7 +14,8 @@ pub fn render(report: &ReportDoc) -> String {
     ];
     let compared = report.comparison.iter().map(comparison_words);
     let limits = report.variants.iter().filter_map(limits_words);
-    let remarks = compared.chain(limits).chain(report.notes.iter().cloned());
+    let lags = report.variants.iter().filter_map(lag_words);
+    let remarks = compared.chain(limits).chain(lags).chain(report.notes.iter().cloned());
     blocks.extend(list(remarks.map(|remark| escaped(&remark))));
     for variant in &report.variants {
         blocks.push(format!("## {}", escaped(&variant.name)));

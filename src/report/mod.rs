@@ -7,6 +7,7 @@ mod build;
 mod doc;
 mod first_lost;
 mod json;
+mod lag;
 mod markdown;
 mod terminal;
 mod variant;
@@ -17,8 +18,8 @@ use std::path::Path;
 
 pub use build::build;
 pub use doc::{
-    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, FORMAT, HarnessDoc, LatencyDoc, Median, Metric,
-    Quantiles, ReportDoc, Test, TrialDoc, VariantDoc,
+    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, FORMAT, HarnessDoc, LagDoc, LatencyDoc, Median,
+    Metric, PropagationDoc, PropagationValues, Quantiles, ReportDoc, Test, TrialDoc, VariantDoc,
 };
 pub use first_lost::FirstLost;
 pub use json::{render as to_json, schema};

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::doc::{ComparisonDoc, ReportDoc, VariantDoc};
-use super::words::{comparison_words, expect_name, limits_words, lost_words, micros, one_line, seconds};
+use super::words::{comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
 use crate::verdict::Verdict;
 
 /// The summary, ended by a newline. With `color` the verdict is coloured; nothing else differs.
@@ -22,6 +22,7 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
     ];
     lines.extend(report.comparison.iter().map(comparison));
     lines.extend(report.variants.iter().filter_map(limits_words).map(|line| one_line(&line)));
+    lines.extend(report.variants.iter().filter_map(lag_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().flat_map(first_lost));
     lines.extend(report.variants.iter().flat_map(not_counting));
     lines.extend(report.notes.iter().map(|note| format!("note: {}", one_line(note))));

@@ -6,6 +6,7 @@ use super::FirstLost;
 use super::build::{quantiles, rounded};
 use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDoc};
 use super::first_lost::{MOST_SHOWN, describe};
+use super::lag::propagation;
 use super::words::sentence;
 use crate::record::Arm;
 use crate::record::header::VariantHeader;
@@ -21,6 +22,7 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
         counts.merge(&trial.counts);
     }
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
+    let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
     let loss = counting.iter().any(|trial| trial.loss > 0);
     VariantDoc {
         name: variant.name.clone(),
@@ -46,6 +48,8 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
         latency_us: latency(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
         pod_s: median(counting.iter().filter_map(|trial| trial.trial.pod_s)),
+        propagation_lag_ms: lags,
+        propagation_lag_values_ms: lag_values,
         detection_limit: DetectionLimit {
             rollouts_losing_at_most_95: (!loss && !counting.is_empty())
                 .then(|| rounded(stats::zero_upper_bound(count(counting.iter())), 1e4)),
@@ -72,6 +76,7 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
         lost: judged.counts.lost,
         raced: judged.counts.raced,
         rollout_s: trial.window.and_then(|window| window.rollout_s()).map(|s| rounded(s, 1e3)),
+        propagation_lag_ms: propagation(std::iter::once(&trial.propagation)).0,
         complete: trial.end.as_ref().is_some_and(|end| end.complete),
         reset: trial.end.as_ref().is_some_and(|end| end.reset),
     }

@@ -1,6 +1,6 @@
 //! Sentences, numbers and escapes that several writers share.
 
-use super::doc::{ComparisonDoc, VariantDoc};
+use super::doc::{ComparisonDoc, PropagationDoc, VariantDoc};
 use super::first_lost::FirstLost;
 use crate::record::header::Expect;
 use crate::stats::Alternative;
@@ -60,6 +60,33 @@ pub(super) fn limits_words(variant: &VariantDoc) -> Option<String> {
         "{}: no loss in {rollouts}; up to {share:.0} % of all rollouts could still lose something (95 %), and {gap}.",
         variant.name
     ))
+}
+
+/// How long new connections went on to a variant's deleted pods; `None` if no pod shows it.
+pub(super) fn lag_words(variant: &VariantDoc) -> Option<String> {
+    let PropagationDoc { after_deletion, after_not_ready, pods_not_observed } = variant.propagation_lag_ms;
+    let lag = after_deletion?;
+    let pods = if lag.count == 1 { "1 pod".to_owned() } else { format!("{} pods", lag.count) };
+    let further = match pods_not_observed {
+        0 => String::new(),
+        1 => ", 1 pod not observed".to_owned(),
+        more => format!(", {more} pods not observed"),
+    };
+    let not_ready = after_not_ready.map_or_else(String::new, |lag| {
+        format!("; after its endpoint was not ready {} ms, at most {} ms", whole(lag.p50), whole(lag.max))
+    });
+    Some(format!(
+        "{}: new connections reached a pod until {} ms after its deletion (median of {pods}{further}), at most \
+         {} ms{not_ready}.",
+        variant.name,
+        whole(lag.p50),
+        whole(lag.max)
+    ))
+}
+
+/// Without digits after the point, and without the sign of a zero.
+fn whole(ms: f64) -> String {
+    format!("{:.0}", ms.round() + 0.0)
 }
 
 /// A lost attempt on one line.

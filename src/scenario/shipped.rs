@@ -12,15 +12,28 @@ macro_rules! shipped {
 
 /// Path and text of every file, sorted by path.
 pub const SHIPPED: &[(&str, &str)] = shipped![
+    "manifests/apache-prefork.yaml",
     "manifests/apache.yaml",
+    "manifests/nginx.yaml",
     "manifests/patches/apache-prestop.yaml",
+    "manifests/patches/apart/native-sleep-10.yaml",
+    "manifests/patches/apart/native-sleep-3.yaml",
+    "manifests/patches/apart/no-first-sleep.yaml",
+    "manifests/patches/apart/no-last-sleep.yaml",
+    "manifests/patches/apart/no-readiness.yaml",
+    "manifests/patches/apart/short-grace.yaml",
+    "manifests/patches/apart/slow-start.yaml",
+    "manifests/patches/nginx-prestop.yaml",
     "manifests/patches/target-drain.yaml",
     "manifests/target.yaml",
+    "scenarios/apache-event-apart.yaml",
+    "scenarios/apache-prefork-apart.yaml",
     "scenarios/apache-prestop.yaml",
     "scenarios/control-identical.yaml",
     "scenarios/control-no-rollout.yaml",
     "scenarios/demo-apache.yaml",
     "scenarios/demo-target.yaml",
+    "scenarios/nginx-prestop.yaml",
     "scenarios/target-exit.yaml",
 ];
 

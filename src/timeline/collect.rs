@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::serialization::Deserializer;
 
 use super::TimelineError;
+use super::lag::Departures;
 use super::pods::Pods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
@@ -35,6 +36,7 @@ pub struct Collector {
     running: BTreeMap<u32, Gathering>,
     done: Vec<Trial>,
     pods: Pods,
+    departures: Departures,
     overflows: Vec<Overflow>,
     end: Option<RunEnd>,
     orphans: u64,
@@ -45,9 +47,17 @@ impl Collector {
     /// Begins with the header.
     #[must_use]
     pub fn new(header: Header) -> Self {
-        let (running, done, pods) = (BTreeMap::new(), Vec::new(), Pods::default());
-        let deserializer = Deserializer::new();
-        Self { header, running, done, pods, overflows: Vec::new(), end: None, orphans: 0, deserializer }
+        Self {
+            header,
+            running: BTreeMap::new(),
+            done: Vec::new(),
+            pods: Pods::default(),
+            departures: Departures::default(),
+            overflows: Vec::new(),
+            end: None,
+            orphans: 0,
+            deserializer: Deserializer::new(),
+        }
     }
 
     /// Takes the next entry.
@@ -62,16 +72,17 @@ impl Collector {
             Entry::Attempt(attempt) => self.of_trial(attempt.trial, |trial| trial.attempt(attempt)),
             Entry::Pulse(pulse) => self.of_trial(pulse.trial, |trial| trial.pulse(pulse)),
             Entry::Punctuality(slice) => self.of_trial(slice.trial, |trial| trial.punctuality(slice)),
-            Entry::Pod(pod) => self.pods.see(&pod),
+            Entry::Pod(pod) => {
+                self.pods.see(&pod);
+                self.departures.pod(&pod);
+            }
+            Entry::Endpoints(seen) => self.departures.endpoints(&seen),
+            Entry::Listener(seen) => self.departures.listener(&seen),
+            Entry::Gap(gap) => self.departures.gap(&gap),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
             Entry::RunEnd(end) => self.end = Some(end),
             // What explains losses is not needed to count them.
-            Entry::Header(_)
-            | Entry::Endpoints(_)
-            | Entry::Workload(_)
-            | Entry::Event(_)
-            | Entry::Listener(_)
-            | Entry::Gap(_) => {}
+            Entry::Header(_) | Entry::Workload(_) | Entry::Event(_) => {}
         }
         Ok(())
     }
@@ -86,6 +97,7 @@ impl Collector {
             return Err(TimelineError::TrialTwice { trial });
         }
         self.pods.forget(&start.namespace, start.at_ns);
+        self.departures.forget(&start.namespace, start.at_ns);
         self.running.insert(trial, Gathering::new(start));
         Ok(())
     }
@@ -101,7 +113,10 @@ impl Collector {
     fn summarise(&mut self, gathering: Gathering, end: Option<TrialEnd>) -> Result<(), TimelineError> {
         let namespace = gathering.start.namespace.clone();
         let pod_s = |from: Stamp, to: Stamp| self.pods.used_s(&namespace, from, to);
-        self.done.push(gathering.summarise(end, pod_s, &mut self.deserializer)?);
+        let propagation = gathering.propagation(&self.departures, end.as_ref());
+        let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;
+        trial.propagation = propagation;
+        self.done.push(trial);
         Ok(())
     }
 

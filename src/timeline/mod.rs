@@ -1,4 +1,5 @@
-//! The record put in order: for each trial its window, what its attempts came to, its latencies and its pods.
+//! The record put in order: for each trial its window, what its attempts came to, its latencies, its pods, and how long routing
+//! went on leading to those that were going.
 //!
 //! Pure: entries come in one by one and summaries come out. Memory is one trial's attempts. It must not know how a trial
 //! is judged or reported.
@@ -6,6 +7,7 @@
 mod collect;
 mod counts;
 mod distribution;
+mod lag;
 mod pods;
 mod trial;
 mod window;
@@ -13,6 +15,7 @@ mod window;
 pub use collect::{Collector, Timeline};
 pub use counts::Counts;
 pub use distribution::Distribution;
+pub use lag::{PodLag, PropagationLags};
 pub use trial::Trial;
 pub use window::{Phase, Window};
 

@@ -7,6 +7,7 @@ use hdrhistogram::serialization::Deserializer;
 use super::TimelineError;
 use super::counts::Counts;
 use super::distribution::Distribution;
+use super::lag::{Connections, Departures, PropagationLags};
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
@@ -40,6 +41,8 @@ pub struct Trial {
     pub gap_max_ns: u64,
     /// Pod-seconds used during the rollout.
     pub pod_s: Option<f64>,
+    /// How long routing went on leading new connections to the pods that were deleted.
+    pub propagation: PropagationLags,
     /// Lost attempts that ended after the first mark, whole, in that order. At most a thousand of each arm: those recorded first.
     pub lost: Vec<Attempt>,
     /// Lines of this trial that came after its end.
@@ -67,10 +70,11 @@ pub(super) struct Gathering {
     kept: BTreeMap<Arm, usize>,
     pulses: Vec<Pulse>,
     punctuality: Vec<Punctuality>,
+    connections: Connections,
 }
 
 impl Gathering {
-    pub(super) const fn new(start: TrialStart) -> Self {
+    pub(super) fn new(start: TrialStart) -> Self {
         Self {
             start,
             marks: Vec::new(),
@@ -79,6 +83,7 @@ impl Gathering {
             kept: BTreeMap::new(),
             pulses: Vec::new(),
             punctuality: Vec::new(),
+            connections: Connections::default(),
         }
     }
 
@@ -87,6 +92,7 @@ impl Gathering {
         if attempt.sum == Sum::Ok {
             return;
         }
+        self.connections.attempt(&attempt);
         let Attempt { end_ns, arm, outcome, sum, .. } = attempt;
         self.ended.push(Ended { end_ns, arm, outcome, sum });
         // Each arm has its own room, so that an arm which is only shown cannot crowd out one that is judged.
@@ -98,6 +104,7 @@ impl Gathering {
     }
 
     pub(super) fn pulse(&mut self, pulse: Pulse) {
+        self.connections.pulse(&pulse);
         self.pulses.push(pulse);
     }
 
@@ -105,7 +112,14 @@ impl Gathering {
         self.punctuality.push(slice);
     }
 
-    /// The summary. `pod_s` gives the pod-seconds used between two moments.
+    /// The lags of the pods that were deleted in this trial.
+    pub(super) fn propagation(&self, departures: &Departures, end: Option<&TrialEnd>) -> PropagationLags {
+        let Some(window) = Window::of(&self.marks) else { return PropagationLags::default() };
+        let end_ns = end.map_or(Stamp::MAX, |end| end.at_ns);
+        departures.lags(&self.start.namespace, window, end_ns, &self.connections)
+    }
+
+    /// The summary, but for the propagation lags. `pod_s` gives the pod-seconds used between two moments.
     pub(super) fn summarise(
         self,
         end: Option<TrialEnd>,
@@ -124,6 +138,7 @@ impl Gathering {
             lag_us: Distribution::default(),
             judged_lag_max_ns: 0,
             gap_max_ns: 0,
+            propagation: PropagationLags::default(),
             lost: self.lost,
             late_lines: 0,
             overflowed: 0,

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bad_luck;
+mod manifests;
 mod program;
 mod scenarios;
 
@@ -21,21 +22,33 @@ use libtest_mimic::{Arguments, Failed, Trial};
 pub(crate) enum Needs {
     Nothing,
     Apache,
+    Nginx,
 }
 
 impl Needs {
+    fn server(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Apache => "apache2",
+            Self::Nginx => "nginx",
+        }
+    }
+
     fn missing(self) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Apache => !Path::new("/usr/sbin/apache2").exists(),
+            Self::Apache | Self::Nginx => !Path::new("/usr/sbin").join(self.server()).exists(),
         }
     }
 }
 
 /// A named test.
 pub(crate) fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Trial {
-    let named =
-        if needs.missing() { format!("{name} (needs apache2, which is not installed)") } else { name.to_owned() };
+    let named = if needs.missing() {
+        format!("{name} (needs {}, which is not installed)", needs.server())
+    } else {
+        name.to_owned()
+    };
     Trial::test(named, move || {
         catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
             let text = panic
@@ -55,5 +68,6 @@ fn main() -> ExitCode {
     let mut tests = scenarios::tests();
     tests.extend(bad_input::tests());
     tests.extend(bad_luck::tests());
+    tests.extend(manifests::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

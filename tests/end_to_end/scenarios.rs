@@ -15,6 +15,9 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("scenario_apache_prestop", Needs::Apache, || {
             scenario("apache-prestop", &[("without-prestop", true), ("with-prestop", false)]);
         }),
+        test("scenario_nginx_prestop", Needs::Nginx, || {
+            scenario("nginx-prestop", &[("without-prestop", true), ("with-prestop", false)]);
+        }),
         test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exit", true), ("drain", false)])),
         test("established_connections_outlive_the_removal_of_their_endpoint", Needs::Nothing, established),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),

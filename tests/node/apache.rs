@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let all = vec![
         trial("apache_serves_and_names_its_pod", serves),
         trial("the_hooks_apachectl_reaches_its_own_pod_only", hook_reaches_its_own),
+        trial("a_prefork_child_is_drained_too", prefork_drains),
         trial("without_the_hook_the_stop_signal_cuts_a_request", cut_without_hook),
     ];
     all.into_iter().map(|trial| trial.with_ignored_flag(!installed)).collect()
@@ -35,7 +36,7 @@ fn container(port: u16, hook: Option<&str>) -> Value {
 }
 
 /// The response, or an empty text if the connection was refused, cut or closed without one.
-async fn get(bench: &Bench, pod: &str, path: &str) -> String {
+pub(crate) async fn get(bench: &Bench, pod: &str, path: &str) -> String {
     let pod = bench.get(pod);
     let port = &pod["spec"]["containers"][0]["ports"][0]["containerPort"];
     let address: SocketAddr = format!("{}:{port}", pod["status"]["podIP"].as_str().unwrap()).parse().unwrap();
@@ -85,6 +86,24 @@ async fn hook_reaches_its_own() {
     assert_eq!(bench.events("web-1")["FailedPreStopHook"], "PreStopHook failed");
     let response = get(&bench, "web-2", "/").await;
     assert!(response.contains("X-Pod: web-2"), "the other pod's server was reached: {response:?}");
+    bench.end().await;
+}
+
+/// The parent tells its children to stop by SIGUSR1, which ends the sleep that they are in.
+async fn prefork_drains() {
+    let bench = Bench::start();
+    let mut container = container(8084, Some("sleep 0.5; apachectl -k graceful-stop; sleep 30"));
+    container["env"] = json!([{"name": "APACHE_MPM", "value": "prefork"}]);
+    bench.pod("web-1", container, 40);
+    bench.ready("web-1").await;
+    let clock = rollproof::clock::Clock::start();
+    let (slow, ()) = tokio::join!(get(&bench, "web-1", "/slow?ms=2500"), async {
+        sleep(Duration::from_millis(300)).await;
+        bench.delete("web-1");
+    });
+    assert!(slow.starts_with("HTTP/1.1 200"), "the request in flight was not drained: {slow:?}");
+    assert!(clock.now() >= 2_500_000_000, "the signal shortened the answer that it should wait for");
+    bench.gone("web-1").await;
     bench.end().await;
 }
 

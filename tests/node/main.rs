@@ -11,6 +11,7 @@ use rollproof::cluster::embedded::namespace::{MARK, Network, enter};
 mod apache;
 mod bench;
 mod namespace;
+mod nginx;
 mod running;
 mod stopping;
 mod supervise;
@@ -31,7 +32,14 @@ fn main() -> ExitCode {
     if let Network::Tried(code) = enter(mark.as_deref(), &std::env::args_os().collect::<Vec<_>>()) {
         return code;
     }
-    let all = [supervise::trials(), namespace::trials(), stopping::trials(), running::trials(), apache::trials()];
+    let all = [
+        supervise::trials(),
+        namespace::trials(),
+        stopping::trials(),
+        running::trials(),
+        apache::trials(),
+        nginx::trials(),
+    ];
     let trials: Vec<Trial> = all.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

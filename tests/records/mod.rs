@@ -181,6 +181,10 @@ impl Trial {
         }
     }
 
+    pub(crate) const fn number(&self) -> u32 {
+        self.number
+    }
+
     /// A moment, in milliseconds from the rollout's first mark.
     pub(crate) fn at(&self, ms: i64) -> u64 {
         (start_ns(self.number) + FIRST_S * SECOND).saturating_add_signed(ms * 1_000_000)
@@ -330,7 +334,16 @@ impl Trial {
             .map(|(arm, count)| {
                 let ok = count * self.ok;
                 let latency_us = encoded(latency, ok);
-                Entry::Pulse(Pulse { trial: self.number, at_ns, arm, request: 0, pod: None, ok, latency_us })
+                Entry::Pulse(Pulse {
+                    trial: self.number,
+                    at_ns,
+                    arm,
+                    request: 0,
+                    pod: None,
+                    ok,
+                    latency_us,
+                    last_connect_ns: None,
+                })
             })
             .collect();
         let lag_ms = self.lag.filter(|(s, _)| self.at(s * 1_000) == at_ns).map_or(0, |(_, ms)| ms);
@@ -352,7 +365,7 @@ impl Trial {
 }
 
 /// So many of one value; kept, because a record holds few different ones many times.
-fn encoded(value: u64, count: u64) -> String {
+pub(crate) fn encoded(value: u64, count: u64) -> String {
     static KEPT: Mutex<BTreeMap<(u64, u64), String>> = Mutex::new(BTreeMap::new());
     KEPT.lock().unwrap().entry((value, count)).or_insert_with(|| encode(value, count)).clone()
 }

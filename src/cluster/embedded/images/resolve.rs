@@ -12,11 +12,14 @@ const BUILT_IN: &str = "rollproof/target";
 const SIGTERM: i32 = 15;
 
 /// Recipes that come with rollproof: name, script, Dockerfile.
-const COMPILED: [(&str, &str, &str); 1] = [(
-    "apache",
-    include_str!("../../../../images/apache/embedded"),
-    include_str!("../../../../images/apache/Dockerfile"),
-)];
+const COMPILED: [(&str, &str, &str); 2] = [
+    (
+        "apache",
+        include_str!("../../../../images/apache/embedded"),
+        include_str!("../../../../images/apache/Dockerfile"),
+    ),
+    ("nginx", include_str!("../../../../images/nginx/embedded"), include_str!("../../../../images/nginx/Dockerfile")),
+];
 
 /// What an image's name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,8 +166,8 @@ mod tests {
 
     #[test]
     fn without_a_recipe_the_error_says_where_it_was_looked_for_and_what_to_do() {
-        let error = resolve("nginx", &[PathBuf::from("/m")]).unwrap_err().to_string();
-        assert!(error.contains("/m/images/nginx/embedded") && error.contains("rollproof/target"), "{error}");
+        let error = resolve("caddy", &[PathBuf::from("/m")]).unwrap_err().to_string();
+        assert!(error.contains("/m/images/caddy/embedded") && error.contains("rollproof/target"), "{error}");
         for image in ["nginx:1.29", "registry.example/nginx", "../etc", "a@sha256:00", ""] {
             let error = resolve(image, &[PathBuf::from("/m")]).unwrap_err().to_string();
             assert!(error.contains("real images only"), "{error}");

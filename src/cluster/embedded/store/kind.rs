@@ -1,5 +1,7 @@
 //! The kinds of objects that the embedded cluster stores, as data.
 
+use serde_json::Value;
+
 /// A kind of object. The order is that in which a namespace's contents are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each variant is the Kubernetes kind of that name")]
@@ -111,6 +113,14 @@ impl Kind {
         if info.group.is_empty() { info.plural.to_owned() } else { format!("{}.{}", info.plural, info.group) }
     }
 
+    /// The kind that an object's `apiVersion` and `kind` name.
+    #[must_use]
+    pub fn of(object: &Value) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| object["kind"] == kind.info().kind && object["apiVersion"] == kind.api_version().as_str())
+    }
+
     /// The kind that a path names.
     #[must_use]
     pub fn from_path(group: &str, version: &str, plural: &str) -> Option<Self> {
@@ -118,5 +128,21 @@ impl Kind {
             let info = kind.info();
             (info.group, info.version, info.plural) == (group, version, plural)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_is_of_a_kind_only_with_its_version() {
+        assert_eq!(Kind::of(&json!({"apiVersion": "apps/v1", "kind": "Deployment"})), Some(Kind::Deployment));
+        assert_eq!(Kind::of(&json!({"apiVersion": "v1", "kind": "Service"})), Some(Kind::Service));
+        for (version, kind) in [("serving.knative.dev/v1", "Service"), ("v1", "Deployment"), ("batch/v1", "Job")] {
+            assert_eq!(Kind::of(&json!({"apiVersion": version, "kind": kind})), None);
+        }
     }
 }

@@ -1,0 +1,82 @@
+//! Objects of the manifests that are recorded but not applied.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::types::{RunPlan, VariantPlan};
+use crate::manifest::documents::reference;
+
+/// The most objects that a note names.
+const NAMED: usize = 20;
+
+impl RunPlan {
+    /// Sets every object aside for which `foreign` holds, whatever the variant, and notes them once, after `why`: they
+    /// stay in the record and are not applied. The workload and its Service are never set aside: without them there is no
+    /// run, and the cluster's own refusal says more.
+    pub fn set_aside(&mut self, why: &str, foreign: impl Fn(&Value) -> bool) {
+        let mut named = BTreeSet::new();
+        for variant in &mut self.variants {
+            variant.set_aside(&foreign, &mut named);
+        }
+        if named.is_empty() {
+            return;
+        }
+        let more = named.len().saturating_sub(NAMED);
+        let list = named.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        self.notes.push(format!("{why}: {list}{more}"));
+    }
+}
+
+impl VariantPlan {
+    fn set_aside(&mut self, foreign: &impl Fn(&Value) -> bool, named: &mut BTreeSet<String>) {
+        let mut index_of_workload = 0;
+        let mut kept = Vec::with_capacity(self.manifests.len());
+        for (index, object) in std::mem::take(&mut self.manifests).into_iter().enumerate() {
+            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let is_workload = index == self.workload.index;
+            let is_service = text("/kind") == "Service" && text("/metadata/name") == self.service.name;
+            if is_workload {
+                index_of_workload = kept.len();
+            }
+            if foreign(&object) && !is_workload && !is_service {
+                named.insert(reference(text("/kind"), text("/metadata/name")));
+                self.ignored.push(object);
+            } else {
+                kept.push(object);
+            }
+        }
+        self.manifests = kept;
+        self.workload.index = index_of_workload;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, Overrides, build_for_manifests};
+    use super::*;
+    use crate::yaml::Source;
+
+    const INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
+
+    #[test]
+    fn what_is_set_aside_is_noted_and_the_workload_is_still_found() {
+        let web = include_str!("../../manifests/apache.yaml");
+        let sources = [Source::new("a.yaml", INGRESS), Source::new("web.yaml", web)];
+        let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
+        assert_eq!(plan.variants[0].workload.index, 1);
+        let before = plan.summary();
+        plan.set_aside("not applied", |object| object["kind"] != "Nothing");
+        let variant = &plan.variants[0];
+        let kinds: Vec<&Value> = variant.manifests.iter().map(|object| &object["kind"]).collect();
+        assert_eq!(kinds, ["Deployment", "Service"], "the workload and its Service stay");
+        assert_eq!(variant.workload.index, 0);
+        assert_eq!(variant.ignored[0]["kind"], "Ingress");
+        assert_eq!(plan.notes.last().unwrap(), "not applied: ingress/web");
+        assert_eq!(plan.summary().longest, before.longest);
+        let notes = plan.notes.clone();
+        plan.set_aside("not applied", |_| false);
+        assert_eq!(plan.notes, notes, "nothing set aside is nothing to say");
+    }
+}
