@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
-use kube::discovery::{Scope as Discovered, pinned_kind};
+use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::scope::{Scope, cluster_scoped, group_version, reference, scope, text};
+use super::scope::{group_version, is_known, reference, text};
 use super::words;
+use crate::manifest::is_cluster_scoped;
 
 /// Who applies, as the API's managed fields show it.
 const FIELD_MANAGER: &str = "rollproof";
@@ -56,7 +57,7 @@ pub enum ApplyError {
 /// The path of a kind is guessed for Kubernetes' own kinds, and asked for others: the plural of a custom resource can be
 /// any word. Nothing is applied before all kinds are known to belong to a namespace.
 pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Result<(), ApplyError> {
-    let objects = cluster_scoped(manifests);
+    let objects: Vec<String> = manifests.iter().filter(|one| is_cluster_scoped(one)).map(reference).collect();
     if !objects.is_empty() {
         return Err(ApplyError::ClusterScoped { objects });
     }
@@ -81,7 +82,7 @@ async fn resources(client: &Client, manifests: &[Value]) -> Result<Vec<ApiResour
         let (group, version) = group_version(manifest);
         let kind = text(manifest, "/kind");
         let gvk = GroupVersionKind::gvk(group, version, kind);
-        if scope(group, kind) == Scope::Namespace {
+        if is_known(group, kind) {
             found.push(ApiResource::from_gvk(&gvk));
             continue;
         }
@@ -95,7 +96,7 @@ async fn resources(client: &Client, manifests: &[Value]) -> Result<Vec<ApiResour
             unknown @ kube::Error::Api(_) if is_not_found(&unknown) => unknown_kind(manifest, &unknown),
             source => ApplyError::Refused { object: reference(manifest), source },
         })?;
-        if capabilities.scope == Discovered::Cluster {
+        if capabilities.scope == Scope::Cluster {
             return Err(ApplyError::ClusterScoped { objects: vec![reference(manifest)] });
         }
         asked.insert(key, resource.clone());

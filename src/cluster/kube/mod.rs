@@ -18,7 +18,6 @@ pub use connect::{ConnectError, Connected, connect, connect_with, in_cluster};
 pub use labels::{ALIVE_FOR, BEAT_EVERY, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
 pub use leftovers::{Cordon, Leftover, Leftovers, Life, SeenNode, Which};
 pub use origin::{is_own, mark_as_own};
-pub use scope::{Scope, cluster_scoped, scope};
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Which objects belong to a namespace. Pure: what is not in Kubernetes itself is the cluster's own to say.
+//! Which kinds of objects need not be asked for. Pure.
 
 use serde_json::Value;
 
@@ -34,65 +34,10 @@ const NAMESPACED: &[(&str, &[&str])] = &[
     ("storage.k8s.io", &["CSIStorageCapacity"]),
 ];
 
-/// Kinds of Kubernetes 1.34 that stand for the whole cluster (`kubectl api-resources --namespaced=false`).
-const CLUSTER: &[(&str, &[&str])] = &[
-    ("", &["Namespace", "Node", "PersistentVolume"]),
-    (
-        "admissionregistration.k8s.io",
-        &[
-            "MutatingAdmissionPolicy",
-            "MutatingAdmissionPolicyBinding",
-            "MutatingWebhookConfiguration",
-            "ValidatingAdmissionPolicy",
-            "ValidatingAdmissionPolicyBinding",
-            "ValidatingWebhookConfiguration",
-        ],
-    ),
-    ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
-    ("apiregistration.k8s.io", &["APIService"]),
-    ("certificates.k8s.io", &["CertificateSigningRequest", "ClusterTrustBundle"]),
-    ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
-    ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
-    ("node.k8s.io", &["RuntimeClass"]),
-    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
-    ("resource.k8s.io", &["DeviceClass", "ResourceSlice"]),
-    ("scheduling.k8s.io", &["PriorityClass"]),
-    ("storage.k8s.io", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"]),
-];
-
-/// What a kind of object belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// A namespace.
-    Namespace,
-    /// The cluster.
-    Cluster,
-    /// Not a kind of Kubernetes' own: the cluster has to be asked.
-    Unknown,
-}
-
-/// What `kind` of the API group `group` (empty for the core group) belongs to.
-#[must_use]
-pub fn scope(group: &str, kind: &str) -> Scope {
-    let holds = |table: &[(&str, &[&str])]| table.iter().any(|(name, kinds)| *name == group && kinds.contains(&kind));
-    if holds(NAMESPACED) {
-        Scope::Namespace
-    } else if holds(CLUSTER) {
-        Scope::Cluster
-    } else {
-        Scope::Unknown
-    }
-}
-
-/// The objects among `manifests` that no namespace holds, as `kind/name`, as far as this can be known without a cluster.
-/// A run refuses them: whatever it does to them, it would do to everybody on that cluster.
-#[must_use]
-pub fn cluster_scoped(manifests: &[Value]) -> Vec<String> {
-    let outside = manifests.iter().filter(|manifest| {
-        let (group, _) = group_version(manifest);
-        scope(group, text(manifest, "/kind")) == Scope::Cluster
-    });
-    outside.map(reference).collect()
+/// Whether `kind` of the API group `group` (empty for the core group) is one of Kubernetes' own that lives in namespaces.
+/// The path of such a kind can be guessed; for others the cluster has to be asked.
+pub(super) fn is_known(group: &str, kind: &str) -> bool {
+    NAMESPACED.iter().any(|(name, kinds)| *name == group && kinds.contains(&kind))
 }
 
 /// Group and version of an object; the group is empty for the core group.
@@ -115,30 +60,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::manifest::is_cluster_scoped;
 
     #[test]
-    fn what_stands_for_the_whole_cluster_is_named_and_nothing_else() {
-        let object =
-            |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}});
-        let manifests = [
-            object("v1", "Namespace"),
-            object("apps/v1", "Deployment"),
-            object("rbac.authorization.k8s.io/v1", "ClusterRole"),
-            object("rbac.authorization.k8s.io/v1", "Role"),
-            // A kind of somebody else's, which only shares the name.
-            object("example.com/v1", "Node"),
-        ];
-        assert_eq!(cluster_scoped(&manifests), ["namespace/a", "clusterrole/a"]);
-        assert_eq!(scope("example.com", "Node"), Scope::Unknown);
-        assert_eq!(scope("apps", "Deployment"), Scope::Namespace);
-        assert_eq!(scope("", "Deployment"), Scope::Unknown, "the group belongs to the name");
+    fn a_kind_is_known_by_its_group_too() {
+        assert!(is_known("apps", "Deployment") && is_known("", "Service"));
+        assert!(!is_known("", "Deployment") && !is_known("example.com", "Service") && !is_known("v1", "Namespace"));
+        let (group, version) = ("apps", "v1");
+        assert_eq!(group_version(&json!({"apiVersion": "apps/v1"})), (group, version));
+        assert_eq!(group_version(&json!({"apiVersion": "v1"})), ("", "v1"));
     }
 
     #[test]
-    fn no_kind_is_in_both_tables() {
+    fn nothing_known_to_live_in_a_namespace_lives_outside() {
         for (group, kinds) in NAMESPACED {
             for kind in *kinds {
-                assert!(!CLUSTER.iter().any(|(other, names)| other == group && names.contains(kind)), "{group}/{kind}");
+                let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+                assert!(!is_cluster_scoped(&json!({"apiVersion": version, "kind": kind})), "{version} {kind}");
             }
         }
     }

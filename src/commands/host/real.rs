@@ -83,7 +83,10 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
 
 /// Makes a kind cluster, which rollproof may delete again.
 pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Result<(), Failure> {
-    kind.create(creation).await.map_err(|error| Failure::Machine(error.to_string()))?;
+    kind.create(creation).await.map_err(|error| match error {
+        KindError::Interrupted { .. } => Failure::Interrupted,
+        other => Failure::Machine(other.to_string()),
+    })?;
     let connected = connect_to(kind).await?;
     mark_as_own(&connected.client).await.map_err(|error| {
         Failure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
