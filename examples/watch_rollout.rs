@@ -1,35 +1,35 @@
-//! Rolls a Deployment that runs in a cluster already and prints the record lines that the observer makes of it.
+//! Rolls a workload that runs in a cluster already and prints the record lines that the observer makes of it.
 //!
-//! `cargo run --example watch_rollout -- NAMESPACE DEPLOYMENT LABEL-SELECTOR PROBE-PORT` uses the current context of
+//! `cargo run --example watch_rollout -- NAMESPACE KIND/NAME LABEL-SELECTOR PROBE-PORT` uses the current context of
 //! the kubeconfig. It sends no load. The timing in `docs/fidelity.md` was read off its output.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "this is a program for people who look at a cluster")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube::api::ListParams;
-use kube::discovery::ApiResource;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use rollproof::clock::Clock;
 use rollproof::manifest::WorkloadKind;
 use rollproof::observe::{Observer, Target};
 use rollproof::record::sink::{CAPACITY, channel};
-use rollproof::rollout::{Handle, Replaced, Roll, Workload, perform, wait_complete};
+use rollproof::rollout::{Handle, Replaced, Roll, Workload, own_pods, perform, resource, wait_complete};
 
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [namespace, name, selector, port] = arguments.as_slice() else {
-        println!("usage: watch_rollout NAMESPACE DEPLOYMENT LABEL-SELECTOR PROBE-PORT");
+    let [namespace, wanted, selector, port] = arguments.as_slice() else {
+        println!("usage: watch_rollout NAMESPACE KIND/NAME LABEL-SELECTOR PROBE-PORT");
         return;
     };
+    let (kind, name) = WorkloadKind::split(wanted).expect("a workload such as deployment/web");
     let client = kube::Client::try_default().await.expect("a kubeconfig with a current context");
     let clock = Clock::start();
     let (sink, source) = channel(CAPACITY);
     let target = Target {
         namespace: namespace.clone(),
-        workload: ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&()),
-        name: name.clone(),
+        workload: resource(kind),
+        name: name.to_owned(),
         selector: selector.clone(),
         probe_port: port.parse().ok(),
     };
@@ -39,25 +39,15 @@ async fn main() {
         }
     });
     let observer = Observer::start(&client, &target, clock, &sink);
-    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(client.clone(), namespace);
-    let present = pods.list(&ListParams::default().labels(selector)).await.expect("pods can be listed");
-    let replaced: Replaced = present.items.iter().filter_map(ResourceExt::uid).collect();
+    let workload = Workload { kind, namespace: namespace.clone(), name: name.to_owned(), selector: selector.clone() };
+    let handle = Handle { client, workload, run: "watch-rollout".to_owned(), variables: BTreeMap::new() };
+    let present = own_pods(&handle).await.expect("pods can be listed");
+    let replaced: Replaced = present.iter().filter_map(ResourceExt::uid).collect();
     tokio::time::sleep(Duration::from_secs(2)).await;
     observer.probe_present_pods();
-    let handle = Handle {
-        client,
-        workload: Workload {
-            kind: WorkloadKind::Deployment,
-            namespace: namespace.clone(),
-            name: name.clone(),
-            selector: selector.clone(),
-        },
-        run: "watch".to_owned(),
-        variables: std::collections::BTreeMap::new(),
-    };
     let stamp = u32::try_from(rollproof::clock::wall_unix_ns() / 1_000_000_000 % 1_000_000_000).expect("fits");
     println!("step at {}", clock.now());
-    perform(&handle, &Roll::Restart, stamp, Duration::from_mins(2)).await.expect("the restart is taken");
+    perform(&handle, &Roll::Restart, stamp, Duration::from_secs(30)).await.expect("the restart is taken");
     let followed = wait_complete(&handle, &replaced, Duration::from_mins(2), || {
         println!("complete at {}", clock.now());
     })

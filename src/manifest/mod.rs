@@ -16,7 +16,7 @@ mod patch_tests;
 pub mod scope;
 #[cfg(test)]
 mod select_tests;
-pub mod service;
+mod service;
 mod strategy;
 pub mod undo;
 pub mod workload;

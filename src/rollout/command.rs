@@ -161,7 +161,7 @@ pub(super) fn shown(words: &[String]) -> String {
 }
 
 /// `$(NAME)` is replaced where the variable is known and stays where it is not; `$$` escapes (Kubernetes'
-/// third_party/forked/golang/expansion).
+/// `third_party/forked/golang/expansion`).
 fn expand(word: &str, variables: &BTreeMap<String, String>) -> String {
     let mut expanded = String::with_capacity(word.len());
     let mut rest = word;
@@ -174,16 +174,10 @@ fn expand(word: &str, variables: &BTreeMap<String, String>) -> String {
             continue;
         }
         let name = after.strip_prefix('(').and_then(|inner| inner.split_once(')'));
-        match name.and_then(|(name, after)| Some((variables.get(name)?, after))) {
-            Some((value, after)) => {
-                expanded.push_str(value);
-                rest = after;
-            }
-            None => {
-                expanded.push('$');
-                rest = after;
-            }
-        }
+        let known = name.and_then(|(name, after)| Some((variables.get(name)?.as_str(), after)));
+        let (value, after) = known.unwrap_or(("$", after));
+        expanded.push_str(value);
+        rest = after;
     }
     expanded.push_str(rest);
     expanded

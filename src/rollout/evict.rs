@@ -116,8 +116,8 @@ pub fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<Chos
             workload: workload.to_owned(),
             wanted: wanted.map_or_else(|| "any node".to_owned(), |node| format!("node {node}")),
             present: match by_node.into_keys().collect::<Vec<_>>().join(", ") {
-                none if none.is_empty() => "none, as it has no running pod".to_owned(),
-                some => some,
+                names if names.is_empty() => "none, as it has no running pod".to_owned(),
+                names => names,
             },
         }),
     }

@@ -26,13 +26,11 @@ pub(super) async fn evicted(variant: &Variant, trial: u32, eviction: &Eviction) 
         }
         Ok::<(), TrialError>(())
     };
-    match tokio::time::timeout(variant.timeout, each).await {
-        Ok(done) => done?,
-        Err(_) => {
-            let reason = format!("the eviction was not complete after {} s: {stood}", variant.timeout.as_secs());
-            return Ok(Middle { complete: false, reason });
-        }
-    }
+    let Ok(done) = tokio::time::timeout(variant.timeout, each).await else {
+        let reason = format!("the eviction was not complete after {} s: {stood}", variant.timeout.as_secs());
+        return Ok(Middle { complete: false, reason });
+    };
+    done?;
     let replaced: Replaced = chosen.pods.into_iter().map(|pod| pod.uid).collect();
     let spent = Duration::from_nanos(site.now().await?.saturating_sub(begun));
     rolled(variant, trial, &replaced, variant.timeout.saturating_sub(spent)).await
