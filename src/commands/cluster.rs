@@ -7,7 +7,9 @@ use super::host::{connect_failure, connect_to, create};
 use super::options::{ClusterAction, ClusterArgs, On};
 use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError};
 use crate::cluster::kube::{connect, is_own, namespaces, words};
+use crate::rollout::cordon;
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn machine(error: KindError) -> Failure {
     Failure::Machine(error.to_string())
 }
@@ -97,6 +99,10 @@ async fn status(on: &On) -> Result<String, Failure> {
         };
         lines.push(format!("  {} (run {}): {state}", own.name, own.run));
     }
+    let cordoned = cordon::leftovers(&client).await;
+    for left in cordoned.map_err(|error| Failure::Machine(format!("asking {whose}: {error}")))? {
+        lines.push(format!("  node {}: cordoned by run {}", left.node, left.run));
+    }
     Ok(lines.join("\n"))
 }
 
@@ -109,16 +115,31 @@ async fn clean(on: &On, all: bool, talk: &dyn Talk) -> Result<String, Failure> {
     let found = list(&client, &whose).await?;
     let (left, alive): (Vec<_>, Vec<_>) = found.into_iter().partition(|own| all || own.is_left_over());
     if !alive.is_empty() {
-        let names: Vec<String> = alive.into_iter().map(|own| own.name).collect();
+        let names: Vec<String> = alive.iter().map(|own| own.name.clone()).collect();
         talk.say(&format!("not touched, because their runs are alive: {}; --all removes them too", names.join(", ")));
     }
+    let runs: Vec<String> = alive.iter().map(|own| own.run.clone()).collect();
+    let mut done = release(&client, &whose, &runs).await?;
     let names: Vec<String> = left.into_iter().map(|own| own.name).collect();
-    if names.is_empty() {
-        return Ok(format!("{whose}: nothing to remove"));
+    if !names.is_empty() {
+        talk.say(&format!("removing {}", names.join(", ")));
+        if let Some(left) = namespaces::remove(&client, &names).await {
+            return Err(Failure::Machine(left));
+        }
+        done.push(format!("removed {}", names.join(", ")));
     }
-    talk.say(&format!("removing {}", names.join(", ")));
-    match namespaces::remove(&client, &names).await {
-        None => Ok(format!("{whose}: removed {}", names.join(", "))),
-        Some(left) => Err(Failure::Machine(left)),
+    Ok(if done.is_empty() { format!("{whose}: nothing to remove") } else { format!("{whose}: {}", done.join("; ")) })
+}
+
+/// Gives back the nodes that runs have cordoned, but for those of `alive` ones.
+async fn release(client: &Client, whose: &str, alive: &[String]) -> Result<Vec<String>, Failure> {
+    let failed = |error: cordon::CordonError| Failure::Machine(format!("asking {whose}: {error}"));
+    let mut done = Vec::new();
+    for left in cordon::leftovers(client).await.map_err(failed)? {
+        if !alive.contains(&left.run) {
+            cordon::release(client, &left.node).await.map_err(failed)?;
+            done.push(format!("node {} takes pods again", left.node));
+        }
     }
+    Ok(done)
 }

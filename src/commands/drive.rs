@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Run;
 use super::ending::{Ended, Talk};
 use super::host::{Found, Host, NotReady};
+use super::repeat::{self, Queue, Recorded};
 use crate::agent::AgentError;
 use crate::plan::TrialPlan;
 use crate::record::entry::{EndReason, RunEnd, TrialEnd};
@@ -20,6 +21,9 @@ use crate::trial::{self, Load, Session, Settled, SiteError, TrialError, Variant}
 const WRITER_WATCH: Duration = Duration::from_millis(50);
 /// How often the progress line changes.
 const PROGRESS: Duration = Duration::from_millis(250);
+/// Within this time the writer has handed to the system what it was given.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(110);
+const WRITTEN_TRIES: u32 = 5;
 /// How long a run that ends early waits for lines that are on their way.
 const STOPPED_LINES_WITHIN: Duration = Duration::from_secs(5);
 
@@ -70,18 +74,20 @@ impl Run<'_> {
 
     async fn trials(&self, session: &Session, host: &mut Host, sink: &Sink, variants: &mut [Variant]) -> Ended {
         let mut given_up = BTreeSet::new();
-        for planned in &self.plan.order {
+        let mut queue = Queue::new(&self.plan.order);
+        while let Some(planned) = queue.take() {
+            let planned = &planned;
             let Some(variant) = variants.get(planned.variant) else { continue };
             if given_up.contains(&planned.variant) {
                 continue;
             }
-            let ran = self.trial(session, variant, planned).await;
+            let ran = self.trial(session, variant, planned, queue.total()).await;
             let ran = match ran {
                 Ok(()) => host.recorded(planned.trial).await.map_err(|error| TrialError::Site(error.into())),
                 error => error,
             };
             match ran {
-                Ok(()) => {}
+                Ok(()) => self.repeat_if_spoilt(&mut queue, *planned).await,
                 Err(error @ TrialError::Unsettled { .. }) => {
                     self.talk.say(&format!("variant {} ends here: {error}", variant.name));
                     given_up.insert(planned.variant);
@@ -95,6 +101,9 @@ impl Run<'_> {
                     if let Err(reason) = self.recover(host, sink, variants, planned, &error).await {
                         return self.not_ready(reason);
                     }
+                    if queue.again(*planned) {
+                        self.talk.say(&format!("trial {} is repeated", planned.trial));
+                    }
                 }
                 Err(error) => {
                     let _ = tokio::time::timeout(STOPPED_LINES_WITHIN, host.recorded(planned.trial)).await;
@@ -103,6 +112,24 @@ impl Run<'_> {
             }
         }
         Ended::Finished
+    }
+
+    /// A trial that the harness itself spoilt is run again, as often as its variant may.
+    async fn repeat_if_spoilt(&self, queue: &mut Queue, planned: TrialPlan) {
+        let mut found = Recorded::NoEnd;
+        for _ in 0..WRITTEN_TRIES {
+            // What was sent is with the writer; it hands its lines to the system ten times a second.
+            tokio::time::sleep(WRITTEN_WITHIN).await;
+            let record = self.outputs.record();
+            let read = tokio::task::spawn_blocking(move || repeat::recorded(&record, planned.trial)).await;
+            found = read.unwrap_or(Recorded::NoEnd);
+            if found != Recorded::NoEnd {
+                break;
+            }
+        }
+        let Recorded::Spoilt(why) = found else { return };
+        let again = if queue.again(planned) { "; it is repeated" } else { "" };
+        self.talk.say(&format!("trial {} is invalid: {why}{again}", planned.trial));
     }
 
     /// The agent is lost, and with it this trial. Its end is recorded here, because nobody else can.
@@ -127,9 +154,14 @@ impl Run<'_> {
         self.stop.run_until_cancelled(host.recover(self, sink, variants)).await.unwrap_or(Err(NotReady::Stopped))
     }
 
-    async fn trial(&self, session: &Session, variant: &Variant, planned: &TrialPlan) -> Result<(), TrialError> {
-        let title =
-            format!("trial {} of {} (block {}, {})", planned.trial, self.plan.order.len(), planned.block, variant.name);
+    async fn trial(
+        &self,
+        session: &Session,
+        variant: &Variant,
+        planned: &TrialPlan,
+        total: u32,
+    ) -> Result<(), TrialError> {
+        let title = format!("trial {} of {total} (block {}, {})", planned.trial, planned.block, variant.name);
         self.talk.progress(&format!("{title}: waiting for the workload to come to rest"));
         let settled = trial::settle(session, variant, planned.trial).await?;
         let reset = settled == Settled::Reset;

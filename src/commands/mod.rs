@@ -12,6 +12,7 @@ mod host;
 mod inputs;
 mod options;
 mod outputs;
+mod repeat;
 mod report;
 mod run;
 mod stage;

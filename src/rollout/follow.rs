@@ -32,6 +32,8 @@ struct View {
     pods: BTreeMap<String, Pod>,
     listed: BTreeMap<String, Pod>,
     pods_known: bool,
+    /// The workload was there and is no more.
+    deleted: bool,
 }
 
 enum Seen {
@@ -114,8 +116,12 @@ impl View {
             Seen::Workload(event) => match *event {
                 watcher::Event::Apply(workload) | watcher::Event::InitApply(workload) => {
                     self.workload = Some(workload);
+                    self.deleted = false;
                 }
-                watcher::Event::Delete(_) => self.workload = None,
+                watcher::Event::Delete(_) => {
+                    self.workload = None;
+                    self.deleted = true;
+                }
                 watcher::Event::Init | watcher::Event::InitDone => {}
             },
             Seen::Pod(event) => self.apply_pod(*event),
@@ -143,6 +149,10 @@ impl View {
 
     /// `None` until both watches have shown their first list.
     fn progress(&self, workload: &Workload, replaced: &Replaced) -> Option<Progress> {
+        if self.deleted {
+            let why = "it was deleted while it was rolled, by somebody else or with its namespace";
+            return Some(Progress::Failed(why.to_owned()));
+        }
         let object = self.workload.as_ref()?;
         if !self.pods_known {
             return None;

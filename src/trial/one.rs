@@ -217,7 +217,7 @@ pub(super) async fn rolled(
         }
         Followed::Failed(why) => {
             let workload = variant.handle.workload.reference();
-            Middle { complete: false, reason: format!("the controller of {workload} gave up: {why}") }
+            Middle { complete: false, reason: format!("the rollout of {workload} ended: {why}") }
         }
         Followed::TimedOut(stood) => Middle {
             complete: false,

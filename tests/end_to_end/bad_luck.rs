@@ -178,7 +178,7 @@ fn never_completes() {
     assert_eq!(report["verdict"], "inconclusive");
     assert_eq!(variant(&report, "only")["trials_list"][0]["complete"], false);
     let markdown = fs::read_to_string(out.join("report.md")).unwrap();
-    assert!(markdown.contains("gave up"), "{markdown}");
+    assert!(markdown.contains("has timed out progressing"), "{markdown}");
 }
 
 fn missing_server() {

@@ -23,6 +23,9 @@ pub struct Connected {
     pub client: Client,
     /// The server's version, for example `v1.34.4`.
     pub version: String,
+    /// A kubeconfig, in JSON, whose current context is this cluster: what a program of the user's is given, so that it
+    /// cannot reach another by mistake. It holds credentials.
+    pub kubeconfig: String,
 }
 
 impl std::fmt::Debug for Connected {
@@ -74,13 +77,18 @@ pub async fn connect_with(kubeconfig: &str, whose: &str) -> Result<Connected, Co
 
 async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<Connected, ConnectError> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let mut own = config.clone();
+    if context.is_some() {
+        own.current_context = context.map(str::to_owned);
+    }
+    let kubeconfig = serde_json::to_string(&own).map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     let config = Config::from_custom_kubeconfig(config, &options)
         .await
         .map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     let unreachable = |why: String| ConnectError::Unreachable { whose: whose.to_owned(), why };
     let client = bounded(config).map_err(unreachable)?;
     let version = client.apiserver_version().await.map_err(|error| unreachable(error.to_string()))?.git_version;
-    Ok(Connected { client, version })
+    Ok(Connected { client, version, kubeconfig })
 }
 
 /// The client of a program in a pod, with its service account.

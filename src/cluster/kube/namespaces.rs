@@ -139,18 +139,18 @@ async fn step(client: &Client, names: &[String]) -> Result<usize, kube::Error> {
 mod tests {
     use super::*;
 
-    fn own(annotations: serde_json::Value) -> Own {
+    fn own(annotations: &serde_json::Value) -> Own {
         let object = json!({"metadata": {"name": "n", "labels": {RUN_LABEL: "r"}, "annotations": annotations}});
         seen(&serde_json::from_value(object).unwrap(), 1_000)
     }
 
     #[test]
     fn a_namespace_is_left_over_once_its_run_is_silent() {
-        assert!(!own(json!({HEARTBEAT: "995"})).is_left_over());
-        assert!(!own(json!({HEARTBEAT: "880"})).is_left_over());
-        assert!(own(json!({HEARTBEAT: "879"})).is_left_over());
-        assert!(own(json!({})).is_left_over());
-        assert!(own(json!({HEARTBEAT: "yesterday"})).is_left_over());
-        assert!(!own(json!({HEARTBEAT: "2000"})).is_left_over(), "a clock that is ahead");
+        assert!(!own(&json!({HEARTBEAT: "995"})).is_left_over());
+        assert!(!own(&json!({HEARTBEAT: "880"})).is_left_over());
+        assert!(own(&json!({HEARTBEAT: "879"})).is_left_over());
+        assert!(own(&json!({})).is_left_over());
+        assert!(own(&json!({HEARTBEAT: "yesterday"})).is_left_over());
+        assert!(!own(&json!({HEARTBEAT: "2000"})).is_left_over(), "a clock that is ahead");
     }
 }

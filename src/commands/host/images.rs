@@ -47,8 +47,12 @@ fn named(run: &Run<'_>) -> BTreeSet<String> {
     let mut images = BTreeSet::new();
     for variant in &run.plan.variants {
         images.extend(images_of(&variant.manifests));
-        if let Rollout::Image { to, .. } = &variant.rollout {
-            images.insert(to.clone());
+        match &variant.rollout {
+            Rollout::Image { to, .. } => {
+                images.insert(to.clone());
+            }
+            Rollout::Patch { patch } => images.extend(images_of(std::slice::from_ref(patch))),
+            _ => {}
         }
     }
     images

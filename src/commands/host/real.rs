@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Node, Service};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Life, check_rights, machine};
@@ -20,7 +20,7 @@ use crate::commands::ending::{Failure, Talk};
 use crate::commands::options::WhereArgs;
 use crate::commands::variants;
 use crate::observe::{Observer, Target};
-use crate::plan::{RunPlan, VariantPlan};
+use crate::plan::{Rollout, RunPlan, VariantPlan};
 use crate::record::Sink;
 use crate::record::header::ClusterHeader;
 use crate::rollout::api_words;
@@ -39,6 +39,7 @@ pub(in crate::commands) struct Reached {
     agent_image: Option<String>,
     keep: bool,
     nodes: Option<(Kind, Vec<String>)>,
+    kubeconfig: String,
 }
 
 impl Reached {
@@ -56,6 +57,8 @@ pub(in crate::commands) struct Real {
     keep: bool,
     agent: Option<Agent>,
     rewrite: Rewrite,
+    /// Gone with the run: it holds credentials.
+    kubeconfig: tempfile::NamedTempFile,
     beat: JoinHandle<()>,
 }
 
@@ -78,6 +81,7 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
         agent_image: place.agent_image.clone(),
         keep: place.keep,
         nodes,
+        kubeconfig: connected.kubeconfig,
     })
 }
 
@@ -130,7 +134,9 @@ async fn kind_cluster(
 impl Real {
     /// Makes the run's namespaces, and brings the agent up.
     pub(super) async fn start(reached: Reached, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
-        let Reached { client, from, agent_image, keep, nodes, .. } = reached;
+        let Reached { client, from, agent_image, keep, nodes, kubeconfig, .. } = reached;
+        let kubeconfig = private_file(&kubeconfig)
+            .map_err(|error| NotReady::Machine(format!("writing a kubeconfig for commands: {error}")))?;
         let images = run.stop.run_until_cancelled(images::provide(run, from, agent_image, nodes)).await;
         let rewrite = images.unwrap_or(Err(NotReady::Stopped))?;
         let mut names: Vec<String> =
@@ -151,7 +157,8 @@ impl Real {
             }
         };
         let beat = tokio::spawn(namespaces::beat(client.clone(), names.clone()));
-        let mut real = Self { client, names: names.clone(), run: run.id.clone(), from, keep, agent, rewrite, beat };
+        let mut real =
+            Self { client, names: names.clone(), run: run.id.clone(), from, keep, agent, rewrite, kubeconfig, beat };
         let prepared = run.stop.run_until_cancelled(real.prepare(run, &names, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
             let left = real.end().await;
@@ -187,13 +194,17 @@ impl Real {
             let namespace = run.places.namespace(index);
             // Watched from its creation on, so that nothing of it is missed.
             let observer = self.watch(run, index, planned, sink).await?;
-            let manifests = self.manifests(planned);
+            let manifests = self.rewrite.apply(&planned.manifests);
+            let planned = &VariantPlan { rollout: self.renamed(&planned.rollout), ..planned.clone() };
             apply(&self.client, namespace, &manifests).await.map_err(|error| {
                 NotReady::User(format!("applying the manifests of variant {}: {}", planned.name, api_words(&error)))
             })?;
             let address = self.address(namespace, planned).await?;
             let site = self.site(run, sink, namespace, address, observer)?;
-            started.push(variants::variant(run, index, planned, &self.client, site, manifests, ROUTING_LAG));
+            let mut variant = variants::variant(run, index, planned, &self.client, site, manifests, ROUTING_LAG);
+            let path = self.kubeconfig.path().display().to_string();
+            variant.handle.variables.insert("KUBECONFIG".to_owned(), path);
+            started.push(variant);
         }
         Ok(started)
     }
@@ -244,9 +255,19 @@ impl Real {
         self.agent.as_ref().and_then(Agent::life)
     }
 
-    /// The manifests as they are applied.
-    fn manifests(&self, planned: &VariantPlan) -> Vec<Value> {
-        self.rewrite.apply(&planned.manifests)
+    /// The rollout with the nodes' names of images.
+    fn renamed(&self, rollout: &Rollout) -> Rollout {
+        let name = |image: &String| self.rewrite.name(image);
+        match rollout {
+            Rollout::Image { container, from, to } => {
+                Rollout::Image { container: container.clone(), from: name(from), to: name(to) }
+            }
+            Rollout::Patch { patch } => {
+                let renamed = self.rewrite.apply(std::slice::from_ref(patch)).pop();
+                Rollout::Patch { patch: renamed.unwrap_or_else(|| patch.clone()) }
+            }
+            other => other.clone(),
+        }
     }
 
     /// Where the load connects to.
@@ -333,6 +354,14 @@ impl Real {
         }
         namespaces::remove(&self.client, &self.names).await
     }
+}
+
+/// A file that only its owner may read; it goes with the value.
+fn private_file(text: &str) -> std::io::Result<tempfile::NamedTempFile> {
+    use std::io::Write;
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(text.as_bytes())?;
+    Ok(file)
 }
 
 fn seat(life: &Life, namespace: &str, address: SocketAddr) -> Seat {
