@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::context::Run;
 use crate::agent::Watch;
 use crate::load::{Expected, LoadPlan, RequestKind, sizing};
-use crate::manifest::{short_hash, strategic_merge, undo};
+use crate::manifest::{short_hash, undo};
 use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
 use crate::record::Arm;
 use crate::rollout::{Eviction, Handle, Roll, Workload};
@@ -88,7 +88,9 @@ pub(super) fn watch(plan: &RunPlan, places: &Places, index: usize, variant: &Var
     }
 }
 
-/// The variant, running at `site` from `manifests`.
+/// The variant, running at `site` from `manifests`; `patched` is the workload with a rollout's patch in it, if it has one.
+/// Both are as they are applied: images may have got other names than the plan's.
+#[expect(clippy::too_many_arguments, reason = "each is another part's, and they meet here only")]
 pub(super) fn variant(
     run: &Run<'_>,
     index: usize,
@@ -96,6 +98,7 @@ pub(super) fn variant(
     client: &kube::Client,
     site: Site,
     manifests: Vec<Value>,
+    patched: Option<&Value>,
     routing_lag: Duration,
 ) -> Variant {
     let workload = Workload {
@@ -107,7 +110,7 @@ pub(super) fn variant(
     Variant {
         name: variant.name.clone(),
         handle: Handle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
-        action: action(variant, &manifests),
+        action: action(variant, &manifests, patched),
         manifests,
         site,
         load: load(variant, run.places.connections(index), run.plan.seed, run.record_all),
@@ -117,8 +120,7 @@ pub(super) fn variant(
     }
 }
 
-/// `manifests` are those that are applied: their images may have got other names than the plan's.
-fn action(variant: &VariantPlan, manifests: &[Value]) -> Action {
+fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -> Action {
     let (roll, back) = match variant.rollout.clone() {
         Rollout::Restart => (Roll::Restart, None),
         Rollout::Env { container, name } => (Roll::Env { container, name }, None),
@@ -126,12 +128,11 @@ fn action(variant: &VariantPlan, manifests: &[Value]) -> Action {
             let back = Roll::Image { container: container.clone(), image: from };
             (Roll::Image { container, image: to }, Some(back))
         }
-        Rollout::Patch { patch } => {
+        Rollout::Patch { .. } => {
+            // Both ways are the difference of two whole manifests, so that each is as if it had been applied alone.
             let original = manifests.get(variant.workload.index).unwrap_or(&Value::Null);
-            let mut patched = original.clone();
-            // The plan has applied it before, so that it fits.
-            let _ = strategic_merge(&mut patched, &patch);
-            (Roll::Strategic(patch), Some(Roll::Merge(undo(original, &patched))))
+            let patched = patched.unwrap_or(original);
+            (Roll::Patch(undo(patched, original)), Some(Roll::Patch(undo(original, patched))))
         }
         Rollout::Scale { from, to } => (Roll::Scale { to }, Some(Roll::Scale { to: from })),
         Rollout::Command { run, back } => (Roll::Command(run), back.map(Roll::Command)),

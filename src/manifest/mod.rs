@@ -16,7 +16,7 @@ mod patch_tests;
 pub mod scope;
 #[cfg(test)]
 mod select_tests;
-mod service;
+pub mod service;
 mod strategy;
 pub mod undo;
 pub mod workload;

@@ -1,6 +1,6 @@
-//! The way back of a patch, as a patch.
+//! The difference of two manifests, as a patch: a change, or the way back from one.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// The JSON merge patch (RFC 7386) that makes `original` out of `patched`: what the patch added is removed, what it
 /// changed or removed gets its first value, and a list that differs is replaced whole. The API server then fills in its
@@ -27,21 +27,21 @@ fn of_maps(original: &Map<String, Value>, patched: &Map<String, Value>) -> Map<S
         }
     }
     for (key, old) in original.iter().filter(|(key, _)| !patched.contains_key(*key)) {
-        patch.insert(key.clone(), old.clone());
+        let whole = old.as_object().map(|old| Value::Object(of_maps(old, &Map::new())));
+        patch.insert(key.clone(), whole.unwrap_or_else(|| old.clone()));
     }
-    // With the type of a strategy goes what the API server filled in for that type, and would refuse for another.
-    if patch.contains_key("type") && !original.contains_key("rollingUpdate") {
-        for strategy in ["Recreate", "RollingUpdate", "OnDelete"] {
-            if patched.get("type") == Some(&json!(strategy)) {
-                patch.insert("rollingUpdate".to_owned(), Value::Null);
-            }
-        }
+    // What the API server filled in for a rolling update it would refuse beside another type of strategy.
+    let other_type = matches!(original.get("type").and_then(Value::as_str), Some("Recreate" | "OnDelete"));
+    if other_type && patch.contains_key("type") && !original.contains_key("rollingUpdate") {
+        patch.insert("rollingUpdate".to_owned(), Value::Null);
     }
     patch
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::manifest::{json_merge, strategic_merge};
 
@@ -82,9 +82,10 @@ mod tests {
 
     #[test]
     fn defaults_that_came_with_another_strategy_go_with_it() {
-        let original = json!({"spec": {"strategy": {"type": "Recreate"}}});
-        let patched = json!({"spec": {"strategy": {"type": "RollingUpdate"}}});
-        let back = undo(&original, &patched);
-        assert_eq!(back, json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}}));
+        let recreate = json!({"spec": {"strategy": {"type": "Recreate"}}});
+        let expected = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+        assert_eq!(undo(&recreate, &json!({"spec": {"strategy": {"type": "RollingUpdate"}}})), expected);
+        assert_eq!(undo(&recreate, &json!({"spec": {}})), expected);
+        assert_eq!(undo(&json!({"spec": {}}), &recreate), json!({"spec": {"strategy": null}}));
     }
 }

@@ -293,24 +293,6 @@ fn the_pods_of_a_scale_are_those_of_its_larger_side() {
 }
 
 #[test]
-fn images_that_a_rollout_names_are_renamed_with_those_of_the_manifests() {
-    let renamed =
-        BTreeMap::from([("apache".to_owned(), "local/apache:1".to_owned()), ("b".to_owned(), "local/b:1".to_owned())]);
-    let mut image = plan("rollout: {image: {to: b}}\n").variants.remove(0).rollout;
-    image.rename_images(&renamed);
-    assert!(
-        matches!(&image, Rollout::Image { from, to, .. } if from == "local/apache:1" && to == "local/b:1"),
-        "{image:?}"
-    );
-    let mut patch = plan("rollout: {patch: {spec: {template: {spec: {containers: [{name: apache, image: b}]}}}}}\n")
-        .variants
-        .remove(0)
-        .rollout;
-    patch.rename_images(&renamed);
-    assert!(format!("{patch:?}").contains("local/b:1"), "{patch:?}");
-}
-
-#[test]
 fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
     let daemon = WEB.replace("kind: Deployment", "kind: DaemonSet").replace("  replicas: 2\n", "");
     let overrides = Overrides::default();

@@ -1,6 +1,5 @@
 //! The plan of a run: everything that is decided before it starts. Nothing changes it afterwards.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -145,37 +144,6 @@ impl Rollout {
                 if *cordon { ", cordoned" } else { "" }
             ),
             Self::None { .. } => "none".to_owned(),
-        }
-    }
-
-    /// Gives every image that the rollout itself names the name that `renamed` has for it, as was done with those of the
-    /// manifests.
-    pub fn rename_images(&mut self, renamed: &BTreeMap<String, String>) {
-        match self {
-            Self::Image { from, to, .. } => {
-                for image in [from, to] {
-                    if let Some(new) = renamed.get(image.as_str()) {
-                        image.clone_from(new);
-                    }
-                }
-            }
-            Self::Patch { patch } => {
-                for list in ["containers", "initContainers"] {
-                    let containers = patch.pointer_mut(&format!("/spec/template/spec/{list}"));
-                    for container in containers.and_then(Value::as_array_mut).into_iter().flatten() {
-                        let Some(image) = container.get_mut("image") else { continue };
-                        if let Some(new) = image.as_str().and_then(|image| renamed.get(image)) {
-                            *image = Value::String(new.clone());
-                        }
-                    }
-                }
-            }
-            Self::Restart
-            | Self::Env { .. }
-            | Self::Scale { .. }
-            | Self::Command { .. }
-            | Self::Evict { .. }
-            | Self::None { .. } => {}
         }
     }
 }

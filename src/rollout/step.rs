@@ -28,10 +28,8 @@ pub enum Roll {
         /// The image.
         image: String,
     },
-    /// A strategic merge patch of the workload.
-    Strategic(Value),
     /// A JSON merge patch of the workload.
-    Merge(Value),
+    Patch(Value),
     /// The workload gets this many replicas.
     Scale {
         /// How many.
@@ -94,7 +92,7 @@ impl Roll {
             Self::Restart => "restart".to_owned(),
             Self::Env { container, name } => format!("env {name} of container {container}"),
             Self::Image { container, image } => format!("image {image} of container {container}"),
-            Self::Strategic(_) | Self::Merge(_) => "patch".to_owned(),
+            Self::Patch(_) => "patch".to_owned(),
             Self::Scale { to } => format!("scale to {to}"),
             Self::Command(words) => format!("command {}", command::shown(words)),
         }
@@ -112,8 +110,7 @@ impl Roll {
                 [{"name": container, "env": [{"name": name, "value": trial}]}]}}}})),
             Self::Image { container, image } => Patch::Strategic(json!({"spec": {"template": {"spec": {"containers":
                 [{"name": container, "image": image}]}}}})),
-            Self::Strategic(patch) => Patch::Strategic(patch.clone()),
-            Self::Merge(patch) => Patch::Merge(patch.clone()),
+            Self::Patch(patch) => Patch::Merge(patch.clone()),
             Self::Scale { to } => Patch::Merge(json!({"spec": {"replicas": to}})),
             Self::Command(_) => return None,
         })

@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_luck;
 mod manifests;
 mod program;
+mod rollouts;
 mod scenarios;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let mut tests = scenarios::tests();
+    tests.extend(rollouts::tests());
     tests.extend(bad_input::tests());
     tests.extend(bad_luck::tests());
     tests.extend(manifests::tests());

@@ -54,7 +54,7 @@ pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) ->
         let site = Site::Here(Here { clock: run.clock, sink: sink.clone(), route, observer });
         let manifests = planned.manifests.clone();
         let lag = run.plan.embedded.lag_max();
-        started.push(variants::variant(run, index, planned, &client, site, manifests, lag));
+        started.push(variants::variant(run, index, planned, &client, site, manifests, planned.patched().as_ref(), lag));
     }
     Ok(started)
 }

@@ -198,13 +198,15 @@ impl Real {
             // Watched from its creation on, so that nothing of it is missed.
             let observer = self.watch(run, index, planned, sink).await?;
             let manifests = self.rewrite.apply(&planned.manifests);
+            let patched = planned.patched().and_then(|patched| self.rewrite.apply(&[patched]).pop());
             let planned = &VariantPlan { rollout: self.renamed(&planned.rollout), ..planned.clone() };
             apply(&self.client, namespace, &manifests).await.map_err(|error| {
                 NotReady::User(format!("applying the manifests of variant {}: {error}", planned.name))
             })?;
             let address = self.address(namespace, planned).await?;
             let site = self.site(run, sink, namespace, address, observer)?;
-            let mut variant = variants::variant(run, index, planned, &self.client, site, manifests, ROUTING_LAG);
+            let mut variant =
+                variants::variant(run, index, planned, &self.client, site, manifests, patched.as_ref(), ROUTING_LAG);
             let path = self.kubeconfig.path().display().to_string();
             variant.handle.variables.insert("KUBECONFIG".to_owned(), path);
             started.push(variant);
@@ -264,10 +266,6 @@ impl Real {
         match rollout {
             Rollout::Image { container, from, to } => {
                 Rollout::Image { container: container.clone(), from: name(from), to: name(to) }
-            }
-            Rollout::Patch { patch } => {
-                let renamed = self.rewrite.apply(std::slice::from_ref(patch)).pop();
-                Rollout::Patch { patch: renamed.unwrap_or_else(|| patch.clone()) }
             }
             other => other.clone(),
         }
