@@ -21,3 +21,9 @@ full-blocks:
     cargo build --release --locked
     for name in apache-prestop target-exit control-no-rollout control-identical; do \
         target/release/rollproof run scenarios/$name.yaml --out reports/$(date +%F)/$name || echo "$name: $?"; done
+
+# The classic sequence taken apart, three trials a variant; docs/classic-sequence.md cites the results.
+apart:
+    cargo build --release --locked
+    for name in apache-event-apart apache-prefork-apart nginx-prestop; do \
+        target/release/rollproof run scenarios/$name.yaml --out reports/$(date +%F)/$name || echo "$name: $?"; done

@@ -56,7 +56,7 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
     };
     apply(client, namespace, &manifests::identity(namespace, token))
         .await
-        .map_err(|error| failed("making the agent's account")(words(&error)))?;
+        .map_err(|error| failed("making the agent's account")(error.to_string()))?;
     let facts = PodFacts { name: &name, namespace, image, origin_unix_ns: *origin_unix_ns };
     let pod: Pod = serde_json::from_value(manifests::pod(facts))
         .map_err(|error| failed("making the agent's pod")(error.to_string()))?;
@@ -79,7 +79,7 @@ pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> R
     apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map_err(|error| {
         AgentError::NotDeployed {
             doing: format!("giving the agent its rights in namespace {namespace}"),
-            why: words(&error),
+            why: error.to_string(),
         }
     })
 }

@@ -144,8 +144,11 @@ pub enum ClusterAction {
         /// Which cluster
         #[command(flatten)]
         on: On,
+        /// Only these runs, alive or not [default: all that are not alive any more]
+        #[arg(value_name = "RUN")]
+        runs: Vec<String>,
         /// Also what belongs to runs that are alive
-        #[arg(long)]
+        #[arg(long, conflicts_with = "runs")]
         all: bool,
     },
 }
@@ -153,9 +156,9 @@ pub enum ClusterAction {
 /// A cluster that is there.
 #[derive(Debug, Clone, clap::Args)]
 pub struct On {
-    /// A kind cluster's name
-    #[arg(long, default_value = DEFAULT_NAME)]
-    pub name: String,
+    /// A kind cluster's name [default: rollproof]
+    #[arg(long)]
+    pub name: Option<String>,
     /// Any cluster's context
     #[arg(long, conflicts_with = "name")]
     pub context: Option<String>,

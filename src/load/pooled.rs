@@ -1,5 +1,8 @@
 //! The arm of an ordinary application client, reqwest: it pools connections and repeats a request on a dead one in
 //! silence. What it reports is all that is known, so bytes, stages and connections are not.
+//!
+//! Its local ports are the kernel's, also where the other arms choose theirs: it offers no choice. Behind a NAT one of its
+//! connections can meet what an earlier connection over the same port has left, and so a pod that is long gone.
 
 use std::error::Error;
 use std::io;

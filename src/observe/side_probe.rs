@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -26,7 +27,17 @@ pub(super) struct SideProbes {
     clock: Clock,
     sink: Sink,
     present: BTreeMap<String, (String, IpAddr)>,
-    running: BTreeMap<String, JoinHandle<()>>,
+    running: BTreeMap<String, Probe>,
+}
+
+/// What a probe saw last: the state, and when it was asked for.
+type Last = Arc<Mutex<Option<(Stamp, Listener)>>>;
+
+#[derive(Debug)]
+struct Probe {
+    pod: String,
+    last: Last,
+    task: JoinHandle<()>,
 }
 
 impl SideProbes {
@@ -34,14 +45,19 @@ impl SideProbes {
         Self { namespace, port, clock, sink, present: BTreeMap::new(), running: BTreeMap::new() }
     }
 
-    /// Takes note of a pod. A pod that is gone is probed no more: its address may soon be another's.
+    /// Takes note of a pod. A pod that is gone is probed no more: its address may soon be another's. If its listener was
+    /// open to the last, that is recorded: no later change tells until when it was.
     pub(super) fn saw(&mut self, pod: &PodSeen) {
         let address = pod.ip.as_deref().and_then(|ip| ip.parse().ok());
         match (pod.change, address) {
             (Change::Gone, _) => {
                 self.present.remove(&pod.uid);
                 if let Some(probe) = self.running.remove(&pod.uid) {
-                    probe.abort();
+                    probe.task.abort();
+                    let last = *probe.last.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some((at_ns, state @ Listener::Open)) = last {
+                        self.record_last(probe.pod, at_ns, state);
+                    }
                 }
             }
             (_, Some(address)) => {
@@ -51,26 +67,33 @@ impl SideProbes {
         }
     }
 
+    fn record_last(&self, pod: String, at_ns: Stamp, state: Listener) {
+        let namespace = self.namespace.clone();
+        self.sink.send(Entry::Listener(ListenerSeen { before_ns: at_ns, after_ns: at_ns, namespace, pod, state }));
+    }
+
     pub(super) fn start_all(&mut self) {
         let Some(port) = self.port else { return };
         for (uid, (pod, address)) in &self.present {
             if self.running.contains_key(uid) {
                 continue;
             }
+            let last = Last::default();
             let probe = probe(
                 SocketAddr::new(*address, port),
                 self.namespace.clone(),
                 pod.clone(),
                 self.clock,
                 self.sink.clone(),
+                Arc::clone(&last),
             );
-            self.running.insert(uid.clone(), tokio::spawn(probe));
+            self.running.insert(uid.clone(), Probe { pod: pod.clone(), last, task: tokio::spawn(probe) });
         }
     }
 
     pub(super) fn stop_all(&mut self) {
         for probe in std::mem::take(&mut self.running).into_values() {
-            probe.abort();
+            probe.task.abort();
         }
     }
 }
@@ -81,17 +104,18 @@ impl Drop for SideProbes {
     }
 }
 
-async fn probe(address: SocketAddr, namespace: String, pod: String, clock: Clock, sink: Sink) {
+async fn probe(address: SocketAddr, namespace: String, pod: String, clock: Clock, sink: Sink, last: Last) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut last: Option<(Stamp, Listener)> = None;
     loop {
         ticks.tick().await;
         let asked = clock.now();
         let Some(state) = look(address).await else { continue };
         let answered = clock.now();
-        if last.is_none_or(|(_, before)| before != state) {
-            let before_ns = last.map_or(asked, |(at, _)| at);
+        // The earlier state is known to have held when the question was asked, not when the answer came.
+        let earlier = last.lock().unwrap_or_else(PoisonError::into_inner).replace((asked, state));
+        if earlier.is_none_or(|(_, before)| before != state) {
+            let before_ns = earlier.map_or(asked, |(at, _)| at);
             sink.send(Entry::Listener(ListenerSeen {
                 before_ns,
                 after_ns: answered,
@@ -100,8 +124,6 @@ async fn probe(address: SocketAddr, namespace: String, pod: String, clock: Clock
                 state,
             }));
         }
-        // The earlier state is known to have held when the question was asked, not when the answer came.
-        last = Some((asked, state));
     }
 }
 
@@ -115,5 +137,67 @@ async fn look(address: SocketAddr) -> Option<Listener> {
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::TimedOut => Some(Listener::Silent),
             _ => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::record::Source;
+    use crate::record::sink::channel;
+
+    fn pod(change: Change) -> PodSeen {
+        PodSeen {
+            at_ns: 0,
+            change,
+            namespace: "ns".to_owned(),
+            name: "web-1".to_owned(),
+            uid: "1".to_owned(),
+            owner: None,
+            ip: Some("127.0.0.1".to_owned()),
+            node: None,
+            phase: "Running".to_owned(),
+            ready: true,
+            created: None,
+            deletion_timestamp: None,
+            deletion_grace_s: None,
+            containers: Vec::new(),
+        }
+    }
+
+    fn lines(source: &Source) -> Vec<ListenerSeen> {
+        let entries = std::iter::from_fn(|| source.recv_within(Duration::ZERO).ok().flatten());
+        entries.map(|entry| if let Entry::Listener(seen) = entry { seen } else { panic!("{entry:?}") }).collect()
+    }
+
+    /// What is recorded of a pod that is probed for a while and is then gone.
+    async fn probed(listener: Option<TcpListener>, port: u16) -> Vec<ListenerSeen> {
+        let (sink, source) = channel(64);
+        let mut probes = SideProbes::new("ns".to_owned(), Some(port), Clock::start(), sink);
+        probes.saw(&pod(Change::Seen));
+        probes.start_all();
+        tokio::time::sleep(PERIOD * 10).await;
+        probes.saw(&pod(Change::Gone));
+        drop(listener);
+        tokio::time::sleep(PERIOD * 3).await;
+        lines(&source)
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_was_open_to_the_last_is_known_to_have_been() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = probed(Some(listener), port).await;
+        assert!(matches!(seen.as_slice(), [first, last] if first.after_ns < last.before_ns), "{seen:?}");
+        assert!(seen.iter().all(|line| line.state == Listener::Open && line.pod == "web-1"), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn one_that_had_closed_is_told_once() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let seen = probed(None, port).await;
+        assert!(matches!(seen.as_slice(), [only] if only.state == Listener::Refused), "{seen:?}");
     }
 }

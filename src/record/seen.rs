@@ -165,7 +165,8 @@ pub enum Listener {
     Silent,
 }
 
-/// The side probe saw a change: the state held at `after_ns`, and the earlier one, if any, still at `before_ns`.
+/// The side probe saw a change: the state held at `after_ns`, and the earlier one, if any, still at `before_ns`. Of a pod that
+/// is gone and whose listener was open to the last, a further `Open` tells when that was seen last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenerSeen {
     /// The last probe that saw the earlier state, or the first probe of all.

@@ -11,6 +11,7 @@ mod variant;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::kube::ApplyError;
 use crate::rollout::{RolloutError, api_words};
 
 pub use one::{Run, run};
@@ -51,6 +52,14 @@ pub enum TrialError {
         namespace: String,
         /// What the API said.
         source: Box<kube::Error>,
+    },
+    /// The workload could not be made anew.
+    #[error("applying the manifests anew in namespace {namespace}: {source}")]
+    Apply {
+        /// Where.
+        namespace: String,
+        /// Why not.
+        source: Box<ApplyError>,
     },
     /// The run was stopped.
     #[error("the run was stopped during trial {trial}")]

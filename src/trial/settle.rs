@@ -104,5 +104,5 @@ async fn make_anew(variant: &Variant) -> Result<(), TrialError> {
     }
     apply(&variant.handle.client, &workload.namespace, &variant.manifests)
         .await
-        .map_err(|source| failed("applying the manifests anew", source))
+        .map_err(|source| TrialError::Apply { namespace: workload.namespace.clone(), source: Box::new(source) })
 }

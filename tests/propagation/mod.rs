@@ -177,6 +177,14 @@ fn a_listener_that_closed_first_hides_when_routing_stopped() {
     assert_eq!(of(&Leaving { open_until: Some(1_250), ..LEAVING }).after_deletion, Some(one(100.0)));
     assert_eq!(of(&Leaving { open_until: Some(1_249), ..LEAVING }), NOT_OBSERVED);
     assert_eq!(of(&Leaving { open_until: None, ..LEAVING }), NOT_OBSERVED, "nobody looked after the beginning");
+    let to_the_last = |ms| {
+        lags(|trial| {
+            Leaving { open_until: None, ..LEAVING }.happens(trial);
+            let last = listener(trial.at(ms), trial.at(ms), "web-a", Listener::Open);
+            trial.more.push(last);
+        })
+    };
+    assert_eq!((to_the_last(1_250).after_deletion, to_the_last(1_249)), (Some(one(100.0)), NOT_OBSERVED));
 }
 
 #[test]

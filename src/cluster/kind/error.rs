@@ -13,6 +13,22 @@ pub enum KindError {
         /// Where it is to be had.
         hint: &'static str,
     },
+    /// Docker does not answer.
+    #[error(
+        "{doing}: Docker does not answer: {said}; is it running, may this user reach it, and is DOCKER_HOST right?"
+    )]
+    DockerDown {
+        /// What was being done.
+        doing: String,
+        /// Its client's words.
+        said: String,
+    },
+    /// The user interrupted the making of a cluster, which was deleted again.
+    #[error("interrupted while making the kind cluster {name}; what was there of it is deleted")]
+    Interrupted {
+        /// The cluster.
+        name: String,
+    },
     /// A program failed.
     #[error("{doing}: `{command}` ended with {status}: {said}")]
     Failed {

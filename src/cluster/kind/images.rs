@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::KindError;
-use super::tool::{Kind, docker_build, docker_has, docker_runs};
+use super::tool::{Kind, docker_build, docker_identity, docker_runs, docker_tag, docker_untag};
 use crate::cluster::embedded::images::compiled;
 
 /// Names under which rollproof's own images are known. It is no host: nobody is asked for them.
 pub(super) const REGISTRY: &str = "rollproof.local";
+/// The part of those names under which images of the user's own are.
+pub(super) const LOCAL: &str = "local";
+
+/// What the files of a recipe may hold together: they are read whole, to see whether any changed.
+const RECIPE_MAX: u64 = 256 << 20;
 
 /// A folder with a `Dockerfile`, or its compiled-in twin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +71,16 @@ fn read_folder(root: &Path, under: &Path, files: &mut Vec<(String, u32, Vec<u8>)
         } else if facts.is_symlink() {
             let target = fs::read_link(&path).map_err(|why| failed(&path, why))?;
             files.push((name.display().to_string(), 0o777, target.to_string_lossy().into_owned().into_bytes()));
-        } else {
+        } else if facts.is_file() {
+            let before: u64 = files.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
+            if before.saturating_add(facts.len()) > RECIPE_MAX {
+                let why = format!("the recipe holds more than {} MiB; keep large files out of it", RECIPE_MAX >> 20);
+                return Err(failed(&path, std::io::Error::other(why)));
+            }
             let bytes = fs::read(&path).map_err(|why| failed(&path, why))?;
             files.push((name.display().to_string(), facts.permissions().mode() & 0o777, bytes));
+        } else {
+            return Err(failed(&path, std::io::Error::other("it is no regular file, and cannot be part of an image")));
         }
     }
     Ok(())
@@ -89,7 +101,7 @@ impl Recipe {
 
     /// Builds it unless Docker has it already.
     async fn build(&self, tag: &str) -> Result<(), KindError> {
-        if docker_has(tag).await? {
+        if docker_identity(tag).await?.is_some() {
             return Ok(());
         }
         let Some(folder) = &self.folder else {
@@ -134,20 +146,66 @@ impl Kind {
         Ok(tag)
     }
 
-    /// Gives the nodes an image of the user's own that the local Docker has; others are the nodes' to pull.
-    pub async fn provide_local(&self, image: &str, say: &(dyn Fn(&str) + Sync)) -> Result<bool, KindError> {
-        if !docker_has(image).await? {
-            return Ok(false);
+    /// Gives the nodes an image of the user's own that the local Docker has; the name under which they know it. Others are
+    /// the nodes' to pull.
+    ///
+    /// That name holds the image's identity, so that one that was built anew under its old name is loaded, and one that
+    /// did not change is not.
+    pub async fn provide_local(
+        &self,
+        nodes: &[String],
+        image: &str,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<Option<String>, KindError> {
+        let Some(identity) = docker_identity(image).await? else { return Ok(None) };
+        let tag = local_tag(image, &identity);
+        if !self.has(nodes, &tag).await? {
+            say(&format!("loading image {image} into the cluster"));
+            docker_tag(image, &tag).await?;
+            let loaded = self.load_image(&tag).await;
+            // The name was needed on the way only; one that stays in the user's Docker is no harm.
+            let _ = docker_untag(&tag).await;
+            loaded?;
         }
-        say(&format!("loading image {image} into the cluster"));
-        // kind compares the image's identity with the nodes' own and loads only what differs.
-        self.load_image(image).await.map(|()| true)
+        Ok(Some(tag))
     }
+}
+
+/// The nodes' name of an image of the user's own: its last part, and the beginning of its identity.
+fn local_tag(image: &str, identity: &str) -> String {
+    let hex = identity.rsplit(':').next().unwrap_or_default();
+    let name = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let name = name.split(':').next().unwrap_or_default().to_lowercase();
+    format!("{REGISTRY}/{LOCAL}/{name}:{}", hex.get(..12).unwrap_or(hex))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_of_the_users_own_is_named_by_its_identity() {
+        let identity = "sha256:0123456789abcdef0123";
+        for image in ["shop:1", "shop", "registry.example:5000/team/shop:1", "shop@sha256:00", "shop:1@sha256:00"] {
+            assert_eq!(local_tag(image, identity), "rollproof.local/local/shop:0123456789ab", "{image}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_recipe_without_end_and_one_that_is_no_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("images/web");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("Dockerfile"), "FROM scratch\n").unwrap();
+        nix::unistd::mkfifo(&own.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = recipe("web", &[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("pipe") && error.contains("no regular file"), "{error}");
+        fs::remove_file(own.join("pipe")).unwrap();
+        fs::File::create(own.join("big")).unwrap().set_len(RECIPE_MAX + 1).unwrap();
+        let error = recipe("web", &[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("256 MiB"), "{error}");
+    }
 
     #[test]
     fn a_changed_recipe_is_another_image() {

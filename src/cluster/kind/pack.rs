@@ -188,6 +188,7 @@ impl Kind {
         if self.has(nodes, packed.tag()).await? {
             return Ok(packed.tag);
         }
+        self.fits(nodes).await?;
         say("loading the agent's image into the cluster");
         let file = tempfile::Builder::new().suffix(".tar").tempfile();
         let file = file.map_err(|why| written(Path::new("a temporary file"), &why))?;
@@ -199,6 +200,20 @@ impl Kind {
         }
         self.load_archive(file.path()).await?;
         Ok(tag)
+    }
+}
+
+impl Kind {
+    /// Whether the nodes can run this program. They are on the Docker that `DOCKER_HOST` names, which may be elsewhere.
+    async fn fits(&self, nodes: &[String]) -> Result<(), KindError> {
+        for node in nodes {
+            let theirs = self.machine(node).await?;
+            if theirs != std::env::consts::ARCH {
+                let why = format!("node {node} is {theirs}, and this program is for {}", std::env::consts::ARCH);
+                return Err(KindError::NotPackable { why });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
@@ -25,7 +27,10 @@ pub(super) async fn run(
 ) -> Result<String, KindError> {
     let shown = format!("{program} {}", arguments.join(" "));
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own: an interrupt at the terminal is this program's to handle, and a program that is given up is
+    // ended with all that it started.
+    command.process_group(0);
     let failed = |status: String, said: &[u8]| KindError::Failed {
         doing: doing.to_owned(),
         command: shown.clone(),
@@ -36,6 +41,7 @@ pub(super) async fn run(
         std::io::ErrorKind::NotFound => missing(program),
         _ => failed(error.to_string(), b""),
     })?;
+    let group = Group::of(&child);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut said = Vec::new();
     let finished = {
@@ -47,8 +53,14 @@ pub(super) async fn run(
         };
         tokio::time::timeout(within, all).await.map(|status| (status, answer))
     };
+    if finished.is_ok() {
+        group.ended();
+    }
     match finished {
         Ok((Ok(status), answer)) if status.success() => Ok(String::from_utf8_lossy(&answer).into_owned()),
+        Ok((Ok(_), _)) if is_docker_down(&said) => {
+            Err(KindError::DockerDown { doing: doing.to_owned(), said: end_of(&said) })
+        }
         Ok((Ok(status), _)) => Err(failed(status.to_string(), &said)),
         Ok((Err(error), _)) => Err(failed(error.to_string(), &said)),
         Err(_) => Err(KindError::TooLong {
@@ -58,6 +70,35 @@ pub(super) async fn run(
             said: end_of(&said),
         }),
     }
+}
+
+/// A program's process group, which is killed unless it has ended.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+    }
+
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Whether a program says that Docker does not answer. The words are those of Docker's client, up to version 28 and from
+/// 29 on; kind shows them when it fails.
+fn is_docker_down(said: &[u8]) -> bool {
+    let said = String::from_utf8_lossy(said).to_lowercase();
+    let words = ["cannot connect to the docker daemon", "failed to connect to the docker api", "docker daemon socket"];
+    words.iter().any(|words| said.contains(words))
 }
 
 /// Reads to the end, so that a full pipe stops nothing; keeps the beginning, or with `last` the end.
@@ -113,9 +154,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_hangs_is_ended() {
-        let error = run("trying", "sleep", &["1000"], Duration::from_millis(100)).await.unwrap_err();
+    async fn a_program_that_hangs_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 1000 & echo $! >{}; wait", file.display());
+        let error = run("trying", "sh", &["-c", &script], Duration::from_secs(2)).await.unwrap_err();
         assert!(matches!(error, KindError::TooLong { .. }), "{error}");
+        let child = std::fs::read_to_string(&file).unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+        for _ in 0..500 {
+            // Nobody may be there to reap it; then it is left as a zombie.
+            if state().is_empty() || state().contains(") Z ") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("what it started goes on: {}", state());
+    }
+
+    #[tokio::test]
+    async fn a_docker_that_does_not_answer_is_told_from_a_failure() {
+        for words in [
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            "failed to connect to the docker API at unix:///var/run/docker.sock",
+            "permission denied while trying to connect to the Docker daemon socket",
+        ] {
+            let error = run("asking", "sh", &["-c", &format!("echo '{words}' >&2; exit 1")], SOON).await.unwrap_err();
+            assert!(error.to_string().contains("is it running") && error.to_string().contains(words), "{error}");
+        }
     }
 
     #[tokio::test]

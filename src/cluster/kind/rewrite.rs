@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::images::{LOCAL, REGISTRY};
+
 /// The image that stands for this program's built-in server.
 const BUILT_IN: &str = "rollproof/target";
 
@@ -59,8 +61,8 @@ impl Rewrite {
         self.names.get(image).cloned().unwrap_or_else(|| image.to_owned())
     }
 
-    /// The manifests with the nodes' names. An image that the nodes were given is not pulled unless that is asked for: no
-    /// registry has it.
+    /// The manifests with the nodes' names. An image that only the nodes have is never pulled, whatever is asked for: no
+    /// registry has it. One of the user's own that is to be pulled always is left to the nodes.
     #[must_use]
     pub fn apply(&self, manifests: &[Value]) -> Vec<Value> {
         let mut copies = manifests.to_vec();
@@ -76,6 +78,13 @@ impl Rewrite {
         let own = is_built_in(&image) && self.program.is_some();
         if name == image && !self.names.contains_key(&image) {
             return;
+        }
+        let always = container.get("imagePullPolicy").is_some_and(|policy| policy == "Always");
+        if always && name.starts_with(&format!("{REGISTRY}/{LOCAL}/")) {
+            return;
+        }
+        if always && name.starts_with(&format!("{REGISTRY}/")) {
+            container.remove("imagePullPolicy");
         }
         container.insert("image".to_owned(), json!(name));
         container.entry("imagePullPolicy").or_insert_with(|| json!("IfNotPresent"));
@@ -114,7 +123,7 @@ mod tests {
     }
 
     fn rewrite() -> Rewrite {
-        let names = [("apache", "rollproof.local/apache:1"), ("mine:1", "mine:1")];
+        let names = [("apache", "rollproof.local/apache:1"), ("mine:1", "rollproof.local/local/mine:0123")];
         let names = names.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
         Rewrite { names, program: Some("rollproof.local/agent:2".to_owned()) }
     }
@@ -125,6 +134,9 @@ mod tests {
             deployment(&json!({"name": "a", "image": "apache"})),
             deployment(&json!({"name": "b", "image": "mine:1", "imagePullPolicy": "Always"})),
             deployment(&json!({"name": "c", "image": "nginx:1.29"})),
+            deployment(&json!({"name": "d", "image": "mine:1"})),
+            deployment(&json!({"name": "e", "image": "apache", "imagePullPolicy": "Always"})),
+            deployment(&json!({"name": "f", "image": "apache", "imagePullPolicy": "Never"})),
         ];
         let made = rewrite().apply(&given);
         assert_eq!(
@@ -133,6 +145,13 @@ mod tests {
         );
         assert_eq!(made[1], given[1]);
         assert_eq!(made[2], given[2]);
+        let of = |index: usize| {
+            let container = &made[index]["spec"]["template"]["spec"]["containers"][0];
+            (container["image"].as_str().unwrap(), container["imagePullPolicy"].as_str().unwrap())
+        };
+        assert_eq!(of(3), ("rollproof.local/local/mine:0123", "IfNotPresent"));
+        assert_eq!(of(4), ("rollproof.local/apache:1", "IfNotPresent"));
+        assert_eq!(of(5), ("rollproof.local/apache:1", "Never"));
         assert_eq!(images_of(&given), ["apache", "mine:1", "nginx:1.29"].map(str::to_owned).into());
     }
 

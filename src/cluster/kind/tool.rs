@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::error::KindError;
 use super::program::run;
 
@@ -53,9 +55,34 @@ impl Kind {
         Ok(Self::clusters().await?.contains(&self.name))
     }
 
-    /// Makes it and waits until its control plane is ready.
+    /// Makes it and waits until its control plane is ready. The user's kubeconfig is left as it is: kind would make the
+    /// new cluster the current context, and the next command of the user's own would go there.
+    ///
+    /// kind deletes what it could not finish. Where it was ended first, by an interrupt or because it took too long, that
+    /// is made up for.
     pub async fn create(&self, creation: &Creation) -> Result<(), KindError> {
-        let mut arguments = vec!["create", "cluster", "--name", &self.name, "--wait", "180s"];
+        let making = self.make(creation);
+        let made = tokio::select! {
+            made = making => made,
+            () = interrupted() => Err(KindError::Interrupted { name: self.name.clone() }),
+        };
+        if let Err(KindError::Interrupted { .. } | KindError::TooLong { .. }) = made {
+            // What is being reported already is what matters.
+            let _ = self.delete().await;
+        }
+        made
+    }
+
+    async fn make(&self, creation: &Creation) -> Result<(), KindError> {
+        let folder = tempfile::tempdir().map_err(|why| KindError::File {
+            doing: "making a folder for kind's kubeconfig",
+            path: std::env::temp_dir(),
+            why: why.to_string(),
+        })?;
+        let kubeconfig = folder.path().join("kubeconfig");
+        let kubeconfig = kubeconfig.to_string_lossy();
+        let mut arguments =
+            vec!["create", "cluster", "--name", &self.name, "--wait", "180s", "--kubeconfig", &kubeconfig];
         let config = creation.config.as_deref().map(Path::to_string_lossy);
         if let Some(config) = &config {
             arguments.extend(["--config", config]);
@@ -87,16 +114,21 @@ impl Kind {
         Ok(nodes.map(str::to_owned).collect())
     }
 
-    /// Whether every node has an image of exactly this name.
+    /// Whether every node has an image of exactly this name. The nodes are asked at the same time, and themselves: the API
+    /// knows of fifty images a node, and of new ones only after a while.
     pub async fn has(&self, nodes: &[String], image: &str) -> Result<bool, KindError> {
-        for node in nodes {
+        let each = nodes.iter().map(|node| async move {
             let arguments = ["exec", node, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"];
             let listed = run(&format!("listing the images of node {node}"), "docker", &arguments, ANSWER).await?;
-            if !listed.lines().any(|line| line.trim() == image) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+            Ok(listed.lines().any(|line| line.trim() == image))
+        });
+        Ok(try_join_all(each).await?.into_iter().all(|has| has))
+    }
+
+    /// The machine's name of a node (`uname -m`).
+    pub(super) async fn machine(&self, node: &str) -> Result<String, KindError> {
+        let doing = format!("asking node {node} for its architecture");
+        Ok(run(&doing, "docker", &["exec", node, "uname", "-m"], ANSWER).await?.trim().to_owned())
     }
 
     /// Loads an archive of images into all nodes.
@@ -118,12 +150,37 @@ pub(super) async fn docker_runs() -> Result<(), KindError> {
     run("asking Docker", "docker", &["version", "--format", "{{.Server.Version}}"], ANSWER).await.map(|_| ())
 }
 
-/// Whether the local Docker has `image`.
-pub(super) async fn docker_has(image: &str) -> Result<bool, KindError> {
+/// The identity of `image` in the local Docker, which changes with its content; `None` if it is not there.
+pub(super) async fn docker_identity(image: &str) -> Result<Option<String>, KindError> {
     match run("looking for an image", "docker", &["image", "inspect", "--format", "{{.Id}}", image], ANSWER).await {
-        Ok(_) => Ok(true),
-        Err(KindError::Failed { said, .. }) if said.to_lowercase().contains("no such image") => Ok(false),
+        Ok(identity) => Ok(Some(identity.trim().to_owned())),
+        Err(KindError::Failed { said, .. }) if said.to_lowercase().contains("no such image") => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Gives `image` another name in the local Docker.
+pub(super) async fn docker_tag(image: &str, name: &str) -> Result<(), KindError> {
+    run(&format!("naming image {image}"), "docker", &["tag", image, name], ANSWER).await.map(|_| ())
+}
+
+/// Takes a name from the local Docker; the image stays under its others.
+pub(super) async fn docker_untag(name: &str) -> Result<(), KindError> {
+    run(&format!("taking the name {name} away"), "docker", &["image", "rm", "--no-prune", name], ANSWER)
+        .await
+        .map(|_| ())
+}
+
+/// Waits until the user interrupts this program, or somebody asks it to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }
 

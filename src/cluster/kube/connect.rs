@@ -105,6 +105,8 @@ fn bounded(mut config: Config) -> Result<Client, String> {
     config.connect_timeout = Some(CONNECT);
     config.write_timeout = Some(HEAD);
     config.read_timeout = Some(SILENCE);
+    // Else the time that a pooled connection rested counts against the next answer's silence: a watch would be cut early.
+    config.reset_reader_on_write = true;
     config.default_retry = false;
     let builder = ClientBuilder::try_from(config).map_err(|error| error.to_string())?;
     Ok(builder.with_layer(&TimeoutLayer::new(HEAD)).build())

@@ -1,13 +1,22 @@
-//! What a run asks of any cluster through `kube::Client`: a connection whose every request is bounded, namespaces, and
-//! applying untyped manifests.
+//! What is asked of any cluster through `kube::Client`: a connection whose every request is bounded, namespaces, applying
+//! untyped manifests, and removing what runs have left.
+//!
+//! `scope` and `leftovers` only decide; the rest acts. None of it knows what a run measures.
 
 mod apply;
+mod clean;
 mod connect;
+mod labels;
+mod leftovers;
 pub mod namespaces;
 mod origin;
+mod scope;
 
-pub use apply::{apply, create_namespace};
+pub use apply::{ApplyError, apply, create_namespace};
+pub use clean::{Cleaned, GONE_WITHIN, clean, look};
 pub use connect::{ConnectError, Connected, connect, connect_with, in_cluster};
+pub use labels::{ALIVE_FOR, BEAT_EVERY, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
+pub use leftovers::{Cordon, Leftover, Leftovers, Life, SeenNode, Which};
 pub use origin::{is_own, mark_as_own};
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.

@@ -5,13 +5,15 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::json;
 
+use super::labels::{MANAGED_BY, MANAGER};
+
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "rollproof-cluster";
 
 /// Marks a cluster as made by rollproof.
 pub async fn mark_as_own(client: &Client) -> Result<(), kube::Error> {
     let object = json!({"metadata": {"name": NAME, "namespace": NAMESPACE,
-        "labels": {"app.kubernetes.io/managed-by": "rollproof"}}, "data": {"version": env!("CARGO_PKG_VERSION")}});
+        "labels": {MANAGED_BY: MANAGER}}, "data": {"version": env!("CARGO_PKG_VERSION")}});
     let mark: ConfigMap = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
     Api::namespaced(client.clone(), NAMESPACE).create(&PostParams::default(), &mark).await.map(|_| ())
 }

@@ -37,10 +37,8 @@ pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) ->
     let mut started = Vec::new();
     for (index, planned) in run.plan.variants.iter().enumerate() {
         let namespace = run.places.namespace(index);
-        let failed = |error: kube::Error| {
-            NotReady::User(format!("applying the manifests of variant {}: {}", planned.name, api_words(&error)))
-        };
-        create_namespace(&client, namespace, &run.plan.name).await.map_err(failed)?;
+        let failed = |why: String| NotReady::User(format!("applying the manifests of variant {}: {why}", planned.name));
+        create_namespace(&client, namespace, &run.plan.name).await.map_err(|error| failed(api_words(&error)))?;
         let watch = variants::watch(run.plan, run.places, index, planned);
         let target = Target {
             namespace: watch.namespace,
@@ -51,7 +49,7 @@ pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) ->
         };
         // Watched from its creation on, so that nothing of it is missed.
         let observer = Observer::start(&client, &target, run.clock, sink);
-        apply(&client, namespace, &planned.manifests).await.map_err(failed)?;
+        apply(&client, namespace, &planned.manifests).await.map_err(|error| failed(error.to_string()))?;
         let route = Arc::new(embedded.route(namespace, &planned.service.name, planned.service.port));
         let site = Site::Here(Here { clock: run.clock, sink: sink.clone(), route, observer });
         let manifests = planned.manifests.clone();

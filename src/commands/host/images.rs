@@ -35,8 +35,8 @@ pub(super) async fn provide(
         if let Some(recipe) = recipe(&image, &run.plan.folders).map_err(machine)? {
             let tag = kind.provide_recipe(&nodes, &recipe, &say).await.map_err(machine)?;
             rewrite.names.insert(image, tag);
-        } else if kind.provide_local(&image, &say).await.map_err(machine)? {
-            rewrite.names.insert(image.clone(), image);
+        } else if let Some(tag) = kind.provide_local(&nodes, &image, &say).await.map_err(machine)? {
+            rewrite.names.insert(image, tag);
         }
     }
     Ok(rewrite)

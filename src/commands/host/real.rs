@@ -87,7 +87,10 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
 
 /// Makes a kind cluster, which rollproof may delete again.
 pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Result<(), Failure> {
-    kind.create(creation).await.map_err(|error| Failure::Machine(error.to_string()))?;
+    kind.create(creation).await.map_err(|error| match error {
+        KindError::Interrupted { .. } => Failure::Interrupted,
+        other => Failure::Machine(other.to_string()),
+    })?;
     let connected = connect_to(kind).await?;
     mark_as_own(&connected.client).await.map_err(|error| {
         Failure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
@@ -198,7 +201,7 @@ impl Real {
             let patched = planned.patched().and_then(|patched| self.rewrite.apply(&[patched]).pop());
             let planned = &VariantPlan { rollout: self.renamed(&planned.rollout), ..planned.clone() };
             apply(&self.client, namespace, &manifests).await.map_err(|error| {
-                NotReady::User(format!("applying the manifests of variant {}: {}", planned.name, api_words(&error)))
+                NotReady::User(format!("applying the manifests of variant {}: {error}", planned.name))
             })?;
             let address = self.address(namespace, planned).await?;
             let site = self.site(run, sink, namespace, address, observer)?;

@@ -1,0 +1,143 @@
+//! Looks for what runs have left on a cluster, and removes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+
+use super::labels::{CORDONED_BY, MANAGED_BY, MANAGER, RUN_LABEL};
+use super::leftovers::{Cordon, Leftover, Leftovers, Life, Which, judge, see};
+use super::words;
+
+/// How long the removal of namespaces is waited for.
+pub const GONE_WITHIN: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(250);
+/// How often a node is asked again after somebody else changed it meanwhile.
+const UNCORDON_TRIES: usize = 5;
+
+/// What a clean-up did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// The namespaces that are gone.
+    pub removed: Vec<Leftover>,
+    /// Those that were asked to go and are still there after [`GONE_WITHIN`].
+    pub remaining: Vec<Leftover>,
+    /// The nodes that pods may be scheduled to again.
+    pub uncordoned: Vec<String>,
+    /// Nodes that could not be, with the reason.
+    pub still_cordoned: Vec<(String, String)>,
+    /// The namespaces of other runs, which were left alone.
+    pub left_alone: Vec<Leftover>,
+    /// Why nodes could not be looked at.
+    pub nodes_unseen: Option<String>,
+    /// How long the namespaces were waited for at most.
+    pub waited_s: u64,
+}
+
+/// Lists what runs have on the cluster at `now_s` (seconds since 1970). A user who may not list nodes sees the namespaces all the same.
+pub async fn look(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error> {
+    let mut namespaces = list(client, now_s).await?;
+    namespaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));
+    let nodes: Api<Node> = Api::all(client.clone());
+    let (nodes, nodes_unseen) = match nodes.list(&ListParams::default()).await {
+        Ok(listed) => (listed.items.iter().map(|node| see(node, &namespaces)).collect(), None),
+        Err(kube::Error::Api(status)) if status.code == 403 => (Vec::new(), Some(status.message.clone())),
+        Err(error) => return Err(error),
+    };
+    Ok(Leftovers { namespaces, nodes, nodes_unseen })
+}
+
+async fn list(client: &Client, now_s: u64) -> Result<Vec<Leftover>, kube::Error> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let ours = ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER},{RUN_LABEL}"));
+    Ok(api.list(&ours).await?.items.iter().filter_map(|namespace| judge(namespace, now_s)).collect())
+}
+
+/// Removes what `which` names, as it is at `now_s` (seconds since 1970), and waits for it.
+pub async fn clean(client: &Client, which: &Which, now_s: u64) -> Result<Cleaned, kube::Error> {
+    let found = look(client, now_s).await?;
+    let mut cleaned =
+        Cleaned { nodes_unseen: found.nodes_unseen, waited_s: GONE_WITHIN.as_secs(), ..Cleaned::default() };
+    let ours = |cordon: &Cordon| which.takes(&cordon.by, cordon.alive);
+    for node in found.nodes.iter().filter(|node| node.cordon.as_ref().is_some_and(ours)) {
+        match uncordon(client, &node.node).await {
+            Ok(()) => cleaned.uncordoned.push(node.node.clone()),
+            Err(why) => cleaned.still_cordoned.push((node.node.clone(), why)),
+        }
+    }
+    let (mut taken, left_alone) =
+        found.namespaces.into_iter().partition(|one| which.takes(&one.run, one.life == Life::Alive));
+    cleaned.left_alone = left_alone;
+    for namespace in &taken {
+        remove(client, namespace).await?;
+    }
+    let mut held = BTreeMap::new();
+    let _ = tokio::time::timeout(GONE_WITHIN, wait(client, &taken, now_s, &mut held)).await;
+    for one in &mut taken {
+        if let Some(held_by) = held.get(&one.uid) {
+            one.held_by.clone_from(held_by);
+        }
+    }
+    (cleaned.remaining, cleaned.removed) = taken.into_iter().partition(|one| held.contains_key(&one.uid));
+    Ok(cleaned)
+}
+
+/// Asks for a namespace's removal. Its pods are given a second: nobody needs their hooks any more.
+async fn remove(client: &Client, one: &Leftover) -> Result<(), kube::Error> {
+    if one.life != Life::Going {
+        let api: Api<Namespace> = Api::all(client.clone());
+        // A namespace of the same name that was made since is somebody else's.
+        let same = Preconditions { uid: one.uid.clone(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(same), ..DeleteParams::background() };
+        match api.delete(&one.namespace, &params).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &one.namespace);
+    let soon = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
+    // Only quicker: the namespace takes its pods along in any case.
+    let _ = pods.delete_collection(&soon, &ListParams::default()).await;
+    Ok(())
+}
+
+/// Waits until all of `taken` are gone; meanwhile `held` has those that are there, and why. A failed question is asked
+/// again: the API may be away for a moment.
+async fn wait(client: &Client, taken: &[Leftover], now_s: u64, held: &mut BTreeMap<Option<String>, Vec<String>>) {
+    *held = taken.iter().map(|one| (one.uid.clone(), one.held_by.clone())).collect();
+    while !held.is_empty() {
+        if let Ok(there) = list(client, now_s).await {
+            let asked: BTreeSet<&Option<String>> = taken.iter().map(|one| &one.uid).collect();
+            let still = there.into_iter().filter(|one| asked.contains(&one.uid));
+            *held = still.map(|one| (one.uid, one.held_by)).collect();
+        }
+        if !held.is_empty() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Lets pods be scheduled to a node again that a run cordoned, and takes the run's annotation off.
+async fn uncordon(client: &Client, name: &str) -> Result<(), String> {
+    let api: Api<Node> = Api::all(client.clone());
+    let mut last = String::new();
+    for _ in 0..UNCORDON_TRIES {
+        let node = api.get(name).await.map_err(|error| words(&error))?;
+        if !node.annotations().contains_key(CORDONED_BY) {
+            return Ok(());
+        }
+        // Only if nobody changed it since it was read: another run's cordon is not to be undone.
+        let patch = json!({"metadata": {"resourceVersion": node.resource_version(), "annotations": {CORDONED_BY: null}},
+            "spec": {"unschedulable": null}});
+        match api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => last.clone_from(&status.message),
+            Err(error) => return Err(words(&error)),
+        }
+    }
+    Err(last)
+}

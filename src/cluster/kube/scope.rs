@@ -1,0 +1,83 @@
+//! Which kinds of objects need not be asked for. Pure.
+
+use serde_json::Value;
+
+/// Kinds of Kubernetes 1.34 that live in namespaces, by group (`kubectl api-resources --namespaced=true`).
+const NAMESPACED: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "PersistentVolumeClaim",
+            "Pod",
+            "PodTemplate",
+            "ReplicationController",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("apps", &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"]),
+    ("autoscaling", &["HorizontalPodAutoscaler"]),
+    ("batch", &["CronJob", "Job"]),
+    ("coordination.k8s.io", &["Lease"]),
+    ("discovery.k8s.io", &["EndpointSlice"]),
+    ("events.k8s.io", &["Event"]),
+    ("networking.k8s.io", &["Ingress", "NetworkPolicy"]),
+    ("policy", &["PodDisruptionBudget"]),
+    ("rbac.authorization.k8s.io", &["Role", "RoleBinding"]),
+    ("resource.k8s.io", &["ResourceClaim", "ResourceClaimTemplate"]),
+    ("storage.k8s.io", &["CSIStorageCapacity"]),
+];
+
+/// Whether `kind` of the API group `group` (empty for the core group) is one of Kubernetes' own that lives in namespaces.
+/// The path of such a kind can be guessed; for others the cluster has to be asked.
+pub(super) fn is_known(group: &str, kind: &str) -> bool {
+    NAMESPACED.iter().any(|(name, kinds)| *name == group && kinds.contains(&kind))
+}
+
+/// Group and version of an object; the group is empty for the core group.
+pub(super) fn group_version(manifest: &Value) -> (&str, &str) {
+    let api_version = text(manifest, "/apiVersion");
+    api_version.rsplit_once('/').unwrap_or(("", api_version))
+}
+
+/// `kind/name`, as `kubectl` writes it.
+pub(super) fn reference(manifest: &Value) -> String {
+    format!("{}/{}", text(manifest, "/kind").to_lowercase(), text(manifest, "/metadata/name"))
+}
+
+pub(super) fn text<'a>(manifest: &'a Value, pointer: &str) -> &'a str {
+    manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::is_cluster_scoped;
+
+    #[test]
+    fn a_kind_is_known_by_its_group_too() {
+        assert!(is_known("apps", "Deployment") && is_known("", "Service"));
+        assert!(!is_known("", "Deployment") && !is_known("example.com", "Service") && !is_known("v1", "Namespace"));
+        let (group, version) = ("apps", "v1");
+        assert_eq!(group_version(&json!({"apiVersion": "apps/v1"})), (group, version));
+        assert_eq!(group_version(&json!({"apiVersion": "v1"})), ("", "v1"));
+    }
+
+    #[test]
+    fn nothing_known_to_live_in_a_namespace_lives_outside() {
+        for (group, kinds) in NAMESPACED {
+            for kind in *kinds {
+                let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+                assert!(!is_cluster_scoped(&json!({"apiVersion": version, "kind": kind})), "{version} {kind}");
+            }
+        }
+    }
+}

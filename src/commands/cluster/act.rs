@@ -1,0 +1,180 @@
+//! Does what `rollproof cluster` is asked to.
+
+use std::collections::BTreeSet;
+
+use super::show::{self, View};
+use crate::clock::wall_unix_ns;
+use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError};
+use crate::cluster::kube::{Connected, Leftovers, Which, clean, connect, is_own, look, words};
+use crate::commands::ending::{Failure, Talk};
+use crate::commands::host::{connect_failure, connect_to, create};
+use crate::commands::options::{ClusterAction, ClusterArgs, On};
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
+fn machine(error: KindError) -> Failure {
+    Failure::Machine(error.to_string())
+}
+
+/// Does what was asked; the text for standard output.
+pub fn cluster(arguments: &ClusterArgs, talk: &dyn Talk) -> Result<String, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Machine(format!("starting the runtime: {error}")))?;
+    runtime.block_on(async {
+        match &arguments.action {
+            ClusterAction::Up { name, kind_config, kind_image } => {
+                let creation = Creation { config: kind_config.clone(), image: kind_image.clone() };
+                up(&Kind::new(name), &creation, talk).await
+            }
+            ClusterAction::Down { name, force } => down(&Kind::new(name), *force, talk).await,
+            ClusterAction::Status { on } => status(on).await,
+            ClusterAction::Clean { on, runs, all } => remove(on, runs, *all, talk).await,
+        }
+    })
+}
+
+async fn up(kind: &Kind, creation: &Creation, talk: &dyn Talk) -> Result<String, Failure> {
+    if kind.exists().await.map_err(machine)? {
+        return Ok(format!("the kind cluster {} is there already", kind.name()));
+    }
+    talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
+    create(kind, creation).await?;
+    Ok(format!("the kind cluster {} is ready: rollproof run --cluster {} ...", kind.name(), choice(kind)))
+}
+
+fn choice(kind: &Kind) -> String {
+    if kind.name() == DEFAULT_NAME { "kind".to_owned() } else { format!("kind:{}", kind.name()) }
+}
+
+async fn down(kind: &Kind, force: bool, talk: &dyn Talk) -> Result<String, Failure> {
+    if !kind.exists().await.map_err(machine)? {
+        return Ok(format!("there is no kind cluster {}", kind.name()));
+    }
+    if !force {
+        let connected = connect_to(kind).await?;
+        let own = is_own(&connected.client).await;
+        if !own
+            .map_err(|error| Failure::Machine(format!("asking the kind cluster {}: {}", kind.name(), words(&error))))?
+        {
+            return Err(Failure::User(format!(
+                "the kind cluster {} was not made by rollproof, and is not deleted; if you mean it, add --force",
+                kind.name()
+            )));
+        }
+    }
+    talk.say(&format!("deleting the kind cluster {}", kind.name()));
+    kind.delete().await.map_err(machine)?;
+    Ok(format!("the kind cluster {} is gone", kind.name()))
+}
+
+/// A cluster that is there.
+struct Reached {
+    connected: Connected,
+    /// What to call it.
+    whose: String,
+    /// How to name it to `cluster clean`.
+    option: String,
+    is_kind: bool,
+}
+
+async fn reach(on: &On) -> Result<Reached, Failure> {
+    if let Some(context) = &on.context {
+        let connected = connect(context).await.map_err(connect_failure)?;
+        let option = format!(" --context {context}");
+        return Ok(Reached { connected, whose: format!("context {context}"), option, is_kind: false });
+    }
+    let name = on.name.as_deref().unwrap_or(DEFAULT_NAME);
+    let clusters = Kind::clusters().await.map_err(machine)?;
+    if !clusters.iter().any(|known| known == name) {
+        return Err(Failure::User(KindError::NoCluster { name: name.to_owned(), known: known(&clusters) }.to_string()));
+    }
+    let connected = connect_to(&Kind::new(name)).await?;
+    let option = if name == DEFAULT_NAME { String::new() } else { format!(" --name {name}") };
+    Ok(Reached { connected, whose: format!("the kind cluster {name}"), option, is_kind: true })
+}
+
+fn known(clusters: &[String]) -> String {
+    let names: Vec<&str> = clusters.iter().map(String::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { show::names(&names) }
+}
+
+fn now_s() -> u64 {
+    wall_unix_ns() / 1_000_000_000
+}
+
+async fn seen(reached: &Reached) -> Result<Leftovers, Failure> {
+    look(&reached.connected.client, now_s()).await.map_err(|error| failed(reached, &error))
+}
+
+fn failed(reached: &Reached, error: &kube::Error) -> Failure {
+    Failure::Machine(format!("asking {}: {}", reached.whose, words(error)))
+}
+
+async fn status(on: &On) -> Result<String, Failure> {
+    let mut others = Vec::new();
+    if on.context.is_none() {
+        let shown = on.name.as_deref().unwrap_or(DEFAULT_NAME);
+        let clusters = Kind::clusters().await.map_err(machine)?;
+        // Nobody named it: that it is not there is an answer, and no mistake.
+        if on.name.is_none() && !clusters.iter().any(|known| known == shown) {
+            let known = known(&clusters);
+            return Ok(format!(
+                "there is no kind cluster {shown}, which `rollproof cluster up` makes; kind clusters: {known}"
+            ));
+        }
+        others = clusters.into_iter().filter(|known| known != shown).collect();
+    }
+    let reached = reach(on).await?;
+    let found = seen(&reached).await?;
+    let own = if reached.is_kind {
+        Some(is_own(&reached.connected.client).await.map_err(|error| failed(&reached, &error))?)
+    } else {
+        None
+    };
+    let clean = format!("rollproof cluster clean{}", reached.option);
+    let (whose, version) = (reached.whose.as_str(), reached.connected.version.as_str());
+    let mut text = show::status(&View { whose, version, own, found: &found, clean: &clean });
+    if !others.is_empty() {
+        text = format!("{text}\nother kind clusters: {}", known(&others));
+    }
+    Ok(text)
+}
+
+async fn remove(on: &On, runs: &[String], all: bool, talk: &dyn Talk) -> Result<String, Failure> {
+    let reached = reach(on).await?;
+    let which = match (all, runs.is_empty()) {
+        (true, _) => Which::All,
+        (false, true) => Which::Dead,
+        (false, false) => Which::Runs(known_runs(runs, &seen(&reached).await?, &reached.whose)?),
+    };
+    talk.progress(&format!("cleaning {}", reached.whose));
+    let cleaned = clean(&reached.connected.client, &which, now_s()).await.map_err(|error| failed(&reached, &error))?;
+    if let Some(alive) = show::left_alone(&cleaned).filter(|_| which == Which::Dead) {
+        talk.say(&alive);
+    }
+    if let Some(why) = &cleaned.nodes_unseen {
+        talk.say(&format!("note: whether runs cordoned nodes is not known: {why}"));
+    }
+    match show::cleaned(&reached.whose, &cleaned) {
+        (done, None) => Ok(done),
+        (done, Some(failed)) => {
+            talk.say(&done);
+            Err(Failure::Machine(failed))
+        }
+    }
+}
+
+/// The named runs; one that is not there is a mistake.
+fn known_runs(runs: &[String], found: &Leftovers, whose: &str) -> Result<BTreeSet<String>, Failure> {
+    let cordons = found.nodes.iter().filter_map(|node| node.cordon.as_ref().map(|cordon| cordon.by.as_str()));
+    let there: BTreeSet<&str> = found.namespaces.iter().map(|one| one.run.as_str()).chain(cordons).collect();
+    if let Some(run) = runs.iter().find(|run| !there.contains(run.as_str())) {
+        let names: Vec<&str> = there.into_iter().collect();
+        let known = if names.is_empty() { "none".to_owned() } else { show::names(&names) };
+        return Err(Failure::User(format!(
+            "nothing of run {run} is on {whose}; runs that have something there: {known}"
+        )));
+    }
+    Ok(runs.iter().cloned().collect())
+}
