@@ -17,6 +17,7 @@ pub mod scope;
 #[cfg(test)]
 mod select_tests;
 pub mod service;
+pub mod slips;
 mod strategy;
 pub mod undo;
 pub mod workload;
@@ -31,5 +32,6 @@ pub use offset::offset_ports;
 pub use patch::{Merged, PatchError, json_merge, strategic_merge};
 pub use scope::is_cluster_scoped;
 pub use service::{PortName, Service, service};
+pub use slips::{Slip, slips};
 pub use undo::undo;
 pub use workload::{Container, Workload, workload};

@@ -6,7 +6,9 @@ use super::error::{Context, PlanError};
 use super::rollout_kinds::Subject;
 use super::types::{Choice, EmbeddedPlan, Overrides, Rollout, RunPlan, VariantPlan};
 use super::{load, order, patches, rollout};
-use crate::manifest::{Files, Object, Service, Workload, WorkloadKind, check_together, parse, service, workload};
+use crate::manifest::{
+    Files, Object, Service, Workload, WorkloadKind, check_together, parse, service, slips, workload,
+};
 use crate::record::header::Expect;
 use crate::scenario::model::{EmbeddedSpec, LoadSpec, VariantSpec};
 use crate::scenario::values::{MAX_NAME, Rate, Trials};
@@ -158,7 +160,18 @@ fn notes(workload: &Workload, patches: &[Document], rollout: &Rollout) -> Vec<St
             workload.reference
         ));
     }
-    let _ = (patches, rollout);
+    let kind = |patch: &Document| patch.value["kind"].as_str().unwrap_or(workload.kind.name()).to_owned();
+    let of_variant = patches.iter().flat_map(|patch| slips(&kind(patch), &patch.value));
+    let of_rollout = match rollout {
+        Rollout::Patch { patch } => slips(workload.kind.name(), patch),
+        _ => Vec::new(),
+    };
+    notes.extend(of_variant.chain(of_rollout).map(|slip| {
+        format!(
+            "Kubernetes knows no {}, which a patch sets; did you mean `{}`? It drops what it does not know",
+            slip.path, slip.meant
+        )
+    }));
     notes
 }
 

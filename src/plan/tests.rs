@@ -313,3 +313,18 @@ fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
     let error = build(&load(Path::new("run.yaml"), &files).unwrap(), &files, &overrides).unwrap_err().to_string();
     assert!(error.contains("daemonset/web has one pod for each node, so that it cannot be scaled"), "{error}");
 }
+
+#[test]
+fn a_patch_with_a_slip_is_said_before_the_start() {
+    let slip = "{spec: {template: {spec: {containers: [{name: apache, lifecyle: {}, image: b}]}}}}";
+    for lines in [format!("variants: {{a: {{patch: {slip}}}}}\n"), format!("rollout: {{patch: {slip}}}\n")] {
+        let notes = plan(&lines).notes;
+        assert!(
+            notes.iter().any(|note| note.contains("knows no spec.template.spec.containers[0].lifecyle")
+                && note.contains("did you mean `lifecycle`?")),
+            "{notes:?}"
+        );
+    }
+    let right = plan(&format!("variants: {{a: {{patch: {}}}}}\n", slip.replace("lifecyle", "lifecycle"))).notes;
+    assert!(!right.iter().any(|note| note.contains("did you mean")), "{right:?}");
+}

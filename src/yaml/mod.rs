@@ -7,6 +7,6 @@ mod nearest;
 mod parse;
 mod source;
 
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_within};
 pub use parse::{Document, MAX_BYTES, MAX_DOCUMENTS, YamlError, documents, single};
 pub use source::{Fault, Located, Place, Source};

@@ -3,7 +3,16 @@
 /// The candidate with the least edit distance to `word`, if it is near enough to be meant: at most a third of the
 /// word's letters differ, and at least one is allowed to.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    nearest_within(word, candidates, usize::MAX)
+}
+
+/// The same, and at most `letters` of its letters differ.
+pub fn nearest_within<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    letters: usize,
+) -> Option<&'a str> {
+    let allowed = (word.chars().count() / 3).max(1).min(letters);
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -46,6 +55,8 @@ mod tests {
         assert_eq!(nearest("rat", known), Some("rate"));
         assert_eq!(nearest("colour", known), None);
         assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest("conections2", known), Some("connections"));
+        assert_eq!(nearest_within("conections2", known, 1), None);
     }
 
     #[test]
