@@ -13,6 +13,9 @@ use crate::record::entry::{Attempt, Change, EndpointsSeen, Gap, Listener, Listen
 /// Pods of a trial whose connections are told apart; those of further ones are left out.
 const MOST_PODS: usize = 4_096;
 
+/// Unanswered connections of a trial that are kept.
+const MOST_UNANSWERED: usize = 65_536;
+
 /// Fewer connections than this tell nothing of their spacing.
 const LEAST_CONNECTIONS: u64 = 3;
 
@@ -53,6 +56,8 @@ struct Reached {
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     pods: BTreeMap<String, Reached>,
+    /// When those were begun that nobody answered, so that which pod they reached is not known.
+    unanswered: BTreeSet<Stamp>,
 }
 
 impl Connections {
@@ -64,12 +69,26 @@ impl Connections {
 
     /// An attempt that did not end ok, for whatever reason, reached a pod all the same if its response named one.
     pub(super) fn attempt(&mut self, attempt: &Attempt) {
-        let (Arm::New, Some(pod)) = (attempt.arm, &attempt.pod) else { return };
+        if attempt.arm != Arm::New {
+            return;
+        }
+        let Some(pod) = &attempt.pod else {
+            if self.unanswered.len() < MOST_UNANSWERED {
+                self.unanswered.extend(attempt.started_ns);
+            }
+            return;
+        };
         let rtt_ns = attempt.connection.as_ref().map_or(0, |connection| connection.rtt_ns);
         let begun = attempt.connected_ns.map(|at| at.saturating_sub(rtt_ns)).or(attempt.started_ns);
         if let Some(at) = begun {
             self.reached(pod, Reached { first_ns: at, last_ns: at, count: 1 });
         }
+    }
+
+    /// Whether a connection that may have been led to a pod was begun after `last_ns`, until `settled_ns`.
+    fn unanswered_between(&self, last_ns: Stamp, settled_ns: Stamp) -> bool {
+        // Beyond the bound nothing is known of later ones.
+        self.unanswered.len() >= MOST_UNANSWERED || self.unanswered.range(last_ns..=settled_ns).next().is_some()
     }
 
     fn reached(&mut self, pod: &str, more: Reached) {
@@ -206,7 +225,7 @@ impl Departures {
         for life in space.lives.values() {
             let deleted = life.deleted_ns.filter(|at| (window.first_ns..=end_ns).contains(at));
             let (Some(deleted_ns), Some(reached)) = (deleted, connections.pods.get(&life.name)) else { continue };
-            match space.lag(life, deleted_ns, *reached, window) {
+            match space.lag(life, deleted_ns, *reached, window, connections) {
                 Some(lag) => lags.pods.push(lag),
                 None => lags.not_observed = lags.not_observed.saturating_add(1),
             }
@@ -217,7 +236,14 @@ impl Departures {
 }
 
 impl Space {
-    fn lag(&self, life: &Life, deleted_ns: Stamp, reached: Reached, window: Window) -> Option<PodLag> {
+    fn lag(
+        &self,
+        life: &Life,
+        deleted_ns: Stamp,
+        reached: Reached,
+        window: Window,
+        connections: &Connections,
+    ) -> Option<PodLag> {
         // A StatefulSet gives the next pod the same name: whose connection it was, the name does not tell.
         if self.lives.values().filter(|other| other.name == life.name).count() > 1 {
             return None;
@@ -225,6 +251,11 @@ impl Space {
         let named = self.named.get(&life.name)?;
         let settled_ns = reached.settled_ns()?;
         if settled_ns > named.open_until_ns? || settled_ns > window.stopped_ns? {
+            return None;
+        }
+        // A listener may accept for the kernel while no process takes what it accepted: a stopped Apache that still waits for
+        // its slow requests does. Who was led to it then went unanswered.
+        if connections.unanswered_between(reached.last_ns, settled_ns) {
             return None;
         }
         if self.late("pods", window.first_ns, deleted_ns) {

@@ -187,6 +187,25 @@ fn a_listener_that_closed_first_hides_when_routing_stopped() {
     assert_eq!((to_the_last(1_250).after_deletion, to_the_last(1_249)), (Some(one(100.0)), NOT_OBSERVED));
 }
 
+/// An Apache that is stopped while slow requests are under way: the kernel goes on accepting, and nobody answers. The three
+/// spacings after the last answered connection end at 1,250 ms.
+#[test]
+fn unanswered_connections_may_have_been_led_to_the_pod() {
+    let unanswered = |arm, begun_ms: i64| {
+        lags(|trial| {
+            LEAVING.happens(trial);
+            let begun = trial.at(begun_ms);
+            let attempt = trial.other(arm, Outcome::ClosedBeforeByte, Sum::Lost, 3_000).last();
+            attempt.started_ns = Some(begun);
+        })
+    };
+    assert_eq!(unanswered(Arm::New, 1_101), NOT_OBSERVED);
+    assert_eq!(unanswered(Arm::New, 1_249), NOT_OBSERVED);
+    assert_eq!(unanswered(Arm::New, 1_251).after_deletion, Some(one(100.0)), "later, when another pod is going");
+    assert_eq!(unanswered(Arm::New, 1_050).after_deletion, Some(one(100.0)), "before");
+    assert_eq!(unanswered(Arm::Reused, 1_101).after_deletion, Some(one(100.0)), "no new connection");
+}
+
 #[test]
 fn a_load_that_ended_first_hides_it_too() {
     // The load stops eight seconds after the first mark.
