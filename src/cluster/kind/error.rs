@@ -15,7 +15,7 @@ pub enum KindError {
     },
     /// Docker does not answer.
     #[error(
-        "{doing}: Docker does not answer: {said}; is it running, may this user reach it, and is DOCKER_HOST right?"
+        "{doing}: Docker does not answer; is it running, may this user reach it, and is DOCKER_HOST right? It was said: {said}"
     )]
     DockerDown {
         /// What was being done.
