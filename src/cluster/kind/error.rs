@@ -53,6 +53,15 @@ pub enum KindError {
         /// The end of what it printed.
         said: String,
     },
+    /// An image was built, and the local Docker does not have it.
+    #[error(
+        "`docker build` made image {image}, and the local Docker does not have it: the builder in use keeps its images to \
+         itself; choose one that does not, for example with `docker buildx use default`"
+    )]
+    NotKept {
+        /// The image.
+        image: String,
+    },
     /// A file could not be read or written.
     #[error("{doing}: {path}: {why}")]
     File {

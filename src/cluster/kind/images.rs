@@ -104,11 +104,14 @@ impl Recipe {
         if docker_identity(tag).await?.is_some() {
             return Ok(());
         }
-        let Some(folder) = &self.folder else {
-            let written = self.written()?;
-            return docker_build(written.path(), tag).await;
-        };
-        docker_build(folder, tag).await
+        match &self.folder {
+            Some(folder) => docker_build(folder, tag).await?,
+            None => docker_build(self.written()?.path(), tag).await?,
+        }
+        match docker_identity(tag).await? {
+            Some(_) => Ok(()),
+            None => Err(KindError::NotKept { image: tag.to_owned() }),
+        }
     }
 
     /// The compiled-in files as a folder.

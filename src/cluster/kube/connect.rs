@@ -61,12 +61,17 @@ pub enum ConnectError {
 /// Connects to the cluster of a context in the user's kubeconfig.
 pub async fn connect(context: &str) -> Result<Connected, ConnectError> {
     let config = Kubeconfig::read().map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
-    if !config.contexts.iter().any(|known| known.name == context) {
-        let known: Vec<&str> = config.contexts.iter().map(|known| known.name.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        return Err(ConnectError::NoContext { context: context.to_owned(), known });
-    }
+    has_context(&config, context)?;
     from(config, Some(context), &format!("context {context}")).await
+}
+
+fn has_context(config: &Kubeconfig, context: &str) -> Result<(), ConnectError> {
+    if config.contexts.iter().any(|known| known.name == context) {
+        return Ok(());
+    }
+    let known: Vec<&str> = config.contexts.iter().map(|known| known.name.as_str()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(ConnectError::NoContext { context: context.to_owned(), known })
 }
 
 /// Connects to the cluster of `kubeconfig`, a text, by its current context. `whose` names it in errors.
@@ -86,7 +91,7 @@ async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<
         .await
         .map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     let unreachable = |why: String| ConnectError::Unreachable { whose: whose.to_owned(), why };
-    let client = bounded(config).map_err(unreachable)?;
+    let client = bounded(config, HEAD).map_err(unreachable)?;
     let version = client.apiserver_version().await.map_err(|error| unreachable(error.to_string()))?.git_version;
     Ok(Connected { client, version, kubeconfig })
 }
@@ -98,35 +103,65 @@ async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<
 pub fn in_cluster() -> Result<Client, ConnectError> {
     let unreachable = |why: String| ConnectError::Unreachable { whose: "this pod's service account".to_owned(), why };
     let config = Config::incluster().map_err(|error| unreachable(error.to_string()))?;
-    bounded(config).map_err(unreachable)
+    bounded(config, HEAD).map_err(unreachable)
 }
 
-fn bounded(mut config: Config) -> Result<Client, String> {
+/// `head` is what an answer's head may take.
+fn bounded(mut config: Config, head: Duration) -> Result<Client, String> {
     config.connect_timeout = Some(CONNECT);
-    config.write_timeout = Some(HEAD);
+    config.write_timeout = Some(head);
     config.read_timeout = Some(SILENCE);
     // Else the time that a pooled connection rested counts against the next answer's silence: a watch would be cut early.
     config.reset_reader_on_write = true;
     config.default_retry = false;
     let builder = ClientBuilder::try_from(config).map_err(|error| error.to_string())?;
-    Ok(builder.with_layer(&TimeoutLayer::new(HEAD)).build())
+    Ok(builder.with_layer(&TimeoutLayer::new(head)).build())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn kubeconfig(url: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters: [{{name: a, cluster: {{server: '{url}'}}}}]\n\
+             contexts: [{{name: a, context: {{cluster: a, user: a}}}}, {{name: b, context: {{cluster: a, user: a}}}}]\n\
+             users: [{{name: a, user: {{}}}}]\n"
+        )
+    }
+
     #[tokio::test]
-    async fn a_server_that_never_answers_is_given_up() {
+    async fn a_server_that_is_not_there_is_named_by_whose_it_is() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let yaml = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters: [{{name: a, cluster: {{server: '{url}'}}}}]\n\
-             contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\nusers: [{{name: a, user: {{}}}}]\n"
-        );
-        let error = connect_with(&yaml, "the test's cluster").await.unwrap_err();
+        let error = connect_with(&kubeconfig(&url), "the test's cluster").await.unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
         assert!(error.to_string().contains("the test's cluster"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_never_answers_is_given_up_and_not_asked_again() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let config = Config::new(url.parse().unwrap());
+        let client = bounded(config, Duration::from_millis(200)).unwrap();
+        let asked = tokio::spawn(async move { client.apiserver_version().await.map(|_| ()) });
+        // Held open: the connection is fine, only nothing comes.
+        let _first = listener.accept().await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(20), asked).await.expect("it is given up").unwrap();
+        assert!(answer.is_err());
+        let again = tokio::time::timeout(Duration::from_millis(500), listener.accept()).await;
+        assert!(again.is_err(), "a request was repeated");
+    }
+
+    #[test]
+    fn a_missing_context_is_answered_with_those_there_are() {
+        let config = Kubeconfig::from_yaml(&kubeconfig("http://127.0.0.1:9")).unwrap();
+        assert!(has_context(&config, "b").is_ok());
+        let error = has_context(&config, "c").unwrap_err().to_string();
+        assert!(error.contains("`c`") && error.contains("a, b"), "{error}");
+        let empty = Kubeconfig::from_yaml("apiVersion: v1\nkind: Config\n").unwrap();
+        assert!(has_context(&empty, "c").unwrap_err().to_string().contains("none"));
     }
 }

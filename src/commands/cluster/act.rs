@@ -40,7 +40,12 @@ async fn up(kind: &Kind, creation: &Creation, talk: &dyn Talk) -> Result<String,
     }
     talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
     create(kind, creation).await?;
-    Ok(format!("the kind cluster {} is ready: rollproof run --cluster {} ...", kind.name(), choice(kind)))
+    Ok(format!(
+        "the kind cluster {name} is ready: rollproof run --cluster {} ...\n\
+         for kubectl: kind export kubeconfig --name {name}",
+        choice(kind),
+        name = kind.name()
+    ))
 }
 
 fn choice(kind: &Kind) -> String {

@@ -19,6 +19,7 @@ use crate::commands::context::Run;
 use crate::commands::ending::{Failure, Talk};
 use crate::commands::options::WhereArgs;
 use crate::commands::variants;
+use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{Observer, Target};
 use crate::plan::{Rollout, RunPlan, VariantPlan};
 use crate::record::Sink;
@@ -57,6 +58,8 @@ pub(in crate::commands) struct Real {
     keep: bool,
     agent: Option<Agent>,
     rewrite: Rewrite,
+    /// Where the load of this machine takes its ports from; an agent has a rotation of its own.
+    ports: LocalPorts,
     /// Gone with the run: it holds credentials.
     kubeconfig: tempfile::NamedTempFile,
     beat: JoinHandle<()>,
@@ -159,9 +162,28 @@ impl Real {
                 ));
             }
         };
+        let ports = match from {
+            LoadPlace::Pod => LocalPorts::Kernel,
+            // Started somewhere else by each run, so that two in a row do not begin with the same ports.
+            LoadPlace::Host => {
+                let start = usize::from_str_radix(&run.id, 16).unwrap_or_default();
+                let rotation = PortRotation::of_this_machine(start);
+                LocalPorts::Rotation(Arc::new(rotation.map_err(|error| NotReady::Machine(error.to_string()))?))
+            }
+        };
         let beat = tokio::spawn(namespaces::beat(client.clone(), names.clone()));
-        let mut real =
-            Self { client, names: names.clone(), run: run.id.clone(), from, keep, agent, rewrite, kubeconfig, beat };
+        let mut real = Self {
+            client,
+            names: names.clone(),
+            run: run.id.clone(),
+            from,
+            keep,
+            agent,
+            rewrite,
+            ports,
+            kubeconfig,
+            beat,
+        };
         let prepared = run.stop.run_until_cancelled(real.prepare(run, &names, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
             let left = real.end().await;
@@ -209,6 +231,7 @@ impl Real {
                 variants::variant(run, index, planned, &self.client, site, manifests, patched.as_ref(), ROUTING_LAG);
             let path = self.kubeconfig.path().display().to_string();
             variant.handle.variables.insert("KUBECONFIG".to_owned(), path);
+            variant.load.local_ports = self.ports.clone();
             started.push(variant);
         }
         Ok(started)
