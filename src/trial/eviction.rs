@@ -65,3 +65,14 @@ pub(super) async fn give_back(variant: &Variant) -> Result<(), RolloutError> {
         Err(_) => Err(cordon::CordonError::Left { run: handle.run.clone(), after_s: UNCORDON_WITHIN.as_secs() }.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cluster::kube::CORDONED_BY;
+    use crate::rollout::cordon;
+
+    #[test]
+    fn what_a_run_cordons_is_found_by_what_cleans_up() {
+        assert_eq!(cordon::CORDONED_BY, CORDONED_BY);
+    }
+}
