@@ -22,6 +22,7 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
     "manifests/patches/apart/no-last-sleep.yaml",
     "manifests/patches/apart/no-readiness.yaml",
     "manifests/patches/apart/short-grace.yaml",
+    "manifests/patches/apart/short-last-sleep.yaml",
     "manifests/patches/apart/slow-start.yaml",
     "manifests/patches/nginx-prestop.yaml",
     "manifests/patches/target-drain.yaml",
