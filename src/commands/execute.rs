@@ -42,6 +42,8 @@ pub(super) fn execute(
         .build()
         .map_err(|error| Failure::Machine(format!("starting the runtime: {error}")))?;
     let found = runtime.block_on(host::find(place, plan, stage, talk))?;
+    let sized = runtime.block_on(host::sized(&found, plan))?;
+    let plan = sized.as_ref().unwrap_or(plan);
     let id = if stage.is_some() { String::new() } else { random(8)? };
     let places = Places::of(plan, &id);
     let (sink, source) = channel(CAPACITY);

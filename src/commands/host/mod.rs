@@ -15,7 +15,8 @@ use super::ending::{Failure, Talk};
 use super::options::WhereArgs;
 use super::stage::Stage;
 use crate::cluster::embedded::Embedded;
-use crate::plan::RunPlan;
+use crate::manifest::WorkloadKind;
+use crate::plan::{RunPlan, VariantPlan};
 use crate::record::Sink;
 use crate::record::header::ClusterHeader;
 use crate::trial::Variant;
@@ -97,6 +98,20 @@ pub(super) async fn find(
     }
 }
 
+/// The plan with its `DaemonSet`s sized: how many pods they have is the cluster's to say. `None` where it has none.
+pub(super) async fn sized(found: &Found, plan: &RunPlan) -> Result<Option<RunPlan>, Failure> {
+    let Found::Real(reached) = found else { return Ok(None) };
+    if plan.variants.iter().all(|variant| variant.workload.kind != WorkloadKind::DaemonSet) {
+        return Ok(None);
+    }
+    let pods = reached.nodes_for_pods().await?;
+    let mut plan = plan.clone();
+    for variant in plan.variants.iter_mut().filter(|variant| variant.workload.kind == WorkloadKind::DaemonSet) {
+        variant.set_pods(pods).map_err(|error| Failure::User(format!("variant {}: {error}", variant.name)))?;
+    }
+    Ok(Some(plan))
+}
+
 impl Found {
     pub(super) fn header(&self) -> ClusterHeader {
         match self {
@@ -125,18 +140,22 @@ impl Host {
             Self::Embedded(cluster) => embedded::variants(cluster, run, sink).await?,
             Self::Real(real) => real.variants(run, sink).await?,
         };
-        for (planned, variant) in run.plan.variants.iter().zip(&variants) {
-            run.talk.progress(&format!("waiting for variant {} to be ready", planned.name));
-            if let Err(stood) = ready::complete(variant).await? {
-                let why = self.why_not_ready(&variant.handle.workload.namespace).await;
-                return Err(NotReady::Machine(format!(
-                    "variant {}: {} was not ready before the first trial ({stood})\n{why}",
-                    planned.name, planned.workload.reference
-                )));
-            }
-            ready::answers(run, planned, variant).await?;
-        }
+        run.talk.progress("waiting for the variants to be ready");
+        let ready = run.plan.variants.iter().zip(&variants).map(|(planned, variant)| self.ready(run, planned, variant));
+        futures_util::future::try_join_all(ready).await?;
         Ok(variants)
+    }
+
+    /// Waits until the variant is at rest and answers.
+    async fn ready(&self, run: &Run<'_>, planned: &VariantPlan, variant: &Variant) -> Result<(), NotReady> {
+        if let Err(stood) = ready::complete(variant).await? {
+            let why = self.why_not_ready(&variant.handle.workload.namespace).await;
+            return Err(NotReady::Machine(format!(
+                "variant {}: {} was not ready before the first trial ({stood})\n{why}",
+                planned.name, planned.workload.reference
+            )));
+        }
+        ready::answers(run, planned, variant).await
     }
 
     async fn why_not_ready(&self, namespace: &str) -> String {

@@ -47,6 +47,21 @@ impl Reached {
     pub(super) fn header(&self) -> ClusterHeader {
         ClusterHeader { kind: self.kind.to_owned(), version: self.version.clone(), private_network: None }
     }
+
+    /// How many nodes take pods that tolerate nothing; at least one. A `DaemonSet`'s own selectors and tolerations may make
+    /// its number another.
+    pub(in crate::commands) async fn nodes_for_pods(&self) -> Result<u32, Failure> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes = nodes
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| Failure::Machine(format!("listing the nodes: {}", api_words(&error))))?;
+        let open = nodes.items.into_iter().filter_map(|node| node.spec).filter(|spec| {
+            let tainted = spec.taints.iter().flatten().any(|taint| taint.effect.starts_with("No"));
+            !tainted && spec.unschedulable != Some(true)
+        });
+        Ok(u32::try_from(open.count()).unwrap_or(u32::MAX).max(1))
+    }
 }
 
 /// The cluster of a run.
