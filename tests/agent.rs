@@ -222,6 +222,21 @@ async fn no_line_is_lost_or_doubled_however_the_way_is_cut() {
     }
 }
 
+/// A repeated trial has a higher number than those that come after it.
+#[tokio::test]
+async fn a_trials_end_is_awaited_also_after_a_trial_of_a_higher_number() {
+    let stage = stage(0, 1, 10_000_000).await;
+    let (sink, _source) = channel(64);
+    let follower = Follower::start(stage.remote.clone(), sink);
+    stage.remote.record(&end(5)).await.unwrap();
+    follower.until_trial_end(5, Duration::from_secs(30)).await.unwrap();
+    let early = follower.until_trial_end(2, Duration::from_millis(600)).await;
+    assert!(early.is_err(), "trial 2 has not ended yet");
+    stage.remote.record(&end(2)).await.unwrap();
+    follower.until_trial_end(2, Duration::from_secs(30)).await.unwrap();
+    stage.agent.abort();
+}
+
 #[tokio::test]
 async fn an_agent_whose_pod_is_deleted_is_gone_and_says_so() {
     let stage = stage(0, 1, 10_000_000).await;

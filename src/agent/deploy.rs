@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::PostParams;
+use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client};
 
 use super::error::AgentError;
@@ -16,6 +16,8 @@ use crate::cluster::kube::{apply, words};
 const RUNS_WITHIN: Duration = Duration::from_mins(1);
 /// How long a running pod may take to answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+const RETIRE_TRIES: u32 = 60;
+const RETIRE_POLL: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(100);
 
 /// What to bring up.
@@ -74,6 +76,34 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
     Ok(Deployed { remote, node })
 }
 
+/// Removes agent `number` of a run and waits until its pod is gone.
+///
+/// # Errors
+/// It is not gone within half a minute.
+pub async fn retire(client: &Client, namespace: &str, number: u32) -> Result<(), AgentError> {
+    let name = format!("agent-{number}");
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let at_once = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
+    let mut last = "it is still there".to_owned();
+    for _ in 0..RETIRE_TRIES {
+        match pods.get_opt(&name).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(pod)) if pod.metadata.deletion_timestamp.is_some() => {}
+            Ok(Some(_)) => {
+                if let Err(error) = pods.delete(&name, &at_once).await {
+                    last = words(&error);
+                }
+            }
+            Err(error) => last = words(&error),
+        }
+        tokio::time::sleep(RETIRE_POLL).await;
+    }
+    Err(AgentError::NotDeployed {
+        doing: format!("removing the lost agent {name} in namespace {namespace}"),
+        why: last,
+    })
+}
+
 /// Gives the agent of `agent_namespace` its rights in `namespace`, which is there.
 pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
     apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map_err(|error| {
@@ -88,7 +118,18 @@ pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> R
 async fn runs(pods: &Api<Pod>, name: &str, clock: Clock) -> Result<String, String> {
     let begun = clock.now();
     loop {
-        let pod = pods.get(name).await.map_err(|error| words(&error))?;
+        let pod = match pods.get(name).await {
+            Ok(pod) => pod,
+            // An API server that was just away may be so again; what it refuses stays refused.
+            Err(error)
+                if !matches!(error, kube::Error::Api(_))
+                    && clock.now().saturating_sub(begun) < saturating_ns(RUNS_WITHIN) =>
+            {
+                tokio::time::sleep(POLL).await;
+                continue;
+            }
+            Err(error) => return Err(words(&error)),
+        };
         if let Some(end) = end_of(&pod) {
             return Err(format!("pod {name} ended at once: {end}"));
         }

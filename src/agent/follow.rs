@@ -1,5 +1,6 @@
 //! Follows the agent's lines into the driver's record, over as many connections as it takes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{AsyncBufRead, AsyncBufReadExt};
@@ -23,8 +24,8 @@ const WRITER_PAUSE: Duration = Duration::from_millis(5);
 pub struct Followed {
     /// Lines passed on.
     pub lines: u64,
-    /// The last trial whose end has come.
-    pub trial_ended: u32,
+    /// The trials whose end has come: not always in the order of their numbers.
+    pub ended: BTreeSet<u32>,
     /// Counters of the running load.
     pub live: Live,
     /// Connections that were needed.
@@ -65,7 +66,7 @@ impl Follower {
     /// The agent is gone, spools no more, or the line did not come within `within`.
     pub async fn until_trial_end(&self, trial: u32, within: Duration) -> Result<(), AgentError> {
         let mut seen = self.seen.clone();
-        let come = |seen: &Followed| seen.trial_ended >= trial || seen.over.is_some() || seen.live.failure.is_some();
+        let come = |seen: &Followed| seen.ended.contains(&trial) || seen.over.is_some() || seen.live.failure.is_some();
         let doing = || "following the agent's lines".to_owned();
         let waited = tokio::time::timeout(within, seen.wait_for(come)).await;
         let seen = match waited {
@@ -76,7 +77,7 @@ impl Follower {
                 return Err(AgentError::Unreachable { doing: doing(), waited_s: within.as_secs(), why });
             }
         };
-        if seen.trial_ended >= trial {
+        if seen.ended.contains(&trial) {
             return Ok(());
         }
         let spool = seen.live.failure.map(|why| AgentError::Refused { doing: doing(), why });
@@ -177,7 +178,7 @@ impl Follow {
         }
         self.tell.send_modify(|seen| {
             seen.lines += 1;
-            seen.trial_ended = ended.unwrap_or(seen.trial_ended);
+            seen.ended.extend(ended);
         });
         Ok(())
     }

@@ -21,7 +21,7 @@ mod serve;
 mod spool;
 mod wire;
 
-pub use deploy::{Deployed, Deployment, deploy, grant};
+pub use deploy::{Deployed, Deployment, deploy, grant, retire};
 pub use error::AgentError;
 pub use follow::{Followed, Follower};
 pub use lines::Lines;

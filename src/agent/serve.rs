@@ -25,7 +25,7 @@ use super::act::{Body, Slot};
 use super::answers::{Answer, Answers};
 use super::rights::missing;
 use super::spool::{Place, Spool};
-use super::wire::{BOOT_HEADER, CALL_HEADER, First, Hello, PORT, Refusal, TOKEN_HEADER};
+use super::wire::{BOOT_HEADER, CALL_HEADER, End, First, Hello, PORT, Refusal, TOKEN_HEADER};
 use crate::clock::{Clock, saturating_ns};
 use crate::load::{LocalPorts, PortRotation};
 use crate::record::Writer;
@@ -37,6 +37,8 @@ const COMMAND_MAX: usize = 32 * 1024 * 1024;
 const BATCH_EVERY: Duration = Duration::from_millis(250);
 /// An agent that nobody has spoken to for so long ends: its driver is gone.
 const ALONE_MAX: Duration = Duration::from_mins(5);
+/// A load that nobody follows any more ends: its driver has given this agent up, and may have another.
+const UNHEARD_MAX: Duration = Duration::from_secs(45);
 
 /// Arguments of the hidden subcommand.
 #[derive(Debug, Clone, clap::Args)]
@@ -148,6 +150,9 @@ async fn alone(agent: &Agent) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let silence = agent.body.clock.now().saturating_sub(agent.heard.load(Relaxed));
+        if silence > saturating_ns(UNHEARD_MAX) {
+            agent.body.end_load(End { abort: true });
+        }
         if silence > saturating_ns(ALONE_MAX) {
             return;
         }

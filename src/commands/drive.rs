@@ -33,9 +33,9 @@ pub(super) async fn drive(run: &Run<'_>, found: Found, sink: Sink) -> Ended {
         Ok(watch) => watch,
         Err(error) => return Ended::Broken(format!("listening for signals: {error}")),
     };
-    let ended = match Host::start(found, run, &sink).await {
+    let ended = match Box::pin(Host::start(found, run, &sink)).await {
         Ok(mut host) => {
-            let ended = run.on(&mut host, &sink).await;
+            let ended = Box::pin(run.on(&mut host, &sink)).await;
             if let Some(left) = host.end().await {
                 run.talk.say(&left);
             }
@@ -57,7 +57,7 @@ impl Run<'_> {
             Some(Err(reason)) => return self.not_ready(reason),
             None => return self.stopped(),
         };
-        let ended = self.trials(&session, host, sink, &mut variants).await;
+        let ended = Box::pin(self.trials(&session, host, sink, &mut variants)).await;
         for variant in variants {
             variant.site.close().await;
         }
@@ -97,7 +97,9 @@ impl Run<'_> {
                     let _ = tokio::time::timeout(STOPPED_LINES_WITHIN, host.recorded(planned.trial)).await;
                     return self.stopped();
                 }
-                Err(TrialError::Site(SiteError::Agent(error))) => {
+                Err(TrialError::Site(SiteError::Agent(
+                    error @ (AgentError::Gone { .. } | AgentError::Unreachable { .. }),
+                ))) => {
                     if let Err(reason) = self.recover(host, sink, variants, planned, &error).await {
                         return self.not_ready(reason);
                     }

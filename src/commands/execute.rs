@@ -34,7 +34,6 @@ pub(super) fn execute(
     let clock = Clock::start();
     let started_unix_ns = wall_unix_ns();
     let started = outputs::rfc3339(started_unix_ns);
-    let outputs = Outputs::create(place.out.as_deref(), &plan.name, &started)?;
     raise_descriptors().map_err(|error| Failure::Machine(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -42,6 +41,7 @@ pub(super) fn execute(
         .build()
         .map_err(|error| Failure::Machine(format!("starting the runtime: {error}")))?;
     let found = runtime.block_on(host::find(place, plan, stage, talk))?;
+    let outputs = Outputs::create(place.out.as_deref(), &plan.name, &started)?;
     let sized = runtime.block_on(host::sized(&found, plan))?;
     let plan = sized.as_ref().unwrap_or(plan);
     let id = if stage.is_some() { String::new() } else { random(8)? };

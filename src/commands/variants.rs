@@ -112,6 +112,7 @@ pub(super) fn variant(
         handle: Handle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
         action: action(variant, &manifests, patched),
         manifests,
+        pod_port: variant.service.target_port,
         site,
         load: load(variant, run.places.connections(index), run.plan.seed, run.record_all),
         changed: AtomicBool::new(false),

@@ -137,7 +137,8 @@ impl Rollout {
             Self::Env { container, name } => format!("env {name} of {container}"),
             Self::Patch { .. } => "patch".to_owned(),
             Self::Scale { from, to } => format!("scale from {from} to {to}"),
-            Self::Command { run, .. } => format!("command {}", run.join(" ")),
+            // Not its arguments: they may hold what nobody should read in a report.
+            Self::Command { run, .. } => format!("command {}", run.first().map_or("", String::as_str)),
             Self::Evict { node, cordon } => format!(
                 "evict from {}{}",
                 node.as_deref().unwrap_or("the fullest node"),

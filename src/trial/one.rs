@@ -1,13 +1,14 @@
 //! Runs one trial: lead-in, rollout, drain, tail.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kube::ResourceExt;
 
 use super::eviction::{evicted, give_back};
-use super::site::{Load, Site, SiteError};
+use super::site::{Load, SiteError};
 use super::variant::Action;
 use super::{Session, TrialError, Variant};
 use crate::plan::{LEAD_IN, TAIL};
@@ -70,7 +71,8 @@ pub async fn run(
         return Err(error);
     }
     site.stop_probes().await?;
-    let trouble = if matches!(&outcome, Ok(middle) if middle.complete) { astray(site).await? } else { String::new() };
+    let trouble =
+        if matches!(&outcome, Ok(middle) if middle.complete) { astray(variant).await? } else { String::new() };
     let (complete, reason) = match &outcome {
         Ok(middle) => (middle.complete, middle.reason.clone()),
         Err(error) => (false, error.to_string()),
@@ -83,7 +85,9 @@ pub async fn run(
 
 /// After a complete rollout every connection must lead to a pod, or be refused by one. Where some lead nowhere for so long,
 /// the cluster's routing has not followed, and the trial tells of that and not of the workload; empty otherwise.
-async fn astray(site: &Site) -> Result<String, SiteError> {
+/// Where a pod's own address is as silent as the Service, the pod hangs, and that is the workload's.
+async fn astray(variant: &Variant) -> Result<String, TrialError> {
+    let site = &variant.site;
     let mut why = String::new();
     for round in 0..ROUTED_ROUNDS {
         if round > 0 {
@@ -94,10 +98,27 @@ async fn astray(site: &Site) -> Result<String, SiteError> {
             Some(nowhere) => why = nowhere,
         }
     }
+    for address in pod_addresses(variant).await? {
+        // From this machine a pod's own address may lead nowhere on any cluster, so that nothing is told.
+        if site.reach_pod(address).await?.is_some() {
+            return Ok(String::new());
+        }
+    }
     Ok(format!(
         "after the rollout new connections to the Service led nowhere ({why}), though its pods were ready: the cluster's \
          routing had not followed; check kube-proxy, or what stands in its place"
     ))
+}
+
+/// Where the workload's pods listen.
+async fn pod_addresses(variant: &Variant) -> Result<Vec<SocketAddr>, TrialError> {
+    let pods = own_pods(&variant.handle).await.map_err(|source| TrialError::Api {
+        doing: "listing the pods".to_owned(),
+        namespace: variant.handle.workload.namespace.clone(),
+        source: Box::new(source),
+    })?;
+    let ips = pods.into_iter().filter(|pod| !finished(pod)).filter_map(|pod| pod.status?.pod_ip?.parse().ok());
+    Ok(ips.map(|ip: IpAddr| SocketAddr::new(ip, variant.pod_port)).collect())
 }
 
 /// The trial between its first line and its last: how it went, and what the load planned.
@@ -156,9 +177,11 @@ async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result
         Action::Roll { roll, .. } => {
             // Also a step that fails may have changed something.
             variant.changed.store(true, Ordering::Relaxed);
-            let took = perform(&variant.handle, roll, number, variant.timeout).await.map_err(RolloutError::from)?;
-            site.mark(number, MarkName::RolloutStep, before, &roll.describe()).await?;
-            if took == Took::Nothing {
+            let took = perform(&variant.handle, roll, number, variant.timeout).await;
+            let failed = if took.is_err() { " (failed)" } else { "" };
+            // A step that fails may have replaced pods all the same: what was lost belongs to it.
+            site.mark(number, MarkName::RolloutStep, before, &format!("{}{failed}", roll.describe())).await?;
+            if took.map_err(RolloutError::from)? == Took::Nothing {
                 nothing_changed(variant, roll)
             } else {
                 rolled(variant, number, replaced, variant.timeout).await?
@@ -192,7 +215,8 @@ pub(super) async fn rolled(
     let site = &variant.site;
     let (tell, told) = tokio::sync::oneshot::channel();
     let mut tell = Some(tell);
-    let complete = || {
+    // It owns the sender, which so goes with it: a rollout that ends otherwise must not be waited for.
+    let complete = move || {
         if let Some(tell) = tell.take() {
             let _ = tell.send(());
         }
@@ -250,10 +274,12 @@ async fn finish_load(
     abort: bool,
 ) -> Result<BTreeMap<Arm, u64>, TrialError> {
     let site = &variant.site;
-    let before = site.now().await?;
     if abort {
+        // Before anything else that may fail: a load that nobody ends goes on.
         load.abort().await?;
-    } else {
+    }
+    let before = site.now().await?;
+    if !abort {
         load.stop().await?;
     }
     site.mark(number, MarkName::LoadStopped, before, "").await?;

@@ -24,12 +24,22 @@ pub enum Settled {
     Reset,
 }
 
+/// Within this time a workload at rest is seen to be so: two lists of the API.
+const AT_ONCE: Duration = Duration::from_millis(750);
+
 /// Brings `variant` to rest before trial `number`. The way back of a change that alternates happens here, unmeasured.
 pub async fn settle(session: &Session, variant: &Variant, number: u32) -> Result<Settled, TrialError> {
     let rolled_back = way_back(session, variant, number).await?;
-    let first = at_rest(session, variant, number).await?;
+    // A workload that comes to rest only now has replaced pods meanwhile: after a rollout that ran into its timeout, or was
+    // left when the agent was lost.
+    let quick = tokio::time::timeout(AT_ONCE, at_rest(session, variant, number)).await;
+    let moved = rolled_back || quick.is_err();
+    let first = match quick {
+        Ok(first) => first?,
+        Err(_) => at_rest(session, variant, number).await?,
+    };
     if first.is_none() {
-        if rolled_back {
+        if moved {
             routing_follows(session, variant, number).await?;
         }
         return Ok(Settled::AtRest);

@@ -148,6 +148,17 @@ impl Site {
         })
     }
 
+    /// Makes a connection to a pod's own address and closes it; how it ended if it came nowhere.
+    pub async fn reach_pod(&self, address: SocketAddr) -> Result<Option<String>, SiteError> {
+        Ok(match self {
+            Self::Here(_) => {
+                let route: Arc<dyn Route> = Arc::new(address);
+                load::reach(&route, 1).await
+            }
+            Self::Agent(seat) => seat.remote.reach(address, 1).await?,
+        })
+    }
+
     /// Starts the load of `plan`.
     pub async fn start_load(&self, plan: LoadPlan) -> Result<Load, SiteError> {
         match self {

@@ -17,6 +17,8 @@ pub struct Variant {
     pub handle: Handle,
     /// Its manifests, merged, to make it anew from.
     pub manifests: Vec<Value>,
+    /// The port that its pods listen on.
+    pub pod_port: u16,
     /// Where its load and watches live.
     pub site: Site,
     /// Its load; the trial's number and seed are filled in for each trial.

@@ -58,7 +58,10 @@ pub struct Judged<'a> {
 pub fn judge<'a>(trial: &'a Trial, variant: &VariantHeader, max_lag_ms: u64) -> Judged<'a> {
     let counts = trial.judged_counts(&variant.load.judged);
     let loss = counts.lost + if variant.strict { counts.raced } else { 0 };
-    let (state, reason) = if let Some(reason) = incomplete(trial) {
+    let trouble = trial.end.as_ref().map(|end| end.trouble.clone()).filter(|trouble| !trouble.is_empty());
+    let (state, reason) = if let Some(reason) = trouble {
+        (State::Invalid, reason)
+    } else if let Some(reason) = incomplete(trial) {
         (State::Incomplete, reason)
     } else if let Some(reason) = invalid(trial, max_lag_ms) {
         (State::Invalid, reason)
@@ -80,9 +83,6 @@ fn incomplete(trial: &Trial) -> Option<String> {
 }
 
 fn invalid(trial: &Trial, max_lag_ms: u64) -> Option<String> {
-    if let Some(end) = trial.end.as_ref().filter(|end| !end.trouble.is_empty()) {
-        return Some(end.trouble.clone());
-    }
     if trial.overflowed > 0 {
         return Some(format!(
             "{} of the record were lost because its channel was full",

@@ -87,6 +87,12 @@ fn read_folder(root: &Path, under: &Path, files: &mut Vec<(String, u32, Vec<u8>)
 }
 
 impl Recipe {
+    /// Where it is, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.folder.as_ref().map_or_else(|| "it comes with rollproof".to_owned(), |folder| folder.display().to_string())
+    }
+
     /// The image's name: it holds the content's hash, so that a changed recipe is another image.
     #[must_use]
     pub fn tag(&self) -> String {

@@ -8,6 +8,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::timeout::TimeoutLayer;
 
+use super::words;
+
 /// To a server that is there, a connection is made at once.
 const CONNECT: Duration = Duration::from_secs(5);
 /// From a request to the head of its answer, a watch's included.
@@ -82,18 +84,26 @@ pub async fn connect_with(kubeconfig: &str, whose: &str) -> Result<Connected, Co
 
 async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<Connected, ConnectError> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let mut own = config.clone();
-    if context.is_some() {
-        own.current_context = context.map(str::to_owned);
-    }
+    let own = only(config.clone(), context);
     let kubeconfig = serde_json::to_string(&own).map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     let config = Config::from_custom_kubeconfig(config, &options)
         .await
         .map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     let unreachable = |why: String| ConnectError::Unreachable { whose: whose.to_owned(), why };
     let client = bounded(config, HEAD).map_err(unreachable)?;
-    let version = client.apiserver_version().await.map_err(|error| unreachable(error.to_string()))?.git_version;
+    let version = client.apiserver_version().await.map_err(|error| unreachable(words(&error)))?.git_version;
     Ok(Connected { client, version, kubeconfig })
+}
+
+/// The kubeconfig with nothing in it but one context, its cluster and its user.
+fn only(mut config: Kubeconfig, context: Option<&str>) -> Kubeconfig {
+    let name = context.map(str::to_owned).or_else(|| config.current_context.clone()).unwrap_or_default();
+    config.contexts.retain(|known| known.name == name);
+    let named = config.contexts.first().and_then(|known| known.context.clone());
+    config.clusters.retain(|known| named.as_ref().is_some_and(|context| context.cluster == known.name));
+    config.auth_infos.retain(|known| named.as_ref().is_some_and(|context| context.user.as_ref() == Some(&known.name)));
+    config.current_context = Some(name);
+    config
 }
 
 /// The client of a program in a pod, with its service account.
@@ -121,6 +131,19 @@ fn bounded(mut config: Config, head: Duration) -> Result<Client, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_given_one_cluster_and_its_credentials_only() {
+        let yaml = "apiVersion: v1\nkind: Config\ncurrent-context: b\n\
+            clusters: [{name: a, cluster: {server: 'https://a'}}, {name: b, cluster: {server: 'https://b'}}]\n\
+            contexts: [{name: a, context: {cluster: a, user: ua}}, {name: b, context: {cluster: b, user: ub}}]\n\
+            users: [{name: ua, user: {token: secret-a}}, {name: ub, user: {token: secret-b}}]\n";
+        let config = Kubeconfig::from_yaml(yaml).unwrap();
+        let own = serde_json::to_string(&only(config.clone(), Some("a"))).unwrap();
+        assert!(own.contains("https://a") && !own.contains("ub") && !own.contains("https://b"), "{own}");
+        let current = serde_json::to_string(&only(config, None)).unwrap();
+        assert!(current.contains("https://b") && !current.contains("ua"), "{current}");
+    }
 
     fn kubeconfig(url: &str) -> String {
         format!(

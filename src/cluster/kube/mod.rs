@@ -24,6 +24,21 @@ pub use origin::{is_own, mark_as_own};
 pub fn words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
-        other => other.to_string(),
+        other => with_causes(other),
     }
+}
+
+/// An error with what caused it: the outermost alone says that a connection failed, and not that a certificate expired.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = inner.source();
+    }
+    text
 }

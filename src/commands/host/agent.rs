@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::Client;
 
 use super::NotReady;
-use crate::agent::{AgentError, Deployment, Follower, Remote, agent_rights, deploy, grant};
+use crate::agent::{AgentError, Deployment, Follower, Remote, agent_rights, deploy, grant, retire};
 use crate::clock::Clock;
 use crate::record::Sink;
 
@@ -42,6 +42,10 @@ impl Agent {
     pub(super) async fn start(&mut self, client: &Client, sink: &Sink) -> Result<Life, NotReady> {
         if self.number == MOST {
             return Err(NotReady::Machine(format!("the agent was lost {MOST} times; the cluster cannot keep it")));
+        }
+        // A lost agent may still carry its load: it must be gone before the next trial is loaded by another.
+        if self.number > 0 {
+            retire(client, &self.namespace, self.number).await.map_err(machine)?;
         }
         self.number += 1;
         self.life = None;

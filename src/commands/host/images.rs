@@ -25,6 +25,13 @@ pub(super) async fn provide(
                     .to_owned(),
             ));
         }
+        for image in named(run) {
+            if recipe(&image, &run.plan.folders).map_err(machine)?.is_some() {
+                run.talk.say(&format!(
+                    "note: image {image} is the nodes' to pull; the recipe of that name is built for kind clusters only"
+                ));
+            }
+        }
         return Ok(rewrite);
     };
     let say = |text: &str| run.talk.progress(text);
@@ -33,6 +40,7 @@ pub(super) async fn provide(
     }
     for image in named(run) {
         if let Some(recipe) = recipe(&image, &run.plan.folders).map_err(machine)? {
+            run.talk.say(&format!("image {image} is built from a recipe of that name: {}", recipe.place()));
             let tag = kind.provide_recipe(&nodes, &recipe, &say).await.map_err(machine)?;
             rewrite.names.insert(image, tag);
         } else if let Some(tag) = kind.provide_local(&nodes, &image, &say).await.map_err(machine)? {

@@ -130,7 +130,7 @@ impl Host {
     pub(super) async fn start(found: Found, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
         match found {
             Found::Embedded { .. } => embedded::start(run).map(Box::new).map(Self::Embedded).map_err(NotReady::Machine),
-            Found::Real(reached) => Ok(Self::Real(Box::new(Real::start(*reached, run, sink).await?))),
+            Found::Real(reached) => Ok(Self::Real(Box::new(Box::pin(Real::start(*reached, run, sink)).await?))),
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Service};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Life, check_rights, machine};
@@ -40,6 +40,8 @@ pub(in crate::commands) struct Reached {
     agent_image: Option<String>,
     keep: bool,
     nodes: Option<(Kind, Vec<String>)>,
+    /// How a person removes what a run left there.
+    clean: String,
     kubeconfig: String,
 }
 
@@ -75,8 +77,9 @@ pub(in crate::commands) struct Real {
     rewrite: Rewrite,
     /// Where the load of this machine takes its ports from; an agent has a rotation of its own.
     ports: LocalPorts,
-    /// Gone with the run: it holds credentials.
-    kubeconfig: tempfile::NamedTempFile,
+    clean: String,
+    /// For commands of the user's own, where a rollout is one. Gone with the run: it holds credentials.
+    kubeconfig: Option<tempfile::NamedTempFile>,
     beat: JoinHandle<()>,
 }
 
@@ -91,6 +94,11 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
         }
     };
     super::rights::check(&connected.client, &whose, plan, place.from).await?;
+    let clean = match &place.cluster {
+        ClusterChoice::Context(name) => format!("rollproof cluster clean --context {name}"),
+        ClusterChoice::Kind(Some(name)) => format!("rollproof cluster clean --name {name}"),
+        ClusterChoice::Kind(None) | ClusterChoice::Embedded => "rollproof cluster clean".to_owned(),
+    };
     Ok(Reached {
         client: connected.client,
         kind: if nodes.is_some() { "kind" } else { "context" },
@@ -99,6 +107,7 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
         agent_image: place.agent_image.clone(),
         keep: place.keep,
         nodes,
+        clean,
         kubeconfig: connected.kubeconfig,
     })
 }
@@ -155,8 +164,11 @@ async fn kind_cluster(
 impl Real {
     /// Makes the run's namespaces, and brings the agent up.
     pub(super) async fn start(reached: Reached, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
-        let Reached { client, from, agent_image, keep, nodes, kubeconfig, .. } = reached;
-        let kubeconfig = private_file(&kubeconfig)
+        let Reached { client, from, agent_image, keep, nodes, clean, kubeconfig, .. } = reached;
+        let commands = run.plan.variants.iter().any(|variant| matches!(variant.rollout, Rollout::Command { .. }));
+        let kubeconfig = commands
+            .then(|| private_file(&kubeconfig))
+            .transpose()
             .map_err(|error| NotReady::Machine(format!("writing a kubeconfig for commands: {error}")))?;
         let images = run.stop.run_until_cancelled(images::provide(run, from, agent_image, nodes)).await;
         let rewrite = images.unwrap_or(Err(NotReady::Stopped))?;
@@ -196,16 +208,17 @@ impl Real {
             agent,
             rewrite,
             ports,
+            clean,
             kubeconfig,
             beat,
         };
         let prepared = run.stop.run_until_cancelled(real.prepare(run, &names, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
             let left = real.end().await;
-            return Err(match (error, left) {
-                (NotReady::Machine(why), Some(left)) => NotReady::Machine(format!("{why}\n{left}")),
-                (error, _) => error,
-            });
+            if let Some(left) = left {
+                run.talk.say(&left);
+            }
+            return Err(error);
         }
         Ok(real)
     }
@@ -234,7 +247,10 @@ impl Real {
             let namespace = run.places.namespace(index);
             // Watched from its creation on, so that nothing of it is missed.
             let observer = self.watch(run, index, planned, sink).await?;
-            let manifests = self.rewrite.apply(&planned.manifests);
+            let mut manifests = self.rewrite.apply(&planned.manifests);
+            if self.from == LoadPlace::Host {
+                with_node_port(&mut manifests, &planned.service.name);
+            }
             let patched = planned.patched().and_then(|patched| self.rewrite.apply(&[patched]).pop());
             let planned = &VariantPlan { rollout: self.renamed(&planned.rollout), ..planned.clone() };
             apply(&self.client, namespace, &manifests).await.map_err(|error| {
@@ -244,8 +260,10 @@ impl Real {
             let site = self.site(run, sink, namespace, address, observer)?;
             let mut variant =
                 variants::variant(run, index, planned, &self.client, site, manifests, patched.as_ref(), ROUTING_LAG);
-            let path = self.kubeconfig.path().display().to_string();
-            variant.handle.variables.insert("KUBECONFIG".to_owned(), path);
+            if let Some(kubeconfig) = &self.kubeconfig {
+                let path = kubeconfig.path().display().to_string();
+                variant.handle.variables.insert("KUBECONFIG".to_owned(), path);
+            }
             variant.load.local_ports = self.ports.clone();
             started.push(variant);
         }
@@ -318,8 +336,14 @@ impl Real {
         };
         let refused = |why: String| NotReady::User(format!("service {name} of variant {}: {why}", planned.name));
         if self.from == LoadPlace::Host {
-            let patch = json!({"spec": {"type": "NodePort"}});
-            let service = services.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map_err(failed)?;
+            let service = services.get(name).await.map_err(failed)?;
+            if service.spec.as_ref().and_then(|spec| spec.external_traffic_policy.as_deref()) == Some("Local") {
+                return Err(refused(
+                    "its externalTrafficPolicy is Local, so that a node port leads to that node's pods only; load it with \
+                     --from pod"
+                        .to_owned(),
+                ));
+            }
             let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
             let port = ports.into_iter().find(|port| port.port == i32::from(planned.service.port));
             let port = port.and_then(|port| u16::try_from(port.node_port?).ok());
@@ -391,7 +415,17 @@ impl Real {
         if self.keep {
             return Some(format!("kept: the namespaces {}", self.names.join(", ")));
         }
-        namespaces::remove(&self.client, &self.names).await
+        let left = namespaces::remove(&self.client, &self.names).await?;
+        // Which cluster it was, the advice must say.
+        Some(left.replace("rollproof cluster clean", &self.clean))
+    }
+}
+
+/// The manifests with a node port for the Service: in them, and not patched onto it, so that what is made anew has it too.
+fn with_node_port(manifests: &mut [Value], service: &str) {
+    let is = |object: &Value| object["kind"] == "Service" && object["metadata"]["name"] == service;
+    for object in manifests.iter_mut().filter(|object| is(object)) {
+        object["spec"]["type"] = json!("NodePort");
     }
 }
 

@@ -54,6 +54,9 @@ fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<Right> {
             need(&["get", "list", "patch"], "", "nodes");
         }
     }
+    if from == LoadPlace::Host {
+        need(&["list"], "", "nodes");
+    }
     if from == LoadPlace::Pod {
         need(&["create", "patch"], "", "serviceaccounts");
         need(&["create", "patch"], "", "secrets");
