@@ -80,7 +80,8 @@ impl Follower {
         if seen.ended.contains(&trial) {
             return Ok(());
         }
-        let spool = seen.live.failure.map(|why| AgentError::Refused { doing: doing(), why });
+        // It records no more, so that nothing that it sees from now on is known: as good as gone.
+        let spool = seen.live.failure.map(|why| AgentError::Gone { doing: doing(), why });
         Err(seen.over.or(spool).unwrap_or(AgentError::Gone { doing: doing(), why: "nothing more came".to_owned() }))
     }
 
