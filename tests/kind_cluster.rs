@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use program::{Ran, now, program, run, wait_for};
+use rollproof::agent::{Deployment, deploy};
+use rollproof::clock::Clock;
 use rollproof::cluster::kind::{Kind, recipe};
 use rollproof::cluster::kube::{ApplyError, apply, connect, connect_with};
 use serde_json::{Value, json};
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         test("a_namespace_that_cannot_go_fails_the_clean_up_by_name", stuck),
         test("a_cluster_of_somebody_elses_is_not_deleted", not_own),
         test("custom_resources_are_found_by_what_the_cluster_says", custom_resources),
+        test("a_quota_that_forbids_the_agent_is_named", quota),
         test("a_missing_context_is_answered_with_those_there_are", missing_context),
     ];
     libtest_mimic::run(&arguments, tests).exit_code()
@@ -76,6 +79,33 @@ fn test(name: &str, body: fn()) -> Trial {
         })
     })
     .with_ignored_flag(missing)
+}
+
+/// A quota that some policy puts into every namespace, as clusters shared by many have it.
+fn quota() {
+    let namespace = own("quota");
+    let _namespace = Object::new(&["namespace", &namespace]);
+    apply_text(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+    apply_text(
+        &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": namespace},
+        "spec": {"hard": {"pods": "0"}}}),
+    );
+    wait_for("the quota to be in force", Duration::from_secs(30), || {
+        let shown = kubectl(&["get", "resourcequota", "none", "-n", &namespace, "-o", "jsonpath={.status.hard.pods}"]);
+        shown.stdout == "0"
+    });
+    let deployment = Deployment {
+        namespace: namespace.clone(),
+        image: "rollproof.invalid/agent:1".to_owned(),
+        token: "token".to_owned(),
+        origin_unix_ns: 0,
+        number: 1,
+    };
+    let refused = wait(async {
+        let connected = connect(&context()).await.unwrap();
+        deploy(&connected.client, &deployment, Clock::start()).await.unwrap_err().to_string()
+    });
+    assert!(refused.contains("exceeded quota: none") && refused.contains(&namespace), "{refused}");
 }
 
 fn kubectl(arguments: &[&str]) -> Ran {
