@@ -3,6 +3,7 @@
 mod agent;
 mod embedded;
 mod images;
+mod reach;
 mod ready;
 mod real;
 mod rights;
@@ -20,10 +21,11 @@ use crate::plan::{RunPlan, VariantPlan};
 use crate::record::Sink;
 use crate::record::header::ClusterHeader;
 use crate::trial::Variant;
-use real::{Reached, Real};
+use reach::Reached;
+use real::Real;
 
 pub(super) use embedded::version as embedded_version;
-pub(super) use real::{connect_failure, connect_to, create};
+pub(super) use reach::{connect_failure, connect_to, create};
 
 /// Where to run, as the user names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,7 +96,7 @@ pub(super) async fn find(
 ) -> Result<Found, Failure> {
     match stage {
         Some(stage) => Ok(Found::Embedded { private_network: stage.host_network.is_none() }),
-        None => Ok(Found::Real(Box::new(real::reach(place, plan, talk).await?))),
+        None => Ok(Found::Real(Box::new(reach::reach(place, plan, talk).await?))),
     }
 }
 

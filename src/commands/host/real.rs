@@ -11,60 +11,23 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Life, check_rights, machine};
-use super::{ClusterChoice, LoadPlace, NotReady, images, why};
+use super::reach::Reached;
+use super::{LoadPlace, NotReady, images, why};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
-use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError, Rewrite};
-use crate::cluster::kube::{ConnectError, Connected, apply, connect, connect_with, mark_as_own, namespaces, words};
+use crate::cluster::kind::Rewrite;
+use crate::cluster::kube::{apply, namespaces};
 use crate::commands::context::Run;
-use crate::commands::ending::{Failure, Talk};
-use crate::commands::options::WhereArgs;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{Observer, Target};
-use crate::plan::{Rollout, RunPlan, VariantPlan};
+use crate::plan::{Rollout, VariantPlan};
 use crate::record::Sink;
-use crate::record::header::ClusterHeader;
 use crate::rollout::api_words;
 use crate::trial::{Here, Seat, Site, Variant};
 
 /// How long routing may follow a change of endpoints: kube-proxy's minimal sync period is 1 s where nobody changed it, and
 /// its sync takes what it takes.
 const ROUTING_LAG: Duration = Duration::from_secs(2);
-
-/// A cluster that answers, and its nodes where it is kind's.
-pub(in crate::commands) struct Reached {
-    client: Client,
-    kind: &'static str,
-    version: String,
-    from: LoadPlace,
-    agent_image: Option<String>,
-    keep: bool,
-    nodes: Option<(Kind, Vec<String>)>,
-    /// How a person removes what a run left there.
-    clean: String,
-    kubeconfig: String,
-}
-
-impl Reached {
-    pub(super) fn header(&self) -> ClusterHeader {
-        ClusterHeader { kind: self.kind.to_owned(), version: self.version.clone(), private_network: None }
-    }
-
-    /// How many nodes take pods that tolerate nothing; at least one. A `DaemonSet`'s own selectors and tolerations may make
-    /// its number another.
-    pub(in crate::commands) async fn nodes_for_pods(&self) -> Result<u32, Failure> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
-        let nodes = nodes
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| Failure::Machine(format!("listing the nodes: {}", api_words(&error))))?;
-        let open = nodes.items.into_iter().filter_map(|node| node.spec).filter(|spec| {
-            let tainted = spec.taints.iter().flatten().any(|taint| taint.effect.starts_with("No"));
-            !tainted && spec.unschedulable != Some(true)
-        });
-        Ok(u32::try_from(open.count()).unwrap_or(u32::MAX).max(1))
-    }
-}
 
 /// The cluster of a run.
 pub(in crate::commands) struct Real {
@@ -81,84 +44,6 @@ pub(in crate::commands) struct Real {
     /// For commands of the user's own, where a rollout is one. Gone with the run: it holds credentials.
     kubeconfig: Option<tempfile::NamedTempFile>,
     beat: JoinHandle<()>,
-}
-
-/// Reaches the cluster that the user named.
-pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) -> Result<Reached, Failure> {
-    let (connected, whose, nodes) = match &place.cluster {
-        ClusterChoice::Embedded => return Err(Failure::Bug("the embedded cluster is not reached".to_owned())),
-        ClusterChoice::Kind(name) => kind_cluster(name.as_deref(), place, talk).await?,
-        ClusterChoice::Context(name) => {
-            let connected = connect(name).await.map_err(connect_failure)?;
-            (connected, format!("context {name}"), None)
-        }
-    };
-    super::rights::check(&connected.client, &whose, plan, place.from).await?;
-    let clean = match &place.cluster {
-        ClusterChoice::Context(name) => format!("rollproof cluster clean --context {name}"),
-        ClusterChoice::Kind(Some(name)) => format!("rollproof cluster clean --name {name}"),
-        ClusterChoice::Kind(None) | ClusterChoice::Embedded => "rollproof cluster clean".to_owned(),
-    };
-    Ok(Reached {
-        client: connected.client,
-        kind: if nodes.is_some() { "kind" } else { "context" },
-        version: connected.version,
-        from: place.from,
-        agent_image: place.agent_image.clone(),
-        keep: place.keep,
-        nodes,
-        clean,
-        kubeconfig: connected.kubeconfig,
-    })
-}
-
-/// Makes a kind cluster, which rollproof may delete again.
-pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Result<(), Failure> {
-    kind.create(creation).await.map_err(|error| match error {
-        KindError::Interrupted { .. } => Failure::Interrupted,
-        other => Failure::Machine(other.to_string()),
-    })?;
-    let connected = connect_to(kind).await?;
-    mark_as_own(&connected.client).await.map_err(|error| {
-        Failure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
-    })
-}
-
-/// Connects to a kind cluster that is there, whatever the user's kubeconfig holds.
-pub(in crate::commands) async fn connect_to(kind: &Kind) -> Result<Connected, Failure> {
-    let kubeconfig = kind.kubeconfig().await.map_err(|error| Failure::Machine(error.to_string()))?;
-    connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await.map_err(connect_failure)
-}
-
-pub(in crate::commands) fn connect_failure(error: ConnectError) -> Failure {
-    match error {
-        ConnectError::NoContext { .. } => Failure::User(error.to_string()),
-        other => Failure::Machine(other.to_string()),
-    }
-}
-
-/// The kind cluster of that name. rollproof's own is made where it is missing; another must be there.
-async fn kind_cluster(
-    name: Option<&str>,
-    place: &WhereArgs,
-    talk: &dyn Talk,
-) -> Result<(Connected, String, Option<(Kind, Vec<String>)>), Failure> {
-    let machine = |error: KindError| Failure::Machine(error.to_string());
-    let kind = Kind::new(name.unwrap_or(DEFAULT_NAME));
-    let clusters = Kind::clusters().await.map_err(machine)?;
-    if !clusters.iter().any(|known| known == kind.name()) {
-        if name.is_some() {
-            let known = if clusters.is_empty() { "none".to_owned() } else { clusters.join(", ") };
-            return Err(Failure::User(KindError::NoCluster { name: kind.name().to_owned(), known }.to_string()));
-        }
-        talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
-        let creation = Creation { config: place.kind_config.clone(), image: place.kind_image.clone() };
-        create(&kind, &creation).await?;
-    }
-    let whose = format!("the kind cluster {}", kind.name());
-    let connected = connect_to(&kind).await?;
-    let nodes = kind.nodes().await.map_err(machine)?;
-    Ok((connected, whose, Some((kind, nodes))))
 }
 
 impl Real {
