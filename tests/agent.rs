@@ -85,7 +85,7 @@ impl Way {
         }
         // A stream of lines never lasts; an answer mostly comes whole.
         let streams = self.cuts > 0 && inner.starts_with("/lines");
-        let cut_after = if streams || self.cuts() { self.draw(8_000) } else { u64::MAX };
+        let cut_after = if streams || self.cuts() { self.draw(3_000) } else { u64::MAX };
         let (head, body) = response.into_parts();
         // The sender lives as long as the body does: a connection closes with it.
         let state = (body, sender, cut_after, Arc::clone(&self));

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::cluster::{context, get, name, nothing_left};
-use crate::program::{program, report, run, variant};
+use crate::program::{AS_EXPECTED, clean, program, report, run, variant};
 use crate::test;
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -32,7 +32,7 @@ pub(crate) fn on_kind(scenario: &str, out: &Path) -> Command {
 fn is_whole(out: &Path) -> Value {
     nothing_left(out);
     let first = fs::read(out.join("report.json")).unwrap();
-    run(program().arg("report").arg(out)).expect_code(0);
+    run(program().arg("report").arg(out)).expect_one_of(&AS_EXPECTED);
     assert_eq!(fs::read(out.join("report.json")).unwrap(), first, "a report redone is the same");
     let report = report(out);
     assert_eq!(report["cluster"]["kind"], "kind");
@@ -49,10 +49,10 @@ fn target_exit() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["first", "second"] {
         let out = folder.path().join(name);
-        run(&mut on_kind("scenarios/target-exit.yaml", &out)).expect_code(0);
+        run(&mut on_kind("scenarios/target-exit.yaml", &out)).expect_one_of(&AS_EXPECTED);
         let report = is_whole(&out);
         assert!(variant(&report, "exit")["lost"].as_u64().unwrap() > 0);
-        assert_eq!(variant(&report, "drain")["lost"], 0);
+        clean(&report, "drain");
         for variant in report["variants"].as_array().unwrap() {
             let dirty = |trial: &&Value| trial["state"] == "dirty";
             assert_eq!(variant["trials_list"].as_array().unwrap().iter().find(dirty), None, "carried over");
@@ -63,10 +63,10 @@ fn target_exit() {
 fn apache() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    run(&mut on_kind("scenarios/apache-prestop.yaml", &out)).expect_code(0);
+    run(&mut on_kind("scenarios/apache-prestop.yaml", &out)).expect_one_of(&AS_EXPECTED);
     let report = is_whole(&out);
     assert!(variant(&report, "without-prestop")["lost"].as_u64().unwrap() > 0);
-    assert_eq!(variant(&report, "with-prestop")["lost"], 0);
+    clean(&report, "with-prestop");
     let text = fs::read_to_string(out.join("record.jsonl")).unwrap();
     for part in ["\"t\":\"pod\"", "\"t\":\"endpoints\"", "\"t\":\"event\"", "\"t\":\"listener\"", "\"t\":\"workload\""]
     {
@@ -77,10 +77,10 @@ fn apache() {
 fn from_host() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    run(on_kind("scenarios/target-exit.yaml", &out).args(["--from", "host"])).expect_code(0);
+    run(on_kind("scenarios/target-exit.yaml", &out).args(["--from", "host"])).expect_one_of(&AS_EXPECTED);
     let report = is_whole(&out);
     assert!(variant(&report, "exit")["lost"].as_u64().unwrap() > 0);
-    assert_eq!(variant(&report, "drain")["lost"], 0);
+    clean(&report, "drain");
 }
 
 fn two_at_once() {
@@ -92,11 +92,10 @@ fn two_at_once() {
         std::thread::spawn(move || run(&mut command))
     });
     for (ran, out) in running.into_iter().zip(&outs) {
-        let ran = ran.join().unwrap();
-        // Side by side on a small machine a send may come late, which is said; a loss where none may be is not among it.
-        assert!(matches!(ran.code, Some(0 | 5)), "{:?}\n{}\n{}", ran.code, ran.stdout, ran.stderr);
+        // Side by side on a small machine sends may come late, which is said.
+        ran.join().unwrap().expect_one_of(&[0, 4, 5]);
         nothing_left(out);
-        assert_eq!(variant(&report(out), "drain")["lost"], 0);
+        clean(&report(out), "drain");
     }
 }
 
