@@ -19,6 +19,8 @@ use super::{API_SILENCE_MAX, Handle, RolloutError, Workload};
 pub enum Followed {
     /// Complete, and no replaced or terminating pod is left.
     Done,
+    /// The workload is not there any more, in a sentence.
+    Gone(String),
     /// The controller gave up, in its own words.
     Failed(String),
     /// The time was over; where it stood.
@@ -89,6 +91,7 @@ pub async fn wait_complete(
         match now {
             Progress::Done => return Ok(Followed::Done),
             Progress::Failed(why) => return Ok(Followed::Failed(why)),
+            Progress::Gone(why) => return Ok(Followed::Gone(why)),
             Progress::Rolling(words) => stands = words,
             Progress::OldPodsLeft(left) => stands = format!("{left} old pods left"),
         }
@@ -159,8 +162,8 @@ impl View {
     /// `None` until both watches have shown their first list.
     fn progress(&self, workload: &Workload, replaced: &Replaced) -> Option<Progress> {
         if self.deleted && self.workload.is_none() && self.workload_known {
-            let why = "it is not there any more: somebody else deleted it, or its namespace";
-            return Some(Progress::Failed(why.to_owned()));
+            let why = "is not there any more: somebody else deleted it, or its namespace";
+            return Some(Progress::Gone(format!("{} {why}", workload.reference())));
         }
         let object = self.workload.as_ref()?;
         if !self.pods_known {

@@ -22,6 +22,8 @@ pub enum Progress {
     OldPodsLeft(usize),
     /// Complete, and none is left.
     Done,
+    /// The workload is not there any more, in a sentence.
+    Gone(String),
     /// The controller gave up: `ProgressDeadlineExceeded`.
     Failed(String),
 }

@@ -28,7 +28,7 @@ pub(super) async fn evicted(variant: &Variant, trial: u32, eviction: &Eviction) 
     };
     let Ok(done) = tokio::time::timeout(variant.timeout, each).await else {
         let reason = format!("the eviction was not complete after {} s: {stood}", variant.timeout.as_secs());
-        return Ok(Middle { complete: false, reason });
+        return Ok(Middle { reason, ..Middle::default() });
     };
     done?;
     let replaced: Replaced = chosen.pods.into_iter().map(|pod| pod.uid).collect();

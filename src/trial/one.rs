@@ -26,9 +26,12 @@ const ROUTED_ROUNDS: u32 = 6;
 const ROUTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the middle of a trial went.
+#[derive(Default)]
 pub(super) struct Middle {
     pub(super) complete: bool,
     pub(super) reason: String,
+    /// What makes the trial invalid; empty without any.
+    pub(super) trouble: String,
 }
 
 /// What a trial needs to know beside its variant.
@@ -71,8 +74,15 @@ pub async fn run(
         return Err(error);
     }
     site.stop_probes().await?;
-    let trouble =
-        if matches!(&outcome, Ok(middle) if middle.complete) { astray(variant).await? } else { String::new() };
+    let trouble = match &outcome {
+        Ok(middle) if middle.complete => match astray(variant).await {
+            Err(error @ TrialError::Site(_)) => return Err(error),
+            // Where the pods cannot be listed, nothing is known against the routing.
+            astray => astray.unwrap_or_default(),
+        },
+        Ok(middle) => middle.trouble.clone(),
+        Err(_) => String::new(),
+    };
     let (complete, reason) = match &outcome {
         Ok(middle) => (middle.complete, middle.reason.clone()),
         Err(error) => (false, error.to_string()),
@@ -172,7 +182,7 @@ async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result
             let end = site.now().await?;
             site.mark(number, MarkName::RolloutComplete, end, "none").await?;
             site.mark(number, MarkName::OldPodsGone, end, "none").await?;
-            Middle { complete: true, reason: String::new() }
+            Middle { complete: true, ..Middle::default() }
         }
         Action::Roll { roll, .. } => {
             // Also a step that fails may have changed something.
@@ -202,7 +212,7 @@ fn nothing_changed(variant: &Variant, roll: &Roll) -> Middle {
          that it is not by default",
         roll.describe()
     );
-    Middle { complete: false, reason }
+    Middle { reason, ..Middle::default() }
 }
 
 /// Follows a rollout that has begun, for at most `bound`.
@@ -237,15 +247,17 @@ pub(super) async fn rolled(
         Followed::Done => {
             let now = site.now().await?;
             site.mark(number, MarkName::OldPodsGone, now, "").await?;
-            Middle { complete: true, reason: String::new() }
+            Middle { complete: true, ..Middle::default() }
         }
         Followed::Failed(why) => {
             let workload = variant.handle.workload.reference();
-            Middle { complete: false, reason: format!("the rollout of {workload} ended: {why}") }
+            Middle { reason: format!("the rollout of {workload} ended: {why}"), ..Middle::default() }
         }
+        // What was lost then is not the variant's doing.
+        Followed::Gone(why) => Middle { trouble: why, ..Middle::default() },
         Followed::TimedOut(stood) => Middle {
-            complete: false,
             reason: format!("the rollout was not complete after {} s: {stood}", variant.timeout.as_secs()),
+            ..Middle::default()
         },
     })
 }

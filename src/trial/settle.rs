@@ -93,7 +93,7 @@ async fn at_rest(session: &Session, variant: &Variant, number: u32) -> Result<Op
     };
     Ok(match followed {
         Followed::Done => None,
-        Followed::Failed(why) => Some(why),
+        Followed::Failed(why) | Followed::Gone(why) => Some(why),
         Followed::TimedOut(stood) => Some(stood),
     })
 }

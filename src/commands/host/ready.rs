@@ -25,7 +25,7 @@ pub(super) async fn complete(variant: &Variant) -> Result<Result<(), String>, No
         .map_err(|error| NotReady::Machine(error.to_string()))?;
     Ok(match followed {
         Followed::Done => Ok(()),
-        Followed::Failed(why) => Err(why),
+        Followed::Failed(why) | Followed::Gone(why) => Err(why),
         Followed::TimedOut(stood) => Err(format!("not complete within {} s: {stood}", READY_WITHIN.as_secs())),
     })
 }
