@@ -11,13 +11,12 @@
 mod program;
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-use program::{Ran, now, program, run, wait_for};
+use libtest_mimic::Arguments;
+use program::{Ran, kind_cluster, named_on_kind as test, now, program, run, wait_for};
 use rollproof::agent::{Deployment, deploy};
 use rollproof::clock::Clock;
 use rollproof::cluster::kind::{Kind, recipe};
@@ -27,12 +26,8 @@ use serde_json::{Value, json};
 /// What this program says when it is started in a pod.
 const WORD: &str = "packed and running";
 
-fn cluster() -> Option<String> {
-    std::env::var("ROLLPROOF_TEST_KIND").ok().filter(|name| !name.is_empty())
-}
-
 fn name() -> String {
-    cluster().unwrap()
+    kind_cluster().unwrap()
 }
 
 fn context() -> String {
@@ -64,21 +59,6 @@ fn main() -> ExitCode {
         test("a_missing_context_is_answered_with_those_there_are", missing_context),
     ];
     libtest_mimic::run(&arguments, tests).exit_code()
-}
-
-fn test(name: &str, body: fn()) -> Trial {
-    let missing = cluster().is_none();
-    let named =
-        if missing { format!("{name} (needs a kind cluster, named in ROLLPROOF_TEST_KIND)") } else { name.to_owned() };
-    Trial::test(named, move || {
-        catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            Failed::from(
-                text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default(),
-            )
-        })
-    })
-    .with_ignored_flag(missing)
 }
 
 /// A quota that some policy puts into every namespace, as clusters shared by many have it.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::order::Order;
-use super::wire::{Done, End, Live, Moment, Nowhere, Preflight, Probes, Reach, Standing, Watch};
+use super::wire::{Done, End, Live, Moment, Nowhere, Probes, Reach, Standing};
 use crate::clock::Clock;
-use crate::load::{self, LocalPorts, Route, Running};
+use crate::load::{self, LocalPorts, Preflight, Route, Running, blocking};
 use crate::observe::{Observer, Target};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
@@ -61,12 +61,10 @@ impl Body {
     }
 
     /// Watches a namespace; one that is watched already goes on being watched.
-    pub(super) fn watch(&self, watch: Watch) -> Done {
-        let Watch { namespace, workload, name, selector, probe_port } = watch;
-        lock(&self.observers).entry(namespace.clone()).or_insert_with(|| {
-            let target = Target { namespace, workload, name, selector, probe_port };
-            Observer::start(&self.client, &target, self.clock, &self.sink)
-        });
+    pub(super) fn watch(&self, target: &Target) -> Done {
+        lock(&self.observers)
+            .entry(target.namespace.clone())
+            .or_insert_with(|| Observer::start(&self.client, target, self.clock, &self.sink));
         Done {}
     }
 
@@ -81,14 +79,7 @@ impl Body {
         let (address, clock) = (order.address, self.clock);
         let plan = order.plan(self.local_ports.clone())?;
         let sent = blocking(move || load::preflight(&plan, Arc::new(address), clock)).await;
-        let answers = sent.map_err(|error| error.to_string())?;
-        Ok(answers
-            .into_iter()
-            .map(|answer| Preflight {
-                duration_ns: crate::clock::saturating_ns(answer.duration),
-                attempt: answer.attempt,
-            })
-            .collect())
+        sent.map_err(|error| error.to_string())
     }
 
     pub(super) async fn reach(reach: Reach) -> Nowhere {
@@ -142,13 +133,5 @@ impl Body {
         let slot = lock(&self.load);
         let (ended, lost) = slot.running.as_ref().map_or((0, 0), |load| (load.live().ended(), load.live().lost()));
         Live { ended, lost, failure: self.spooling.failure().map(str::to_owned) }
-    }
-}
-
-/// Runs what blocks on a thread that may.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }

@@ -29,4 +29,4 @@ pub use manifests::{NAMESPACE_LABELS, rights as agent_rights};
 pub use remote::Remote;
 pub use rights::{Right, missing as missing_rights};
 pub use serve::{AgentArgs, ServeError, serve};
-pub use wire::{Live, Preflight, Watch};
+pub use wire::Live;

@@ -17,11 +17,11 @@ use super::error::AgentError;
 use super::order::Order;
 use super::rights::Right;
 use super::wire::{
-    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, Nowhere, PORT, Preflight, Probes, Reach, Refusal, Standing,
-    TOKEN_HEADER, Watch,
+    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, Nowhere, PORT, Probes, Reach, Refusal, Standing, TOKEN_HEADER,
 };
 use crate::clock::{Clock, Stamp, saturating_ns};
-use crate::load::LoadPlan;
+use crate::load::{LoadPlan, Preflight};
+use crate::observe::Target;
 use crate::record::{Arm, Entry};
 
 /// How long one try of a command may take.
@@ -109,8 +109,8 @@ impl Remote {
     }
 
     /// Starts to watch a namespace.
-    pub async fn watch(&self, watch: &Watch) -> Result<(), AgentError> {
-        self.command::<Done>("starting the watches", "/watch", watch).await.map(|_| ())
+    pub async fn watch(&self, target: &Target) -> Result<(), AgentError> {
+        self.command::<Done>("starting the watches", "/watch", target).await.map(|_| ())
     }
 
     /// Starts or ends the side probes of a namespace's present pods.

@@ -200,7 +200,7 @@ impl Agent {
             match path.as_str() {
                 "/mark" => json(&body.mark()),
                 "/record" => with(&bytes, |entry| body.record(entry)),
-                "/watch" => with(&bytes, |watch| body.watch(watch)),
+                "/watch" => with(&bytes, |target| body.watch(&target)),
                 "/probes" => with(&bytes, |probes| body.probes(&probes)),
                 "/end" => with(&bytes, |end| body.end_load(end)),
                 "/standing" => json(&body.standing().await),

@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use kube::core::ApiResource;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
 use crate::record::Arm;
-use crate::record::entry::Attempt;
 
 /// The header that carries the run's token; `Authorization` belongs to the API server.
 pub(super) const TOKEN_HEADER: &str = "x-rollproof-token";
@@ -39,35 +37,11 @@ pub(super) struct Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Done {}
 
-/// What is observed in one namespace.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Watch {
-    /// The namespace.
-    pub namespace: String,
-    /// The workload's API resource.
-    pub workload: ApiResource,
-    /// The workload's name.
-    pub name: String,
-    /// The label selector of its pods.
-    pub selector: String,
-    /// The port that the side probe connects to; `None` turns it off.
-    pub probe_port: Option<u16>,
-}
-
 /// Which namespace's side probes start or end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Probes {
     pub(super) namespace: String,
     pub(super) on: bool,
-}
-
-/// How one kind of request fared in the preflight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Preflight {
-    /// From the call of connect to the response's end, in nanoseconds.
-    pub duration_ns: u64,
-    /// The attempt.
-    pub attempt: Attempt,
 }
 
 /// How many connections to make to an address.

@@ -15,7 +15,7 @@ use crate::plan::TrialPlan;
 use crate::record::entry::{EndReason, RunEnd, TrialEnd};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
-use crate::trial::{self, Load, Session, Settled, SiteError, TrialError, Variant};
+use crate::trial::{self, Load, Settled, SiteError, TrialError, Variant};
 
 /// How often the record's writer is asked whether it still can write.
 const WRITER_WATCH: Duration = Duration::from_millis(50);
@@ -50,14 +50,13 @@ pub(super) async fn drive(run: &Run<'_>, found: Found, sink: Sink) -> Ended {
 
 impl Run<'_> {
     async fn on(&self, host: &mut Host, sink: &Sink) -> Ended {
-        let session = Session { client: host.client(), stop: self.stop.clone() };
         let prepared = self.stop.run_until_cancelled(host.variants(self, sink)).await;
         let mut variants = match prepared {
             Some(Ok(variants)) => variants,
             Some(Err(reason)) => return self.not_ready(reason),
             None => return self.stopped(),
         };
-        let ended = Box::pin(self.trials(&session, host, sink, &mut variants)).await;
+        let ended = Box::pin(self.trials(host, sink, &mut variants)).await;
         for variant in variants {
             variant.site.close().await;
         }
@@ -72,7 +71,7 @@ impl Run<'_> {
         }
     }
 
-    async fn trials(&self, session: &Session, host: &mut Host, sink: &Sink, variants: &mut [Variant]) -> Ended {
+    async fn trials(&self, host: &mut Host, sink: &Sink, variants: &mut [Variant]) -> Ended {
         let mut given_up = BTreeSet::new();
         let mut queue = Queue::new(&self.plan.order);
         while let Some(planned) = queue.take() {
@@ -81,7 +80,7 @@ impl Run<'_> {
             if given_up.contains(&planned.variant) {
                 continue;
             }
-            let ran = self.trial(session, variant, planned, queue.total()).await;
+            let ran = self.trial(variant, planned, queue.total()).await;
             let ran = match ran {
                 Ok(()) => host.recorded(planned.trial).await.map_err(|error| TrialError::Site(error.into())),
                 error => error,
@@ -156,20 +155,14 @@ impl Run<'_> {
         self.stop.run_until_cancelled(host.recover(self, sink, variants)).await.unwrap_or(Err(NotReady::Stopped))
     }
 
-    async fn trial(
-        &self,
-        session: &Session,
-        variant: &Variant,
-        planned: &TrialPlan,
-        total: u32,
-    ) -> Result<(), TrialError> {
+    async fn trial(&self, variant: &Variant, planned: &TrialPlan, total: u32) -> Result<(), TrialError> {
         let title = format!("trial {} of {total} (block {}, {})", planned.trial, planned.block, variant.name);
         self.talk.progress(&format!("{title}: waiting for the workload to come to rest"));
-        let settled = trial::settle(session, variant, planned.trial).await?;
+        let settled = trial::settle(&self.stop, variant, planned.trial).await?;
         let reset = settled == Settled::Reset;
         let progress = Progress { title, talk: self.talk };
         let run = trial::Run { trial: planned.trial, block: planned.block, reset, every: PROGRESS };
-        trial::run(session, variant, run, &|load| progress.show(load)).await
+        trial::run(&self.stop, variant, run, &|load| progress.show(load)).await
     }
 
     /// Why the run was stopped: by a record that cannot be written, or by the user.

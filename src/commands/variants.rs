@@ -9,9 +9,9 @@ use http::HeaderValue;
 use serde_json::Value;
 
 use super::context::Run;
-use crate::agent::Watch;
 use crate::load::{Expected, LoadPlan, RequestKind, sizing};
 use crate::manifest::{short_hash, undo};
+use crate::observe::Target;
 use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
 use crate::record::Arm;
 use crate::rollout::{Eviction, Handle, Roll, Workload};
@@ -78,8 +78,8 @@ pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
 }
 
 /// What is asked of the cluster to watch `variant`.
-pub(super) fn watch(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> Watch {
-    Watch {
+pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> Target {
+    Target {
         namespace: places.namespace(index).to_owned(),
         workload: crate::rollout::resource(variant.workload.kind),
         name: variant.workload.name.clone(),

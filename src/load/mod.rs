@@ -11,6 +11,7 @@
 //! Not here yet: TLS and names to resolve. Both belong in `dial`.
 
 mod attempt;
+mod blocking;
 mod carry;
 mod classify;
 mod collect;
@@ -34,6 +35,7 @@ mod socket;
 mod summary;
 mod timer;
 
+pub use blocking::blocking;
 pub use engine::{Running, saturate, start};
 pub use limits::raise_descriptors;
 pub use plan::{Expected, LoadError, LoadPlan, RequestKind, Route};

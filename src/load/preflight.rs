@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Clock;
 use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, sink};
@@ -17,7 +19,7 @@ use super::plan::{LoadError, LoadPlan, Route};
 use super::schedule::Planned;
 
 /// How one kind of request fared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
     /// From the call of connect to the response's end.
     pub duration: Duration,

@@ -13,14 +13,15 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::DynamicObject;
 use kube::discovery::ApiResource;
 use kube::{Api, Client};
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::record::Sink;
 use side_probe::SideProbes;
 
-/// What is observed in one namespace.
-#[derive(Debug, Clone)]
+/// What is observed in one namespace. It may travel: load and watches are not always where the run is driven from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// The namespace.
     pub namespace: String,

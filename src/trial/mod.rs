@@ -8,9 +8,6 @@ mod settle;
 mod site;
 mod variant;
 
-use kube::Client;
-use tokio_util::sync::CancellationToken;
-
 use crate::cluster::kube::ApplyError;
 use crate::rollout::{RolloutError, api_words};
 
@@ -18,21 +15,6 @@ pub use one::{Run, run};
 pub use settle::{Settled, settle};
 pub use site::{Here, Load, Seat, Site, SiteError};
 pub use variant::{Action, Variant};
-
-/// What all trials of a run share.
-#[derive(Clone)]
-pub struct Session {
-    /// The cluster.
-    pub client: Client,
-    /// Cancelled when the user interrupts the run, or when the record cannot be written any more.
-    pub stop: CancellationToken,
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").finish_non_exhaustive()
-    }
-}
 
 /// A trial could not be run to its end.
 #[derive(Debug, thiserror::Error)]

@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use tokio_util::sync::CancellationToken;
 
 use super::eviction::{evicted, give_back};
 use super::site::{Load, SiteError};
 use super::variant::Action;
-use super::{Session, TrialError, Variant};
+use super::{TrialError, Variant};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::record::{Arm, Entry};
@@ -51,7 +52,7 @@ pub struct Run {
 /// it returns an error, unless that is the site's own: then nobody can be asked to stop. What was recorded until then
 /// stays. `live` is shown the load now and then.
 pub async fn run(
-    session: &Session,
+    stop: &CancellationToken,
     variant: &Variant,
     run: Run,
     live: &(dyn Fn(&Load) + Sync),
@@ -65,7 +66,7 @@ pub async fn run(
         namespace: variant.handle.workload.namespace.clone(),
     };
     site.record(Entry::TrialStart(start)).await?;
-    let (mut outcome, planned) = under_load(session, variant, run, live).await;
+    let (mut outcome, planned) = under_load(stop, variant, run, live).await;
     if matches!(&variant.action, Action::Evict(eviction) if eviction.cordon) {
         let given = give_back(variant).await;
         outcome = outcome.and_then(|middle| given.map(|()| middle).map_err(TrialError::from));
@@ -133,7 +134,7 @@ async fn pod_addresses(variant: &Variant) -> Result<Vec<SocketAddr>, TrialError>
 
 /// The trial between its first line and its last: how it went, and what the load planned.
 async fn under_load(
-    session: &Session,
+    stop: &CancellationToken,
     variant: &Variant,
     run: Run,
     live: &(dyn Fn(&Load) + Sync),
@@ -161,10 +162,10 @@ async fn under_load(
     };
     let middle = tokio::select! {
         middle = measured(variant, run.trial, &replaced) => middle,
-        () = session.stop.cancelled() => Err(TrialError::Stopped { trial: run.trial }),
+        () = stop.cancelled() => Err(TrialError::Stopped { trial: run.trial }),
         () = watching => Err(TrialError::Stopped { trial: run.trial }),
     };
-    let finished = finish_load(session, variant, run.trial, load, middle.is_err()).await;
+    let finished = finish_load(stop, variant, run.trial, load, middle.is_err()).await;
     match finished {
         Ok(planned) => (middle, planned),
         Err(error) => (Err(middle.err().unwrap_or(error)), BTreeMap::new()),
@@ -279,7 +280,7 @@ async fn present_pods(variant: &Variant) -> Result<Replaced, TrialError> {
 /// Ends the load and waits for what is in flight, at most for its own timeout: the load sees to that. With `abort`, or
 /// once the run is stopped, nothing is awaited.
 async fn finish_load(
-    session: &Session,
+    stop: &CancellationToken,
     variant: &Variant,
     number: u32,
     load: Load,
@@ -298,7 +299,7 @@ async fn finish_load(
     let before = site.now().await?;
     let stopped = tokio::select! {
         finished = load.finished() => { finished?; false }
-        () = session.stop.cancelled() => true,
+        () = stop.cancelled() => true,
     };
     if stopped {
         load.abort().await?;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
+use tokio_util::sync::CancellationToken;
 
 use super::variant::Action;
-use super::{Session, TrialError, Variant};
+use super::{TrialError, Variant};
 use crate::cluster::kube::apply;
 use crate::rollout::{Followed, Replaced, RolloutError, perform, wait_complete};
 
@@ -28,27 +29,27 @@ pub enum Settled {
 const AT_ONCE: Duration = Duration::from_millis(750);
 
 /// Brings `variant` to rest before trial `number`. The way back of a change that alternates happens here, unmeasured.
-pub async fn settle(session: &Session, variant: &Variant, number: u32) -> Result<Settled, TrialError> {
-    let rolled_back = way_back(session, variant, number).await?;
+pub async fn settle(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<Settled, TrialError> {
+    let rolled_back = way_back(stop, variant, number).await?;
     // A workload that comes to rest only now has replaced pods meanwhile: after a rollout that ran into its timeout, or was
     // left when the agent was lost.
-    let quick = tokio::time::timeout(AT_ONCE, at_rest(session, variant, number)).await;
+    let quick = tokio::time::timeout(AT_ONCE, at_rest(stop, variant, number)).await;
     let moved = rolled_back || quick.is_err();
     let first = match quick {
         Ok(first) => first?,
-        Err(_) => at_rest(session, variant, number).await?,
+        Err(_) => at_rest(stop, variant, number).await?,
     };
     if first.is_none() {
         if moved {
-            routing_follows(session, variant, number).await?;
+            routing_follows(stop, variant, number).await?;
         }
         return Ok(Settled::AtRest);
     }
     make_anew(variant).await?;
     variant.changed.store(false, Ordering::Relaxed);
-    match at_rest(session, variant, number).await? {
+    match at_rest(stop, variant, number).await? {
         None => {
-            routing_follows(session, variant, number).await?;
+            routing_follows(stop, variant, number).await?;
             Ok(Settled::Reset)
         }
         Some(stood) => Err(TrialError::Unsettled {
@@ -61,14 +62,14 @@ pub async fn settle(session: &Session, variant: &Variant, number: u32) -> Result
 }
 
 /// Undoes the change of an earlier trial, if there is one that has to be undone.
-async fn way_back(session: &Session, variant: &Variant, number: u32) -> Result<bool, TrialError> {
+async fn way_back(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<bool, TrialError> {
     let Action::Roll { back: Some(back), .. } = &variant.action else { return Ok(false) };
     if !variant.changed.load(Ordering::Relaxed) {
         return Ok(false);
     }
     let performed = tokio::select! {
         performed = perform(&variant.handle, back, number, variant.timeout) => performed,
-        () = session.stop.cancelled() => return Err(TrialError::Stopped { trial: number }),
+        () = stop.cancelled() => return Err(TrialError::Stopped { trial: number }),
     };
     performed.map_err(RolloutError::from)?;
     variant.changed.store(false, Ordering::Relaxed);
@@ -77,19 +78,19 @@ async fn way_back(session: &Session, variant: &Variant, number: u32) -> Result<b
 
 /// After pods were replaced without load, routing may still lead to those that are gone: its lag is waited out, so that
 /// they are not the next trial's losses.
-async fn routing_follows(session: &Session, variant: &Variant, number: u32) -> Result<(), TrialError> {
+async fn routing_follows(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<(), TrialError> {
     tokio::select! {
         () = tokio::time::sleep(variant.routing_lag) => Ok(()),
-        () = session.stop.cancelled() => Err(TrialError::Stopped { trial: number }),
+        () = stop.cancelled() => Err(TrialError::Stopped { trial: number }),
     }
 }
 
 /// `None` once at rest, else where it stood.
-async fn at_rest(session: &Session, variant: &Variant, number: u32) -> Result<Option<String>, TrialError> {
+async fn at_rest(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<Option<String>, TrialError> {
     let nothing = Replaced::new();
     let followed = tokio::select! {
         followed = wait_complete(&variant.handle, &nothing, REST_WITHIN, || {}) => followed?,
-        () = session.stop.cancelled() => return Err(TrialError::Stopped { trial: number }),
+        () = stop.cancelled() => return Err(TrialError::Stopped { trial: number }),
     };
     Ok(match followed {
         Followed::Done => None,

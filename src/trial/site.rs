@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::agent::{AgentError, Follower, Remote};
 use crate::clock::{Clock, Stamp};
-use crate::load::{self, LoadError, LoadPlan, Route, Running};
+use crate::load::{self, LoadError, LoadPlan, Preflight, Route, Running, blocking};
 use crate::observe::Observer;
-use crate::record::entry::{Attempt, Mark, MarkName};
+use crate::record::entry::{Mark, MarkName};
 use crate::record::{Arm, Entry, Sink};
 
 /// How often this process's load is asked whether it has ended.
@@ -124,19 +124,14 @@ impl Site {
         Ok(())
     }
 
-    /// One request of each kind of `plan`: how long it took, and how it fared.
-    pub async fn preflight(&self, plan: &LoadPlan) -> Result<Vec<(Duration, Attempt)>, SiteError> {
+    /// One request of each kind of `plan`.
+    pub async fn preflight(&self, plan: &LoadPlan) -> Result<Vec<Preflight>, SiteError> {
         match self {
             Self::Here(here) => {
                 let (plan, route, clock) = (plan.clone(), Arc::clone(&here.route), here.clock);
-                let answers = blocking(move || load::preflight(&plan, route, clock)).await?;
-                Ok(answers.into_iter().map(|answer| (answer.duration, answer.attempt)).collect())
+                Ok(blocking(move || load::preflight(&plan, route, clock)).await?)
             }
-            Self::Agent(seat) => {
-                let answers = seat.remote.preflight(plan, seat.address).await?;
-                let answers = answers.into_iter();
-                Ok(answers.map(|answer| (Duration::from_nanos(answer.duration_ns), answer.attempt)).collect())
-            }
+            Self::Agent(seat) => Ok(seat.remote.preflight(plan, seat.address).await?),
         }
     }
 
@@ -233,13 +228,5 @@ impl Load {
             Self::Here(running) => blocking(move || running.wait()).await?.planned(),
             Self::Agent { remote, .. } => remote.await_load().await?,
         })
-    }
-}
-
-/// Runs what blocks on a thread that may.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }

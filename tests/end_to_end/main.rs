@@ -8,15 +8,16 @@
 mod bad_input;
 mod bad_luck;
 mod manifests;
+#[allow(dead_code, reason = "shared with the tests on kind")]
 mod program;
 mod rollouts;
 mod scenarios;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
+use program::named;
 
 /// What a test needs besides this machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,22 +46,8 @@ impl Needs {
 
 /// A named test.
 pub(crate) fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Trial {
-    let named = if needs.missing() {
-        format!("{name} (needs {}, which is not installed)", needs.server())
-    } else {
-        name.to_owned()
-    };
-    Trial::test(named, move || {
-        catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
-            let text = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_else(|| "panicked".to_owned());
-            Failed::from(text)
-        })
-    })
-    .with_ignored_flag(needs.missing())
+    let missing = needs.missing().then(|| format!("{}, which is not installed", needs.server()));
+    named(name, missing.as_deref(), body)
 }
 
 fn main() -> ExitCode {

@@ -2,14 +2,43 @@
 
 use std::fs;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
 /// The longest that any run of these tests may take.
 const PATIENCE: Duration = Duration::from_mins(4);
+
+/// A named test. Where something that it needs is `missing`, that stands behind its name, and it is listed as ignored.
+pub(crate) fn named(name: &str, missing: Option<&str>, body: impl FnOnce() + Send + 'static) -> Trial {
+    let shown = missing.map_or_else(|| name.to_owned(), |missing| format!("{name} (needs {missing})"));
+    Trial::test(shown, move || {
+        catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
+            let text = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_else(|| "panicked".to_owned());
+            Failed::from(text)
+        })
+    })
+    .with_ignored_flag(missing.is_some())
+}
+
+/// The kind cluster to test against, if one is named.
+pub(crate) fn kind_cluster() -> Option<String> {
+    std::env::var("ROLLPROOF_TEST_KIND").ok().filter(|name| !name.is_empty())
+}
+
+/// A named test that needs a kind cluster.
+pub(crate) fn named_on_kind(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
+    let missing = kind_cluster().is_none().then_some("a kind cluster, named in ROLLPROOF_TEST_KIND");
+    named(name, missing, body)
+}
 
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollproof"));

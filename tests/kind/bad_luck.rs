@@ -2,13 +2,14 @@
 //! names what happened, with the record kept and nothing left behind.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use crate::cluster::{Stopped, apply, context, kubectl, name, namespaces, namespaces_of, nothing_left};
 use crate::program::{AS_EXPECTED, Ran, clean, finish, program, report, run, variant, wait_for};
@@ -32,8 +33,23 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-fn start(scenario: &str, out: &Path) -> Child {
-    on_kind(scenario, out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+/// A run of one variant that loses nothing, begun and not ended.
+struct Begun {
+    child: Child,
+    out: PathBuf,
+    _folder: TempDir,
+}
+
+impl Begun {
+    /// Starts it and waits until `part` stands in its record.
+    fn until(part: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
+        let child = on_kind(&scenario, &out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for_line(&out, part);
+        Self { child, out, _folder: folder }
+    }
 }
 
 fn wait_for_line(out: &Path, part: &str) {
@@ -56,11 +72,7 @@ fn agent_namespace(out: &Path) -> String {
 }
 
 fn interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
-    let child = start(&scenario, &out);
-    wait_for_line(&out, "rollout-step");
+    let Begun { child, out, _folder } = Begun::until("rollout-step");
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     finish(child).expect_code(130);
     nothing_left(&out);
@@ -68,11 +80,8 @@ fn interrupted() {
 }
 
 fn killed() {
-    let folder = tempfile::tempdir().unwrap();
-    let (out, again) = (folder.path().join("run"), folder.path().join("again"));
-    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
-    let mut child = start(&scenario, &out);
-    wait_for_line(&out, "rollout-step");
+    let Begun { mut child, out, _folder } = Begun::until("rollout-step");
+    let again = out.with_file_name("again");
     child.kill().unwrap();
     child.wait().unwrap();
     reports_no_pass(&out);
@@ -88,11 +97,7 @@ fn killed() {
 }
 
 fn api_server_stops() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
-    let child = start(&scenario, &out);
-    wait_for_line(&out, "rollout-step");
+    let Begun { child, out, _folder } = Begun::until("rollout-step");
     {
         let _stopped = Stopped::new("kube-apiserver");
         std::thread::sleep(Duration::from_secs(10));
@@ -109,11 +114,7 @@ fn api_server_stops() {
 }
 
 fn agent_deleted() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
-    let child = start(&scenario, &out);
-    wait_for_line(&out, "rollout-step");
+    let Begun { child, out, _folder } = Begun::until("rollout-step");
     kubectl(&["delete", "pod", "agent-1", "-n", &agent_namespace(&out), "--grace-period=1", "--wait=false"])
         .expect_code(0);
     finish(child).expect_one_of(&AS_EXPECTED).says(&["the agent is gone", "trial 1 is invalid", "repeated"]);
@@ -127,11 +128,7 @@ fn agent_deleted() {
 }
 
 fn namespace_deleted() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run");
-    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
-    let child = start(&scenario, &out);
-    wait_for_line(&out, "load-started");
+    let Begun { child, out, _folder } = Begun::until("load-started");
     for namespace in namespaces_of(&out) {
         kubectl(&["delete", "namespace", &namespace, "--wait=false"]).expect_code(0);
     }
@@ -239,11 +236,7 @@ subjects: [{kind: ServiceAccount, name: rollproof-test-blind, namespace: default
 }
 
 fn kube_proxy_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
-    let out = folder.path().join("run");
-    let child = start(&scenario, &out);
-    wait_for_line(&out, "load-started");
+    let Begun { child, out, _folder } = Begun::until("load-started");
     let ran = {
         let _stopped = Stopped::new("kube-proxy");
         finish(child)
@@ -257,11 +250,7 @@ fn kube_proxy_stopped() {
 }
 
 fn kubelet_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let scenario = scenario(folder.path(), &WEB.replace("IMAGE", "rollproof/target"));
-    let out = folder.path().join("run");
-    let child = start(&scenario, &out);
-    wait_for_line(&out, "load-started");
+    let Begun { child, out, _folder } = Begun::until("load-started");
     let ran = {
         let stopped = Stopped::new("kubelet");
         wait_for_line(&out, "\"t\":\"trial-end\"");

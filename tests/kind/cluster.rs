@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cluster_name;
-use crate::program::{Ran, run, wait_for};
+use crate::program::{Ran, kind_cluster, run, wait_for};
 
 pub(crate) fn name() -> String {
-    cluster_name().unwrap()
+    kind_cluster().unwrap()
 }
 
 pub(crate) fn context() -> String {

@@ -13,33 +13,10 @@ mod cluster;
 mod program;
 mod scenarios;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-
-/// The kind cluster to test against.
-pub(crate) fn cluster_name() -> Option<String> {
-    std::env::var("ROLLPROOF_TEST_KIND").ok().filter(|name| !name.is_empty())
-}
-
-/// A named test, ignored without a cluster.
-pub(crate) fn test(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
-    let missing = cluster_name().is_none();
-    let named =
-        if missing { format!("{name} (needs a kind cluster, named in ROLLPROOF_TEST_KIND)") } else { name.to_owned() };
-    Trial::test(named, move || {
-        catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
-            let text = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_else(|| "panicked".to_owned());
-            Failed::from(text)
-        })
-    })
-    .with_ignored_flag(missing)
-}
+use libtest_mimic::Arguments;
+pub(crate) use program::named_on_kind as test;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

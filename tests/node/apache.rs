@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, web_server};
 use crate::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -21,18 +21,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("without_the_hook_the_stop_signal_cuts_a_request", cut_without_hook),
     ];
     all.into_iter().map(|trial| trial.with_ignored_flag(!installed)).collect()
-}
-
-/// The nodes of this process give the same addresses, so each test has a port of its own.
-fn container(port: u16, hook: Option<&str>) -> Value {
-    let mut container = json!({
-        "image": "apache", "ports": [{"name": "http", "containerPort": port}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1},
-    });
-    if let Some(hook) = hook {
-        container["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", hook]}}});
-    }
-    container
 }
 
 /// The response, or an empty text if the connection was refused, cut or closed without one.
@@ -54,7 +42,7 @@ pub(crate) async fn get(bench: &Bench, pod: &str, path: &str) -> String {
 
 async fn serves() {
     let bench = Bench::start();
-    bench.pod("web-1", container(8081, None), 5);
+    bench.pod("web-1", web_server("apache", 8081, None), 5);
     bench.ready("web-1").await;
     let response = get(&bench, "web-1", "/").await;
     assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("apache\n"), "{response}");
@@ -71,7 +59,7 @@ async fn serves() {
 async fn hook_reaches_its_own() {
     let bench = Bench::start();
     for pod in ["web-1", "web-2"] {
-        bench.pod(pod, container(8082, Some("sleep 0.5; apachectl -k graceful-stop; sleep 30")), 40);
+        bench.pod(pod, web_server("apache", 8082, Some("sleep 0.5; apachectl -k graceful-stop; sleep 30")), 40);
     }
     for pod in ["web-1", "web-2"] {
         bench.ready(pod).await;
@@ -92,7 +80,7 @@ async fn hook_reaches_its_own() {
 /// The parent tells its children to stop by SIGUSR1, which ends the sleep that they are in.
 async fn prefork_drains() {
     let bench = Bench::start();
-    let mut container = container(8084, Some("sleep 0.5; apachectl -k graceful-stop; sleep 30"));
+    let mut container = web_server("apache", 8084, Some("sleep 0.5; apachectl -k graceful-stop; sleep 30"));
     container["env"] = json!([{"name": "APACHE_MPM", "value": "prefork"}]);
     bench.pod("web-1", container, 40);
     bench.ready("web-1").await;
@@ -109,7 +97,7 @@ async fn prefork_drains() {
 
 async fn cut_without_hook() {
     let bench = Bench::start();
-    bench.pod("web-1", container(8083, None), 40);
+    bench.pod("web-1", web_server("apache", 8083, None), 40);
     bench.ready("web-1").await;
     let (slow, ()) = tokio::join!(get(&bench, "web-1", "/slow?ms=2500"), async {
         sleep(Duration::from_millis(300)).await;

@@ -166,3 +166,16 @@ impl Bench {
         self.node.shutdown().await;
     }
 }
+
+/// A container of an HTTP server's recipe, with a preStop hook or without. The nodes of this process give the same
+/// addresses, so each test has a port of its own.
+pub(crate) fn web_server(image: &str, port: u16, hook: Option<&str>) -> Value {
+    let mut container = json!({
+        "image": image, "ports": [{"name": "http", "containerPort": port}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1},
+    });
+    if let Some(hook) = hook {
+        container["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", hook]}}});
+    }
+    container
+}

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::apache::get;
-use crate::bench::Bench;
+use crate::bench::{Bench, web_server};
 use crate::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -20,17 +19,6 @@ pub(crate) fn trials() -> Vec<Trial> {
     all.into_iter().map(|trial| trial.with_ignored_flag(!installed)).collect()
 }
 
-fn container(port: u16, hook: Option<&str>) -> Value {
-    let mut container = json!({
-        "image": "nginx", "ports": [{"name": "http", "containerPort": port}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1},
-    });
-    if let Some(hook) = hook {
-        container["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", hook]}}});
-    }
-    container
-}
-
 /// The length of the body that came, and of the one that was promised.
 fn lengths(response: &str) -> (usize, usize) {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or_default();
@@ -40,7 +28,7 @@ fn lengths(response: &str) -> (usize, usize) {
 
 async fn serves() {
     let bench = Bench::start();
-    bench.pod("web-1", container(8091, None), 5);
+    bench.pod("web-1", web_server("nginx", 8091, None), 5);
     bench.ready("web-1").await;
     let response = get(&bench, "web-1", "/").await;
     assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("nginx\n"), "{response}");
@@ -60,7 +48,7 @@ async fn serves() {
 async fn hook_reaches_its_own() {
     let bench = Bench::start();
     for pod in ["web-1", "web-2"] {
-        bench.pod(pod, container(8092, Some("sleep 0.5; nginx -s quit; sleep 30")), 40);
+        bench.pod(pod, web_server("nginx", 8092, Some("sleep 0.5; nginx -s quit; sleep 30")), 40);
     }
     for pod in ["web-1", "web-2"] {
         bench.ready(pod).await;
@@ -78,7 +66,7 @@ async fn hook_reaches_its_own() {
 
 async fn cut_without_hook() {
     let bench = Bench::start();
-    bench.pod("web-1", container(8093, None), 40);
+    bench.pod("web-1", web_server("nginx", 8093, None), 40);
     bench.ready("web-1").await;
     let (slow, ()) = tokio::join!(get(&bench, "web-1", "/slow?ms=2000"), async {
         sleep(Duration::from_millis(300)).await;

@@ -39,7 +39,7 @@ pub struct Cleaned {
 
 /// Lists what runs have on the cluster at `now_s` (seconds since 1970). A user who may not list nodes sees the namespaces all the same.
 pub async fn look(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error> {
-    let mut namespaces = list(client, now_s).await?;
+    let mut namespaces = ours(client, now_s).await?;
     namespaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));
     let nodes: Api<Node> = Api::all(client.clone());
     let (nodes, nodes_unseen) = match nodes.list(&ListParams::default()).await {
@@ -50,10 +50,11 @@ pub async fn look(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error>
     Ok(Leftovers { namespaces, nodes, nodes_unseen })
 }
 
-async fn list(client: &Client, now_s: u64) -> Result<Vec<Leftover>, kube::Error> {
+/// The namespaces that runs made, at `now_s` (seconds since 1970).
+pub(super) async fn ours(client: &Client, now_s: u64) -> Result<Vec<Leftover>, kube::Error> {
     let api: Api<Namespace> = Api::all(client.clone());
-    let ours = ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER},{RUN_LABEL}"));
-    Ok(api.list(&ours).await?.items.iter().filter_map(|namespace| judge(namespace, now_s)).collect())
+    let of_runs = ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER},{RUN_LABEL}"));
+    Ok(api.list(&of_runs).await?.items.iter().filter_map(|namespace| judge(namespace, now_s)).collect())
 }
 
 /// Removes what `which` names, as it is at `now_s` (seconds since 1970), and waits for it.
@@ -61,8 +62,8 @@ pub async fn clean(client: &Client, which: &Which, now_s: u64) -> Result<Cleaned
     let found = look(client, now_s).await?;
     let mut cleaned =
         Cleaned { nodes_unseen: found.nodes_unseen, waited_s: GONE_WITHIN.as_secs(), ..Cleaned::default() };
-    let ours = |cordon: &Cordon| which.takes(&cordon.by, cordon.alive);
-    for node in found.nodes.iter().filter(|node| node.cordon.as_ref().is_some_and(ours)) {
+    let taken = |cordon: &Cordon| which.takes(&cordon.by, cordon.alive);
+    for node in found.nodes.iter().filter(|node| node.cordon.as_ref().is_some_and(taken)) {
         match uncordon(client, &node.node).await {
             Ok(()) => cleaned.uncordoned.push(node.node.clone()),
             Err(why) => cleaned.still_cordoned.push((node.node.clone(), why)),
@@ -72,7 +73,7 @@ pub async fn clean(client: &Client, which: &Which, now_s: u64) -> Result<Cleaned
         found.namespaces.into_iter().partition(|one| which.takes(&one.run, one.life == Life::Alive));
     cleaned.left_alone = left_alone;
     for namespace in &taken {
-        remove(client, namespace).await?;
+        ask_to_go(client, namespace).await?;
     }
     let mut held = BTreeMap::new();
     let _ = tokio::time::timeout(GONE_WITHIN, wait(client, &taken, now_s, &mut held)).await;
@@ -86,7 +87,7 @@ pub async fn clean(client: &Client, which: &Which, now_s: u64) -> Result<Cleaned
 }
 
 /// Asks for a namespace's removal. Its pods are given a second: nobody needs their hooks any more.
-async fn remove(client: &Client, one: &Leftover) -> Result<(), kube::Error> {
+pub(super) async fn ask_to_go(client: &Client, one: &Leftover) -> Result<(), kube::Error> {
     if one.life != Life::Going {
         let api: Api<Namespace> = Api::all(client.clone());
         // A namespace of the same name that was made since is somebody else's.
@@ -110,7 +111,7 @@ async fn remove(client: &Client, one: &Leftover) -> Result<(), kube::Error> {
 async fn wait(client: &Client, taken: &[Leftover], now_s: u64, held: &mut BTreeMap<Option<String>, Vec<String>>) {
     *held = taken.iter().map(|one| (one.uid.clone(), one.held_by.clone())).collect();
     while !held.is_empty() {
-        if let Ok(there) = list(client, now_s).await {
+        if let Ok(there) = ours(client, now_s).await {
             let asked: BTreeSet<&Option<String>> = taken.iter().map(|one| &one.uid).collect();
             let still = there.into_iter().filter(|one| asked.contains(&one.uid));
             *held = still.map(|one| (one.uid, one.held_by)).collect();

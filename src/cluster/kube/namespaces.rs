@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
 use serde_json::json;
 
+use super::clean::{ask_to_go, ours};
 use super::labels::{BEAT_EVERY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
+use super::leftovers::Life;
 use super::words;
 
 /// How long the removal of a run's namespaces may take, before it is left to the cluster.
@@ -63,27 +65,17 @@ pub async fn remove(client: &Client, names: &[String]) -> Option<String> {
         }
     };
     let removed = tokio::time::timeout(GONE_WITHIN, removal).await;
-    removed.is_err().then(|| {
-        format!(
-            "the namespaces {} are not gone after {} s ({last}); remove them with `rollproof cluster clean`",
-            names.join(", "),
-            GONE_WITHIN.as_secs()
-        )
-    })
+    removed
+        .is_err()
+        .then(|| format!("the namespaces {} are not gone after {} s ({last})", names.join(", "), GONE_WITHIN.as_secs()))
 }
 
 /// Asks for the removal of what is not being removed yet; how many are left.
 async fn step(client: &Client, names: &[String]) -> Result<usize, kube::Error> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let own = ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
-    let mut left = namespaces.list(&own).await?.items;
-    left.retain(|one| names.contains(&one.name_any()));
-    for one in left.iter().filter(|one| one.metadata.deletion_timestamp.is_none()) {
-        let name = one.name_any();
-        namespaces.delete(&name, &DeleteParams::background()).await?;
-        let pods: Api<Pod> = Api::namespaced(client.clone(), &name);
-        let soon = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
-        pods.delete_collection(&soon, &ListParams::default()).await?;
+    let mut left = ours(client, now_s()).await?;
+    left.retain(|one| names.contains(&one.namespace));
+    for one in left.iter().filter(|one| one.life != Life::Going) {
+        ask_to_go(client, one).await?;
     }
     Ok(left.len())
 }

@@ -7,7 +7,7 @@ use crate::cluster::embedded::{Config, Embedded, VERSION};
 use crate::cluster::kube::{apply, create_namespace};
 use crate::commands::context::Run;
 use crate::commands::variants;
-use crate::observe::{Observer, Target};
+use crate::observe::Observer;
 use crate::record::Sink;
 use crate::rollout::api_words;
 use crate::trial::{Here, Site, Variant};
@@ -39,14 +39,7 @@ pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) ->
         let namespace = run.places.namespace(index);
         let failed = |why: String| NotReady::User(format!("applying the manifests of variant {}: {why}", planned.name));
         create_namespace(&client, namespace, &run.plan.name).await.map_err(|error| failed(api_words(&error)))?;
-        let watch = variants::watch(run.plan, run.places, index, planned);
-        let target = Target {
-            namespace: watch.namespace,
-            workload: watch.workload,
-            name: watch.name,
-            selector: watch.selector,
-            probe_port: watch.probe_port,
-        };
+        let target = variants::target(run.plan, run.places, index, planned);
         // Watched from its creation on, so that nothing of it is missed.
         let observer = Observer::start(&client, &target, run.clock, sink);
         apply(&client, namespace, &planned.manifests).await.map_err(|error| failed(error.to_string()))?;

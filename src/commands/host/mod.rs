@@ -167,13 +167,6 @@ impl Host {
         }
     }
 
-    pub(super) fn client(&self) -> kube::Client {
-        match self {
-            Self::Embedded(cluster) => cluster.client(),
-            Self::Real(real) => real.client(),
-        }
-    }
-
     /// Waits until the record has all lines of `trial`.
     pub(super) async fn recorded(&self, trial: u32) -> Result<(), crate::agent::AgentError> {
         match self {

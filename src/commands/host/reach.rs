@@ -35,17 +35,19 @@ impl Reached {
     /// How many nodes take pods that tolerate nothing; at least one. A `DaemonSet`'s own selectors and tolerations may make
     /// its number another.
     pub(in crate::commands) async fn nodes_for_pods(&self) -> Result<u32, Failure> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
-        let nodes = nodes
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| Failure::Machine(format!("listing the nodes: {}", api_words(&error))))?;
-        let open = nodes.items.into_iter().filter_map(|node| node.spec).filter(|spec| {
+        let nodes = nodes(&self.client).await.map_err(Failure::Machine)?;
+        let open = nodes.into_iter().filter_map(|node| node.spec).filter(|spec| {
             let tainted = spec.taints.iter().flatten().any(|taint| taint.effect.starts_with("No"));
             !tainted && spec.unschedulable != Some(true)
         });
         Ok(u32::try_from(open.count()).unwrap_or(u32::MAX).max(1))
     }
+}
+
+/// The cluster's nodes, or why they could not be listed.
+pub(super) async fn nodes(client: &Client) -> Result<Vec<Node>, String> {
+    let listed = Api::all(client.clone()).list(&ListParams::default()).await;
+    listed.map(|list| list.items).map_err(|error| format!("listing the nodes: {}", api_words(&error)))
 }
 
 /// Reaches the cluster that the user named.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::NotReady;
 use crate::commands::context::Run;
-use crate::load::sizing;
+use crate::load::{Preflight, sizing};
 use crate::plan::VariantPlan;
 use crate::record::Outcome;
 use crate::record::entry::Attempt;
@@ -39,11 +39,11 @@ pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Vari
         plan.timeout = plan.timeout.min(ANSWERS_WITHIN);
         let answers = variant.site.preflight(&plan).await;
         let answers = answers.map_err(|error| NotReady::Machine(format!("variant {}: {error}", planned.name)))?;
-        let Some((_, bad)) = answers.iter().find(|(_, attempt)| attempt.outcome != Outcome::Ok) else {
-            break answers.iter().map(|(duration, attempt)| served_in(*duration, attempt)).collect::<Vec<_>>();
+        let Some(bad) = answers.iter().find(|answer| answer.attempt.outcome != Outcome::Ok) else {
+            break answers.iter().map(served_in).collect::<Vec<_>>();
         };
         if run.clock.now() > deadline {
-            return Err(NotReady::Machine(unanswered(planned, bad)));
+            return Err(NotReady::Machine(unanswered(planned, &bad.attempt)));
         }
         tokio::time::sleep(ANSWER_POLL).await;
     };
@@ -53,8 +53,9 @@ pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Vari
 
 /// How long the request kept its connection busy. The connect is left out: while routing still follows the new pods, its
 /// first packet may be dropped and sent again after a second.
-fn served_in(whole: Duration, attempt: &Attempt) -> Duration {
-    attempt.sent_ns.map_or(whole, |sent| Duration::from_nanos(attempt.end_ns.saturating_sub(sent)))
+fn served_in(answer: &Preflight) -> Duration {
+    let Preflight { duration, attempt } = answer;
+    attempt.sent_ns.map_or(*duration, |sent| Duration::from_nanos(attempt.end_ns.saturating_sub(sent)))
 }
 
 fn unanswered(planned: &VariantPlan, attempt: &Attempt) -> String {

@@ -4,14 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Node, Service};
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::Service;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Life, check_rights, machine};
-use super::reach::Reached;
+use super::reach::{Reached, nodes};
 use super::{LoadPlace, NotReady, images, why};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::Rewrite;
@@ -33,7 +32,6 @@ const ROUTING_LAG: Duration = Duration::from_secs(2);
 pub(in crate::commands) struct Real {
     client: Client,
     names: Vec<String>,
-    run: String,
     from: LoadPlace,
     keep: bool,
     agent: Option<Agent>,
@@ -84,23 +82,10 @@ impl Real {
             }
         };
         let beat = tokio::spawn(namespaces::beat(client.clone(), names.clone()));
-        let mut real = Self {
-            client,
-            names: names.clone(),
-            run: run.id.clone(),
-            from,
-            keep,
-            agent,
-            rewrite,
-            ports,
-            clean,
-            kubeconfig,
-            beat,
-        };
-        let prepared = run.stop.run_until_cancelled(real.prepare(run, &names, sink)).await;
+        let mut real = Self { client, names, from, keep, agent, rewrite, ports, clean, kubeconfig, beat };
+        let prepared = run.stop.run_until_cancelled(real.prepare(run, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
-            let left = real.end().await;
-            if let Some(left) = left {
+            if let Some(left) = real.end().await {
                 run.talk.say(&left);
             }
             return Err(error);
@@ -108,11 +93,11 @@ impl Real {
         Ok(real)
     }
 
-    async fn prepare(&mut self, run: &Run<'_>, names: &[String], sink: &Sink) -> Result<(), NotReady> {
-        for (index, name) in names.iter().enumerate() {
+    async fn prepare(&mut self, run: &Run<'_>, sink: &Sink) -> Result<(), NotReady> {
+        for (index, name) in self.names.iter().enumerate() {
             // Only the agent's own is restricted: the user's pods may be what they are.
             let labels: &[(&str, &str)] = if index < run.plan.variants.len() { &[] } else { &NAMESPACE_LABELS };
-            namespaces::create(&self.client, name, &self.run, &run.plan.name, labels)
+            namespaces::create(&self.client, name, &run.id, &run.plan.name, labels)
                 .await
                 .map_err(|error| NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error))))?;
         }
@@ -163,20 +148,14 @@ impl Real {
         planned: &VariantPlan,
         sink: &Sink,
     ) -> Result<Option<Observer>, NotReady> {
-        let watch = variants::watch(run.plan, run.places, index, planned);
+        let target = variants::target(run.plan, run.places, index, planned);
         if let Some(life) = self.life() {
-            check_rights(life, &watch.namespace).await?;
-            life.remote.watch(&watch).await.map_err(machine)?;
+            check_rights(life, &target.namespace).await?;
+            life.remote.watch(&target).await.map_err(machine)?;
             return Ok(None);
         }
         // Pods have addresses of the cluster's own network, which this machine cannot be expected to reach.
-        let target = Target {
-            namespace: watch.namespace,
-            workload: watch.workload,
-            name: watch.name,
-            selector: watch.selector,
-            probe_port: None,
-        };
+        let target = Target { probe_port: None, ..target };
         Ok(Some(Observer::start(&self.client, &target, run.clock, sink)))
     }
 
@@ -220,8 +199,8 @@ impl Real {
             NotReady::Machine(format!("reading service {name} in namespace {namespace}: {}", api_words(&error)))
         };
         let refused = |why: String| NotReady::User(format!("service {name} of variant {}: {why}", planned.name));
+        let service = services.get(name).await.map_err(failed)?;
         if self.from == LoadPlace::Host {
-            let service = services.get(name).await.map_err(failed)?;
             if service.spec.as_ref().and_then(|spec| spec.external_traffic_policy.as_deref()) == Some("Local") {
                 return Err(refused(
                     "its externalTrafficPolicy is Local, so that a node port leads to that node's pods only; load it with \
@@ -235,7 +214,6 @@ impl Real {
             let port = port.ok_or_else(|| refused("the cluster gave it no node port".to_owned()))?;
             return Ok(SocketAddr::new(self.node_address().await?, port));
         }
-        let service = services.get(name).await.map_err(failed)?;
         let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
         match ip.parse() {
             Ok(ip) => Ok(SocketAddr::new(ip, planned.service.port)),
@@ -246,20 +224,12 @@ impl Real {
     }
 
     async fn node_address(&self) -> Result<IpAddr, NotReady> {
-        let nodes: Api<Node> = Api::all(self.client.clone());
-        let nodes = nodes
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| NotReady::Machine(format!("listing the nodes: {}", api_words(&error))))?;
+        let nodes = nodes(&self.client).await.map_err(NotReady::Machine)?;
         let addresses =
-            nodes.items.into_iter().flat_map(|node| node.status.unwrap_or_default().addresses.unwrap_or_default());
+            nodes.into_iter().flat_map(|node| node.status.unwrap_or_default().addresses.unwrap_or_default());
         let internal =
             addresses.filter(|address| address.type_ == "InternalIP").find_map(|one| one.address.parse().ok());
         internal.ok_or_else(|| NotReady::Machine("no node has an InternalIP to reach its node ports at".to_owned()))
-    }
-
-    pub(super) fn client(&self) -> Client {
-        self.client.clone()
     }
 
     pub(super) async fn why_not_ready(&self, namespace: &str) -> String {
@@ -301,8 +271,7 @@ impl Real {
             return Some(format!("kept: the namespaces {}", self.names.join(", ")));
         }
         let left = namespaces::remove(&self.client, &self.names).await?;
-        // Which cluster it was, the advice must say.
-        Some(left.replace("rollproof cluster clean", &self.clean))
+        Some(format!("{left}; remove them with `{}`", self.clean))
     }
 }
 
