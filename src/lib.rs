@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod commands;
+pub mod diagnose;
 pub mod load;
 pub mod manifest;
 pub mod observe;

@@ -33,20 +33,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // analysis: from the record alone
     ("timeline", &["record", "clock", "stats"]),
     ("verdict", &["record", "clock", "stats", "timeline"]),
-    ("report", &["record", "clock", "stats", "timeline", "verdict"]),
+    ("diagnose", &["record", "clock", "stats", "timeline"]),
+    ("report", &["record", "clock", "stats", "timeline", "verdict", "diagnose"]),
     // what a person starts
     (
         "commands",
         &[
             "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe", "rollout",
-            "target", "cluster", "agent", "trial", "timeline", "verdict", "report",
+            "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "report",
         ],
     ),
     ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "commands"]),
 ];
 
 /// Modules of the analysis, which must be pure.
-const PURE: &[&str] = &["timeline", "verdict", "report", "stats", "manifest", "scenario", "plan"];
+const PURE: &[&str] = &["timeline", "verdict", "diagnose", "report", "stats", "manifest", "scenario", "plan"];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;
 

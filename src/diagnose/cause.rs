@@ -1,0 +1,79 @@
+//! The closed list of causes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why an attempt was lost. A cause names what would have to be different for the attempt to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Routing still led new connections to a pod whose listener was gone, while another pod could have served.
+    EndpointRace,
+    /// The server ended after the stop signal and cut what was in flight, accepted or not.
+    CutAtStop,
+    /// The hook began a graceful stop and returned; the stop signal then cut the drain.
+    DrainNotAwaited,
+    /// SIGKILL at the end of the grace period cut what was in flight.
+    KilledAtGraceEnd,
+    /// The preStop hook failed, so it protected nothing.
+    PrestopFailed,
+    /// A server that lived on closed an idle kept-alive connection as the client wrote on it.
+    KeepaliveRace,
+    /// Connected, still in the accept queue as a server that was stopping, and accepted no more, closed its listener.
+    BacklogReset,
+    /// Routed to a new pod before it served.
+    NotReadyYet,
+    /// Slow start, or too few pods left: no answer in time.
+    Overload,
+    /// No pod of the Service could have served.
+    NoEndpoint,
+    /// A proxy or load balancer in front answered in the workload's place.
+    Proxy,
+    /// A status that the application itself sent.
+    ServerError,
+    /// A connect to a pod that was gone timed out and left a NAT entry; the same local port met it again.
+    StaleConntrack,
+    /// The evidence does not decide.
+    Unknown,
+}
+
+impl Cause {
+    /// Every cause, in the order of reports.
+    pub const ALL: [Self; 14] = [
+        Self::EndpointRace,
+        Self::CutAtStop,
+        Self::DrainNotAwaited,
+        Self::KilledAtGraceEnd,
+        Self::PrestopFailed,
+        Self::KeepaliveRace,
+        Self::BacklogReset,
+        Self::NotReadyYet,
+        Self::Overload,
+        Self::NoEndpoint,
+        Self::Proxy,
+        Self::ServerError,
+        Self::StaleConntrack,
+        Self::Unknown,
+    ];
+
+    /// The cause's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EndpointRace => "endpoint-race",
+            Self::CutAtStop => "cut-at-stop",
+            Self::DrainNotAwaited => "drain-not-awaited",
+            Self::KilledAtGraceEnd => "killed-at-grace-end",
+            Self::PrestopFailed => "prestop-failed",
+            Self::KeepaliveRace => "keepalive-race",
+            Self::BacklogReset => "backlog-reset",
+            Self::NotReadyYet => "not-ready-yet",
+            Self::Overload => "overload",
+            Self::NoEndpoint => "no-endpoint",
+            Self::Proxy => "proxy",
+            Self::ServerError => "server-error",
+            Self::StaleConntrack => "stale-conntrack",
+            Self::Unknown => "unknown",
+        }
+    }
+}
