@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cluster;
 pub mod commands;
 pub mod diagnose;
+pub mod hidden;
 pub mod load;
 pub mod manifest;
 pub mod observe;

@@ -16,7 +16,7 @@ pub use collect::{Collector, Timeline};
 pub use counts::Counts;
 pub use distribution::Distribution;
 pub use lag::{PodLag, PropagationLags};
-pub use trial::Trial;
+pub use trial::{Failure, Trial};
 pub use window::{Phase, Window};
 
 /// Why a record could not be put in order.
