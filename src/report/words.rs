@@ -120,7 +120,10 @@ pub(super) fn hidden_words(variant: &VariantDoc) -> Option<String> {
     Some(if parts.is_empty() {
         format!("{name}: of {lost} lost, none would have been hidden by a common client or proxy.")
     } else {
-        format!("{name}: of {lost} lost, a client or proxy that sends them again would have hidden: {}.", parts.join("; "))
+        format!(
+            "{name}: of {lost} lost, a client or proxy that sends them again would have hidden: {}.",
+            parts.join("; ")
+        )
     })
 }
 
