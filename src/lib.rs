@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` has the map of these modules and the rule of who may use whom.
 
+pub mod advice;
 pub mod agent;
 pub mod cli;
 pub mod clock;
