@@ -1,7 +1,8 @@
 //! `report.md`: the report for a pull request or a page.
 
+use super::compared::comparison_lines;
 use super::doc::{ReportDoc, VariantDoc};
-use super::words::{comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
+use super::words::{expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
 use crate::record::Outcome;
 
 /// The report as Markdown. All text from outside is escaped: it can neither make markup nor leave its cell.
@@ -12,7 +13,7 @@ pub fn render(report: &ReportDoc) -> String {
         escaped(&report.reason),
         overview(report),
     ];
-    let compared = report.comparison.iter().map(comparison_words);
+    let compared = comparison_lines(&report.comparison).into_iter();
     let limits = report.variants.iter().filter_map(limits_words);
     let lags = report.variants.iter().filter_map(lag_words);
     let remarks = compared.chain(limits).chain(lags).chain(report.notes.iter().cloned());

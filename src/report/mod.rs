@@ -4,6 +4,8 @@
 //! and no environment is read, so the same record gives the same bytes.
 
 mod build;
+mod compared;
+mod comparison;
 mod doc;
 mod first_lost;
 mod json;
@@ -18,8 +20,8 @@ use std::path::Path;
 
 pub use build::build;
 pub use doc::{
-    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, FORMAT, HarnessDoc, LagDoc, LatencyDoc, Median,
-    Metric, PropagationDoc, PropagationValues, Quantiles, ReportDoc, Test, TrialDoc, VariantDoc,
+    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, FORMAT, HarnessDoc, LagDoc, LatencyDoc,
+    LostAnythingDoc, Median, PropagationDoc, PropagationValues, Quantiles, ReportDoc, Test, TrialDoc, VariantDoc,
 };
 pub use first_lost::FirstLost;
 pub use json::{render as to_json, schema};

@@ -2,8 +2,9 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-use super::doc::{ComparisonDoc, ReportDoc, VariantDoc};
-use super::words::{comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
+use super::compared::comparison_lines;
+use super::doc::{ReportDoc, VariantDoc};
+use super::words::{expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
 use crate::verdict::Verdict;
 
 /// The summary, ended by a newline. With `color` the verdict is coloured; nothing else differs.
@@ -20,7 +21,7 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
         table(report),
         String::new(),
     ];
-    lines.extend(report.comparison.iter().map(comparison));
+    lines.extend(comparison_lines(&report.comparison).iter().map(|line| one_line(line)));
     lines.extend(report.variants.iter().filter_map(limits_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().filter_map(lag_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().flat_map(first_lost));
@@ -80,10 +81,6 @@ fn row(variant: &VariantDoc) -> Vec<String> {
         seconds(variant.rollout_s.median),
         variant.latency_us.during.map_or_else(|| "-".to_owned(), |all| micros(all.p99)),
     ]
-}
-
-fn comparison(found: &ComparisonDoc) -> String {
-    one_line(&comparison_words(found))
 }
 
 fn first_lost(variant: &VariantDoc) -> Vec<String> {
