@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod comparisons;
 mod propagation;
 mod records;
 
@@ -46,6 +47,7 @@ fn one_variant_alone_says_that_sensitivity_was_not_shown() {
     assert!(!clean.sensitivity_shown && clean.comparison.is_empty());
     assert!(clean.notes.iter().any(|note| note.contains("does not show that it would have seen a loss")));
     let seen = Run::new(1, &[("bad", Expect::Loss), ("good", Expect::Clean)])
+        .baseline("bad")
         .trial(1, "bad", |trial| _ = trial.lost())
         .trial(1, "good", nothing)
         .finished()

@@ -37,3 +37,49 @@ impl RunPlan {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Overrides;
+    use super::super::tests::plan_with;
+    use super::*;
+
+    fn plan(trials: u32) -> RunPlan {
+        let scenario = format!("name: test\nmanifests: web.yaml\ntrials: {trials}\nvariants: {{a: {{}}, b: {{}}}}\n");
+        plan_with(&scenario, "", &Overrides::default()).unwrap()
+    }
+
+    fn block() -> Duration {
+        plan(1).summary().longest
+    }
+
+    #[test]
+    fn blocks_that_do_not_fit_are_left_out_and_the_others_keep_their_order() {
+        let whole = plan(10);
+        let mut fitted = whole.clone();
+        fitted.fit(block() * 7 + block() / 2).unwrap();
+        assert_eq!((fitted.trials, fitted.order.as_slice()), (7, &whole.order[..14]));
+        assert!(fitted.notes.iter().any(|note| note.contains("7 of 10 blocks fit")), "{:?}", fitted.notes);
+        assert!(fitted.summary().longest <= block() * 7);
+        assert!(fitted.time_budget.is_some());
+    }
+
+    #[test]
+    fn a_plan_that_fits_stays_as_it_is_and_says_nothing() {
+        let whole = plan(3);
+        let mut fitted = whole.clone();
+        fitted.fit(block() * 3).unwrap();
+        assert_eq!((fitted.trials, &fitted.order, &fitted.notes), (3, &whole.order, &whole.notes));
+    }
+
+    #[test]
+    fn less_than_one_block_is_refused_with_the_figures() {
+        for budget in [Duration::ZERO, block() - Duration::from_millis(1)] {
+            let error = plan(3).fit(budget).unwrap_err();
+            let PlanError::Plain { message, help } = &error else { panic!("{error}") };
+            assert!(message.contains(&format!("up to {} s", block().as_secs_f64().ceil())), "{message}");
+            assert!(help.contains(&format!("--time-budget {}s", block().as_secs_f64().ceil())), "{help}");
+        }
+        plan(3).fit(Duration::from_secs(block().as_secs_f64().ceil() as u64)).unwrap();
+    }
+}

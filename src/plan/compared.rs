@@ -138,3 +138,69 @@ impl Compared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Overrides;
+    use super::super::tests::plan_with;
+    use super::*;
+
+    fn plan(lines: &str) -> RunPlan {
+        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &Overrides::default()).unwrap()
+    }
+
+    /// A baseline that loses and so many variants that are clean.
+    fn with(variants: usize, trials: u32) -> RunPlan {
+        let clean: String = (0..variants).map(|index| format!(", v{index}: {{}}")).collect();
+        plan(&format!("baseline: b\ntrials: {trials}\nvariants: {{b: {{expect: loss}}{clean}}}\n"))
+    }
+
+    #[test]
+    fn the_smallest_p_is_the_one_after_holm_and_the_blocks_that_it_needs_are_named() {
+        for (comparisons, needed) in [(1, 5), (2, 6), (3, 6), (5, 7)] {
+            let (enough, few) = (with(comparisons, needed).summary(), with(comparisons, needed - 1).summary());
+            let compared = enough.variants[1].comparison.as_ref().unwrap();
+            assert!(compared.smallest_p <= LEVEL, "{compared:?}");
+            assert!(
+                enough.to_string().contains(&format!("shown for certain if v0 loses fewer in all {needed} blocks"))
+            );
+            let compared = few.variants[1].comparison.as_ref().unwrap();
+            assert!(compared.smallest_p > LEVEL, "{compared:?}");
+            let words = format!("{} blocks cannot reach 0.05, {needed} can", needed - 1);
+            assert!(few.to_string().contains(&words), "{few}");
+        }
+    }
+
+    #[test]
+    fn more_blocks_than_needed_may_tie_and_one_block_is_said_to_show_nothing() {
+        let text = with(1, 8).summary().to_string();
+        assert!(text.contains("v0 loses fewer in 5 or more of 8 blocks and more in none"), "{text}");
+        // 5 or more of 8 at 0.9 each.
+        assert!(
+            text.contains("b loses something in 9 of 10 rollouts and v0 never does, that is so with at least 99 %")
+        );
+        let one = with(1, 1).summary().to_string();
+        assert!(one.contains("reached is 0.500; 1 block cannot reach 0.05, 5 can"), "{one}");
+    }
+
+    #[test]
+    fn where_expectations_differ_the_harder_comparison_may_depend_on_the_others() {
+        let mixed =
+            plan("baseline: b\ntrials: 6\nvariants: {b: {}, loses: {expect: loss}, clean: {}}\n").summary().to_string();
+        assert!(
+            mixed.contains("loses against b: the smallest p that can be reached is 0.031 (Holm, 2 comparisons)"),
+            "{mixed}"
+        );
+        assert!(mixed.contains("shown for certain if loses loses more in all 6 blocks"), "{mixed}");
+        assert!(mixed.contains("clean against b: the smallest p that can be reached is 0.031 (Holm, 2 comparisons); it is shown only if others"), "{mixed}");
+    }
+
+    #[test]
+    fn nothing_to_compare_is_said() {
+        let notes = |lines: &str| plan(lines).summary().notes.join(" ");
+        assert!(notes("variants: {a: {}, b: {}}\n").contains("nothing is compared, because no baseline is named"));
+        assert!(notes("baseline: a\nvariants: {a: {}}\n").contains("a is the baseline, and there is no other variant"));
+        assert!(!notes("baseline: a\nvariants: {a: {}, b: {}}\n").contains("nothing is compared"));
+        assert!(!notes("").contains("nothing is compared"), "one variant alone has its own note");
+    }
+}

@@ -73,3 +73,49 @@ fn load(load: &VariantLoad) -> VariantLoad {
         ..load.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::plan_with;
+    use super::*;
+
+    fn plan(lines: &str) -> RunPlan {
+        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &Overrides::default()).unwrap()
+    }
+
+    #[test]
+    fn the_control_is_rolled_once_in_each_block_at_the_same_rate_over_the_same_arms() {
+        let mut plan = plan(
+            "trials: 3\nload: {rate: 70, requests: [{path: /a, arms: [new], share: 40%}, {path: /b, arms: [reused, blind]}]}\n",
+        );
+        let before = plan.clone();
+        plan.add_control().unwrap();
+        let control = &plan.variants[plan.control.unwrap()];
+        assert_eq!((control.name.as_str(), control.expect, control.shipped), (CONTROL, Expect::Loss, true));
+        assert_eq!(control.manifests[0].pointer("/spec/template/spec/containers/0/args/0").unwrap(), "--on-term=exit");
+        for arm in Arm::ALL {
+            let rates = [control, &before.variants[0]].map(|variant| variant.load.rate_of(arm));
+            assert!((rates[0] - rates[1]).abs() < 1e-9, "{arm:?} {rates:?}");
+        }
+        assert_eq!(control.load.judged, before.variants[0].load.judged);
+        let blocks = plan.order.iter().filter(|trial| Some(trial.variant) == plan.control).map(|trial| trial.block);
+        assert_eq!(blocks.collect::<Vec<_>>(), [1, 2, 3]);
+        let summary = plan.summary().to_string();
+        assert!(summary.contains("6 trials of 2 variants") && !summary.contains("one variant alone"), "{summary}");
+    }
+
+    #[test]
+    fn it_is_compared_with_nothing_and_no_comparison_for_holm() {
+        let lines = "baseline: a\ntrials: 5\nvariants: {a: {expect: loss}, b: {}}\n";
+        let mut with = plan(lines);
+        with.add_control().unwrap();
+        assert_eq!(with.alternative(2), None);
+        assert_eq!(with.compared(1), plan(lines).compared(1));
+    }
+
+    #[test]
+    fn a_variant_of_its_name_is_refused() {
+        let error = plan("variants: {control: {}}\n").add_control().unwrap_err().to_string();
+        assert!(error.contains("a variant named control"), "{error}");
+    }
+}
