@@ -151,8 +151,9 @@ mod tests {
 
     /// A baseline that loses and so many variants that are clean.
     fn with(variants: usize, trials: u32) -> RunPlan {
-        let clean: String = (0..variants).map(|index| format!(", v{index}: {{}}")).collect();
-        plan(&format!("baseline: b\ntrials: {trials}\nvariants: {{b: {{expect: loss}}{clean}}}\n"))
+        let clean: Vec<String> = (0..variants).map(|index| format!("v{index}: {{}}")).collect();
+        let clean = clean.join(", ");
+        plan(&format!("baseline: b\ntrials: {trials}\nvariants: {{b: {{expect: loss}}, {clean}}}\n"))
     }
 
     #[test]

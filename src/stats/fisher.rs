@@ -58,15 +58,17 @@ fn weights(baseline: u32, variant: u32, with: u32, least: u32) -> Vec<f64> {
     };
     let likeliest = (u64::from(variant) + 1) * (u64::from(with) + 1) / (u64::from(variant) + u64::from(baseline) + 2);
     let likeliest = u32::try_from(likeliest).unwrap_or(most).clamp(least, most);
-    let mut below: Vec<f64> = (least..likeliest).rev().scan(1.0, |weight, x| step(weight, 1.0 / ratio(x))).collect();
+    let down = |weight: &mut f64, x: u32| {
+        *weight /= ratio(x);
+        Some(*weight)
+    };
+    let up = |weight: &mut f64, x: u32| {
+        *weight *= ratio(x);
+        Some(*weight)
+    };
+    let mut below: Vec<f64> = (least..likeliest).rev().scan(1.0, down).collect();
     below.reverse();
-    let above = (likeliest..most).scan(1.0, |weight, x| step(weight, ratio(x)));
-    below.iter().copied().chain(std::iter::once(1.0)).chain(above).collect()
-}
-
-fn step(weight: &mut f64, ratio: f64) -> Option<f64> {
-    *weight *= ratio;
-    Some(*weight)
+    below.into_iter().chain(std::iter::once(1.0)).chain((likeliest..most).scan(1.0, up)).collect()
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 mod compare;
 mod effect;
 mod rules;
-#[cfg(test)]
-mod simulation;
 mod state;
 
 pub use compare::{Comparison, Conclusion, LostAnything, compare};

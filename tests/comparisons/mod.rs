@@ -1,5 +1,7 @@
 //! Variants beside the baseline in a report: adjusted, estimated, and with the control.
 
+mod simulation;
+
 use rollproof::record::entry::{EndReason, Entry, MarkName};
 use rollproof::record::header::Expect;
 use rollproof::report::{ComparisonDoc, ReportDoc, to_markdown, to_terminal};

@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exit", true), ("drain", false)])),
         test("established_connections_outlive_the_removal_of_their_endpoint", Needs::Nothing, established),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
+        test("a_control_shows_that_a_loss_would_be_seen_and_a_budget_leaves_blocks_out", Needs::Nothing, controlled),
         test("scenario_control_identical", Needs::Nothing, || scenario("control-identical", &[])),
     ]
 }
@@ -59,6 +60,31 @@ fn scenario(name: &str, expected: &[(&str, bool)]) {
     for comparison in report["comparison"].as_array().unwrap() {
         assert_ne!(comparison["conclusion"], "shown", "one block can show nothing");
     }
+    check_schema(&report);
+}
+
+/// A server that drains, alone but for the control, in as many blocks as a minute holds.
+fn controlled() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let text = format!(
+        "name: alone\nmanifests: {0}/target.yaml\ntrials: 900\nload: {{rate: 100}}\nvariants:\n  drain: {{patch: {0}/patches/target-drain.yaml}}\n",
+        root.display()
+    );
+    let file = folder.path().join("alone.yaml");
+    fs::write(&file, text).unwrap();
+    let flags = ["--control", "--time-budget", "1m", "--out"];
+    let ran = run(program().arg("run").arg(&file).args(flags).arg(&out)).expect_one_of(&AS_EXPECTED);
+    let report = report(&out);
+    assert!(ran.stderr.contains("of 900 blocks fit into --time-budget of 60 s"), "{}", ran.stderr);
+    assert_eq!(report["control_seen"], true, "{}", ran.stdout);
+    assert!(variant(&report, "control")["lost"].as_u64().unwrap() > 0);
+    clean(&report, "drain");
+    let planned = variant(&report, "drain")["trials_planned"].as_u64().unwrap();
+    assert!((1..20).contains(&planned), "{planned}");
+    assert_eq!(variant(&report, "control")["trials"], variant(&report, "drain")["trials"]);
+    assert_eq!(report["comparison"].as_array().unwrap().len(), 0);
     check_schema(&report);
 }
 

@@ -1,14 +1,14 @@
 //! What comparisons claim, checked on simulated runs: through `compare` itself, with fixed seeds.
 
+use rollproof::record::entry::{Entry, TrialStart};
+use rollproof::record::header::{Expect, Header, VariantHeader};
+use rollproof::rng::Rng;
+use rollproof::stats::{LEVEL, blocks_that_suffice, power};
+use rollproof::timeline::{Collector, Counts, Trial};
+use rollproof::verdict::{Comparison, Conclusion, Judged, Side, State, compare};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::{Comparison, Conclusion, Judged, Side, State, compare};
-use crate::record::entry::{Entry, TrialStart};
-use crate::record::header::{Expect, VariantHeader};
-use crate::record::sample;
-use crate::rng::Rng;
-use crate::stats::{LEVEL, blocks_that_suffice, power};
-use crate::timeline::{Collector, Counts, Trial};
+use crate::records::Run;
 
 /// Simulated runs of each case.
 const RUNS: u64 = 2_000;
@@ -43,15 +43,17 @@ fn wide(rng: &mut Rng, level: f64) -> u64 {
     rng.below(if level < 0.5 { 500 } else { 5_000 }) as u64
 }
 
+fn header(expect: Expect) -> Header {
+    Run::new(1, &[("web", expect)]).header
+}
+
 /// One trial of each block, as the record shows it: what was lost in it is put in later.
 fn trials(blocks: u32) -> Vec<Trial> {
-    let mut collector = Collector::new(sample::header());
+    let mut collector = Collector::new(header(Expect::Clean));
     for number in 1..=blocks {
         let (variant, namespace) = ("web".to_owned(), "web".to_owned());
-        let at_ns = u64::from(number);
-        collector
-            .push(Entry::TrialStart(TrialStart { at_ns, trial: number, block: number, variant, namespace }))
-            .unwrap();
+        let start = TrialStart { at_ns: u64::from(number), trial: number, block: number, variant, namespace };
+        collector.push(Entry::TrialStart(start)).unwrap();
     }
     collector.finish(false).unwrap().trials
 }
@@ -64,7 +66,7 @@ fn judged(trial: &Trial, lost: u64) -> Judged<'_> {
 /// Compares variants with the first, which is the baseline. `expect` and `draw` are theirs, in order.
 fn run(rng: &mut Rng, trials: &[Trial], variants: &[(Expect, Draw)]) -> Vec<Comparison> {
     let levels: Vec<f64> = trials.iter().map(|_| rng.unit()).collect();
-    let headers: Vec<VariantHeader> = variants.iter().map(|(expect, _)| sample::variant("v", *expect)).collect();
+    let headers: Vec<VariantHeader> = variants.iter().map(|(expect, _)| header(*expect).variants.remove(0)).collect();
     let all: Vec<Vec<Judged<'_>>> = variants
         .iter()
         .map(|(_, draw)| trials.iter().zip(&levels).map(|(trial, level)| judged(trial, draw(rng, *level))).collect())
