@@ -93,7 +93,9 @@ impl Compared {
     /// The comparison of the variant named `variant`, in a sentence without its end.
     pub(super) fn describe(&self, variant: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { baseline, blocks, .. } = self;
-        write!(f, "{variant} against {baseline}: the smallest p that can be reached is {:.3}", self.smallest_p)?;
+        let smallest =
+            if self.smallest_p < 0.000_5 { "below 0.001".to_owned() } else { format!("{:.3}", self.smallest_p) };
+        write!(f, "{variant} against {baseline}: the smallest p that can be reached is {smallest}")?;
         if self.comparisons > 1 {
             write!(f, " (Holm, {} comparisons)", self.comparisons)?;
         }
@@ -179,6 +181,11 @@ mod tests {
         // 5 or more of 8 at 0.9 each.
         assert!(
             text.contains("b loses something in 9 of 10 rollouts and v0 never does, that is so with at least 99 %")
+        );
+        let many = with(1, 20).summary().to_string();
+        assert!(
+            many.contains("reached is below 0.001; shown for certain if v0 loses fewer in 5 or more of 20"),
+            "{many}"
         );
         let one = with(1, 1).summary().to_string();
         assert!(one.contains("reached is 0.500; 1 block cannot reach 0.05, 5 can"), "{one}");
