@@ -177,6 +177,7 @@ fn header() -> Header {
         },
         trials: TRIALS,
         baseline: None,
+        control: None,
         max_lag_ms: 100,
         variants: vec![VariantHeader {
             name: "web".to_owned(),

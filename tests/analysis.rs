@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod causes;
+mod comparisons;
 mod propagation;
 mod records;
 
@@ -86,6 +87,7 @@ fn one_variant_alone_says_that_sensitivity_was_not_shown() {
     assert!(!clean.sensitivity_shown && clean.comparison.is_empty());
     assert!(clean.notes.iter().any(|note| note.contains("does not show that it would have seen a loss")));
     let seen = Run::new(1, &[("bad", Expect::Loss), ("good", Expect::Clean)])
+        .baseline("bad")
         .trial(1, "bad", |trial| _ = trial.lost())
         .trial(1, "good", nothing)
         .finished()
@@ -437,25 +439,28 @@ const CURE: (Expect, Expect) = (Expect::Loss, Expect::Clean);
 fn five_blocks_show_a_cure() {
     let report = blocks(CURE, &[(8, 0), (9, 0), (7, 0), (8, 0), (9, 0)]).report();
     let found = &report.comparison[0];
-    assert_eq!((found.alternative, found.blocks, found.conclusion), (Alternative::Less, 5, Conclusion::Shown));
+    assert_eq!(
+        (found.alternative, found.blocks, found.conclusion),
+        (Some(Alternative::Less), 5, Some(Conclusion::Shown))
+    );
     assert_eq!((found.p_value, found.difference.unwrap().estimate), (Some(0.031_25), -8.2));
     assert_eq!(report.verdict, Verdict::Pass);
     let same = blocks(CURE, &[(1, 1), (0, 2), (1, 0), (2, 1), (0, 0)]).report();
-    assert_eq!(same.comparison[0].conclusion, Conclusion::NotShown);
+    assert_eq!(same.comparison[0].conclusion, Some(Conclusion::NotShown));
 }
 
 #[test]
 fn a_plan_that_could_not_show_it_only_observes() {
     let few = blocks(CURE, &[(8, 0); 4]).report();
-    assert_eq!((few.comparison[0].conclusion, few.comparison[0].p_value), (Conclusion::Observed, Some(0.062_5)));
+    assert_eq!((few.comparison[0].conclusion, few.comparison[0].p_value), (Some(Conclusion::Observed), Some(0.062_5)));
     let alike = (Expect::Loss, Expect::Loss);
-    assert_eq!(blocks(alike, &[(8, 1); 5]).report().comparison[0].conclusion, Conclusion::Observed);
+    assert_eq!(blocks(alike, &[(8, 1); 5]).report().comparison[0].conclusion, Some(Conclusion::Observed));
     let six = blocks(alike, &[(8, 1); 6]).report();
     let found = &six.comparison[0];
-    assert_eq!((found.alternative, found.conclusion), (Alternative::TwoSided, Conclusion::Shown));
+    assert_eq!((found.alternative, found.conclusion), (Some(Alternative::TwoSided), Some(Conclusion::Shown)));
     let worse = blocks((Expect::Clean, Expect::Loss), &[(0, 3); 5]).report();
-    assert_eq!(worse.comparison[0].alternative, Alternative::Greater);
-    assert_eq!(worse.comparison[0].conclusion, Conclusion::Shown);
+    assert_eq!(worse.comparison[0].alternative, Some(Alternative::Greater));
+    assert_eq!(worse.comparison[0].conclusion, Some(Conclusion::Shown));
 }
 
 #[test]
@@ -470,8 +475,8 @@ fn only_blocks_in_which_both_count_are_compared_and_a_repeat_takes_its_place() {
         run.finished().report()
     };
     let (without, with) = (run(false), run(true));
-    assert_eq!((without.comparison[0].blocks, without.comparison[0].conclusion), (4, Conclusion::NotShown));
-    assert_eq!((with.comparison[0].blocks, with.comparison[0].conclusion), (5, Conclusion::Shown));
+    assert_eq!((without.comparison[0].blocks, without.comparison[0].conclusion), (4, Some(Conclusion::NotShown)));
+    assert_eq!((with.comparison[0].blocks, with.comparison[0].conclusion), (5, Some(Conclusion::Shown)));
 }
 
 #[test]

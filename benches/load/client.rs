@@ -201,6 +201,7 @@ fn header() -> Header {
         cluster: ClusterHeader { kind: "none".to_owned(), version: String::new(), private_network: None },
         trials: 1,
         baseline: None,
+        control: None,
         max_lag_ms: 100,
         variants: Vec::new(),
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Budget;
 use super::context::Run;
 use super::ending::{Ended, Talk};
 use super::host::{Found, Host, NotReady};
@@ -74,8 +75,14 @@ impl Run<'_> {
     async fn trials(&self, host: &mut Host, sink: &Sink, variants: &mut [Variant]) -> Ended {
         let mut given_up = BTreeSet::new();
         let mut queue = Queue::new(&self.plan.order);
+        let (mut budget, begun_ns) = (Budget::new(self.plan.time_budget), self.clock.now());
         while let Some(planned) = queue.take() {
             let planned = &planned;
+            let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
+            if let Some(why) = budget.spent(planned.block, elapsed) {
+                self.talk.say(&why);
+                return Ended::OutOfTime(why);
+            }
             let Some(variant) = variants.get(planned.variant) else { continue };
             if given_up.contains(&planned.variant) {
                 continue;
@@ -175,6 +182,7 @@ impl Run<'_> {
     fn end(&self, ended: &Ended) -> RunEnd {
         let (reason, detail) = match ended {
             Ended::Finished => (EndReason::Finished, String::new()),
+            Ended::OutOfTime(why) => (EndReason::Finished, why.clone()),
             Ended::Interrupted => (EndReason::Interrupted, "stopped by a signal".to_owned()),
             Ended::Broken(why) | Ended::Refused(why) => (EndReason::Failed, why.clone()),
         };

@@ -55,6 +55,8 @@ pub enum Failure {
 pub(super) enum Ended {
     /// All were run.
     Finished,
+    /// No further block was begun, because the time budget was used up; said in a sentence.
+    OutOfTime(String),
     /// By the user.
     Interrupted,
     /// By the machine or the cluster, in a sentence.

@@ -2,6 +2,7 @@
 
 mod agent;
 mod beyond;
+mod budget;
 mod cluster;
 mod context;
 mod demo;

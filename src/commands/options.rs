@@ -1,10 +1,17 @@
 //! What the user may choose, as clap reads it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::host::{ClusterChoice, LoadPlace};
 use crate::cluster::kind::DEFAULT_NAME;
 use crate::manifest::PortName;
+use crate::scenario::values::Time;
+
+/// A duration as a scenario writes it.
+fn duration(text: &str) -> Result<Duration, String> {
+    Time::parse(text).map(|time| time.0)
+}
 
 /// Where and how a run takes place.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,7 +66,8 @@ pub struct DemoArgs {
 Examples:
   rollproof run scenarios/apache-prestop.yaml
   rollproof run scenarios/target-exit.yaml --trials 1 --rate 100 --out /tmp/run
-  rollproof run -f deploy.yaml -f service.yaml
+  rollproof run scenarios/apache-prestop.yaml --trials 20 --time-budget 20m
+  rollproof run -f deploy.yaml -f service.yaml --control
   helm template my-release my-chart | rollproof run -f - --workload deployment/my-release"
 )]
 pub struct RunArgs {
@@ -85,6 +93,14 @@ pub struct RunArgs {
     /// Trials of each variant, instead of the scenario's or 1
     #[arg(long, value_name = "N")]
     pub trials: Option<u32>,
+    /// Time for all trials, such as 20m: blocks that do not fit by the plan's longest estimate are left out, and when it is
+    /// used up no further block is begun. A cluster's own start comes on top
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub time_budget: Option<Duration>,
+    /// Also roll rollproof's own server, which exits at once, in each block and under the same rate; unless it is seen to
+    /// lose something, no variant passes as clean
+    #[arg(long)]
+    pub control: bool,
     /// Keep each attempt in the record, not only those that were not answered as expected
     #[arg(long)]
     pub record_all: bool,

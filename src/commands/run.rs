@@ -25,7 +25,7 @@ pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk)
         trials: arguments.trials,
         seed: arguments.place.seed.unwrap_or(DEFAULT_SEED),
     };
-    let plan = match &arguments.scenario {
+    let mut plan = match &arguments.scenario {
         Some(scenario) => plan(scenario, &Disk, &overrides).inspect_err(|_| {
             if is_manifest(scenario) {
                 talk.say(&format!(
@@ -36,6 +36,13 @@ pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk)
         })?,
         None => plan_manifests(arguments, &overrides)?,
     };
+    let refused = |error| Failure::Input(Box::new(error));
+    if arguments.control {
+        plan.add_control().map_err(refused)?;
+    }
+    if let Some(budget) = arguments.time_budget {
+        plan.fit(budget).map_err(refused)?;
+    }
     launch(plan, &arguments.place, arguments.record_all, network, colour, talk)
 }
 

@@ -17,6 +17,9 @@ use crate::yaml::{Document, Located, Place, Source};
 
 /// The name of the only variant of a run without variants.
 pub const SOLE_VARIANT: &str = "as-written";
+/// What is said of a run that cannot show that it would have seen a loss.
+pub(super) const ONE_VARIANT: &str = "one variant alone: nothing shows that this run could have seen a loss; --control adds \
+                                      a server that loses, and a variant that is expected to lose would show it too";
 const DEFAULT_TRIALS: u32 = 1;
 const DEFAULT_MAX_LAG_MS: u64 = 100;
 
@@ -131,16 +134,15 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
         notes.extend(variant.notes.iter().map(|note| format!("variant {}: {note}", variant.name)));
     }
     if variants.len() == 1 {
-        notes.push(
-            "one variant alone: nothing shows that this run could have seen a loss; a variant that is expected to lose would"
-                .to_owned(),
-        );
+        notes.push(ONE_VARIANT.to_owned());
     }
     RunPlan {
         name: name.to_owned(),
         seed,
         trials,
         baseline: None,
+        control: None,
+        time_budget: None,
         order: order::blocks(variants.len(), trials, seed),
         variants,
         embedded: EmbeddedPlan::default(),

@@ -42,10 +42,15 @@ impl RunPlan {
             started_unix_ns: facts.started_unix_ns,
             cluster: facts.cluster,
             trials: self.trials,
-            baseline: self.baseline.and_then(|index| self.variants.get(index)).map(|variant| variant.name.clone()),
+            baseline: self.name_of(self.baseline),
+            control: self.name_of(self.control),
             max_lag_ms: u64::try_from(self.max_lag.as_millis()).unwrap_or(u64::MAX),
             variants: self.variants.iter().map(|variant| variant_header(variant, next())).collect(),
         }
+    }
+
+    fn name_of(&self, index: Option<usize>) -> Option<String> {
+        index.and_then(|index| self.variants.get(index)).map(|variant| variant.name.clone())
     }
 }
 

@@ -3,7 +3,10 @@
 //! Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
 
 mod aside;
+mod budget;
 mod build;
+mod compared;
+mod control;
 mod error;
 #[cfg(test)]
 mod error_tests;
@@ -19,6 +22,8 @@ mod tests;
 pub mod types;
 
 pub use build::{SOLE_VARIANT, build, build_for_manifests};
+pub use compared::Compared;
+pub use control::CONTROL;
 pub use error::PlanError;
 pub use header::{Facts, VariantFacts};
 pub use summary::{Summary, VariantSummary};

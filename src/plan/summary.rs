@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::compared::Compared;
 use super::types::{LEAD_IN, Rollout, RunPlan, TAIL, VariantPlan};
 use crate::record::Arm;
 use crate::record::header::Expect;
-use crate::stats::{Alternative, LEVEL, gap_ms, smallest_p, zero_upper_bound};
+use crate::stats::{gap_ms, zero_upper_bound};
 
 /// How long a pod takes to start and be ready, where its manifest says nothing: a guess for the estimate only.
 const START: Duration = Duration::from_secs(2);
@@ -39,8 +40,10 @@ pub struct VariantSummary {
     pub expect: Expect,
     /// Its trials.
     pub trials: u32,
-    /// The comparison with the baseline: the alternative, and the smallest p that it can reach.
-    pub comparison: Option<(Alternative, f64)>,
+    /// It is the control.
+    pub control: bool,
+    /// What the comparison with the baseline can show; `None` if there is none.
+    pub comparison: Option<Compared>,
     /// The share of rollouts that lose something which no loss in all trials would leave possible, at 95 %.
     pub missed_share: f64,
     /// The shortest gap of one listener that a trial would see at 95 %; `None` where no judged arm makes connections.
@@ -48,20 +51,6 @@ pub struct VariantSummary {
 }
 
 impl RunPlan {
-    /// What a comparison of `variant` with the baseline looks for. It is fixed by what is expected, before the run:
-    /// fewer lost attempts where the baseline loses and the variant is clean, more in the reverse, either where both
-    /// are expected alike. `None` for the baseline itself, or without one.
-    #[must_use]
-    pub fn alternative(&self, variant: usize) -> Option<Alternative> {
-        let baseline = self.baseline.filter(|baseline| *baseline != variant)?;
-        let expect = |index: usize| self.variants.get(index).map(|known| known.expect);
-        Some(match (expect(baseline)?, expect(variant)?) {
-            (Expect::Loss, Expect::Clean) => Alternative::Less,
-            (Expect::Clean, Expect::Loss) => Alternative::Greater,
-            _ => Alternative::TwoSided,
-        })
-    }
-
     /// What this plan can show.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -72,9 +61,9 @@ impl RunPlan {
             name: self.name.clone(),
             trials: u32::try_from(self.order.len()).unwrap_or(u32::MAX),
             shortest: each(|variant| trial_length(variant, Duration::ZERO)),
-            longest: each(|variant| trial_length(variant, stop_length(variant))),
+            longest: each(longest),
             variants: (0..self.variants.len()).filter_map(|index| self.variant_summary(index)).collect(),
-            notes: self.notes.clone(),
+            notes: self.notes.iter().cloned().chain(self.nothing_compared()).collect(),
         }
     }
 
@@ -86,16 +75,20 @@ impl RunPlan {
             name: variant.name.clone(),
             expect: variant.expect,
             trials: self.trials,
-            comparison: self
-                .alternative(index)
-                .map(|alternative| (alternative, smallest_p(self.trials, alternative == Alternative::TwoSided))),
+            control: self.control == Some(index),
+            comparison: self.compared(index),
             missed_share: zero_upper_bound(self.trials),
             gap_ms: judged.then(|| gap_ms(pods, variant.load.rate_of(Arm::New), 0.0)).flatten(),
         })
     }
 }
 
-/// Lead-in, rollout and tail. Pods are replaced in steps of what surge and unavailability allow.
+/// The length of a trial whose pods take as long to stop as their hooks sleep.
+pub(super) fn longest(variant: &VariantPlan) -> Duration {
+    trial_length(variant, stop_length(variant))
+}
+
+/// Lead-in, rollout and tail, and the way back where there is one. Pods are replaced in steps of what surge and unavailability allow.
 fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
     let at_once = variant.workload.surge.saturating_add(variant.workload.unavailable).max(1);
     let steps = match variant.rollout {
@@ -106,7 +99,13 @@ fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
         Rollout::None { duration } => duration,
         _ => (START + readiness_delay(variant)).saturating_mul(steps).saturating_add(stop),
     };
-    LEAD_IN + rollout.min(variant.rollout_timeout) + TAIL
+    let rollout = rollout.min(variant.rollout_timeout);
+    let goes_back = match &variant.rollout {
+        Rollout::Image { .. } | Rollout::Patch { .. } | Rollout::Scale { .. } => true,
+        Rollout::Command { back, .. } => back.is_some(),
+        _ => false,
+    };
+    LEAD_IN + if goes_back { rollout.saturating_mul(2) } else { rollout } + TAIL
 }
 
 fn pod_spec(variant: &VariantPlan) -> Option<&Value> {
@@ -159,6 +158,12 @@ impl fmt::Display for Summary {
         for variant in &self.variants {
             writeln!(f, "  {variant}")?;
         }
+        for variant in &self.variants {
+            let Some(compared) = &variant.comparison else { continue };
+            write!(f, "  ")?;
+            compared.describe(&variant.name, f)?;
+            writeln!(f)?;
+        }
         self.notes.iter().try_for_each(|note| writeln!(f, "  note: {note}"))
     }
 }
@@ -181,13 +186,10 @@ impl fmt::Display for VariantSummary {
             Some(gap) => write!(f, "; shows listener gaps from {gap:.0} ms")?,
             None => write!(f, "; shows no listener gap, because no judged arm makes connections")?,
         }
-        match self.comparison {
-            Some((_, p)) if p <= LEVEL => write!(f, "; smallest p against the baseline {p:.3}"),
-            Some((_, p)) => {
-                write!(f, "; smallest p against the baseline {p:.3}: {} blocks cannot reach {LEVEL}", self.trials)
-            }
-            None => Ok(()),
+        if self.control {
+            write!(f, "; rollproof's own server, which must be seen to lose, else no variant is shown to be clean")?;
         }
+        Ok(())
     }
 }
 

@@ -232,7 +232,7 @@ fn the_summary_says_what_the_plan_can_show() {
         "baseline: a\ntrials: 2\nvariants: {a: {expect: loss}, b: {load: {requests: [{path: /, arms: [reused]}]}}}\n",
     );
     let text = few.summary().to_string();
-    assert!(text.contains("blocks cannot reach 0.05"), "{text}");
+    assert!(text.contains("2 blocks cannot reach 0.05, 5 can"), "{text}");
     assert!(text.contains("b: expected clean; ") && text.contains("shows no listener gap"), "{text}");
 }
 

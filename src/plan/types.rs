@@ -26,6 +26,10 @@ pub struct RunPlan {
     pub trials: u32,
     /// The variant that the others are compared with, as an index.
     pub baseline: Option<usize>,
+    /// The control, as an index: it shows whether the run sees a loss, and is compared with none.
+    pub control: Option<usize>,
+    /// The time after which no further block is begun, counted from the first trial.
+    pub time_budget: Option<Duration>,
     /// The variants, in the scenario's order.
     pub variants: Vec<VariantPlan>,
     /// The trials in their order: complete blocks, each in random order.

@@ -27,6 +27,9 @@ pub struct Header {
     /// The variant that the others are compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
+    /// The variant that only shows whether this run sees a loss: compared with none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// A send later than this during a rollout makes the trial invalid, in milliseconds.
     pub max_lag_ms: u64,
     /// The variants, in the scenario's order.

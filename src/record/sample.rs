@@ -20,6 +20,7 @@ pub(crate) fn header() -> Header {
         },
         trials: 1,
         baseline: None,
+        control: None,
         max_lag_ms: 100,
         variants: vec![variant("web", Expect::Clean)],
     }

@@ -1,15 +1,14 @@
 //! From a timeline to the view model.
 
 use super::causes::incidents;
-use super::doc::{
-    ClusterDoc, ComparisonDoc, Difference, FORMAT, HarnessDoc, Metric, Quantiles, ReportDoc, Test, VariantDoc,
-};
+use super::comparison::comparisons;
+use super::doc::{ClusterDoc, FORMAT, HarnessDoc, Quantiles, ReportDoc, VariantDoc};
 use super::variant::variant_doc;
 use super::words::sentence;
 use crate::diagnose::diagnose;
 use crate::record::header::VariantHeader;
 use crate::timeline::{Distribution, Timeline};
-use crate::verdict::{self, Ending, Judged, Ruling, Verdict, compare, judge};
+use crate::verdict::{self, Ending, Judged, Ruling, State, Verdict, judge};
 
 /// The report of a timeline.
 #[must_use]
@@ -17,8 +16,10 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
     let header = &timeline.header;
     let judged: Vec<Vec<Judged<'_>>> = header.variants.iter().map(|variant| trials_of(timeline, variant)).collect();
     let with_trials = || header.variants.iter().zip(&judged);
+    let control_seen = control_seen(timeline, &judged);
+    let failed = control_seen == Some(false);
     let rulings: Vec<(&str, Ruling)> = with_trials()
-        .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials)))
+        .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials, failed)))
         .collect();
     let diagnosis = diagnose(timeline);
     let variants: Vec<VariantDoc> = with_trials()
@@ -44,8 +45,9 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
         verdict: ruling.verdict,
         reason: sentence(&ruling.reason),
         sensitivity_shown,
-        notes: notes(timeline, ending, ruling.verdict, sensitivity_shown),
-        comparison: comparisons(timeline, &judged),
+        control_seen,
+        notes: notes(timeline, ending, ruling.verdict, sensitivity_shown, control_seen),
+        comparison: comparisons(header, &judged),
         incidents,
         incidents_total,
         harness: harness(timeline),
@@ -58,10 +60,26 @@ fn trials_of<'a>(timeline: &'a Timeline, variant: &VariantHeader) -> Vec<Judged<
     of_variant.map(|trial| judge(trial, variant, timeline.header.max_lag_ms)).collect()
 }
 
-fn notes(timeline: &Timeline, ending: Ending, verdict: Verdict, sensitivity_shown: bool) -> Vec<String> {
+/// Whether a counting trial of the control lost something; `None` without a control.
+fn control_seen(timeline: &Timeline, judged: &[Vec<Judged<'_>>]) -> Option<bool> {
+    let name = timeline.header.control.as_ref()?;
+    let mut with_trials = timeline.header.variants.iter().zip(judged);
+    let (_, trials) = with_trials.find(|(variant, _)| variant.name == *name)?;
+    Some(trials.iter().any(|judged| judged.state == State::Counts && judged.loss > 0))
+}
+
+fn notes(
+    timeline: &Timeline,
+    ending: Ending,
+    verdict: Verdict,
+    sensitivity_shown: bool,
+    control_seen: Option<bool>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     let detail = timeline.end.as_ref().map_or("", |end| end.detail.as_str());
     match ending {
+        // Fewer blocks than planned, if anything is said.
+        Ending::Finished if !detail.is_empty() => notes.push(detail.to_owned()),
         Ending::Finished => {}
         Ending::Interrupted => notes.push(format!("the run was interrupted ({detail}); it never passes")),
         Ending::Failed => notes.push(format!("the run ended with an error ({detail}); it never passes")),
@@ -72,6 +90,17 @@ fn notes(timeline: &Timeline, ending: Ending, verdict: Verdict, sensitivity_show
     if timeline.orphans > 0 {
         notes.push(format!("{} lines of the record are of trials whose beginning it does not have", timeline.orphans));
     }
+    if control_seen == Some(true) {
+        notes.push(
+            "sensitivity was shown: the control, a server that exits at once, lost requests in this run under the same \
+             rate"
+                .to_owned(),
+        );
+    }
+    let compared = timeline.header.variants.len().saturating_sub(usize::from(timeline.header.control.is_some()));
+    if compared > 1 && timeline.header.baseline.is_none() {
+        notes.push("the scenario names no baseline, so nothing is compared; `baseline:` names one".to_owned());
+    }
     if !sensitivity_shown && verdict == Verdict::Pass {
         notes.push(
             "nothing was lost in this run, so it does not show that it would have seen a loss; a variant that is \
@@ -80,32 +109,6 @@ fn notes(timeline: &Timeline, ending: Ending, verdict: Verdict, sensitivity_show
         );
     }
     notes.iter().map(|note| sentence(note)).collect()
-}
-
-fn comparisons(timeline: &Timeline, judged: &[Vec<Judged<'_>>]) -> Vec<ComparisonDoc> {
-    let header = &timeline.header;
-    let Some(name) = &header.baseline else { return Vec::new() };
-    let mut with_trials = header.variants.iter().zip(judged);
-    let Some((baseline, of_baseline)) = with_trials.find(|(variant, _)| variant.name == *name) else {
-        return Vec::new();
-    };
-    let others = header.variants.iter().zip(judged).filter(|(variant, _)| variant.name != *name);
-    let doc = |(variant, trials): (&VariantHeader, &Vec<Judged<'_>>)| {
-        let found = compare((baseline.expect, of_baseline), (variant.expect, trials), header.trials);
-        ComparisonDoc {
-            metric: Metric::Lost,
-            baseline: name.clone(),
-            variant: variant.name.clone(),
-            test: Test::SignFlip,
-            alternative: found.alternative,
-            blocks: found.blocks,
-            p_value: found.p_value,
-            smallest_p: found.smallest_p,
-            difference: found.mean_difference.map(|mean| Difference { estimate: rounded(mean, 1e3) }),
-            conclusion: found.conclusion,
-        }
-    };
-    others.map(doc).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gaps between sends are far below 2^53 nanoseconds")]

@@ -11,7 +11,7 @@ use crate::hidden::Client;
 use crate::record::header::Expect;
 use crate::record::{Arm, Outcome};
 use crate::stats::Alternative;
-use crate::verdict::{Conclusion, Ending, State, Verdict};
+use crate::verdict::{Conclusion, Ending, Metric, State, Verdict};
 
 /// The version of the report's format. It grows when a reader must change.
 pub const FORMAT: u32 = 1;
@@ -39,11 +39,13 @@ pub struct ReportDoc {
     pub reason: String,
     /// Whether this run saw any loss. If not, it does not show that it would have seen one.
     pub sensitivity_shown: bool,
+    /// Whether the control, a server that exits at once, was seen to lose something; `null` without `--control`.
+    pub control_seen: Option<bool>,
     /// What a reader should know besides, in sentences.
     pub notes: Vec<String>,
     /// The variants, in the scenario's order.
     pub variants: Vec<VariantDoc>,
-    /// Each variant beside the baseline.
+    /// Each variant beside the baseline, the control left out.
     pub comparison: Vec<ComparisonDoc>,
     /// The incidents: runs of lost attempts with one cause, of all trials and arms. At most a thousand, the largest ones.
     pub incidents: Vec<IncidentDoc>,
@@ -333,14 +335,6 @@ pub struct EvidenceDoc {
     pub gap_ms: Option<f64>,
 }
 
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Metric {
-    /// Lost attempts a rollout.
-    Lost,
-}
-
 /// How it is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -349,7 +343,8 @@ pub enum Test {
     SignFlip,
 }
 
-/// A variant beside the baseline.
+/// A variant beside the baseline, in one metric. Each variant has one entry for each metric, `lost` first. Only `lost` is
+/// tested; in the others what belongs to a test is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparisonDoc {
     /// What is compared.
@@ -358,27 +353,54 @@ pub struct ComparisonDoc {
     pub baseline: String,
     /// The variant's name.
     pub variant: String,
-    /// How it is tested.
-    pub test: Test,
-    /// What was tested for, fixed by what was expected.
-    pub alternative: Alternative,
-    /// Blocks in which both count.
+    /// Blocks in which both count and have a value.
     pub blocks: u32,
-    /// The p of this comparison alone; `null` without such a block.
-    pub p_value: Option<f64>,
-    /// The smallest p that these blocks could have given.
-    pub smallest_p: f64,
     /// How large the difference is; `null` without such a block.
     pub difference: Option<Difference>,
-    /// What follows from it, at the level of 0.05.
-    pub conclusion: Conclusion,
+    /// How it is tested; `null` if it is not.
+    pub test: Option<Test>,
+    /// What was tested for, fixed by what was expected.
+    pub alternative: Option<Alternative>,
+    /// The p of this comparison alone; `null` without such a block.
+    pub p_value: Option<f64>,
+    /// The same, adjusted by Holm's method for all of this run's comparisons of `lost`.
+    pub p_adjusted: Option<f64>,
+    /// The smallest adjusted p that these blocks could have given.
+    pub smallest_p: Option<f64>,
+    /// Trials that lost anything, beside the baseline's.
+    pub lost_anything: Option<LostAnythingDoc>,
+    /// What follows from the adjusted p, at the level of 0.05.
+    pub conclusion: Option<Conclusion>,
 }
 
-/// A difference, variant minus baseline.
+/// Counting trials that lost anything. They are taken as independent; no conclusion follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LostAnythingDoc {
+    /// The baseline's counting trials.
+    pub baseline_trials: u32,
+    /// Those that lost something.
+    pub baseline_trials_with_loss: u32,
+    /// The variant's counting trials.
+    pub variant_trials: u32,
+    /// Those that lost something.
+    pub variant_trials_with_loss: u32,
+    /// The p of Fisher's exact test for the same alternative, not adjusted; `null` if either has no counting trial.
+    pub fisher_p_value: Option<f64>,
+}
+
+/// A difference, variant minus baseline, in the metric's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// The mean over blocks.
     pub estimate: f64,
+    /// The lower end of the interval of all differences that the two-sided sign-flip test leaves open at `level`; `null` with
+    /// one block, which leaves all open.
+    pub low: Option<f64>,
+    /// Its upper end.
+    pub high: Option<f64>,
+    /// The level that it attains, of this comparison alone: the largest that is not above 0.95, or with fewer than five
+    /// blocks that of the widest interval there is.
+    pub level: Option<f64>,
 }
 
 /// The harness's own punctuality.

@@ -1,9 +1,9 @@
 //! `report.md`: the report for a pull request or a page.
 
+use super::compared::comparison_lines;
 use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
-    cause_words, comparison_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
-    seconds,
+    cause_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line, seconds,
 };
 use crate::record::Outcome;
 
@@ -15,7 +15,7 @@ pub fn render(report: &ReportDoc) -> String {
         escaped(&report.reason),
         overview(report),
     ];
-    let compared = report.comparison.iter().map(comparison_words);
+    let compared = comparison_lines(&report.comparison).into_iter();
     let limits = report.variants.iter().filter_map(limits_words);
     let lags = report.variants.iter().filter_map(lag_words);
     let hidden = report.variants.iter().filter_map(hidden_words);

@@ -5,6 +5,8 @@
 
 mod build;
 mod causes;
+mod compared;
+mod comparison;
 mod doc;
 mod first_lost;
 mod json;
@@ -20,8 +22,8 @@ use std::path::Path;
 pub use build::build;
 pub use doc::{
     ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc,
-    IncidentDoc, LagDoc, LatencyDoc, Median, Metric, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc,
-    Test, TrialDoc, VariantDoc,
+    IncidentDoc, LagDoc, LatencyDoc, LostAnythingDoc, Median, PodDoc, PropagationDoc, PropagationValues, Quantiles,
+    ReportDoc, Test, TrialDoc, VariantDoc,
 };
 pub use first_lost::FirstLost;
 pub use json::{render as to_json, schema};

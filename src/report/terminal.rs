@@ -2,10 +2,10 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-use super::doc::{ComparisonDoc, ReportDoc, VariantDoc};
+use super::compared::comparison_lines;
+use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
-    cause_words, comparison_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
-    seconds,
+    cause_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line, seconds,
 };
 use crate::verdict::Verdict;
 
@@ -23,7 +23,7 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
         table(report),
         String::new(),
     ];
-    lines.extend(report.comparison.iter().map(comparison));
+    lines.extend(comparison_lines(&report.comparison).iter().map(|line| one_line(line)));
     lines.extend(report.variants.iter().filter_map(limits_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().filter_map(lag_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().flat_map(|variant| causes(report, variant)));
@@ -85,10 +85,6 @@ fn row(variant: &VariantDoc) -> Vec<String> {
         seconds(variant.rollout_s.median),
         variant.latency_us.during.map_or_else(|| "-".to_owned(), |all| micros(all.p99)),
     ]
-}
-
-fn comparison(found: &ComparisonDoc) -> String {
-    one_line(&comparison_words(found))
 }
 
 fn causes(report: &ReportDoc, variant: &VariantDoc) -> Vec<String> {

@@ -3,13 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::doc::{ComparisonDoc, IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
+use super::doc::{IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
 use super::first_lost::FirstLost;
 use crate::diagnose::Cause;
 use crate::hidden::listed;
 use crate::record::header::Expect;
-use crate::stats::Alternative;
-use crate::verdict::Conclusion;
 
 /// `clean` or `loss`.
 pub(super) const fn expect_name(expect: Expect) -> &'static str {
@@ -17,39 +15,6 @@ pub(super) const fn expect_name(expect: Expect) -> &'static str {
         Expect::Clean => "clean",
         Expect::Loss => "loss",
     }
-}
-
-/// A comparison in a sentence.
-pub(super) fn comparison_words(found: &ComparisonDoc) -> String {
-    let (variant, baseline) = (&found.variant, &found.baseline);
-    let (Some(p), Some(difference)) = (found.p_value, found.difference) else {
-        return format!("{variant} against {baseline}: no block in which both count, so nothing can be compared.");
-    };
-    let estimate = difference.estimate;
-    let what = if estimate < 0.0 {
-        format!("{:.1} fewer lost a rollout", -estimate)
-    } else if estimate > 0.0 {
-        format!("{estimate:.1} more lost a rollout")
-    } else {
-        "as many lost a rollout".to_owned()
-    };
-    let alternative = match found.alternative {
-        Alternative::Less => "one-sided, less",
-        Alternative::Greater => "one-sided, greater",
-        Alternative::TwoSided => "two-sided",
-    };
-    let blocks = if found.blocks == 1 { "1 block".to_owned() } else { format!("{} blocks", found.blocks) };
-    let conclusion = match found.conclusion {
-        Conclusion::Shown => "the difference is shown".to_owned(),
-        Conclusion::NotShown if found.smallest_p > crate::stats::LEVEL => {
-            format!("not shown: these blocks cannot give less than p = {}", probability(found.smallest_p))
-        }
-        Conclusion::NotShown => "the difference is not shown".to_owned(),
-        Conclusion::Observed => "only observed: so few blocks can show no difference".to_owned(),
-    };
-    let p = probability(p);
-    let equals = if p.starts_with('<') { "" } else { "= " };
-    format!("{variant} against {baseline}: {what}, p {equals}{p} (sign-flip, {alternative}, {blocks}): {conclusion}.")
 }
 
 /// What a variant's zero leaves open; `None` if it lost something or nothing counts.

@@ -20,6 +20,29 @@ pub fn zero_upper_bound(trials: u32) -> f64 {
     1.0 - 0.05_f64.powf(1.0 / f64::from(trials))
 }
 
+/// The probability that at least `least` of `blocks` independent blocks show what each shows with probability `chance`: the
+/// upper tail of the binomial distribution. A chance outside of 0 to 1 is taken as the nearer of these.
+#[must_use]
+pub fn at_least(blocks: u32, least: u32, chance: f64) -> f64 {
+    let chance = if chance.is_nan() { 0.0 } else { chance.clamp(0.0, 1.0) };
+    // After each block, how likely each number below `least` is; what leaves them has reached it.
+    let Ok(length) = usize::try_from(least.min(blocks.saturating_add(1))) else { return 0.0 };
+    let mut below = vec![0.0; length];
+    let Some(none) = below.first_mut() else { return 1.0 };
+    *none = 1.0;
+    let mut reached = 0.0;
+    for _ in 0..blocks {
+        let mut carried = 0.0;
+        for share in &mut below {
+            let shows = *share * chance;
+            *share += carried - shows;
+            carried = shows;
+        }
+        reached += carried;
+    }
+    reached
+}
+
 /// The shortest time, in milliseconds, for which one pod's listener can be gone and still be met by a new connection
 /// with a probability of about 95 %.
 ///

@@ -2,11 +2,17 @@
 //!
 //! It must not know records, scenarios or reports: plans are judged with it before a run, and results after it.
 
+pub mod fisher;
+pub mod holm;
+pub mod interval;
 pub mod limits;
 pub mod median;
 pub mod sign_flip;
 
-pub use limits::{gap_ms, smallest_p, zero_upper_bound};
+pub use fisher::{Split, fisher};
+pub use holm::{blocks_that_suffice, blocks_to_reach, holm, power, smallest_adjusted};
+pub use interval::{Interval, mean_interval};
+pub use limits::{at_least, gap_ms, smallest_p, zero_upper_bound};
 pub use median::median;
 pub use sign_flip::{Alternative, sign_flip};
 

@@ -3,10 +3,12 @@
 //! Pure rules over a timeline. It must not know why requests were lost, nor how results are shown.
 
 mod compare;
+mod effect;
 mod rules;
 mod state;
 
-pub use compare::{Comparison, Conclusion, compare};
+pub use compare::{Comparison, Conclusion, LostAnything, compare};
+pub use effect::{Effect, Metric, Side};
 pub use rules::{Ending, Ruling, Verdict, of_run, of_variant};
 pub use state::{Judged, State, judge};
 

@@ -86,17 +86,18 @@ impl Ending {
     }
 }
 
-/// The verdict of a variant of which `planned` trials were to count.
+/// The verdict of a variant of which `planned` trials were to count. Where the control was not seen to lose anything
+/// (`control_failed`), no variant is shown to be clean; a loss that was seen stays one.
 #[must_use]
-pub fn of_variant(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32) -> Ruling {
+pub fn of_variant(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32, control_failed: bool) -> Ruling {
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|judged| judged.state == State::Counts).collect();
     match variant.expect {
-        Expect::Clean => clean(variant, &counting, planned),
+        Expect::Clean => clean(variant, &counting, planned, control_failed),
         Expect::Loss => loss(&counting),
     }
 }
 
-fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32) -> Ruling {
+fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32, control_failed: bool) -> Ruling {
     let allowed = variant.lost_at_most;
     let over = counting.iter().filter(|judged| judged.loss > allowed).count() as u64;
     let lost: u64 = counting.iter().map(|judged| judged.loss).sum();
@@ -112,7 +113,10 @@ fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32) -> Rul
         return Ruling { verdict: Verdict::Fail, reason };
     }
     let pods = u64::from(variant.replicas) + u64::from(variant.surge);
-    let doubts = doubts(counting, planned.max(1), pods.max(1));
+    let mut doubts = doubts(counting, planned.max(1), pods.max(1));
+    if control_failed {
+        doubts.push("--control failed: a server that exits at once was not seen to lose anything, so this run would miss a loss".to_owned());
+    }
     if !doubts.is_empty() {
         return Ruling { verdict: Verdict::Inconclusive, reason: doubts.join("; ") };
     }

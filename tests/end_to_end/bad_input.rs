@@ -80,6 +80,16 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.push(test("refused_a_record_that_is_there_already", Needs::Nothing, record_there));
     tests.push(test("refused_a_record_of_a_newer_format", Needs::Nothing, newer_record));
     tests.push(test("refused_a_directory_without_record", Needs::Nothing, no_record));
+    tests.push(test("refused_a_time_budget_below_one_block", Needs::Nothing, || {
+        refused_with(&["--time-budget", "2s"], SCENARIO, &["one block takes up to", "--time-budget is 2 s"]);
+    }));
+    tests.push(test("refused_a_time_budget_without_unit", Needs::Nothing, || {
+        refused_with(&["--time-budget", "20"], SCENARIO, &["`20` is not a duration", "20", "10s"]);
+    }));
+    tests.push(test("refused_a_control_beside_a_variant_of_its_name", Needs::Nothing, || {
+        let scenario = SCENARIO.replace("  only:", "  control:");
+        refused_with(&["--control"], &scenario, &["a variant named control", "another name"]);
+    }));
     tests
 }
 
@@ -99,6 +109,14 @@ fn refused(from: &str, to: &str, parts: &[&str]) {
     let out = folder.path().join("out");
     let ran = run(program().arg("run").arg(&file).arg("--out").arg(&out)).expect_code(2).says(parts);
     assert!(ran.stdout.is_empty(), "errors are talk, not data: {}", ran.stdout);
+    assert!(!out.exists(), "nothing was begun");
+}
+
+fn refused_with(flags: &[&str], scenario: &str, parts: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), scenario, MANIFEST);
+    let out = folder.path().join("out");
+    run(program().arg("run").arg(&file).args(flags).arg("--out").arg(&out)).expect_code(2).says(parts);
     assert!(!out.exists(), "nothing was begun");
 }
 

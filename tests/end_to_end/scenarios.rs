@@ -21,6 +21,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("scenario_target_exit", Needs::Nothing, || scenario("target-exit", &[("exit", true), ("drain", false)])),
         test("established_connections_outlive_the_removal_of_their_endpoint", Needs::Nothing, established),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
+        test("a_control_shows_that_a_loss_would_be_seen_and_a_budget_leaves_blocks_out", Needs::Nothing, controlled),
+        test("a_run_whose_time_is_used_up_begins_no_further_block", Needs::Nothing, out_of_time),
         test("scenario_control_identical", Needs::Nothing, || scenario("control-identical", &[])),
     ]
 }
@@ -37,7 +39,7 @@ fn demo() {
     assert_eq!(report["comparison"][0]["conclusion"], "observed", "three blocks cannot reach 0.05");
     check_files(&out, &report);
     check_schema(&report);
-    report_again_is_the_same(&out);
+    report_again_is(&out, &AS_EXPECTED);
 }
 
 /// Runs a shipped scenario with one trial a variant. Of the named variants, `true` must lose and `false` must not.
@@ -60,6 +62,53 @@ fn scenario(name: &str, expected: &[(&str, bool)]) {
         assert_ne!(comparison["conclusion"], "shown", "one block can show nothing");
     }
     check_schema(&report);
+}
+
+/// A server that drains, alone but for the control, in as many blocks as a minute holds.
+fn controlled() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let lines = "trials: 900\nvariants:\n  drain: {patch: MANIFESTS/patches/target-drain.yaml}\n";
+    let file = alone(folder.path(), lines);
+    let flags = ["--control", "--time-budget", "1m", "--out"];
+    let ran = run(program().arg("run").arg(&file).args(flags).arg(&out)).expect_one_of(&AS_EXPECTED);
+    let report = report(&out);
+    assert!(ran.stderr.contains("of 900 blocks fit into --time-budget of 60 s"), "{}", ran.stderr);
+    assert_eq!(report["control_seen"], true, "{}", ran.stdout);
+    assert!(variant(&report, "control")["lost"].as_u64().unwrap() > 0);
+    clean(&report, "drain");
+    let planned = variant(&report, "drain")["trials_planned"].as_u64().unwrap();
+    assert!((1..20).contains(&planned), "{planned}");
+    assert_eq!(variant(&report, "control")["trials"], variant(&report, "drain")["trials"]);
+    assert_eq!(report["comparison"].as_array().unwrap().len(), 0);
+    check_schema(&report);
+}
+
+/// A scenario of the built-in server. Late sends are not what it is about, so that a busy machine spoils no trial.
+fn alone(folder: &Path, lines: &str) -> std::path::PathBuf {
+    let file = folder.join("alone.yaml");
+    let text = format!("name: alone\nmanifests: MANIFESTS/target.yaml\nmax_lag_ms: 10000\n{lines}");
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").display().to_string();
+    fs::write(&file, text.replace("MANIFESTS", &manifests)).unwrap();
+    file
+}
+
+/// Its pods take longer to be ready than the plan can know, so that the first of two blocks takes the time of both.
+fn out_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let slow = "{spec: {template: {spec: {containers: [{name: target, args: [--ready-delay=8s]}]}}}}";
+    let lines = format!("trials: 2\nvariants:\n  slow: {{lost_at_most: 1000, patch: {slow}}}\n");
+    let file = alone(folder.path(), &lines);
+    let ran = run(program().arg("run").arg(&file).args(["--time-budget", "18s", "--out"]).arg(&out)).expect_code(5);
+    let ran = ran.says(&["the time budget of 18 s was used up after block 1"]);
+    let report = report(&out);
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("used up after block 1"), "{notes}\n{}", ran.stdout);
+    assert_eq!(report["ending"], "finished");
+    let trials = variant(&report, "slow")["trials_list"].as_array().unwrap();
+    assert!(trials.iter().all(|trial| trial["block"] == 1), "{trials:?}");
+    report_again_is(&out, &[5]);
 }
 
 /// From the cluster's own log: when the table let go of a pod. From the record: who reached that pod afterwards.
@@ -114,9 +163,9 @@ fn check_schema(report: &Value) {
     assert!(errors.is_empty(), "{errors:?}");
 }
 
-fn report_again_is_the_same(out: &Path) {
+fn report_again_is(out: &Path, codes: &[i32]) {
     let before = fs::read(out.join("report.json")).unwrap();
     fs::remove_file(out.join("report.json")).unwrap();
-    run(program().arg("report").arg(out)).expect_one_of(&AS_EXPECTED);
+    run(program().arg("report").arg(out)).expect_one_of(codes);
     assert_eq!(fs::read(out.join("report.json")).unwrap(), before, "report DIR repeats report.json byte for byte");
 }

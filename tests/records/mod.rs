@@ -49,6 +49,7 @@ impl Run {
             },
             trials,
             baseline: None,
+            control: None,
             max_lag_ms: 100,
             variants: variants.iter().map(|(name, expect)| variant(name, *expect)).collect(),
         };

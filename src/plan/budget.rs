@@ -1,0 +1,85 @@
+//! Fewer blocks where a plan would take longer than the time there is.
+
+use std::time::Duration;
+
+use super::error::PlanError;
+use super::order;
+use super::summary::longest;
+use super::types::RunPlan;
+
+impl RunPlan {
+    /// Leaves out the last blocks where not all fit into `budget` by the plan's longest estimate. What is left has the order
+    /// that it had.
+    ///
+    /// # Errors
+    /// Not one block fits.
+    pub fn fit(&mut self, budget: Duration) -> Result<(), PlanError> {
+        let block: Duration = self.variants.iter().map(longest).sum();
+        let fitting = u32::try_from(budget.as_nanos() / block.as_nanos().max(1)).unwrap_or(u32::MAX);
+        let (block_s, budget_s) = (block.as_secs_f64().ceil(), budget.as_secs_f64());
+        if fitting == 0 {
+            return Err(PlanError::Plain {
+                message: format!(
+                    "one block takes up to {block_s} s, and --time-budget is {budget_s} s, expected time for at least one"
+                ),
+                help: format!("give at least --time-budget {block_s}s, or leave out variants"),
+            });
+        }
+        if fitting < self.trials {
+            self.notes.push(format!(
+                "{fitting} of {} blocks fit into --time-budget of {budget_s} s, at up to {block_s} s each",
+                self.trials
+            ));
+            self.trials = fitting;
+            self.order = order::blocks(self.variants.len(), fitting, self.seed);
+        }
+        self.time_budget = Some(budget);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Overrides;
+    use super::super::tests::plan_with;
+    use super::*;
+
+    fn plan(trials: u32) -> RunPlan {
+        let scenario = format!("name: test\nmanifests: web.yaml\ntrials: {trials}\nvariants: {{a: {{}}, b: {{}}}}\n");
+        plan_with(&scenario, "", &Overrides::default()).unwrap()
+    }
+
+    fn block() -> Duration {
+        plan(1).summary().longest
+    }
+
+    #[test]
+    fn blocks_that_do_not_fit_are_left_out_and_the_others_keep_their_order() {
+        let whole = plan(10);
+        let mut fitted = whole.clone();
+        fitted.fit(block() * 7 + block() / 2).unwrap();
+        assert_eq!((fitted.trials, fitted.order.as_slice()), (7, &whole.order[..14]));
+        assert!(fitted.notes.iter().any(|note| note.contains("7 of 10 blocks fit")), "{:?}", fitted.notes);
+        assert!(fitted.summary().longest <= block() * 7);
+        assert!(fitted.time_budget.is_some());
+    }
+
+    #[test]
+    fn a_plan_that_fits_stays_as_it_is_and_says_nothing() {
+        let whole = plan(3);
+        let mut fitted = whole.clone();
+        fitted.fit(block() * 3).unwrap();
+        assert_eq!((fitted.trials, &fitted.order, &fitted.notes), (3, &whole.order, &whole.notes));
+    }
+
+    #[test]
+    fn less_than_one_block_is_refused_with_the_figures() {
+        for budget in [Duration::ZERO, block().saturating_sub(Duration::from_millis(1))] {
+            let error = plan(3).fit(budget).unwrap_err();
+            let PlanError::Plain { message, help } = &error else { panic!("{error}") };
+            assert!(message.contains(&format!("up to {} s", block().as_secs_f64().ceil())), "{message}");
+            assert!(help.contains(&format!("--time-budget {}s", block().as_secs_f64().ceil())), "{help}");
+        }
+        plan(3).fit(block()).unwrap();
+    }
+}

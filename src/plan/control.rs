@@ -1,0 +1,121 @@
+//! The control: a server that is known to lose requests, rolled in each block beside the variants. Where nothing of its
+//! loss is seen, a variant without loss shows nothing.
+
+use std::path::Path;
+
+use super::build::ONE_VARIANT;
+use super::error::PlanError;
+use super::types::{Overrides, RequestPlan, RunPlan, VariantLoad, VariantPlan};
+use super::{build_for_manifests, order};
+use crate::manifest::Files;
+use crate::record::Arm;
+use crate::record::header::Expect;
+use crate::scenario::Shipped;
+use crate::yaml::Source;
+
+/// The control's name, which no other variant may have beside it.
+pub const CONTROL: &str = "control";
+/// The built-in server, which exits at once when it is told to stop.
+const MANIFEST: &str = "manifests/target.yaml";
+
+impl RunPlan {
+    /// Adds the control as one more variant of each block: `GET /` at the lowest of the variants' rates, on that variant's
+    /// arms in the same proportions and judged by the same ones.
+    ///
+    /// # Errors
+    /// A variant has the control's name.
+    pub fn add_control(&mut self) -> Result<(), PlanError> {
+        if self.variants.iter().any(|variant| variant.name == CONTROL) {
+            return Err(PlanError::Plain {
+                message: format!("--control adds a variant named {CONTROL}, and the scenario has one of that name"),
+                help: "give the scenario's variant another name, or leave out --control".to_owned(),
+            });
+        }
+        let Some(slowest) = self.variants.iter().min_by(|a, b| a.load.rate.total_cmp(&b.load.rate)) else {
+            return Ok(());
+        };
+        let control = VariantPlan {
+            name: CONTROL.to_owned(),
+            expect: Expect::Loss,
+            load: load(&slowest.load),
+            ..built_in(self.seed)?
+        };
+        self.control = Some(self.variants.len());
+        self.variants.push(control);
+        self.notes.retain(|note| note != ONE_VARIANT);
+        self.order = order::blocks(self.variants.len(), self.trials, self.seed);
+        Ok(())
+    }
+}
+
+/// The built-in server as it is planned alone.
+fn built_in(seed: u64) -> Result<VariantPlan, PlanError> {
+    let text = Shipped.read(Path::new(MANIFEST)).map_err(crate::manifest::ManifestError::Read)?;
+    let overrides = Overrides { seed, ..Overrides::default() };
+    let mut plan = build_for_manifests(&[Source::new(MANIFEST, &text)], &super::Choice::default(), &overrides)?;
+    Ok(plan.variants.remove(0))
+}
+
+/// One kind of request that travels as all of `load`'s together do. The built-in server names its pod in the default header.
+fn load(load: &VariantLoad) -> VariantLoad {
+    let carried = Arm::ALL.into_iter().map(|arm| (arm, load.rate_of(arm) / load.rate));
+    VariantLoad {
+        pod_header: http::HeaderName::from_static("x-pod"),
+        requests: vec![RequestPlan {
+            method: http::Method::GET,
+            path: http::uri::PathAndQuery::from_static("/"),
+            headers: http::HeaderMap::new(),
+            body: String::new(),
+            statuses: Vec::new(),
+            share: 1.0,
+            arms: carried.filter(|(_, weight)| *weight > 0.0).collect(),
+        }],
+        ..load.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::plan_with;
+    use super::*;
+
+    fn plan(lines: &str) -> RunPlan {
+        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &Overrides::default()).unwrap()
+    }
+
+    #[test]
+    fn the_control_is_rolled_once_in_each_block_at_the_same_rate_over_the_same_arms() {
+        let mut plan = plan(
+            "trials: 3\nload: {rate: 70, requests: [{path: /a, arms: [new], share: 40%}, {path: /b, arms: [reused, blind]}]}\n",
+        );
+        let before = plan.clone();
+        plan.add_control().unwrap();
+        let control = &plan.variants[plan.control.unwrap()];
+        assert_eq!((control.name.as_str(), control.expect, control.shipped), (CONTROL, Expect::Loss, true));
+        assert_eq!(control.manifests[0].pointer("/spec/template/spec/containers/0/args/0").unwrap(), "--on-term=exit");
+        for arm in Arm::ALL {
+            let rates = [control, &before.variants[0]].map(|variant| variant.load.rate_of(arm));
+            assert!((rates[0] - rates[1]).abs() < 1e-9, "{arm:?} {rates:?}");
+        }
+        assert_eq!(control.load.judged, before.variants[0].load.judged);
+        let blocks = plan.order.iter().filter(|trial| Some(trial.variant) == plan.control).map(|trial| trial.block);
+        assert_eq!(blocks.collect::<Vec<_>>(), [1, 2, 3]);
+        let summary = plan.summary().to_string();
+        assert!(summary.contains("6 trials of 2 variants") && !summary.contains("one variant alone"), "{summary}");
+    }
+
+    #[test]
+    fn it_is_compared_with_nothing_and_no_comparison_for_holm() {
+        let lines = "baseline: a\ntrials: 5\nvariants: {a: {expect: loss}, b: {}}\n";
+        let mut with = plan(lines);
+        with.add_control().unwrap();
+        assert_eq!(with.alternative(2), None);
+        assert_eq!(with.compared(1), plan(lines).compared(1));
+    }
+
+    #[test]
+    fn a_variant_of_its_name_is_refused() {
+        let error = plan("variants: {control: {}}\n").add_control().unwrap_err().to_string();
+        assert!(error.contains("a variant named control"), "{error}");
+    }
+}

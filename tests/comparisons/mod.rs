@@ -1,0 +1,232 @@
+//! Variants beside the baseline in a report: adjusted, estimated, and with the control.
+
+mod simulation;
+
+use rollproof::record::entry::{EndReason, Entry, MarkName};
+use rollproof::record::header::Expect;
+use rollproof::report::{ComparisonDoc, ReportDoc, to_markdown, to_terminal};
+use rollproof::verdict::{Conclusion, Metric, State, Verdict};
+
+use crate::records::{Run, encoded};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A baseline that loses `lost[0]` in each of so many blocks, and clean variants that lose the rest of it.
+fn family(blocks: u32, lost: &[usize]) -> Run {
+    let names = ["base", "a", "b", "c"];
+    let expects = [Expect::Loss, Expect::Clean, Expect::Clean, Expect::Clean];
+    let variants: Vec<(&str, Expect)> = names.into_iter().zip(expects).take(lost.len()).collect();
+    let mut run = Run::new(blocks, &variants).baseline("base");
+    for block in 1..=blocks {
+        for ((name, _), lost) in variants.iter().zip(lost) {
+            run = run.trial(block, name, |trial| trial.lost_times(*lost));
+        }
+    }
+    run
+}
+
+fn of<'a>(report: &'a ReportDoc, variant: &str, metric: Metric) -> &'a ComparisonDoc {
+    report.comparison.iter().find(|found| found.variant == variant && found.metric == metric).unwrap()
+}
+
+fn close(a: Option<f64>, b: f64) -> bool {
+    a.is_some_and(|a| (a - b).abs() < 1e-9)
+}
+
+#[test]
+fn each_comparison_pays_for_the_others() {
+    let five = family(5, &[8, 0, 0, 0]).finished().report();
+    let found = of(&five, "a", Metric::Lost);
+    assert!(close(found.p_value, 1.0 / 32.0) && close(found.p_adjusted, 3.0 / 32.0), "{found:?}");
+    assert_eq!(found.conclusion, Some(Conclusion::Observed), "three comparisons need six blocks");
+    let six = family(6, &[8, 0, 0, 8]).finished().report();
+    for variant in ["a", "b"] {
+        let found = of(&six, variant, Metric::Lost);
+        assert!(close(found.p_adjusted, 3.0 / 64.0) && close(found.smallest_p, 3.0 / 64.0), "{found:?}");
+        assert_eq!(found.conclusion, Some(Conclusion::Shown));
+    }
+    let alike = of(&six, "c", Metric::Lost);
+    assert_eq!((alike.p_adjusted, alike.conclusion), (Some(1.0), Some(Conclusion::NotShown)));
+    assert!(to_terminal(&six, false).contains("0.047 after Holm's adjustment: the difference is shown"));
+}
+
+#[test]
+fn what_lost_anything_and_the_interval_stand_beside_the_test() {
+    let report = family(5, &[8, 0]).finished().report();
+    let found = of(&report, "a", Metric::Lost);
+    let counted = found.lost_anything.unwrap();
+    assert_eq!((counted.baseline_trials_with_loss, counted.baseline_trials), (5, 5));
+    assert_eq!((counted.variant_trials_with_loss, counted.variant_trials), (0, 5));
+    assert!(close(counted.fisher_p_value, 1.0 / 252.0), "{counted:?}");
+    let difference = found.difference.unwrap();
+    assert_eq!((difference.low, difference.high, difference.level), (Some(-8.0), Some(-8.0), Some(0.937_5)));
+    let summary = to_terminal(&report, false);
+    assert!(summary.contains("8.0 fewer lost a rollout (-8.0 to -8.0 at 93.8 %)"), "{summary}");
+    assert!(summary.contains("0 of 5 rollouts lost something, against 5 of 5 (Fisher, p = 0.004)"), "{summary}");
+}
+
+/// The variant's rollouts take 1.5 s longer, and one attempt in 50 takes 9 ms instead of 2.
+fn dearer(mut run: Run) -> Run {
+    let number = |entry: &Entry| match entry {
+        Entry::TrialStart(start) if start.variant == "a" => Some(start.trial),
+        _ => None,
+    };
+    let dear: Vec<u32> = run.entries.iter().filter_map(number).collect();
+    let mut slow = Vec::new();
+    for entry in &mut run.entries {
+        match entry {
+            Entry::Mark(mark) if mark.name == MarkName::OldPodsGone && dear.contains(&mark.trial) => {
+                mark.before_ns += SECOND * 3 / 2;
+                mark.after_ns += SECOND * 3 / 2;
+            }
+            Entry::Pulse(pulse) if dear.contains(&pulse.trial) => {
+                let mut more = pulse.clone();
+                more.ok = 1;
+                more.latency_us = encoded(9_000, 1);
+                pulse.ok -= 1;
+                slow.push(Entry::Pulse(more));
+            }
+            _ => {}
+        }
+    }
+    // Beside the pulse whose place one attempt took.
+    for pulse in slow {
+        let Entry::Pulse(wanted) = &pulse else { continue };
+        let is_end = |entry: &Entry| matches!(entry, Entry::TrialEnd(end) if end.trial == wanted.trial);
+        let end = run.entries.iter().position(is_end).unwrap();
+        run.entries.insert(end, pulse);
+    }
+    run
+}
+
+#[test]
+fn what_a_variant_costs_is_estimated_and_never_concluded() {
+    let report = dearer(family(5, &[8, 0]).finished()).report();
+    let rollout = of(&report, "a", Metric::RolloutS);
+    assert!(close(rollout.difference.map(|found| found.estimate), 1.5), "{rollout:?}");
+    assert_eq!(rollout.difference.unwrap().level, Some(0.937_5));
+    let pods = of(&report, "a", Metric::PodS).difference.unwrap();
+    assert!(pods.estimate > 1.5 && pods.low == Some(pods.estimate), "{pods:?}");
+    let p99 = of(&report, "a", Metric::P99DuringUs).difference.unwrap();
+    assert!((6_900.0..7_100.0).contains(&p99.estimate), "{p99:?}");
+    for metric in [Metric::RolloutS, Metric::PodS, Metric::P99DuringUs] {
+        let found = of(&report, "a", metric);
+        assert_eq!((found.test, found.p_value, found.p_adjusted, found.conclusion), (None, None, None, None));
+    }
+    for text in [to_terminal(&report, false), to_markdown(&report).replace('\\', "")] {
+        assert!(text.contains("a against base: rollout +1.5 s (+1.5 to +1.5 at 93.8 %); pod-seconds +"), "{text}");
+        assert!(text.contains("p99 during the rollout +7.0 ms"), "{text}");
+    }
+    let same = family(5, &[8, 0]).finished().report();
+    assert!(close(of(&same, "a", Metric::RolloutS).difference.map(|found| found.estimate), 0.0));
+}
+
+#[test]
+fn a_rollout_without_end_has_no_length_to_compare() {
+    let report = Run::new(1, &[("base", Expect::Loss), ("a", Expect::Clean)])
+        .baseline("base")
+        .trial(1, "base", |trial| trial.stalled = Some("the progress deadline was exceeded"))
+        .trial(1, "a", |_| ())
+        .finished()
+        .report();
+    let found = of(&report, "a", Metric::RolloutS);
+    assert_eq!((found.blocks, found.difference), (0, None));
+    assert_eq!(of(&report, "a", Metric::P99DuringUs).blocks, 1);
+}
+
+#[test]
+fn one_block_is_answered_with_a_clear_sentence() {
+    let report = family(1, &[8, 0]).finished().report();
+    let difference = of(&report, "a", Metric::Lost).difference.unwrap();
+    assert_eq!((difference.low, difference.high, difference.level), (None, None, None));
+    let summary = to_terminal(&report, false);
+    assert!(summary.contains("8.0 fewer lost a rollout, p = 0.500 (sign-flip, one-sided, less, 1 block)"), "{summary}");
+    assert!(summary.contains("only observed: so few blocks can show no difference"), "{summary}");
+}
+
+#[test]
+fn a_repeat_is_compared_in_the_block_of_the_trial_that_it_repeats() {
+    // The baseline loses ten times the block's number, the variant the number. Block 2's trial of the variant is spoilt.
+    let mut run = Run::new(3, &[("base", Expect::Loss), ("a", Expect::Clean)]).baseline("base");
+    for (block, lost) in [(1, 1), (2, 2), (3, 3)] {
+        run = run.trial(block, "base", |trial| trial.lost_times(10 * lost));
+        run = run.trial(block, "a", |trial| {
+            trial.lost_times(if block == 2 { 50 } else { lost });
+            if block == 2 {
+                trial.overflow(1);
+            }
+        });
+    }
+    let spoilt = run.clone().finished().report();
+    assert_eq!(of(&spoilt, "a", Metric::Lost).blocks, 2);
+    // -9 and -27.
+    assert!(close(of(&spoilt, "a", Metric::Lost).difference.map(|found| found.estimate), -18.0));
+    let repeated = run.trial(2, "a", |trial| trial.lost_times(2)).finished().report();
+    let found = of(&repeated, "a", Metric::Lost);
+    let difference = found.difference.unwrap();
+    assert_eq!((found.blocks, difference.low, difference.high), (3, Some(-27.0), Some(-9.0)));
+    assert!(close(Some(difference.estimate), -18.0));
+    let states: Vec<State> = repeated.variants[1].trials_list.iter().map(|trial| trial.state).collect();
+    assert_eq!(states, [State::Counts, State::Invalid, State::Counts, State::Counts]);
+}
+
+/// One clean variant and the control, which loses so many attempts in its two trials.
+fn controlled(web: usize, control: [usize; 2]) -> ReportDoc {
+    let mut run = Run::new(2, &[("web", Expect::Clean), ("control", Expect::Loss)])
+        .plan(|header| header.control = Some("control".to_owned()));
+    for (block, lost) in (1..).zip(control) {
+        run = run.trial(block, "web", |trial| trial.lost_times(web)).trial(block, "control", |t| t.lost_times(lost));
+    }
+    run.finished().report()
+}
+
+#[test]
+fn a_control_that_loses_shows_that_a_loss_would_have_been_seen() {
+    let seen = controlled(0, [0, 3]);
+    assert_eq!((seen.verdict, seen.control_seen, seen.sensitivity_shown), (Verdict::Pass, Some(true), true));
+    assert!(seen.notes.iter().any(|note| note.starts_with("sensitivity was shown")), "{:?}", seen.notes);
+    assert_eq!(controlled(1, [0, 3]).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_control_that_loses_nothing_leaves_no_variant_clean_and_hides_no_loss() {
+    let blind = controlled(0, [0, 0]);
+    let web = &blind.variants[0];
+    assert_eq!(
+        (blind.verdict, web.verdict, blind.control_seen),
+        (Verdict::Inconclusive, Verdict::Inconclusive, Some(false))
+    );
+    assert!(web.reason.contains("--control failed"), "{}", web.reason);
+    assert_eq!(controlled(1, [0, 0]).verdict, Verdict::Fail);
+}
+
+#[test]
+fn the_control_is_compared_with_nothing_and_costs_the_others_nothing() {
+    let mut run = Run::new(5, &[("base", Expect::Loss), ("a", Expect::Clean), ("control", Expect::Loss)])
+        .baseline("base")
+        .plan(|header| header.control = Some("control".to_owned()));
+    for block in 1..=5 {
+        run = run.trial(block, "base", |trial| trial.lost_times(8)).trial(block, "a", |_| ());
+        run = run.trial(block, "control", |trial| trial.lost_times(20));
+    }
+    let report = run.finished().report();
+    assert!(report.comparison.iter().all(|found| found.variant == "a"));
+    assert_eq!(of(&report, "a", Metric::Lost).conclusion, Some(Conclusion::Shown));
+}
+
+#[test]
+fn a_run_whose_time_was_used_up_says_so_and_does_not_pass_as_clean() {
+    let why = "the time budget of 60 s was used up after block 1, so that no further one was begun";
+    let report =
+        Run::new(2, &[("web", Expect::Clean)]).trial(1, "web", |_| ()).ended(EndReason::Finished, why).report();
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    assert!(report.notes.iter().any(|note| note.contains(why)), "{:?}", report.notes);
+}
+
+#[test]
+fn several_variants_without_a_baseline_are_told_that_nothing_is_compared() {
+    let notes = |run: Run| run.finished().report().notes.join(" ");
+    let two = || Run::new(1, &[("a", Expect::Loss), ("b", Expect::Clean)]).trial(1, "a", |trial| _ = trial.lost());
+    assert!(notes(two()).contains("names no baseline, so nothing is compared"));
+    assert!(!notes(two().baseline("a")).contains("nothing is compared"));
+}
