@@ -204,5 +204,6 @@ fn header() -> Header {
             },
             manifests: Vec::new(),
         }],
+        again: None,
     }
 }

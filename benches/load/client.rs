@@ -203,6 +203,7 @@ fn header() -> Header {
         baseline: None,
         max_lag_ms: 100,
         variants: Vec::new(),
+        again: None,
     }
 }
 

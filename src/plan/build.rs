@@ -17,6 +17,9 @@ use crate::yaml::{Document, Located, Place, Source};
 
 /// The name of the only variant of a run without variants.
 pub const SOLE_VARIANT: &str = "as-written";
+/// What is said of a run with one variant.
+pub(super) const ALONE: &str =
+    "one variant alone: nothing shows that this run could have seen a loss; a variant that is expected to lose would";
 const DEFAULT_TRIALS: u32 = 1;
 const DEFAULT_MAX_LAG_MS: u64 = 100;
 
@@ -95,7 +98,7 @@ fn name_of(workload: &str) -> String {
     }
 }
 
-fn check_overrides(overrides: &Overrides) -> Result<(), PlanError> {
+pub(super) fn check_overrides(overrides: &Overrides) -> Result<(), PlanError> {
     let refuse = |flag: &str| {
         let help = format!("give {flag} another value");
         move |message: String| PlanError::Plain { message, help }
@@ -131,10 +134,7 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
         notes.extend(variant.notes.iter().map(|note| format!("variant {}: {note}", variant.name)));
     }
     if variants.len() == 1 {
-        notes.push(
-            "one variant alone: nothing shows that this run could have seen a loss; a variant that is expected to lose would"
-                .to_owned(),
-        );
+        notes.push(ALONE.to_owned());
     }
     RunPlan {
         name: name.to_owned(),
@@ -148,6 +148,7 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
         probe: true,
         folders: Vec::new(),
         notes,
+        aside: Vec::new(),
     }
 }
 

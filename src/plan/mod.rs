@@ -1,12 +1,16 @@
 //! The plan of a run: scenario, manifests and the command line's wishes joined, checked, and never changed again.
 //!
-//! Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
+//! It also goes the way back, from a record's header to the plan of that run. Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
 
 mod aside;
 mod build;
 mod error;
 #[cfg(test)]
 mod error_tests;
+mod from_record;
+#[cfg(test)]
+mod from_record_tests;
+mod give_again;
 mod header;
 mod load;
 pub mod order;
@@ -20,6 +24,8 @@ pub mod types;
 
 pub use build::{SOLE_VARIANT, build, build_for_manifests};
 pub use error::PlanError;
+pub use from_record::from_record;
+pub use give_again::Given;
 pub use header::{Facts, VariantFacts};
 pub use summary::{Summary, VariantSummary};
 pub use types::{

@@ -74,7 +74,7 @@ impl RunPlan {
             shortest: each(|variant| trial_length(variant, Duration::ZERO)),
             longest: each(|variant| trial_length(variant, stop_length(variant))),
             variants: (0..self.variants.len()).filter_map(|index| self.variant_summary(index)).collect(),
-            notes: self.notes.clone(),
+            notes: self.notes.iter().chain(&self.aside).cloned().collect(),
         }
     }
 

@@ -51,6 +51,7 @@ impl Run {
             baseline: None,
             max_lag_ms: 100,
             variants: variants.iter().map(|(name, expect)| variant(name, *expect)).collect(),
+            again: None,
         };
         Self { header, entries: Vec::new(), trials: 0 }
     }
