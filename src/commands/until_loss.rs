@@ -82,10 +82,7 @@ mod tests {
         assert_eq!(until.take(&plan, trial(1), Some(0)), None);
         assert_eq!(until.take(&plan, trial(2), None), None, "an invalid trial decides nothing");
         let said = until.take(&plan, trial(3), Some(2)).unwrap();
-        assert_eq!(
-            said,
-            "a loss has shown after 3 rollouts: trial 3 of as-written lost 2 attempts; the run ends here"
-        );
+        assert_eq!(said, "a loss has shown after 3 rollouts: trial 3 of as-written lost 2 attempts; the run ends here");
     }
 
     #[test]
@@ -99,8 +96,10 @@ mod tests {
         // 1 - 0.05^(1/5) = 0.4507
         assert_eq!(
             until.not_shown(&plan),
-            ["no loss has shown in 5 rollouts of as-written; up to 45.1 % of its rollouts could lose something all the \
-              same (at 95 %)"]
+            [
+                "no loss has shown in 5 rollouts of as-written; up to 45.1 % of its rollouts could lose something all the \
+              same (at 95 %)"
+            ]
         );
     }
 }

@@ -13,9 +13,7 @@ use super::build::{ALONE, build, build_for_manifests, check_overrides};
 use super::error::PlanError;
 use super::give_again::{Given, give_again};
 use super::order;
-use super::types::{
-    Choice, EmbeddedPlan, Overrides, RequestPlan, Rollout, RunPlan, VariantLoad, VariantPlan,
-};
+use super::types::{Choice, EmbeddedPlan, Overrides, RequestPlan, Rollout, RunPlan, VariantLoad, VariantPlan};
 use crate::manifest::hash::without_copies;
 use crate::manifest::{Object, Service, WorkloadKind, check_together, workload};
 use crate::record::again::{Again, RequestAgain, VariantAgain};
@@ -51,7 +49,11 @@ pub fn from_record(
         seed: overrides.seed,
         trials: overrides.trials.unwrap_or(header.trials),
         baseline: None,
-        variants: header.variants.iter().map(|variant| back(variant, again, overrides.rate)).collect::<Result<_, _>>()?,
+        variants: header
+            .variants
+            .iter()
+            .map(|variant| back(variant, again, overrides.rate))
+            .collect::<Result<_, _>>()?,
         order: Vec::new(),
         embedded: EmbeddedPlan { base: time(again.base_ns)?, min_sync_period: time(again.min_sync_period_ns)? },
         max_lag: Duration::from_millis(header.max_lag_ms),

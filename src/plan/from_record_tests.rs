@@ -13,7 +13,8 @@ use crate::scenario::shipped::SHIPPED;
 use crate::scenario::{Shipped, load};
 use crate::yaml::Source;
 
-const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: hunter2}\ndata: {user: cm9vdA==}\n";
+const SECRET: &str =
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: hunter2}\ndata: {user: cm9vdA==}\n";
 
 /// The header as a record has it: written as a line and read again.
 fn recorded(plan: &RunPlan) -> Header {
@@ -121,7 +122,8 @@ fn the_command_line_stands_over_the_record() {
 
 #[test]
 fn variants_that_are_left_out_take_the_baseline_and_their_notes_with_them() {
-    let lines = "trials: 2\nbaseline: a\nvariants: {a: {}, b: {patch: {spec: {minReadySecond: 1, replicas: 3}}}, c: {}}\n";
+    let lines =
+        "trials: 2\nbaseline: a\nvariants: {a: {}, b: {patch: {spec: {minReadySecond: 1, replicas: 3}}}, c: {}}\n";
     let plan = plan(lines);
     assert!(plan.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", plan.notes);
     let keep = |names: &[&str]| {

@@ -75,7 +75,8 @@ impl Wanting {
 
     fn header(&mut self, name: &str, hash: &str, given: &Given) -> Option<HeaderValue> {
         self.asked.1 = true;
-        let mut same = given.headers.iter().filter(|(known, _)| known.as_str() == name).map(|(_, value)| value).peekable();
+        let mut same =
+            given.headers.iter().filter(|(known, _)| known.as_str() == name).map(|(_, value)| value).peekable();
         let why = if same.peek().is_none() { "is not given" } else { "is given with another value" };
         let found = same.find(|value| value.to_str().is_ok_and(|value| short_hash(value) == hash)).cloned();
         if found.is_none() {

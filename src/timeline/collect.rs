@@ -9,11 +9,14 @@ use super::lag::Departures;
 use super::pods::Pods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
-use crate::record::entry::{Entry, Overflow, RunEnd, TrialEnd, TrialStart};
+use crate::record::entry::{Entry, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
 use crate::record::header::Header;
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
+
+/// Logs of a trial that are kept.
+const MOST_LOGS: usize = 1_000;
 
 /// A record in order.
 #[derive(Debug, Clone)]
@@ -78,6 +81,7 @@ impl Collector {
             }
             Entry::Endpoints(seen) => self.departures.endpoints(&seen),
             Entry::Listener(seen) => self.departures.listener(&seen),
+            Entry::Log(log) => self.keep_log(log),
             Entry::Gap(gap) => self.departures.gap(&gap),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
             Entry::RunEnd(end) => self.end = Some(end),
@@ -118,6 +122,14 @@ impl Collector {
         trial.propagation = propagation;
         self.done.push(trial);
         Ok(())
+    }
+
+    /// A log belongs to the trial that runs in its namespace; between two, nothing is measured.
+    fn keep_log(&mut self, log: LogTail) {
+        let own = self.running.values_mut().find(|trial| trial.start.namespace == log.namespace);
+        if let Some(trial) = own.filter(|trial| trial.logs.len() < MOST_LOGS) {
+            trial.logs.push(log);
+        }
     }
 
     fn of_trial(&mut self, trial: u32, take: impl FnOnce(&mut Gathering)) {

@@ -10,7 +10,7 @@ use super::distribution::Distribution;
 use super::lag::{Connections, Departures, PropagationLags};
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
-use crate::record::entry::{Attempt, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
+use crate::record::entry::{Attempt, LogTail, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
 use crate::record::{Arm, Outcome, Sum};
 
 /// The length of a slice of pulses and punctuality.
@@ -45,6 +45,8 @@ pub struct Trial {
     pub propagation: PropagationLags,
     /// Lost attempts that ended after the first mark, whole, in that order. At most a thousand of each arm: those recorded first.
     pub lost: Vec<Attempt>,
+    /// The last lines of the containers that ended with their pods while it ran.
+    pub logs: Vec<LogTail>,
     /// Lines of this trial that came after its end.
     pub late_lines: u64,
     /// Lines that the channel lost while it ran.
@@ -65,6 +67,7 @@ struct Ended {
 pub(super) struct Gathering {
     pub(super) start: TrialStart,
     pub(super) marks: Vec<Mark>,
+    pub(super) logs: Vec<LogTail>,
     ended: Vec<Ended>,
     lost: Vec<Attempt>,
     kept: BTreeMap<Arm, usize>,
@@ -78,6 +81,7 @@ impl Gathering {
         Self {
             start,
             marks: Vec::new(),
+            logs: Vec::new(),
             ended: Vec::new(),
             lost: Vec::new(),
             kept: BTreeMap::new(),
@@ -140,6 +144,7 @@ impl Gathering {
             gap_max_ns: 0,
             propagation: PropagationLags::default(),
             lost: self.lost,
+            logs: self.logs,
             late_lines: 0,
             overflowed: 0,
         };

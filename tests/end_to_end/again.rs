@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::program::{AS_EXPECTED, clean, program, report, run, variant};
+use crate::program::{clean, program, report, run, variant};
 use crate::{Needs, test};
 
 /// The Secret that the pods of [`scenario`] take a variable from.
@@ -19,48 +19,67 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("a_record_keeps_its_recipe_beside_the_manifest", Needs::Nothing, recipe),
         test("until_loss_ends_with_the_trial_in_which_it_shows", Needs::Nothing, shows),
         test("until_loss_says_what_could_still_be_lost", Needs::Nothing, does_not_show),
+        test("the_last_lines_of_pods_that_end_are_recorded", Needs::Nothing, logs),
+        test("the_last_lines_of_apache_say_why_it_stopped", Needs::Apache, logs_of_apache),
         test("refused_variants_that_are_not_there", Needs::Nothing, unknown_variant),
         test("refused_records_that_cannot_be_run_again", Needs::Nothing, refused),
     ]
 }
 
+/// The built-in server's manifest.
 fn manifest() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/target.yaml")).unwrap()
 }
 
-fn header(out: &Path) -> Value {
+/// What makes a server of it that waits until routing has followed, and drains.
+const DRAIN: &str = "{spec: {template: {spec: {containers: [{name: target, args: [--on-term=drain], lifecycle: {preStop: {sleep: {seconds: 3}}}}]}}}}";
+
+/// A scenario beside its manifest. Sends may be late, because these tests are not about how busy the machine is.
+fn write(folder: &Path, manifest: &str, lines: &str) -> PathBuf {
+    fs::write(folder.join("web.yaml"), manifest).unwrap();
+    let path = folder.join("run.yaml");
+    let head = "name: again\nmanifests: web.yaml\nmax_lag_ms: 10000\n";
+    fs::write(&path, format!("{head}{lines}")).unwrap();
+    path
+}
+
+/// Two variants: one that exits at once, and one that drains.
+fn exit_and_drain(folder: &Path) -> PathBuf {
+    let load = "load: {rate: 80, timeout: 5s, requests: [{path: /, arms: [new]}]}\n";
+    let variants = format!("baseline: exit\nvariants: {{exit: {{expect: loss}}, drain: {{patch: {DRAIN}}}}}\n");
+    write(folder, &manifest(), &format!("{load}{variants}"))
+}
+
+fn record(out: &Path) -> Vec<Value> {
     let text = fs::read_to_string(out.join("record.jsonl")).unwrap();
-    serde_json::from_str(text.lines().next().unwrap()).unwrap()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The first run is of a scenario; the second starts elsewhere, with nothing but the record.
 fn same() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
-    let arguments = ["run", "scenarios/target-exit.yaml", "--trials", "1", "--seed", "5", "--out"];
-    run(program().args(arguments).arg(&first)).expect_one_of(&AS_EXPECTED);
+    let path = exit_and_drain(folder.path());
+    run(program().arg("run").arg(&path).args(["--seed", "5", "--out"]).arg(&first)).expect_code(0);
+    fs::remove_file(&path).unwrap();
+    fs::remove_file(folder.path().join("web.yaml")).unwrap();
     let mut again = program();
     again.current_dir(folder.path()).args(["run", "--from", "first", "--out", "second"]);
-    run(&mut again).expect_one_of(&AS_EXPECTED).says(&["target-exit: 2 trials of 2 variants"]);
-    let (mut one, mut two) = (header(&first), header(&second));
-    for part in [&mut one, &mut two] {
+    run(&mut again).expect_code(0).says(&["again: 2 trials of 2 variants"]);
+    let planned = |out: &Path| {
+        let mut header = record(out).remove(0);
         for changes in ["started", "started_unix_ns"] {
-            part.as_object_mut().unwrap().remove(changes).unwrap();
+            header.as_object_mut().unwrap().remove(changes).unwrap();
         }
-    }
-    assert_eq!(one, two, "the same was planned");
+        header
+    };
+    assert_eq!(planned(&first), planned(&second));
     for out in [&first, &second] {
         let report = report(out);
-        assert!(variant(&report, "exit")["lost"].as_u64().unwrap() > 0);
+        let outcomes = variant(&report, "exit")["arms"]["new"]["outcomes"].as_object().unwrap().clone();
+        assert!(outcomes.contains_key("refused"), "{outcomes:?}");
         clean(&report, "drain");
     }
-    let outcomes = |out: &Path| {
-        let report = report(out);
-        let kinds = variant(&report, "exit")["arms"]["new"]["outcomes"].as_object().unwrap().clone();
-        kinds.keys().cloned().collect::<Vec<_>>()
-    };
-    let both = (outcomes(&first), outcomes(&second));
-    assert!(both.0.contains(&"refused".to_owned()) && both.1.contains(&"refused".to_owned()), "{both:?}");
 }
 
 /// A scenario whose pods take a variable from a Secret, and whose requests bear a credential.
@@ -70,11 +89,8 @@ fn scenario(folder: &Path) -> PathBuf {
     let manifest = manifest();
     assert!(manifest.contains(image), "{manifest}");
     let text = manifest.replace(image, &format!("{image}{env}")) + "---\n" + SECRET;
-    fs::write(folder.join("web.yaml"), text).unwrap();
-    let path = folder.join("run.yaml");
     let load = "load: {rate: 50, timeout: 2s, requests: [{path: /, headers: {Authorization: Bearer xyzzy}}]}\n";
-    fs::write(&path, format!("name: hidden\nmanifests: web.yaml\n{load}variants: {{a: {{expect: loss}}}}\n")).unwrap();
-    path
+    write(folder, &text, &format!("{load}variants: {{a: {{expect: loss}}}}\n"))
 }
 
 fn hidden() {
@@ -113,37 +129,83 @@ fn recipe() {
     fs::create_dir_all(folder.path().join("images/own")).unwrap();
     let script = format!("if test $1 = run; then shift; exec {} target \"$@\"; fi\n", env!("CARGO_BIN_EXE_rollproof"));
     fs::write(folder.path().join("images/own/embedded"), script).unwrap();
-    fs::write(folder.path().join("web.yaml"), manifest).unwrap();
+    write(folder.path(), &manifest, "load: {rate: 60}\nvariants: {a: {expect: loss}}\n");
     let mut first = program();
-    first.current_dir(folder.path()).args(["run", "-f", "web.yaml", "--out", "first"]);
-    run(&mut first).expect_one_of(&AS_EXPECTED);
+    first.current_dir(folder.path()).args(["run", "run.yaml", "--out", "first"]);
+    run(&mut first).expect_one_of(&[0, 5]);
     let mut second = program();
-    second.args(["run", "--rate", "60", "--from"]).arg(folder.path().join("first"));
-    run(second.arg("--out").arg(folder.path().join("second"))).expect_one_of(&AS_EXPECTED);
+    second.args(["run", "--rate", "50", "--from"]).arg(folder.path().join("first"));
+    run(second.arg("--out").arg(folder.path().join("second"))).expect_one_of(&[0, 5]);
     let report = report(&folder.path().join("second"));
     assert!(report["variants"][0]["ok"].as_u64().unwrap() > 50, "{report}");
 }
 
 fn shows() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("out");
-    let arguments = ["run", "scenarios/target-exit.yaml", "--variant", "exit", "--until-loss", "--trials", "9", "--out"];
-    let ran = run(program().args(arguments).arg(&out)).expect_code(0);
-    let ran = ran.says(&["a loss has shown after 1 rollout: trial 1 of exit lost", "the run ends here"]);
-    assert!(ran.stderr.contains("9 trials of 1 variant"), "{}", ran.stderr);
-    let report = report(&out);
-    assert_eq!(report["variants"].as_array().unwrap().len(), 1);
-    assert_eq!(report["variants"][0]["trials_list"].as_array().unwrap().len(), 1);
+    let (path, out) = (exit_and_drain(folder.path()), folder.path().join("out"));
+    let arguments = ["--variant", "exit", "--until-loss", "--trials", "9", "--out"];
+    let ran = run(program().arg("run").arg(&path).args(arguments).arg(&out)).expect_code(0);
+    ran.says(&["9 trials of 1 variant", "a loss has shown after 1 rollout: trial 1 of exit lost", "the run ends here"]);
+    let first = report(&out);
+    assert_eq!(first["variants"].as_array().unwrap().len(), 1);
+    assert_eq!(first["variants"][0]["trials_list"].as_array().unwrap().len(), 1);
+    // From the record, as an incident is run again: what was left out there is not known here.
+    let again = |name: &str| {
+        let mut command = program();
+        command.arg("run").arg("--from").arg(&out).args(["--variant", name, "--until-loss", "--out"]);
+        run(command.arg(folder.path().join("again")))
+    };
+    again("drain").expect_code(2).says(&["there is no variant `drain`", "name one of exit"]);
+    again("exit").expect_code(0).says(&["20 trials of 1 variant", "a loss has shown after 1 rollout"]);
 }
 
 fn does_not_show() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("out");
-    let mut command = program();
-    command.args(["run", "scenarios/target-exit.yaml", "--variant", "drain", "--until-loss", "--trials", "2"]);
-    let ran = run(command.args(["--rate", "60", "--out"]).arg(&out)).expect_code(0);
+    let (path, out) = (exit_and_drain(folder.path()), folder.path().join("out"));
+    let arguments = ["--variant", "drain", "--until-loss", "--trials", "2", "--out"];
+    let ran = run(program().arg("run").arg(&path).args(arguments).arg(&out)).expect_code(0);
     ran.says(&["no loss has shown in 2 rollouts of drain", "up to 77.6 % of its rollouts could lose something"]);
     assert_eq!(report(&out)["variants"][0]["trials_list"].as_array().unwrap().len(), 2);
+}
+
+/// The last lines of a shell that is told to stop, and of Apache, which is told to stop at once.
+fn logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "trap 'echo told to stop; sleep 1; printf \"by\\033[31me\"; kill $child; exit 0' TERM; \
+         for n in $(seq 30); do echo line $n; done; {} target --on-term=exit & child=$!; while :; do wait; done",
+        env!("CARGO_BIN_EXE_rollproof")
+    );
+    let command = format!("          command: [sh, -c, {}]\n", serde_json::to_string(&script).unwrap());
+    let manifest = manifest().replace("          args: [--on-term=exit]\n", &command);
+    let load = "load: {rate: 50, timeout: 2s, requests: [{path: /, arms: [new]}]}\n";
+    let path = write(folder.path(), &manifest, &format!("{load}variants: {{a: {{expect: loss}}}}\n"));
+    let out = folder.path().join("out");
+    run(program().arg("run").arg(&path).arg("--out").arg(&out)).expect_one_of(&[0, 5]);
+    let record = record(&out);
+    let tails: Vec<&Value> = record.iter().filter(|line| line["t"] == "log").collect();
+    assert_eq!(tails.len(), 2, "one for each old pod: {tails:#?}");
+    for tail in tails {
+        let lines: Vec<&str> = tail["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+        assert_eq!((lines.len(), tail["earlier"].as_bool()), (20, Some(true)), "{tail}");
+        assert_eq!(lines[18..], ["told to stop", "by\u{fffd}[31me"], "{tail}");
+        let gone = |line: &&Value| line["t"] == "pod" && line["name"] == tail["pod"] && line["change"] == "gone";
+        assert!(record.iter().any(|line| gone(&line)), "it is an old pod: {tail}");
+    }
+    assert!(!record.iter().any(|line| line["t"] == "gap"), "every log could be read");
+}
+
+fn logs_of_apache() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut command = program();
+    command.args(["run", "scenarios/apache-prestop.yaml", "--variant", "without-prestop", "--trials", "1"]);
+    run(command.args(["--rate", "50", "--out"]).arg(&out)).expect_one_of(&[0, 5]);
+    let record = record(&out);
+    let tails: Vec<&Value> = record.iter().filter(|line| line["t"] == "log").collect();
+    assert!(!tails.is_empty());
+    let stopped = |tail: &&Value| tail["lines"].to_string().contains("SIGTERM");
+    assert!(tails.iter().all(|tail| stopped(&tail)), "Apache says what it was told: {tails:#?}");
 }
 
 fn unknown_variant() {
