@@ -90,7 +90,9 @@ mod tests {
 
     fn tail(parts: &[&[u8]]) -> Tail {
         let mut ring = Ring::default();
-        parts.iter().for_each(|part| ring.push(part));
+        for part in parts {
+            ring.push(part);
+        }
         ring.finish()
     }
 

@@ -243,7 +243,7 @@ fn requests() -> impl Strategy<Value = String> {
     let arms = prop::collection::btree_map(prop::sample::select(vec!["reused", "blind", "pooled"]), 1_u32..50, 0..3);
     let status = prop::option::of(200_u16..600);
     ("[a-z]{1,8}", arms, 1_u32..50, status, "[ -~&&[^\"\\\\]]{0,12}").prop_map(|(path, arms, new, status, value)| {
-        let arms: String = arms.iter().map(|(arm, weight)| format!(", {arm}: {weight}")).collect();
+        let arms = arms.iter().map(|(arm, weight)| format!(", {arm}: {weight}")).collect::<Vec<_>>().concat();
         let status = status.map_or_else(String::new, |status| format!(", status: {status}"));
         format!("{{path: \"/{path}?a=b\", arms: {{new: {new}{arms}}}{status}, headers: {{x-a: \"{value}\"}}}}")
     })
@@ -256,7 +256,7 @@ fn scenarios() -> impl Strategy<Value = String> {
     (load, times, 1_u32..9, any::<bool>(), prop::option::of(1_u32..50), 0_u64..9).prop_map(
         |((rate, timeout, requests), (base, period, lag, rollout), trials, flag, connections, most)| {
             let connections = connections.map_or_else(String::new, |count| format!("  connections: {count}\n"));
-            let requests: String = requests.iter().map(|request| format!("  - {request}\n")).collect();
+            let requests = requests.iter().map(|request| format!("  - {request}\n")).collect::<Vec<_>>().concat();
             let rollout = rollout.max(1_000);
             format!(
                 "trials: {trials}\nprobe: {flag}\nmax_lag_ms: {lag}\n\

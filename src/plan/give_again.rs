@@ -62,13 +62,12 @@ impl Wanting {
             for (key, value) in data.into_iter().flatten() {
                 self.asked.0 = true;
                 let candidates: Vec<Value> = same.iter().flat_map(|known| candidates(known, section, key)).collect();
-                match candidates.iter().find(|candidate| hash_of(candidate) == *value) {
-                    Some(found) => *value = found.clone(),
-                    None => {
-                        let why = if candidates.is_empty() { "is not given" } else { "is given with another value" };
-                        self.secrets.insert(format!("key `{key}` of {} {why}", reference("Secret", &name)));
-                    }
+                if let Some(found) = candidates.iter().find(|candidate| hash_of(candidate) == *value) {
+                    *value = found.clone();
+                    continue;
                 }
+                let why = if candidates.is_empty() { "is not given" } else { "is given with another value" };
+                self.secrets.insert(format!("key `{key}` of {} {why}", reference("Secret", &name)));
             }
         }
     }

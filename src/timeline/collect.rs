@@ -179,3 +179,61 @@ fn blame(trials: &mut [Trial], overflow: &Overflow) {
         trials[last - 1].overflowed += overflow.lines;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::sample;
+
+    fn start(trial: u32, namespace: &str) -> Entry {
+        let (variant, namespace) = ("web".to_owned(), namespace.to_owned());
+        Entry::TrialStart(TrialStart { at_ns: u64::from(trial), trial, block: 1, variant, namespace })
+    }
+
+    fn end(trial: u32) -> Entry {
+        Entry::TrialEnd(TrialEnd {
+            at_ns: u64::from(trial) + 1,
+            trial,
+            complete: true,
+            reason: String::new(),
+            reset: false,
+            trouble: String::new(),
+            planned: BTreeMap::new(),
+        })
+    }
+
+    fn log(namespace: &str, pod: &str) -> Entry {
+        Entry::Log(LogTail {
+            at_ns: 1,
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            container: "c".to_owned(),
+            lines: vec!["bye".to_owned()],
+            earlier: false,
+            shortened: 0,
+        })
+    }
+
+    #[test]
+    fn logs_belong_to_the_trial_that_runs_in_their_namespace() {
+        let mut collector = Collector::new(sample::header());
+        let entries = [
+            log("a", "before"),
+            start(1, "a"),
+            log("b", "elsewhere"),
+            log("a", "first"),
+            end(1),
+            log("a", "between"),
+            start(2, "a"),
+            log("a", "second"),
+        ];
+        for entry in entries {
+            collector.push(entry).unwrap();
+        }
+        let trials = collector.finish(false).unwrap().trials;
+        let pods: Vec<Vec<&str>> =
+            trials.iter().map(|trial| trial.logs.iter().map(|log| log.pod.as_str()).collect()).collect();
+        assert_eq!(pods, [["first"], ["second"]]);
+        assert!(trials.iter().all(|trial| trial.late_lines == 0));
+    }
+}

@@ -205,7 +205,7 @@ fn logs_of_apache() {
     let tails: Vec<&Value> = record.iter().filter(|line| line["t"] == "log").collect();
     assert!(!tails.is_empty());
     let stopped = |tail: &&Value| tail["lines"].to_string().contains("SIGTERM");
-    assert!(tails.iter().all(|tail| stopped(&tail)), "Apache says what it was told: {tails:#?}");
+    assert!(tails.iter().all(stopped), "Apache says what it was told: {tails:#?}");
 }
 
 fn unknown_variant() {

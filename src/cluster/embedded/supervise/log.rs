@@ -144,16 +144,17 @@ mod tests {
         let mut log = Log::with_limit(&path, 100).unwrap();
         let (before, mut follow) = Follow::start(&path, Some(2));
         assert!(before.is_empty() && follow.more().is_empty());
-        let mut read = Vec::new();
+        let (mut read, mut written) = (Vec::new(), String::new());
         for n in 0..100 {
-            log.write(format!("line {n}\n").as_bytes()).unwrap();
+            let line = format!("line {n}\n");
+            log.write(line.as_bytes()).unwrap();
+            written += &line;
             // Not at each line, so that some of a file is unread as it turns over.
             if n % 7 == 0 {
                 read.extend(follow.more());
             }
         }
         read.extend(follow.more());
-        let written: String = (0..100).map(|n| format!("line {n}\n")).collect();
         assert_eq!(String::from_utf8(read).unwrap(), written);
         for (lines, expected) in [(Some(2), "line 98\nline 99\n"), (Some(0), "")] {
             assert_eq!(Follow::start(&path, lines).0, expected.as_bytes());
