@@ -86,7 +86,7 @@ pub struct RunArgs {
     pub from: Option<PathBuf>,
     /// With --from: a request header whose value the record holds as a hash only, or @FILE with one in each line; may be
     /// repeated
-    #[arg(long, value_name = "NAME: VALUE", requires = "from")]
+    #[arg(long, value_name = "NAME: VALUE", requires = "from", conflicts_with = "scenario")]
     pub header: Vec<String>,
     /// Only this variant; may be repeated
     #[arg(long, value_name = "NAME")]

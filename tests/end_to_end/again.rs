@@ -229,7 +229,11 @@ fn refused() {
     run(&mut from("host")).expect_code(2).says(&["--load-from host"]);
     run(from("none").args(["-f", "a.yaml", "s.yaml"])).expect_code(2).says(&["SCENARIO", "cannot be used with"]);
     run(from("none").args(["--workload", "deployment/a"])).expect_code(2).says(&["--workload", "cannot be used with"]);
-    run(program().args(["run", "scenarios/target-exit.yaml", "--header", "a: b"])).expect_code(2).says(&["--from"]);
+    run(from("none").args(["--header", "a"])).expect_code(2).says(&["none/record.jsonl"]);
+    run(program().args(["run", "-f", "none.yaml", "--header", "a: b"])).expect_code(2).says(&["--from <DIR>"]);
+    run(program().args(["run", "none.yaml", "--header", "a: b"]))
+        .expect_code(2)
+        .says(&["--header", "cannot be used with"]);
     let old = r#"{"t":"header","format":1,"rollproof":"0.0.9","scenario":"old","seed":1,"started":"","started_unix_ns":0,"cluster":{"kind":"embedded","version":"1"},"trials":1,"max_lag_ms":100,"variants":[]}"#;
     for (name, text, parts) in [
         ("old", old.to_owned(), ["rollproof 0.0.9", "cannot be run again"]),
