@@ -1,7 +1,10 @@
 //! `report.md`: the report for a pull request or a page.
 
 use super::doc::{ReportDoc, VariantDoc};
-use super::words::{comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
+use super::words::{
+    cause_words, comparison_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
+    seconds,
+};
 use crate::record::Outcome;
 
 /// The report as Markdown. All text from outside is escaped: it can neither make markup nor leave its cell.
@@ -15,12 +18,14 @@ pub fn render(report: &ReportDoc) -> String {
     let compared = report.comparison.iter().map(comparison_words);
     let limits = report.variants.iter().filter_map(limits_words);
     let lags = report.variants.iter().filter_map(lag_words);
-    let remarks = compared.chain(limits).chain(lags).chain(report.notes.iter().cloned());
+    let hidden = report.variants.iter().filter_map(hidden_words);
+    let remarks = compared.chain(limits).chain(lags).chain(hidden).chain(report.notes.iter().cloned());
     blocks.extend(list(remarks.map(|remark| escaped(&remark))));
     for variant in &report.variants {
         blocks.push(format!("## {}", escaped(&variant.name)));
         blocks.push(escaped(&variant.reason));
         blocks.push(arms(variant));
+        blocks.extend(causes(report, variant));
         blocks.extend(first_lost(variant));
         blocks.push(trials(variant));
     }
@@ -104,8 +109,13 @@ fn arms(variant: &VariantDoc) -> String {
     table(&header, rows)
 }
 
+fn causes(report: &ReportDoc, variant: &VariantDoc) -> Option<String> {
+    let lines = list(cause_words(report, variant).iter().map(|line| escaped(line)))?;
+    Some(format!("Why requests were lost:\n\n{lines}"))
+}
+
 fn first_lost(variant: &VariantDoc) -> Option<String> {
-    let lines = list(variant.first_lost.iter().map(|lost| escaped(&lost_words(lost))))?;
+    let lines = list(lost_lines(&variant.first_lost).iter().map(|line| escaped(line)))?;
     let more = variant.lost.saturating_sub(variant.first_lost.len() as u64);
     let rest = if more > 0 { format!("\n- and {more} more in the record") } else { String::new() };
     Some(format!("First lost, in seconds after the rollout's first step:\n\n{lines}{rest}"))

@@ -4,18 +4,27 @@ use std::collections::BTreeMap;
 
 use super::FirstLost;
 use super::build::{quantiles, rounded};
+use super::causes::{causes, pods};
 use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDoc};
 use super::first_lost::{MOST_SHOWN, describe};
 use super::lag::propagation;
 use super::words::sentence;
-use crate::record::Arm;
+use crate::diagnose::Diagnosis;
+use crate::hidden::{self, AttemptFacts, Client};
 use crate::record::header::VariantHeader;
+use crate::record::{Arm, Sum};
 use crate::stats;
 use crate::timeline::{Counts, Distribution, Phase};
 use crate::verdict::{Judged, Ruling, State};
 
 /// A variant of which `planned` trials were to count, with its trials and the ruling on them.
-pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32, ruling: &Ruling) -> VariantDoc {
+pub(super) fn variant_doc(
+    variant: &VariantHeader,
+    trials: &[Judged<'_>],
+    planned: u32,
+    ruling: &Ruling,
+    diagnosis: &Diagnosis,
+) -> VariantDoc {
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|trial| trial.state == State::Counts).collect();
     let mut counts = Counts::default();
     for trial in &counting {
@@ -44,7 +53,9 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
         raced: counts.raced,
         unsent: counts.unsent,
         harness: counts.harness,
+        hidden_by: hidden_by(variant, &counting),
         arms: arms(variant, &counting),
+        causes: causes(variant, &counting, diagnosis),
         latency_us: latency(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
         pod_s: median(counting.iter().filter_map(|trial| trial.trial.pod_s)),
@@ -81,6 +92,7 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
         propagation_lag_ms: propagation(std::iter::once(&trial.propagation)).0,
         complete: trial.end.as_ref().is_some_and(|end| end.complete),
         reset: trial.end.as_ref().is_some_and(|end| end.reset),
+        pods: pods(trial),
     }
 }
 
@@ -101,6 +113,16 @@ fn arms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Arm, ArmD
         (arm, ArmDoc { judged, attempts, ok, lost, raced, unsent, harness, outcomes })
     };
     by_arm.into_iter().map(doc).collect()
+}
+
+/// Who would have hidden how many of the lost attempts.
+fn hidden_by(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Client, u64> {
+    let failures = counting.iter().flat_map(|judged| &judged.trial.failures);
+    let lost = failures.filter(|(what, _)| what.sum == Sum::Lost && variant.load.judged.contains(&what.arm));
+    hidden::sums(lost.map(|(what, count)| {
+        let method = variant.load.method(what.request);
+        (AttemptFacts::new(what.arm, method, what.outcome, what.reused), *count)
+    }))
 }
 
 fn latency(variant: &VariantHeader, counting: &[&Judged<'_>]) -> LatencyDoc {

@@ -1,7 +1,12 @@
 //! Sentences, numbers and escapes that several writers share.
 
-use super::doc::{ComparisonDoc, PropagationDoc, VariantDoc};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::doc::{ComparisonDoc, IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
 use super::first_lost::FirstLost;
+use crate::diagnose::Cause;
+use crate::hidden::listed;
 use crate::record::header::Expect;
 use crate::stats::Alternative;
 use crate::verdict::Conclusion;
@@ -89,9 +94,69 @@ fn whole(ms: f64) -> String {
     format!("{:.0}", ms.round() + 0.0)
 }
 
-/// A lost attempt on one line.
-pub(super) fn lost_words(lost: &FirstLost) -> String {
-    format!("{:+.3} s in trial {}: {}, after {} ms", lost.at_s, lost.trial, lost.what, lost.took_ms)
+/// Why a variant's requests were lost: a line for each cause, the most frequent first.
+pub(super) fn cause_words(report: &ReportDoc, variant: &VariantDoc) -> Vec<String> {
+    let mut causes: Vec<(Cause, u64)> = variant.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
+    causes.sort_by_key(|(cause, count)| (std::cmp::Reverse(*count), *cause));
+    let words = causes.into_iter().map(|(cause, count)| {
+        let of_cause =
+            report.incidents.iter().filter(|one| one.variant == variant.name && one.cause == cause && one.counts);
+        let largest = of_cause.max_by_key(|one| (one.attempts, std::cmp::Reverse(one.id)));
+        let detail = largest.map_or_else(String::new, |one| format!(" ({})", incident_words(one)));
+        format!("{count} {}: {}{detail}", cause.name(), cause.meaning())
+    });
+    words.collect()
+}
+
+/// What decided of an incident, in a few words.
+pub(super) fn incident_words(incident: &IncidentDoc) -> String {
+    let mut words = vec![format!("incident {}", incident.id)];
+    let told = incident.evidence.iter().filter_map(|evidence| {
+        let gap = evidence.gap_ms.filter(|gap| *gap >= 0.0)?;
+        Some(format!("{} after {}", milliseconds(gap), evidence.edge))
+    });
+    words.extend(told.take(3));
+    words.extend(Some(incident.missing.clone()).filter(|missing| !missing.is_empty()));
+    words.join(", ")
+}
+
+/// `12 ms` or `1.3 s`.
+fn milliseconds(ms: f64) -> String {
+    if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
+}
+
+/// Lost attempts, each on a line. Who would have hidden it stands where it is not the same as of the one above.
+pub(super) fn lost_lines(all: &[FirstLost]) -> Vec<String> {
+    let mut above = "";
+    all.iter()
+        .map(|FirstLost { trial, at_s, took_ms, what, hidden }| {
+            let further = if hidden == above { String::new() } else { format!("; {hidden}") };
+            above = hidden;
+            format!("{at_s:+.3} s in trial {trial}: {what}, after {took_ms} ms{further}")
+        })
+        .collect()
+}
+
+/// Who would have hidden how many of a variant's lost attempts; `None` if nothing was lost.
+pub(super) fn hidden_words(variant: &VariantDoc) -> Option<String> {
+    if variant.lost == 0 {
+        return None;
+    }
+    let mut by_count: BTreeMap<Reverse<u64>, Vec<&str>> = BTreeMap::new();
+    for (client, count) in variant.hidden_by.iter().filter(|(_, count)| **count > 0) {
+        by_count.entry(Reverse(*count)).or_default().push(client.words());
+    }
+    let parts: Vec<String> =
+        by_count.iter().map(|(Reverse(count), clients)| format!("{count} by {}", listed(clients))).collect();
+    let (name, lost) = (&variant.name, variant.lost);
+    Some(if parts.is_empty() {
+        format!("{name}: of {lost} lost, none would have been hidden by a common client or proxy.")
+    } else {
+        format!(
+            "{name}: of {lost} lost, a client or proxy that sends them again would have hidden: {}.",
+            parts.join("; ")
+        )
+    })
 }
 
 /// A reason as a sentence: with its full stop.
