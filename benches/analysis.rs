@@ -205,5 +205,6 @@ fn header() -> Header {
             },
             manifests: Vec::new(),
         }],
+        again: None,
     }
 }

@@ -204,6 +204,7 @@ fn header() -> Header {
         control: None,
         max_lag_ms: 100,
         variants: Vec::new(),
+        again: None,
     }
 }
 

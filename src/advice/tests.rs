@@ -75,6 +75,7 @@ fn trial(slowest_ms: u64) -> Trial {
         answered_new_ns: BTreeSet::new(),
         kind_latency_us: BTreeMap::new(),
         lost: Vec::new(),
+        logs: Vec::new(),
         failures: BTreeMap::new(),
         late_lines: 0,
         overflowed: 0,

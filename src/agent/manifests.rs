@@ -30,13 +30,16 @@ const WATCHED: [(&str, &str); 8] = [
     ("apps", "daemonsets"),
 ];
 
+/// The last lines of a pod that ends are read.
+const LOGS: &str = "pods/log";
+
 /// The rights that the agent needs in `namespace`, and all that it is given.
 #[must_use]
 pub fn rights(namespace: &str) -> Vec<Right> {
     let each = WATCHED.iter().flat_map(|(group, resource)| {
         ["get", "list", "watch"].into_iter().map(move |verb| Right::new(verb, group, resource, namespace))
     });
-    each.collect()
+    each.chain([Right::new("get", "", LOGS, namespace)]).collect()
 }
 
 /// The role in a variant's namespace, and its binding to the account in the agent's.
@@ -49,6 +52,7 @@ pub(super) fn grants(namespace: &str, agent_namespace: &str) -> [Value; 2] {
             WATCHED.iter().filter(|(of, _)| *of == group).map(|(_, resource)| *resource).collect();
         json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"]})
     });
+    let rules = rules.chain([json!({"apiGroups": [""], "resources": [LOGS], "verbs": ["get"]})]);
     let metadata = json!({"name": ACCOUNT, "namespace": namespace});
     [
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata,
@@ -122,7 +126,9 @@ mod tests {
     fn the_agent_may_look_and_do_nothing_else() {
         let [role, _] = grants("web-a", "agent");
         for rule in role["rules"].as_array().unwrap() {
-            assert_eq!(rule["verbs"], json!(["get", "list", "watch"]));
+            let verbs =
+                if rule["resources"] == json!([LOGS]) { json!(["get"]) } else { json!(["get", "list", "watch"]) };
+            assert_eq!(rule["verbs"], verbs);
             assert!(!rule["resources"].to_string().contains("secrets"));
         }
         assert!(rights("web-a").iter().all(|right| ["get", "list", "watch"].contains(&right.verb.as_str())));

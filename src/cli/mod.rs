@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
     };
     let talk = print::Terminal::default();
     let network = |place: &WhereArgs| {
-        if place.cluster != ClusterChoice::Embedded {
+        if *place.cluster() != ClusterChoice::Embedded {
             Network::Host("the cluster is a real one".to_owned())
         } else if place.host_network {
             Network::Host("--host-network was given".to_owned())
@@ -48,7 +48,10 @@ pub fn main() -> ExitCode {
         Command::Supervise => supervise::main(),
         Command::Agent(agent) => print::server(crate::commands::agent(agent)),
         Command::Target(target) => print::server(crate::target::run(&target)),
-        Command::Run(run) => print::finished(commands::run(&run, network(&run.place), colour, &talk)),
+        Command::Run(mut run) => print::finished(
+            commands::choose_recorded_cluster(&mut run)
+                .and_then(|()| commands::run(&run, network(&run.place), colour, &talk)),
+        ),
         Command::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
         Command::Report(report) => print::finished(commands::report(&report, colour, &talk)),
         Command::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),

@@ -9,6 +9,15 @@ use crate::clock::Clock;
 use crate::plan::RunPlan;
 use crate::record::writer::Status;
 
+/// How a plan is carried out, beside where.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct How {
+    /// Keep each attempt in the record.
+    pub(super) record_all: bool,
+    /// End after the trial in which a loss shows.
+    pub(super) until_loss: bool,
+}
+
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a RunPlan,
@@ -21,7 +30,7 @@ pub(super) struct Run<'a> {
     /// The embedded cluster shares this machine's network.
     pub(super) shared_network: bool,
     pub(super) places: &'a Places,
-    pub(super) record_all: bool,
+    pub(super) how: How,
     pub(super) outputs: &'a Outputs,
     pub(super) talk: &'a dyn Talk,
     pub(super) clock: Clock,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::context::How;
 use super::ending::{Failure, Finished, Talk};
 use super::options::DemoArgs;
 use super::run::{launch, plan};
@@ -19,7 +20,7 @@ pub fn demo(arguments: &DemoArgs, network: Network, colour: bool, talk: &dyn Tal
     };
     let overrides = Overrides { seed: arguments.place.seed.unwrap_or(1), ..Overrides::default() };
     let plan = plan(Path::new(scenario), &Shipped, &overrides)?;
-    launch(plan, &arguments.place, false, network, colour, talk)
+    launch(plan, &arguments.place, How::default(), network, colour, talk)
 }
 
 /// Looked for where the recipe looks: on the PATH, and where Debian puts what only root has on its PATH.

@@ -11,6 +11,7 @@ use super::context::Run;
 use super::ending::{Ended, Talk};
 use super::host::{Found, Host, NotReady};
 use super::repeat::{self, Queue, Recorded};
+use super::until_loss::UntilLoss;
 use crate::agent::AgentError;
 use crate::plan::TrialPlan;
 use crate::record::entry::{EndReason, RunEnd, TrialEnd};
@@ -76,6 +77,7 @@ impl Run<'_> {
         let mut given_up = BTreeSet::new();
         let mut queue = Queue::new(&self.plan.order);
         let (mut budget, begun_ns) = (Budget::new(self.plan.time_budget), self.clock.now());
+        let mut until = self.how.until_loss.then(UntilLoss::default);
         while let Some(planned) = queue.take() {
             let planned = &planned;
             let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
@@ -93,7 +95,13 @@ impl Run<'_> {
                 error => error,
             };
             match ran {
-                Ok(()) => self.repeat_if_spoilt(&mut queue, *planned).await,
+                Ok(()) => {
+                    let lost = self.lost_or_repeated(&mut queue, *planned).await;
+                    if let Some(shown) = until.as_mut().and_then(|until| until.take(self.plan, *planned, lost)) {
+                        self.talk.say(&shown);
+                        return Ended::Finished;
+                    }
+                }
                 Err(error @ TrialError::Unsettled { .. }) => {
                     self.talk.say(&format!("variant {} ends here: {error}", variant.name));
                     given_up.insert(planned.variant);
@@ -119,11 +127,12 @@ impl Run<'_> {
                 }
             }
         }
+        until.iter().flat_map(|until| until.not_shown(self.plan)).for_each(|line| self.talk.say(&line));
         Ended::Finished
     }
 
-    /// A trial that the harness itself spoilt is run again, as often as its variant may.
-    async fn repeat_if_spoilt(&self, queue: &mut Queue, planned: TrialPlan) {
+    /// What a trial lost, if it counts. One that the harness itself spoilt is run again, as often as its variant may.
+    async fn lost_or_repeated(&self, queue: &mut Queue, planned: TrialPlan) -> Option<u64> {
         let mut found = Recorded::NoEnd;
         for _ in 0..WRITTEN_TRIES {
             // What was sent is with the writer; it hands its lines to the system ten times a second.
@@ -135,9 +144,14 @@ impl Run<'_> {
                 break;
             }
         }
-        let Recorded::Spoilt(why) = found else { return };
+        let why = match found {
+            Recorded::Spoilt(why) => why,
+            Recorded::Sound(lost) => return lost,
+            Recorded::NoEnd => return None,
+        };
         let again = if queue.again(planned) { "; it is repeated" } else { "" };
         self.talk.say(&format!("trial {} is invalid: {why}{again}", planned.trial));
+        None
     }
 
     /// The agent is lost, and with it this trial. Its end is recorded here, because nobody else can.

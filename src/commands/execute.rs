@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::context::Run;
+use super::context::{How, Run};
 use super::drive::drive;
 use super::ending::{Failure, Finished, Talk};
 use super::host;
@@ -27,7 +27,7 @@ pub(super) fn execute(
     plan: &RunPlan,
     stage: Option<&Stage>,
     place: &WhereArgs,
-    record_all: bool,
+    how: How,
     colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
@@ -47,7 +47,18 @@ pub(super) fn execute(
     let id = if stage.is_some() { String::new() } else { random(8)? };
     let places = Places::of(plan, &id);
     let (sink, source) = channel(CAPACITY);
-    let header = plan.header(Facts { started, started_unix_ns, cluster: found.header(), variants: places.facts() });
+    let header = plan.header(Facts {
+        started,
+        started_unix_ns,
+        cluster: found.header(),
+        choice: place.cluster().to_string(),
+        // Where it cannot be told, the record's folders stay relative.
+        folder: std::env::current_dir().unwrap_or_default(),
+        variants: places.facts(),
+    });
+    // Beyond the header, which has the ports as the user wrote them: another run moves them elsewhere.
+    let moved = stage.and_then(|stage| stage.moved(plan));
+    let plan = moved.as_ref().unwrap_or(plan);
     let writer =
         Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
     let run = Run {
@@ -57,7 +68,7 @@ pub(super) fn execute(
         started_unix_ns,
         shared_network: stage.is_some_and(|stage| stage.host_network.is_some()),
         places: &places,
-        record_all,
+        how,
         outputs: &outputs,
         talk,
         clock,

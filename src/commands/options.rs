@@ -20,7 +20,7 @@ pub struct WhereArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Seed of everything random: the order of trials, the endpoint of each connection, the table's jitter
-    /// [default: 1]
+    /// [default: 1, or with --from the record's]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Use this machine's network instead of a private one (needs --allow-host-commands for manifests that are not
@@ -28,11 +28,12 @@ pub struct WhereArgs {
     #[arg(long)]
     pub host_network: bool,
     /// Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME
-    #[arg(long, value_name = "CLUSTER", default_value = "embedded", value_parser = str::parse::<ClusterChoice>)]
-    pub cluster: ClusterChoice,
+    /// [default: embedded, or with --from the record's]
+    #[arg(long, value_name = "CLUSTER", value_parser = str::parse::<ClusterChoice>)]
+    pub cluster: Option<ClusterChoice>,
     /// Where the load comes from on a real cluster
     #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
-    pub from: LoadPlace,
+    pub load_from: LoadPlace,
     /// The agent's image, where it cannot be made from this program
     #[arg(long, value_name = "IMAGE")]
     pub agent_image: Option<String>,
@@ -50,6 +51,14 @@ pub struct WhereArgs {
     pub allow_host_commands: bool,
 }
 
+impl WhereArgs {
+    /// The cluster that was named, else the embedded one.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterChoice {
+        self.cluster.as_ref().unwrap_or(&ClusterChoice::Embedded)
+    }
+}
+
 /// Arguments of `demo`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoArgs {
@@ -61,36 +70,52 @@ pub struct DemoArgs {
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    group = clap::ArgGroup::new("what").required(true).args(["scenario", "filename"]),
+    group = clap::ArgGroup::new("what").required(true).multiple(true).args(["scenario", "filename", "from"]),
     after_help = "\
 Examples:
   rollproof run scenarios/apache-prestop.yaml
   rollproof run scenarios/target-exit.yaml --trials 1 --rate 100 --out /tmp/run
   rollproof run scenarios/apache-prestop.yaml --trials 20 --time-budget 20m
   rollproof run -f deploy.yaml -f service.yaml --control
-  helm template my-release my-chart | rollproof run -f - --workload deployment/my-release"
+  helm template my-release my-chart | rollproof run -f - --workload deployment/my-release
+  rollproof run --from reports/apache-prestop-TIME --variant without-prestop --until-loss"
 )]
 pub struct RunArgs {
     /// The scenario file
-    #[arg(value_name = "SCENARIO.yaml")]
+    #[arg(value_name = "SCENARIO.yaml", conflicts_with_all = ["filename", "from"])]
     pub scenario: Option<PathBuf>,
     /// Manifests to roll as they are, without a scenario: GET / at 100 requests a second on new and reused connections, a
-    /// restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated
+    /// restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated.
+    /// With --from: the Secrets, which a record holds as hashes only
     #[arg(short, long, value_name = "FILE")]
     pub filename: Vec<PathBuf>,
+    /// Run again what the record in DIR tells of: the same manifests, load, variants, trials and seed
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// With --from: a request header whose value the record holds as a hash only, or @FILE with one in each line; may be
+    /// repeated
+    #[arg(long, value_name = "NAME: VALUE", requires = "from", conflicts_with = "scenario")]
+    pub header: Vec<String>,
+    /// Only this variant; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub variant: Vec<String>,
+    /// End after the trial in which a request of a judged arm was lost, at the latest after --trials of each variant
+    /// [default: 20 of each]
+    #[arg(long)]
+    pub until_loss: bool,
     /// The workload to roll, such as deployment/web, where the manifests hold several
-    #[arg(long, value_name = "KIND/NAME", conflicts_with = "scenario")]
+    #[arg(long, value_name = "KIND/NAME", conflicts_with_all = ["scenario", "from"])]
     pub workload: Option<String>,
     /// The Service that carries the load, where several select the workload's pods
-    #[arg(long, value_name = "NAME", conflicts_with = "scenario")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "from"])]
     pub service: Option<String>,
     /// The Service's port, by number or name, where it has several
-    #[arg(long, value_name = "PORT", conflicts_with = "scenario")]
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["scenario", "from"])]
     pub port: Option<PortName>,
-    /// Requests a second, all arms together, instead of the scenario's or 100
+    /// Requests a second, all arms together, instead of the scenario's, the record's or 100
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
-    /// Trials of each variant, instead of the scenario's or 1
+    /// Trials of each variant, instead of the scenario's, the record's or 1
     #[arg(long, value_name = "N")]
     pub trials: Option<u32>,
     /// Time for all trials, such as 20m: blocks that do not fit by the plan's longest estimate are left out, and when it is

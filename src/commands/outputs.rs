@@ -1,10 +1,11 @@
 //! The output directory: made before anything is begun, and filled with reports however the run ended.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::ending::{Ended, Ending, Failure, Finished, Talk};
-use crate::record::WriteError;
+use crate::record::{Reader, WriteError};
 use crate::report::{self, ReportError};
 use crate::verdict::Verdict;
 
@@ -106,17 +107,7 @@ impl Outputs {
 /// Analyses the record in `directory` and writes its reports beside it. A report that cannot be written takes nothing from
 /// the verdict: it is named, and the summary is there all the same.
 pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
-    let record = directory.join(RECORD);
-    if directory.is_file() {
-        return Err(Failure::User(format!(
-            "{} is a file; name the directory that holds the record",
-            directory.display()
-        )));
-    }
-    // Asked before opening, because opening a named pipe waits for its writer.
-    if record.exists() && !record.is_file() {
-        return Err(Failure::User(format!("{} is not an ordinary file", record.display())));
-    }
+    let record = record_in(directory)?;
     let report = report::of_file(&record)
         .map_err(|error: ReportError| Failure::User(format!("analysing {}: {error}", record.display())))?;
     let texts = [("report.json", report::to_json(&report)), ("report.md", report::to_markdown(&report))];
@@ -130,6 +121,28 @@ pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failur
         unwritten,
         terminal: report::to_terminal(&report, colour),
     })
+}
+
+/// The record in `directory`, where there may be one.
+fn record_in(directory: &Path) -> Result<PathBuf, Failure> {
+    let record = directory.join(RECORD);
+    if directory.is_file() {
+        return Err(Failure::User(format!(
+            "{} is a file; name the directory that holds the record",
+            directory.display()
+        )));
+    }
+    // Asked before opening, because opening a named pipe waits for its writer.
+    if record.exists() && !record.is_file() {
+        return Err(Failure::User(format!("{} is not an ordinary file", record.display())));
+    }
+    Ok(record)
+}
+
+/// Opens the record in `directory` and reads its header.
+pub(super) fn open_record(directory: &Path) -> Result<Reader<BufReader<File>>, Failure> {
+    let record = record_in(directory)?;
+    Reader::open(&record).map_err(|error| Failure::User(format!("reading {}: {error}", record.display())))
 }
 
 /// Writes beside the file and puts it in its place whole: a full disk leaves the old one, and a link is not followed.

@@ -55,8 +55,8 @@ impl Queue {
 pub(super) enum Recorded {
     /// Not its end, or not yet.
     NoEnd,
-    /// Nothing that spoils it.
-    Sound,
+    /// Nothing that spoils it; what its judged arms lost, if it counts.
+    Sound(Option<u64>),
     /// The harness spoilt it; why, in a sentence.
     Spoilt(String),
 }
@@ -80,7 +80,11 @@ fn judged(record: &Path, trial: u32) -> Option<Recorded> {
     let found = timeline.trials.iter().find(|one| one.start.trial == trial && one.end.is_some())?;
     let variant = timeline.header.variants.iter().find(|variant| variant.name == found.start.variant)?;
     let judged = judge(found, variant, timeline.header.max_lag_ms);
-    Some(if judged.state == State::Invalid { Recorded::Spoilt(judged.reason) } else { Recorded::Sound })
+    Some(match judged.state {
+        State::Invalid => Recorded::Spoilt(judged.reason),
+        State::Counts => Recorded::Sound(Some(judged.loss)),
+        State::Dirty | State::Incomplete => Recorded::Sound(None),
+    })
 }
 
 /// Whether the entry tells of another trial only. Leaving those out keeps the work of a long run's trials alike.

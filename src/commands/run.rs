@@ -1,19 +1,23 @@
-//! `rollproof run SCENARIO` and `rollproof run -f FILE`: reads and plans, then hands over.
+//! `rollproof run SCENARIO`, `-f FILE` and `--from DIR`: reads and plans, then hands over.
 
 use std::io::IsTerminal;
 use std::path::Path;
 
+use super::context::How;
 use super::ending::{Failure, Finished, Talk};
 use super::execute::execute;
+use super::from::plan_from;
 use super::host::ClusterChoice;
 use super::inputs::{self, Stdin};
 use super::options::{RunArgs, WhereArgs};
+use super::until_loss::MOST_TRIALS;
 use super::variants::idle_s;
 use crate::cluster::embedded::namespace::Network;
 use crate::cluster::embedded::store::Kind;
-use crate::manifest::{Disk, Files, is_cluster_scoped, is_foreign_hook, offset_ports};
+use crate::manifest::{Disk, Files, is_cluster_scoped, is_foreign_hook};
 use crate::plan::{Choice, Overrides, RunPlan, build, build_for_manifests};
 use crate::scenario;
+use crate::yaml::Source;
 
 /// The seed where the user gave none: the same run again, unless one asks for another.
 const DEFAULT_SEED: u64 = 1;
@@ -22,11 +26,11 @@ const DEFAULT_SEED: u64 = 1;
 pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
     let overrides = Overrides {
         rate: arguments.rate,
-        trials: arguments.trials,
+        trials: arguments.trials.or(arguments.until_loss.then_some(MOST_TRIALS)),
         seed: arguments.place.seed.unwrap_or(DEFAULT_SEED),
     };
-    let mut plan = match &arguments.scenario {
-        Some(scenario) => plan(scenario, &Disk, &overrides).inspect_err(|_| {
+    let mut plan = match (&arguments.scenario, &arguments.from) {
+        (Some(scenario), _) => plan(scenario, &Disk, &overrides).inspect_err(|_| {
             if is_manifest(scenario) {
                 talk.say(&format!(
                     "note: {0} holds Kubernetes manifests; to roll them without a scenario: rollproof run -f {0}",
@@ -34,16 +38,19 @@ pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk)
                 ));
             }
         })?,
-        None => plan_manifests(arguments, &overrides)?,
+        (None, Some(directory)) => plan_from(directory, arguments, &sources(arguments)?, &overrides)?,
+        (None, None) => plan_manifests(arguments, &overrides)?,
     };
     let refused = |error| Failure::Input(Box::new(error));
+    plan.keep_variants(&arguments.variant).map_err(|error| Failure::Input(Box::new(error)))?;
     if arguments.control {
         plan.add_control().map_err(refused)?;
     }
     if let Some(budget) = arguments.time_budget {
         plan.fit(budget).map_err(refused)?;
     }
-    launch(plan, &arguments.place, arguments.record_all, network, colour, talk)
+    let how = How { record_all: arguments.record_all, until_loss: arguments.until_loss };
+    launch(plan, &arguments.place, how, network, colour, talk)
 }
 
 /// Reads and plans the scenario at `path`.
@@ -58,12 +65,17 @@ fn is_manifest(path: &Path) -> bool {
     Disk.read(path).is_ok_and(|text| has(&text, "apiVersion:") && has(&text, "kind:"))
 }
 
-/// Reads and plans the manifests of `-f`.
-fn plan_manifests(arguments: &RunArgs, overrides: &Overrides) -> Result<RunPlan, Failure> {
+/// Reads the manifests of `-f`.
+fn sources(arguments: &RunArgs) -> Result<Vec<Source>, Failure> {
     let stdin = std::io::stdin();
     let terminal = stdin.is_terminal();
-    let sources = inputs::read(&arguments.filename, &mut Stdin { text: &mut stdin.lock(), terminal })
-        .map_err(|error| Failure::Input(Box::new(error)))?;
+    inputs::read(&arguments.filename, &mut Stdin { text: &mut stdin.lock(), terminal })
+        .map_err(|error| Failure::Input(Box::new(error)))
+}
+
+/// Reads and plans the manifests of `-f`.
+fn plan_manifests(arguments: &RunArgs, overrides: &Overrides) -> Result<RunPlan, Failure> {
+    let sources = sources(arguments)?;
     let choice = Choice {
         workload: arguments.workload.clone(),
         service: arguments.service.clone(),
@@ -76,13 +88,13 @@ fn plan_manifests(arguments: &RunArgs, overrides: &Overrides) -> Result<RunPlan,
 pub(super) fn launch(
     mut plan: RunPlan,
     place: &WhereArgs,
-    record_all: bool,
+    how: How,
     network: Network,
     colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
     plan.set_aside("not applied, because Helm neither installs nor upgrades with it", is_foreign_hook);
-    let stage = match place.cluster {
+    let stage = match place.cluster() {
         ClusterChoice::Embedded => {
             plan.set_aside("not applied, because the embedded cluster has no such objects in a namespace", |object| {
                 Kind::of(object).is_none_or(|kind| !kind.info().namespaced)
@@ -103,16 +115,5 @@ pub(super) fn launch(
             talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.name));
         }
     }
-    let moved = stage.as_ref().and_then(|stage| stage.port_offset).map(|offset| move_ports(&plan, offset));
-    execute(moved.as_ref().unwrap_or(&plan), stage.as_ref(), place, record_all, colour, talk)
-}
-
-/// The plan with every port that its pods listen on moved by `offset`.
-fn move_ports(plan: &RunPlan, offset: u16) -> RunPlan {
-    let mut plan = plan.clone();
-    for variant in &mut plan.variants {
-        variant.manifests = offset_ports(&variant.manifests, offset);
-        variant.service.target_port = variant.service.target_port.saturating_add(offset);
-    }
-    plan
+    execute(&plan, stage.as_ref(), place, how, colour, talk)
 }

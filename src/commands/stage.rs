@@ -9,6 +9,7 @@ use super::options::WhereArgs;
 use crate::cluster::embedded::images::{ImageError, resolve};
 use crate::cluster::embedded::namespace::Network;
 use crate::cluster::embedded::node::refusals;
+use crate::manifest::offset_ports;
 use crate::plan::{RunPlan, VariantPlan};
 
 /// Where a run will take place.
@@ -46,6 +47,19 @@ pub(super) fn check(plan: &RunPlan, place: &WhereArgs, network: Network) -> Resu
     let own = u16::try_from(std::process::id() % u32::from(OFFSETS)).unwrap_or_default();
     let port_offset = (host_network.is_some() && shipped).then_some(OFFSET_LEAST + own);
     Ok(Stage { host_network, port_offset })
+}
+
+impl Stage {
+    /// The plan with every port that its pods listen on moved out of the machine's way; `None` where they may stay.
+    pub(super) fn moved(&self, plan: &RunPlan) -> Option<RunPlan> {
+        let offset = self.port_offset?;
+        let mut plan = plan.clone();
+        for variant in &mut plan.variants {
+            variant.manifests = offset_ports(&variant.manifests, offset);
+            variant.service.target_port = variant.service.target_port.saturating_add(offset);
+        }
+        Some(plan)
+    }
 }
 
 /// Outside a private network only commands that are compiled in run without being asked for.

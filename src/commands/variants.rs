@@ -114,7 +114,7 @@ pub(super) fn variant(
         manifests,
         pod_port: variant.service.target_port,
         site,
-        load: load(variant, run.places.connections(index), run.plan.seed, run.record_all),
+        load: load(variant, run.places.connections(index), run.plan.seed, run.how.record_all),
         changed: AtomicBool::new(false),
         timeout: variant.rollout_timeout,
         routing_lag,

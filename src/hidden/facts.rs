@@ -8,7 +8,7 @@ use crate::record::{Arm, Outcome};
 
 /// What decides whether a client sends a failed attempt again.
 ///
-/// A request's own headers are not among them, because the record does not hold them: a client that takes a request with an
+/// A request's own headers are not among them, because no rule here reads them: a client that takes a request with an
 /// `Idempotency-Key` for a safe one, as Go does, may hide more than is told here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptFacts<'a> {

@@ -5,6 +5,8 @@ use sha2::{Digest, Sha256};
 
 /// kubectl keeps a copy of the whole object here, secrets included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Where a Secret keeps its data: in base64, and as it is (core/v1 Secret).
+pub const SECRET_DATA: [&str; 2] = ["data", "stringData"];
 
 /// `sha256:` and the first 12 hex digits of a text's SHA-256: equal texts stay equal, and a text can be checked against
 /// it. It is not salted, so that it can be compared between runs; short or common secrets could be guessed from it.
@@ -32,7 +34,7 @@ pub fn without_secrets_and_env(manifests: &[Value]) -> Vec<Value> {
 
 fn hash_secret(object: &mut Value) {
     if object["kind"] == "Secret" {
-        for key in ["data", "stringData"] {
+        for key in SECRET_DATA {
             let data = object.get_mut(key).and_then(Value::as_object_mut);
             data.into_iter().flat_map(|data| data.values_mut()).for_each(hash_value);
         }
@@ -63,10 +65,20 @@ fn hash_env(value: &mut Value) {
 }
 
 fn hash_value(value: &mut Value) {
-    *value = match &*value {
-        Value::String(text) => short_hash(text).into(),
-        other => short_hash(&other.to_string()).into(),
-    };
+    *value = hash_of(value).into();
+}
+
+/// The hash that stands in the place of a value of a Secret.
+#[must_use]
+pub fn hash_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| short_hash(&value.to_string()), short_hash)
+}
+
+/// Takes kubectl's copy of the object out of it.
+pub fn without_copies(object: &mut Value) {
+    if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.remove(LAST_APPLIED);
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! It must not know the load or the rollout, and it decides nothing: what it sees goes into the record.
 
 mod convert;
+mod log_ring;
+mod logs;
 mod side_probe;
 mod watch;
 
@@ -54,6 +56,7 @@ impl Observer {
 
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
         let pod_probes = Arc::clone(&probes);
+        let logs = Mutex::new(logs::PodLogs::new(client, to.clone()));
         tasks.spawn(watch::follow(
             "watch pods",
             pods,
@@ -62,6 +65,7 @@ impl Observer {
             move |at, change, pod| {
                 let seen = convert::pod(at, change, pod);
                 pod_probes.lock().unwrap_or_else(PoisonError::into_inner).saw(&seen);
+                logs.lock().unwrap_or_else(PoisonError::into_inner).saw(&seen);
                 crate::record::Entry::Pod(seen)
             },
         ));

@@ -25,7 +25,7 @@ impl RunPlan {
         let more = named.len().saturating_sub(NAMED);
         let list = named.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        self.notes.push(format!("{why}: {list}{more}"));
+        self.aside.push(format!("{why}: {list}{more}"));
     }
 }
 
@@ -73,10 +73,10 @@ mod tests {
         assert_eq!(kinds, ["Deployment", "Service"], "the workload and its Service stay");
         assert_eq!(variant.workload.index, 0);
         assert_eq!(variant.ignored[0]["kind"], "Ingress");
-        assert_eq!(plan.notes.last().unwrap(), "not applied: ingress/web");
+        assert_eq!(plan.aside.last().unwrap(), "not applied: ingress/web");
         assert_eq!(plan.summary().longest, before.longest);
-        let notes = plan.notes.clone();
+        let aside = plan.aside.clone();
         plan.set_aside("not applied", |_| false);
-        assert_eq!(plan.notes, notes, "nothing set aside is nothing to say");
+        assert_eq!(plan.aside, aside, "nothing set aside is nothing to say");
     }
 }

@@ -98,7 +98,7 @@ fn name_of(workload: &str) -> String {
     }
 }
 
-fn check_overrides(overrides: &Overrides) -> Result<(), PlanError> {
+pub(super) fn check_overrides(overrides: &Overrides) -> Result<(), PlanError> {
     let refuse = |flag: &str| {
         let help = format!("give {flag} another value");
         move |message: String| PlanError::Plain { message, help }
@@ -150,6 +150,7 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
         probe: true,
         folders: Vec::new(),
         notes,
+        aside: Vec::new(),
     }
 }
 

@@ -25,6 +25,10 @@ impl RunPlan {
     /// # Errors
     /// A variant has the control's name.
     pub fn add_control(&mut self) -> Result<(), PlanError> {
+        // A run that is run again may have had one.
+        if self.control.is_some() {
+            return Ok(());
+        }
         if self.variants.iter().any(|variant| variant.name == CONTROL) {
             return Err(PlanError::Plain {
                 message: format!("--control adds a variant named {CONTROL}, and the scenario has one of that name"),

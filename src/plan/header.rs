@@ -1,9 +1,17 @@
 //! The record's first line, made from the plan and what the cluster added to it.
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use super::types::{RequestPlan, RunPlan, VariantLoad, VariantPlan};
-use crate::manifest::without_secrets;
+use crate::manifest::{short_hash, without_secrets};
+use crate::record::again::{Again, HeaderField, RequestAgain, VariantAgain};
 use crate::record::entry::FORMAT;
 use crate::record::header::{ClusterHeader, Header, LoadHeader, RequestHeader, VariantHeader};
+
+/// Parts of the names of headers whose values are credentials, or may be.
+const CREDENTIALS: [&str; 10] =
+    ["auth", "cookie", "token", "secret", "password", "credential", "session", "signature", "api-key", "apikey"];
 
 /// What a plan does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +22,10 @@ pub struct Facts {
     pub started_unix_ns: u64,
     /// Where the run takes place.
     pub cluster: ClusterHeader,
+    /// The same as `--cluster` names it.
+    pub choice: String,
+    /// The folder that the plan's folders are relative to; empty leaves them as they are.
+    pub folder: PathBuf,
     /// For each variant, in the plan's order: its namespace and its kept-alive connections.
     pub variants: Vec<VariantFacts>,
 }
@@ -31,6 +43,7 @@ impl RunPlan {
     /// The record's header. Variants beyond those of `facts` are left without namespace and connections.
     #[must_use]
     pub fn header(&self, facts: Facts) -> Header {
+        let again = self.again(&facts.choice, &facts.folder);
         let mut known = facts.variants.into_iter();
         let mut next = || known.next().unwrap_or(VariantFacts { namespace: String::new(), connections: 0 });
         Header {
@@ -46,12 +59,29 @@ impl RunPlan {
             control: self.name_of(self.control),
             max_lag_ms: u64::try_from(self.max_lag.as_millis()).unwrap_or(u64::MAX),
             variants: self.variants.iter().map(|variant| variant_header(variant, next())).collect(),
+            again: Some(again),
         }
     }
 
-    fn name_of(&self, index: Option<usize>) -> Option<String> {
+    pub(super) fn name_of(&self, index: Option<usize>) -> Option<String> {
         index.and_then(|index| self.variants.get(index)).map(|variant| variant.name.clone())
     }
+
+    fn again(&self, cluster: &str, folder: &Path) -> Again {
+        Again {
+            cluster: cluster.to_owned(),
+            base_ns: ns(self.embedded.base),
+            min_sync_period_ns: ns(self.embedded.min_sync_period),
+            probe: self.probe,
+            folders: self.folders.iter().map(|known| folder.join(known).to_string_lossy().into_owned()).collect(),
+            notes: self.notes.clone(),
+            variants: self.variants.iter().map(|variant| (variant.name.clone(), variant_again(variant))).collect(),
+        }
+    }
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
@@ -68,6 +98,23 @@ fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
         surge: variant.surge(),
         load: load_header(&variant.load, facts.connections),
         manifests: [&variant.manifests, &variant.ignored].into_iter().flat_map(|part| without_secrets(part)).collect(),
+    }
+}
+
+fn variant_again(variant: &VariantPlan) -> VariantAgain {
+    let service = &variant.service;
+    VariantAgain {
+        rollout: variant.rollout.clone(),
+        rollout_timeout_ns: ns(variant.rollout_timeout),
+        timeout_ns: ns(variant.load.timeout),
+        connections: variant.load.connections,
+        service_port: service.port,
+        service_port_name: service.port_name.clone(),
+        target_port: service.target_port,
+        service_added: service.added.is_some(),
+        shipped: variant.shipped,
+        notes: variant.notes.clone(),
+        requests: variant.load.requests.iter().map(request_again).collect(),
     }
 }
 
@@ -89,4 +136,21 @@ fn request_header(request: &RequestPlan) -> RequestHeader {
         share: request.share,
         arms: request.arms.clone(),
     }
+}
+
+fn request_again(request: &RequestPlan) -> RequestAgain {
+    let headers = request.headers.iter().map(|(name, value)| {
+        let name = name.as_str().to_owned();
+        // A scenario's values are visible ASCII.
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let hashed = is_credential(&name);
+        HeaderField { value: if hashed { short_hash(&value) } else { value }, name, hashed }
+    });
+    RequestAgain { headers: headers.collect(), body: request.body.clone(), statuses: request.statuses.clone() }
+}
+
+/// Whether values of the header `name` (in lower case) are kept as hashes only. One too many has to be given again; one too
+/// few would stand in a file that people hand on.
+fn is_credential(name: &str) -> bool {
+    CREDENTIALS.iter().any(|part| name.contains(part))
 }

@@ -1,6 +1,6 @@
 //! The plan of a run: scenario, manifests and the command line's wishes joined, checked, and never changed again.
 //!
-//! Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
+//! It also goes the way back, from a record's header to the plan of that run. Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
 
 mod aside;
 mod budget;
@@ -10,6 +10,10 @@ mod control;
 mod error;
 #[cfg(test)]
 mod error_tests;
+mod from_record;
+#[cfg(test)]
+mod from_record_tests;
+mod give_again;
 mod header;
 mod load;
 pub mod order;
@@ -25,6 +29,8 @@ pub use build::{SOLE_VARIANT, build, build_for_manifests};
 pub use compared::Compared;
 pub use control::CONTROL;
 pub use error::PlanError;
+pub use from_record::from_record;
+pub use give_again::Given;
 pub use header::{Facts, VariantFacts};
 pub use summary::{Summary, VariantSummary};
 pub use types::{

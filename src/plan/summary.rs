@@ -63,7 +63,7 @@ impl RunPlan {
             shortest: each(|variant| trial_length(variant, Duration::ZERO)),
             longest: each(longest),
             variants: (0..self.variants.len()).filter_map(|index| self.variant_summary(index)).collect(),
-            notes: self.notes.iter().cloned().chain(self.nothing_compared()).collect(),
+            notes: self.notes.iter().chain(&self.aside).cloned().chain(self.nothing_compared()).collect(),
         }
     }
 

@@ -243,7 +243,14 @@ fn the_header_holds_the_plan_without_secrets() {
     let plan = plan_with(scenario, secret, &Overrides { seed: 5, ..Overrides::default() }).unwrap();
     let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
     let variants = vec![super::VariantFacts { namespace: "rollproof-as-written".into(), connections: 8 }];
-    let facts = super::Facts { started: "2026-11-23T10:00:00Z".into(), started_unix_ns: 1, cluster, variants };
+    let facts = super::Facts {
+        started: "2026-11-23T10:00:00Z".into(),
+        started_unix_ns: 1,
+        cluster,
+        choice: "embedded".into(),
+        folder: std::path::PathBuf::new(),
+        variants,
+    };
     let header = plan.header(facts);
     assert_eq!((header.scenario.as_str(), header.seed, header.max_lag_ms), ("test", 5, 100));
     let variant = &header.variants[0];

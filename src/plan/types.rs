@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::manifest::{ManifestError, Service, Workload, strategic_merge};
 use crate::record::Arm;
+pub use crate::record::again::Rollout;
 use crate::record::header::Expect;
 
 /// The load before a rollout's first mark.
@@ -44,6 +45,8 @@ pub struct RunPlan {
     pub folders: Vec<PathBuf>,
     /// What was decided for the user and should be said before the start.
     pub notes: Vec<String>,
+    /// What else should be said: which objects the cluster at hand is not given, see [`RunPlan::set_aside`].
+    pub aside: Vec<String>,
 }
 
 /// One variant.
@@ -75,82 +78,6 @@ pub struct VariantPlan {
     pub shipped: bool,
     /// What should be said of it before the start.
     pub notes: Vec<String>,
-}
-
-/// What a trial does to the workload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rollout {
-    /// Restart every pod.
-    Restart,
-    /// Odd trials roll to `to`; the way back to `from` is not measured.
-    Image {
-        /// The container.
-        container: String,
-        /// The manifest's image.
-        from: String,
-        /// The other image.
-        to: String,
-    },
-    /// Set a variable to the trial's number.
-    Env {
-        /// The container.
-        container: String,
-        /// The variable.
-        name: String,
-    },
-    /// Patch the workload; the way back is not measured.
-    Patch {
-        /// The strategic merge patch, without kind, name and namespace.
-        patch: Value,
-    },
-    /// Change the number of replicas; the way back is not measured.
-    Scale {
-        /// The manifest's number.
-        from: u32,
-        /// The other.
-        to: u32,
-    },
-    /// Run a command of the user's own.
-    Command {
-        /// The program and its arguments.
-        run: Vec<String>,
-        /// What undoes it, unmeasured.
-        back: Option<Vec<String>>,
-    },
-    /// Evict the workload's pods from one node.
-    Evict {
-        /// The node; the one with most of them by default.
-        node: Option<String>,
-        /// Cordon it for the length of the trial.
-        cordon: bool,
-    },
-    /// Roll nothing out.
-    None {
-        /// How long the load goes on in its place.
-        duration: Duration,
-    },
-}
-
-impl Rollout {
-    /// The rollout in a few words.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Restart => "restart".to_owned(),
-            Self::Image { container, from, to } => format!("image of {container} from {from} to {to}"),
-            Self::Env { container, name } => format!("env {name} of {container}"),
-            Self::Patch { .. } => "patch".to_owned(),
-            Self::Scale { from, to } => format!("scale from {from} to {to}"),
-            // Not its arguments: they may hold what nobody should read in a report.
-            Self::Command { run, .. } => format!("command {}", run.first().map_or("", String::as_str)),
-            Self::Evict { node, cordon } => format!(
-                "evict from {}{}",
-                node.as_deref().unwrap_or("the fullest node"),
-                if *cordon { ", cordoned" } else { "" }
-            ),
-            Self::None { .. } => "none".to_owned(),
-        }
-    }
 }
 
 impl VariantPlan {

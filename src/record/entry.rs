@@ -9,7 +9,8 @@ use super::outcome::Arm;
 
 pub use super::attempt::{Attempt, ConnectionUse, Pulse, Punctuality, Stage};
 pub use super::seen::{
-    Change, ContainerSeen, EndpointSeen, EndpointsSeen, EventSeen, Gap, Listener, ListenerSeen, PodSeen, WorkloadSeen,
+    Change, ContainerSeen, EndpointSeen, EndpointsSeen, EventSeen, Gap, Listener, ListenerSeen, LogTail, PodSeen,
+    WorkloadSeen,
 };
 use crate::clock::Stamp;
 
@@ -42,6 +43,8 @@ pub enum Entry {
     Event(EventSeen),
     /// The side probe saw a pod's listener change.
     Listener(ListenerSeen),
+    /// The last lines of a container that has ended with its pod.
+    Log(LogTail),
     /// A source of observations was blind for a while.
     Gap(Gap),
     /// Lines were lost because the channel to the writer was full. The trial is invalid.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::again::Again;
 use super::outcome::Arm;
 
 /// What was planned.
@@ -34,6 +35,9 @@ pub struct Header {
     pub max_lag_ms: u64,
     /// The variants, in the scenario's order.
     pub variants: Vec<VariantHeader>,
+    /// What it takes to run the plan again; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
 }
 
 /// Where a run took place.
@@ -83,7 +87,7 @@ pub struct VariantHeader {
     pub surge: u32,
     /// Its load.
     pub load: LoadHeader,
-    /// The manifests whole, Secret data hashed.
+    /// The manifests whole, as they were written and patched, Secret data hashed.
     pub manifests: Vec<Value>,
 }
 

@@ -2,11 +2,13 @@
 //!
 //! The record is the only thing that crosses from action to analysis. It must not know who sends or who reads.
 
+pub mod again;
 pub mod attempt;
 pub mod entry;
 pub mod header;
 pub mod outcome;
 pub mod reader;
+mod reproduce;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod seen;
@@ -16,5 +18,6 @@ pub mod writer;
 pub use entry::{Entry, FORMAT};
 pub use outcome::{Arm, Outcome, Sum};
 pub use reader::{ReadError, Reader};
+pub use reproduce::reproduction_command;
 pub use sink::{Sink, Source};
 pub use writer::{Status, WriteError, Writer};

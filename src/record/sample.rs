@@ -1,5 +1,6 @@
 //! A small header and entries that tests of this crate share.
 
+use super::again::Again;
 use super::entry::{Attempt, ConnectionUse, Entry, Stage};
 use super::header::{ClusterHeader, Expect, Header, LoadHeader, RequestHeader, VariantHeader};
 use super::{Arm, FORMAT, Outcome, Sum};
@@ -23,6 +24,20 @@ pub(crate) fn header() -> Header {
         control: None,
         max_lag_ms: 100,
         variants: vec![variant("web", Expect::Clean)],
+        again: None,
+    }
+}
+
+/// What it takes to run a plan without variants again on that cluster.
+pub(crate) fn again(cluster: &str) -> Again {
+    Again {
+        cluster: cluster.to_owned(),
+        base_ns: 100_000_000,
+        min_sync_period_ns: 1_000_000_000,
+        probe: true,
+        folders: Vec::new(),
+        notes: Vec::new(),
+        variants: std::collections::BTreeMap::new(),
     }
 }
 

@@ -181,10 +181,37 @@ pub struct ListenerSeen {
     pub state: Listener,
 }
 
+/// The last lines that a container of a pod that is no more wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogTail {
+    /// When the log had been read to its end.
+    pub at_ns: Stamp,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// The lines, oldest first: at most 20, each at most 512 bytes, control characters replaced. A longer line is cut and
+    /// ends in `…`.
+    pub lines: Vec<String>,
+    /// There were lines before these.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier: bool,
+    /// How many of the lines were cut.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shortened: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// A source of observations was blind for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Which source, for example `watch pods`.
+    /// Which source, for example `watch pods`; `log` where a pod's log could not be read.
     pub source: String,
     /// Its namespace.
     pub namespace: String,

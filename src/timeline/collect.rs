@@ -11,11 +11,14 @@ use super::lives::Lives;
 use super::pods::Pods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
-use crate::record::entry::{Entry, Overflow, RunEnd, TrialEnd, TrialStart};
+use crate::record::entry::{Entry, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
 use crate::record::header::Header;
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
+
+/// Logs of a trial that are kept.
+const MOST_LOGS: usize = 1_000;
 
 /// A record in order.
 #[derive(Debug, Clone)]
@@ -94,6 +97,7 @@ impl Collector {
                 self.departures.gap(&gap);
                 self.lives.gap(&gap);
             }
+            Entry::Log(log) => self.keep_log(log),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
             Entry::RunEnd(end) => self.end = Some(end),
             Entry::Header(_) | Entry::Workload(_) => {}
@@ -137,6 +141,14 @@ impl Collector {
         }
         self.done.push(trial);
         Ok(())
+    }
+
+    /// A log belongs to the trial that runs in its namespace; between two, nothing is measured.
+    fn keep_log(&mut self, log: LogTail) {
+        let own = self.running.values_mut().find(|trial| trial.start.namespace == log.namespace);
+        if let Some(trial) = own.filter(|trial| trial.logs.len() < MOST_LOGS) {
+            trial.logs.push(log);
+        }
     }
 
     /// The preStop hook of a variant's workload.
@@ -195,5 +207,63 @@ fn blame(trials: &mut [Trial], overflow: &Overflow) {
     trials[last].overflowed += overflow.lines;
     if last > 0 && overflow.at_ns - trials[last].start.at_ns < OVERFLOW_DELAY_NS {
         trials[last - 1].overflowed += overflow.lines;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::sample;
+
+    fn start(trial: u32, namespace: &str) -> Entry {
+        let (variant, namespace) = ("web".to_owned(), namespace.to_owned());
+        Entry::TrialStart(TrialStart { at_ns: u64::from(trial), trial, block: 1, variant, namespace })
+    }
+
+    fn end(trial: u32) -> Entry {
+        Entry::TrialEnd(TrialEnd {
+            at_ns: u64::from(trial) + 1,
+            trial,
+            complete: true,
+            reason: String::new(),
+            reset: false,
+            trouble: String::new(),
+            planned: BTreeMap::new(),
+        })
+    }
+
+    fn log(namespace: &str, pod: &str) -> Entry {
+        Entry::Log(LogTail {
+            at_ns: 1,
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            container: "c".to_owned(),
+            lines: vec!["bye".to_owned()],
+            earlier: false,
+            shortened: 0,
+        })
+    }
+
+    #[test]
+    fn logs_belong_to_the_trial_that_runs_in_their_namespace() {
+        let mut collector = Collector::new(sample::header());
+        let entries = [
+            log("a", "before"),
+            start(1, "a"),
+            log("b", "elsewhere"),
+            log("a", "first"),
+            end(1),
+            log("a", "between"),
+            start(2, "a"),
+            log("a", "second"),
+        ];
+        for entry in entries {
+            collector.push(entry).unwrap();
+        }
+        let trials = collector.finish(false).unwrap().trials;
+        let pods: Vec<Vec<&str>> =
+            trials.iter().map(|trial| trial.logs.iter().map(|log| log.pod.as_str()).collect()).collect();
+        assert_eq!(pods, [["first"], ["second"]]);
+        assert!(trials.iter().all(|trial| trial.late_lines == 0));
     }
 }

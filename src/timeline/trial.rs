@@ -11,7 +11,7 @@ use super::lag::{Connections, Departures, PropagationLags};
 use super::life::PodLife;
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
-use crate::record::entry::{Attempt, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
+use crate::record::entry::{Attempt, LogTail, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
 use crate::record::{Arm, Outcome, Sum};
 
 /// The length of a slice of pulses and punctuality.
@@ -52,6 +52,8 @@ pub struct Trial {
     pub kind_latency_us: BTreeMap<u16, Distribution>,
     /// Every lost attempt, whole, in the order in which they ended.
     pub lost: Vec<Attempt>,
+    /// The last lines of the containers that ended with their pods while it ran.
+    pub logs: Vec<LogTail>,
     /// All attempts that did not end ok and ended after the first mark, by what tells them apart.
     pub failures: BTreeMap<Failure, u64>,
     /// Lines of this trial that came after its end.
@@ -87,6 +89,7 @@ struct Ended {
 pub(super) struct Gathering {
     pub(super) start: TrialStart,
     pub(super) marks: Vec<Mark>,
+    pub(super) logs: Vec<LogTail>,
     ended: Vec<Ended>,
     lost: Vec<Attempt>,
     pulses: Vec<Pulse>,
@@ -99,6 +102,7 @@ impl Gathering {
         Self {
             start,
             marks: Vec::new(),
+            logs: Vec::new(),
             ended: Vec::new(),
             lost: Vec::new(),
             pulses: Vec::new(),
@@ -161,6 +165,7 @@ impl Gathering {
             answered_new_ns: BTreeSet::new(),
             kind_latency_us: BTreeMap::new(),
             lost: self.lost,
+            logs: self.logs,
             failures: BTreeMap::new(),
             late_lines: 0,
             overflowed: 0,

@@ -77,7 +77,7 @@ fn apache() {
 fn from_host() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    run(on_kind("scenarios/target-exit.yaml", &out).args(["--from", "host"])).expect_one_of(&AS_EXPECTED);
+    run(on_kind("scenarios/target-exit.yaml", &out).args(["--load-from", "host"])).expect_one_of(&AS_EXPECTED);
     let report = is_whole(&out);
     assert!(variant(&report, "exit")["lost"].as_u64().unwrap() > 0);
     clean(&report, "drain");

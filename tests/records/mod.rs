@@ -52,6 +52,7 @@ impl Run {
             control: None,
             max_lag_ms: 100,
             variants: variants.iter().map(|(name, expect)| variant(name, *expect)).collect(),
+            again: None,
         };
         Self { header, entries: Vec::new(), trials: 0 }
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Logs;
 use super::api::Api;
 use super::control;
 use super::proxy::{Lag, Proxy, ServiceRoute, SyncRule};
@@ -28,6 +29,8 @@ pub struct ControlPlaneConfig {
     pub sync: SyncRule,
     /// An address on which nothing listens: where connections go when a Service has no endpoint.
     pub reject: SocketAddr,
+    /// Where the node keeps its containers' output; `None` if it keeps none.
+    pub logs: Option<Logs>,
     /// Where picks and tables are written down.
     pub truth: Truth,
 }
@@ -64,7 +67,7 @@ impl ControlPlane {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(control::run(store.clone(), stop.clone()));
         tasks.spawn(proxy.clone().run(store.clone(), stop.clone()));
-        Ok(Self { api: Api::new(store.clone()), store, proxy, stop, tasks })
+        Ok(Self { api: Api::new(store.clone()).with_logs(config.logs), store, proxy, stop, tasks })
     }
 
     /// A client of this cluster, whose default namespace is `default`.
@@ -154,6 +157,7 @@ mod tests {
             node_name: "embedded".to_owned(),
             sync: SyncRule { base_ns: 1_000_000, min_sync_period_ns: 1_000_000 },
             reject: REJECT.parse().unwrap(),
+            logs: None,
             truth,
         })
         .unwrap();

@@ -6,6 +6,7 @@ pub mod api;
 pub mod control;
 mod control_plane;
 pub mod images;
+mod logs;
 pub mod namespace;
 pub mod node;
 pub mod proxy;
@@ -17,4 +18,5 @@ pub(crate) mod testing;
 pub mod truth;
 
 pub use control_plane::{ControlPlane, ControlPlaneConfig};
+pub use logs::Logs;
 pub use start::{Config, Embedded, VERSION};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
+use super::Logs;
 use super::control_plane::{ControlPlane, ControlPlaneConfig};
 use super::node::{Node, NodeConfig};
 use super::proxy::{ServiceRoute, SyncRule};
@@ -97,6 +98,7 @@ impl Embedded {
                 min_sync_period_ns: saturating_ns(config.min_sync_period),
             },
             reject: reject.local_addr().map_err(system("reading the address of a socket that refuses"))?,
+            logs: Some(Logs::new(folder.path())),
             truth: truth.clone(),
         })?;
         let target_truth = std::path::absolute(config.truth.with_file_name("truth-target.jsonl"));

@@ -39,6 +39,17 @@ pub enum ClusterChoice {
     Context(String),
 }
 
+impl std::fmt::Display for ClusterChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("embedded"),
+            Self::Kind(None) => f.write_str("kind"),
+            Self::Kind(Some(name)) => write!(f, "kind:{name}"),
+            Self::Context(name) => write!(f, "context:{name}"),
+        }
+    }
+}
+
 impl FromStr for ClusterChoice {
     type Err = String;
 
@@ -213,6 +224,9 @@ mod tests {
         assert_eq!(read("context:c:d"), Ok(ClusterChoice::Context("c:d".to_owned())));
         for bad in ["", "kind:", "context", "context:", "minikube", "Kind"] {
             assert!(read(bad).unwrap_err().contains("context:NAME"), "{bad}");
+        }
+        for text in ["embedded", "kind", "kind:a", "context:c:d"] {
+            assert_eq!(read(text).unwrap().to_string(), text);
         }
     }
 }

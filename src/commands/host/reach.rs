@@ -52,7 +52,7 @@ pub(super) async fn nodes(client: &Client) -> Result<Vec<Node>, String> {
 
 /// Reaches the cluster that the user named.
 pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) -> Result<Reached, Failure> {
-    let (connected, whose, nodes) = match &place.cluster {
+    let (connected, whose, nodes) = match place.cluster() {
         ClusterChoice::Embedded => return Err(Failure::Bug("the embedded cluster is not reached".to_owned())),
         ClusterChoice::Kind(name) => kind_cluster(name.as_deref(), place, talk).await?,
         ClusterChoice::Context(name) => {
@@ -60,8 +60,8 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
             (connected, format!("context {name}"), None)
         }
     };
-    super::rights::check(&connected.client, &whose, plan, place.from).await?;
-    let clean = match &place.cluster {
+    super::rights::check(&connected.client, &whose, plan, place.load_from).await?;
+    let clean = match place.cluster() {
         ClusterChoice::Context(name) => format!("rollproof cluster clean --context {name}"),
         ClusterChoice::Kind(Some(name)) => format!("rollproof cluster clean --name {name}"),
         ClusterChoice::Kind(None) | ClusterChoice::Embedded => "rollproof cluster clean".to_owned(),
@@ -70,7 +70,7 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
         client: connected.client,
         kind: if nodes.is_some() { "kind" } else { "context" },
         version: connected.version,
-        from: place.from,
+        from: place.load_from,
         agent_image: place.agent_image.clone(),
         keep: place.keep,
         nodes,

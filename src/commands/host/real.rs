@@ -204,7 +204,7 @@ impl Real {
             if service.spec.as_ref().and_then(|spec| spec.external_traffic_policy.as_deref()) == Some("Local") {
                 return Err(refused(
                     "its externalTrafficPolicy is Local, so that a node port leads to that node's pods only; load it with \
-                     --from pod"
+                     --load-from pod"
                         .to_owned(),
                 ));
             }

@@ -9,6 +9,7 @@ mod discovery;
 mod evict;
 mod fields;
 mod mutate;
+mod pod_log;
 mod request;
 mod server;
 #[cfg(test)]

@@ -11,7 +11,8 @@ use super::apply::LastApplied;
 use super::body::{self, ApiBody};
 use super::mutate::{Mutation, PatchType};
 use super::request::{Query, Target};
-use super::{discovery, evict, mutate, watch};
+use super::{discovery, evict, mutate, pod_log, watch};
+use crate::cluster::embedded::Logs;
 use crate::cluster::embedded::store::{ApiError, DeleteOptions, Kind, Store, meta};
 
 /// The API of one embedded cluster. Clones share it.
@@ -20,13 +21,20 @@ pub struct Api {
     pub(super) store: Store,
     pub(super) applied: Arc<LastApplied>,
     pub(super) addresses: Arc<std::sync::atomic::AtomicU32>,
+    pub(super) logs: Option<Logs>,
 }
 
 impl Api {
     /// The API over `store`.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, applied: Arc::default(), addresses: Arc::default() }
+        Self { store, applied: Arc::default(), addresses: Arc::default(), logs: None }
+    }
+
+    /// The same API, which also serves the logs of pods.
+    #[must_use]
+    pub fn with_logs(self, logs: Option<Logs>) -> Self {
+        Self { logs, ..self }
     }
 
     /// A client of this API, whose default namespace is `default`.
@@ -91,6 +99,9 @@ impl Api {
                 Ok(body::json(200, &self.list(target, query)?))
             };
         };
+        if target.kind == Kind::Pod && target.sub.as_deref() == Some("log") {
+            return pod_log::serve(self, target, name, query);
+        }
         let object = self.store.get(target.kind, target.namespace(), name)?;
         match target.sub.as_deref() {
             None => Ok(body::json(200, &object)),

@@ -23,6 +23,7 @@ use super::events::{Events, Type};
 use super::launch;
 use super::pod::Pod;
 use super::refusals::refusals;
+use crate::cluster::embedded::Logs;
 use crate::cluster::embedded::store::{Change, DeleteOptions, Kind, Store, Verb};
 use crate::cluster::embedded::supervise;
 
@@ -56,14 +57,10 @@ impl Node {
     /// never ran here.
     #[must_use]
     pub fn tail(&self, ns: &str, pod: &str, lines: usize) -> String {
-        let Ok(entries) = fs::read_dir(self.folder.join("logs").join(ns).join(pod)) else { return String::new() };
-        let logs = entries.flatten().map(|entry| entry.path());
-        let mut logs: Vec<_> = logs.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
-        logs.sort();
+        let logs = Logs::new(&self.folder);
         let mut text = String::new();
-        for log in logs {
-            let container = log.file_stem().unwrap_or_default().to_string_lossy();
-            for line in supervise::tail(&log, lines).lines() {
+        for container in logs.containers(ns, pod) {
+            for line in supervise::tail(&logs.container(ns, pod, &container), lines).lines() {
                 let _ = writeln!(text, "{container}: {line}");
             }
         }
@@ -255,7 +252,7 @@ impl Kubelet {
         if logs.len() > LOGS_KEPT + MAX_PODS
             && let Some((ns, name)) = logs.pop_front()
         {
-            let _ = fs::remove_dir_all(self.config.folder.join("logs").join(ns).join(name));
+            Logs::new(&self.config.folder).forget(&ns, &name);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::config::NodeConfig;
 use super::env::{Source, environment};
 use super::error::NodeError;
 use super::expand::expand;
+use crate::cluster::embedded::Logs;
 use crate::cluster::embedded::images::{self, Image, Place};
 use crate::cluster::embedded::store::{Kind, Store};
 use crate::cluster::embedded::supervise::{self, MAIN, Spawn};
@@ -36,8 +37,8 @@ pub(super) struct Files {
 impl Files {
     /// Those of `container` in the pod `ns`/`name`.
     pub(super) fn of(node: &Path, ns: &str, name: &str, container: &str) -> Self {
-        let pod = node.join("pods").join(ns).join(name).join(container);
-        Self { folder: pod, log: node.join("logs").join(ns).join(name).join(format!("{container}.log")) }
+        let folder = node.join("pods").join(ns).join(name).join(container);
+        Self { folder, log: Logs::new(node).container(ns, name, container) }
     }
 }
 

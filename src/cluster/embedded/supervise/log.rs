@@ -1,7 +1,8 @@
 //! A container's log: the newest part of its output, in a file of bounded size and one older file beside it.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes in one log file before it becomes the older one. A container's log takes at most twice this.
@@ -52,6 +53,68 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
+/// Reads a log while it is written, also where it turns over meanwhile.
+#[derive(Debug)]
+pub struct Follow {
+    path: PathBuf,
+    /// The file that was read last, by its inode, and up to where.
+    inode: u64,
+    at: u64,
+}
+
+impl Follow {
+    /// What the log holds, or the last `lines` lines of it, and the reader of what is still to come.
+    #[must_use]
+    pub fn start(path: &Path, lines: Option<usize>) -> (Vec<u8>, Self) {
+        let mut bytes = fs::read(older(path)).unwrap_or_default();
+        let mut follow = Self { path: path.to_path_buf(), inode: 0, at: 0 };
+        bytes.extend(follow.more());
+        if let Some(lines) = lines {
+            bytes.drain(..begin_of_last(&bytes, lines));
+        }
+        (bytes, follow)
+    }
+
+    /// What was written since.
+    pub fn more(&mut self) -> Vec<u8> {
+        // While it turns over there is no file for a moment; the next look finds it.
+        let Ok((current, inode)) = open(&self.path) else { return Vec::new() };
+        let mut bytes = Vec::new();
+        if inode != self.inode {
+            if let Ok((turned, _)) = open(&older(&self.path)).and_then(|(file, known)| {
+                if known == self.inode { Ok((file, known)) } else { Err(io::ErrorKind::NotFound.into()) }
+            }) {
+                read_from(turned, self.at, &mut bytes);
+            }
+            (self.inode, self.at) = (inode, 0);
+        }
+        self.at += read_from(current, self.at, &mut bytes);
+        bytes
+    }
+}
+
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = File::open(path)?;
+    let inode = file.metadata()?.ino();
+    Ok((file, inode))
+}
+
+/// Reads the rest of `file` from `at` on; how much that was.
+fn read_from(mut file: File, at: u64, bytes: &mut Vec<u8>) -> u64 {
+    let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.take(MAX_LOG_BYTES * 2).read_to_end(bytes));
+    read.map_or(0, |length| length as u64)
+}
+
+/// Where the last `lines` lines begin.
+fn begin_of_last(bytes: &[u8], lines: usize) -> usize {
+    let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
+    if lines == 0 {
+        return bytes.len();
+    }
+    let ends = bytes[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    ends.map(|(at, _)| at + 1).nth(lines - 1).unwrap_or(0)
+}
+
 fn older(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(".1");
@@ -72,6 +135,39 @@ mod tests {
         assert_eq!(tail(&path, 2), "two\nthree");
         assert_eq!(tail(&path, 9), "one\ntwo\nthree");
         assert_eq!(tail(&dir.path().join("none"), 2), "");
+    }
+
+    #[test]
+    fn a_log_is_read_on_across_its_turning_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut log = Log::with_limit(&path, 100).unwrap();
+        let (before, mut follow) = Follow::start(&path, Some(2));
+        assert!(before.is_empty() && follow.more().is_empty());
+        let (mut read, mut written) = (Vec::new(), String::new());
+        for n in 0..100 {
+            let line = format!("line {n}\n");
+            log.write(line.as_bytes()).unwrap();
+            written += &line;
+            // Not at each line, so that some of a file is unread as it turns over.
+            if n % 7 == 0 {
+                read.extend(follow.more());
+            }
+        }
+        read.extend(follow.more());
+        assert_eq!(String::from_utf8(read).unwrap(), written);
+        for (lines, expected) in [(Some(2), "line 98\nline 99\n"), (Some(0), "")] {
+            assert_eq!(Follow::start(&path, lines).0, expected.as_bytes());
+        }
+        assert!(Follow::start(&path, None).0.ends_with(b"line 98\nline 99\n"));
+    }
+
+    #[test]
+    fn the_last_lines_begin_where_they_do_with_and_without_an_end() {
+        for (text, lines, expected) in [("a\nb\nc\n", 2, "b\nc\n"), ("a\nb\nc", 2, "b\nc"), ("a", 5, "a"), ("", 1, "")]
+        {
+            assert_eq!(&text[begin_of_last(text.as_bytes(), lines)..], expected);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod serve;
 mod signals;
 
 pub use client::{ExecResult, SuperviseError, Supervisor, Watch};
-pub use log::{MAX_LOG_BYTES, tail};
+pub use log::{Follow, MAX_LOG_BYTES, tail};
 pub use protocol::{End, MAIN, Report, Request, Spawn};
 pub use serve::main;
 pub use signals::{number, reaches_pid_1};

@@ -1,0 +1,280 @@
+//! From a plan to a record and back.
+
+use std::path::{Path, PathBuf};
+
+use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::tests::{WEB, plan_with};
+use super::{Choice, Facts, Given, Overrides, PlanError, RunPlan, VariantFacts, build_for_manifests, from_record};
+use crate::record::header::{ClusterHeader, Header};
+use crate::scenario::shipped::SHIPPED;
+use crate::scenario::{Shipped, load};
+use crate::yaml::Source;
+
+const SECRET: &str =
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: hunter2}\ndata: {user: cm9vdA==}\n";
+
+/// The header as a record has it: written as a line and read again.
+fn recorded(plan: &RunPlan) -> Header {
+    let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
+    let variants =
+        plan.variants.iter().map(|_| VariantFacts { namespace: "n".into(), connections: 8 }).collect::<Vec<_>>();
+    let header = plan.header(Facts {
+        started: "2026-11-23T10:00:00Z".into(),
+        started_unix_ns: 1,
+        cluster,
+        choice: "embedded".into(),
+        folder: PathBuf::new(),
+        variants,
+    });
+    serde_json::from_str(&serde_json::to_string(&header).unwrap()).unwrap()
+}
+
+/// Back with the record's own seed and nothing else.
+fn back(header: &Header, given: &Given) -> Result<RunPlan, PlanError> {
+    from_record(header, &[], given, &Overrides { seed: header.seed, ..Overrides::default() })
+}
+
+fn plan(lines: &str) -> RunPlan {
+    let overrides = Overrides { seed: 7, ..Overrides::default() };
+    plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &overrides).unwrap()
+}
+
+/// The error as a user sees it, with its help.
+fn refused(result: Result<RunPlan, PlanError>) -> String {
+    let Err(PlanError::Plain { message, help }) = result else { panic!("{result:?}") };
+    format!("{message} / {help}")
+}
+
+fn with_secret() -> RunPlan {
+    let text = format!("{WEB}---\n{SECRET}");
+    build_for_manifests(&[Source::new("web.yaml", &text)], &Choice::default(), &Overrides::default()).unwrap()
+}
+
+fn secrets(text: &str) -> Given {
+    let objects = crate::manifest::parse(&Source::new("s.yaml", text)).unwrap();
+    Given { secrets: objects.into_iter().map(|object| object.value).collect(), headers: Vec::new() }
+}
+
+#[test]
+fn every_shipped_scenario_comes_back_as_it_was() {
+    let mut seen = 0;
+    for (path, _) in SHIPPED.iter().filter(|(path, _)| path.starts_with("scenarios/")) {
+        let scenario = load(Path::new(path), &Shipped).unwrap();
+        let plan = super::build(&scenario, &Shipped, &Overrides { seed: 3, ..Overrides::default() }).unwrap();
+        assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan, "{path}");
+        seen += 1;
+    }
+    assert!(seen > 5);
+}
+
+#[test]
+fn every_kind_of_rollout_comes_back() {
+    for rollout in [
+        "{scale: {to: 3}}",
+        "{command: {run: [helm, upgrade], back: [helm, rollback]}}",
+        "{evict: {node: n1, cordon: true}}",
+        "{image: {to: \"apache:next\"}}",
+        "{env: {name: A}}",
+        "{patch: {spec: {template: {spec: {dnsPolicy: Default}}}}, timeout: 1500ms}",
+        "{none: {for: 2500ms}}",
+    ] {
+        let plan = plan(&format!("rollout: {rollout}\n"));
+        assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan, "{rollout}");
+    }
+}
+
+#[test]
+fn manifests_with_an_added_service_or_a_daemon_set_come_back() {
+    let deployment = WEB.split("---").next().unwrap();
+    let daemon = WEB.replace("kind: Deployment", "kind: DaemonSet").replace("  replicas: 2\n", "");
+    for (text, pods) in [(deployment, 2), (daemon.as_str(), 4)] {
+        let overrides = Overrides { seed: 3, ..Overrides::default() };
+        let mut plan = build_for_manifests(&[Source::new("a/b.yaml", text)], &Choice::default(), &overrides).unwrap();
+        plan.variants[0].set_pods(pods).unwrap();
+        assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan);
+    }
+}
+
+#[test]
+fn what_was_set_aside_for_one_cluster_is_there_again_for_another() {
+    let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
+    let sources = [Source::new("a.yaml", ingress), Source::new("web.yaml", WEB)];
+    let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
+    let whole = plan.variants[0].manifests.len();
+    plan.set_aside("not applied", |object| object["kind"] == "Ingress");
+    let again = back(&recorded(&plan), &Given::default()).unwrap();
+    assert_eq!((again.variants[0].manifests.len(), again.variants[0].ignored.len()), (whole, 0));
+    assert_eq!(again.notes, plan.notes, "what this cluster is not given is found out anew");
+    assert!(again.aside.is_empty());
+}
+
+#[test]
+fn the_command_line_stands_over_the_record() {
+    let plan = plan("trials: 2\nbaseline: a\nvariants: {a: {}, b: {}, c: {}}\n");
+    let overrides = Overrides { rate: Some(20.0), trials: Some(4), seed: 9 };
+    let again = from_record(&recorded(&plan), &[], &Given::default(), &overrides).unwrap();
+    assert_eq!((again.trials, again.order.len(), again.seed), (4, 12, 9));
+    assert!(again.variants.iter().all(|variant| (variant.load.rate - 20.0).abs() < 1e-9));
+}
+
+#[test]
+fn variants_that_are_left_out_take_the_baseline_and_their_notes_with_them() {
+    let lines =
+        "trials: 2\nbaseline: a\nvariants: {a: {}, b: {patch: {spec: {minReadySecond: 1, replicas: 3}}}, c: {}}\n";
+    let plan = plan(lines);
+    assert!(plan.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", plan.notes);
+    let keep = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut kept = plan.clone();
+        kept.keep_variants(&names).map(|()| kept)
+    };
+    let names = |plan: &RunPlan| plan.variants.iter().map(|variant| variant.name.clone()).collect::<Vec<_>>();
+    let kept = keep(&["c", "a", "c"]).unwrap();
+    assert_eq!((names(&kept), kept.baseline, kept.order.len()), (vec!["a".into(), "c".into()], Some(0), 4));
+    assert!(!kept.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", kept.notes);
+    let alone = keep(&["c"]).unwrap();
+    assert_eq!((names(&alone), alone.baseline), (vec!["c".to_owned()], None));
+    assert!(alone.notes.iter().any(|note| note.starts_with("one variant alone")));
+    assert_eq!(refused(keep(&["d"])), "there is no variant `d` / name one of a, b, c");
+    assert_eq!(keep(&[]).unwrap(), plan);
+}
+
+#[test]
+fn secrets_must_be_given_again_and_be_the_same() {
+    let plan = with_secret();
+    let header = recorded(&plan);
+    assert!(!serde_json::to_string(&header).unwrap().contains("hunter2"));
+    assert_eq!(back(&header, &secrets(SECRET)).unwrap().variants, plan.variants);
+    let data = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: aHVudGVyMg==}\nstringData: {user: root}\n";
+    assert_eq!(back(&header, &secrets(data)).unwrap().variants, plan.variants, "written the other way");
+    let missing = refused(back(&header, &Given::default()));
+    assert!(missing.contains("key `password` of secret/db is not given"), "{missing}");
+    assert!(missing.contains("key `user` of secret/db is not given") && missing.contains("-f FILE"), "{missing}");
+    let other = refused(back(&header, &secrets(&SECRET.replace("hunter2", "hunter3"))));
+    assert!(other.contains("key `password` of secret/db is given with another value"), "{other}");
+    assert!(!other.contains("`user`") && !other.contains("hunter"), "{other}");
+    let elsewhere = refused(back(&header, &secrets(&SECRET.replace("name: db", "name: other"))));
+    assert!(elsewhere.contains("secret/db is not given"), "{elsewhere}");
+    let needless = refused(back(&recorded(&self::plan("")), &secrets(SECRET)));
+    assert!(needless.contains("nothing would use them"), "{needless}");
+}
+
+#[test]
+fn credentials_in_request_headers_must_be_given_again() {
+    let request = |value: &str| {
+        format!("load: {{requests: [{{path: /, headers: {{Authorization: {value}, X-Api-Key: k, accept: a/b}}}}]}}\n")
+    };
+    let plan = plan(&request("hunter2"));
+    let header = recorded(&plan);
+    let text = serde_json::to_string(&header).unwrap();
+    assert!(!text.contains("hunter2") && text.contains("a/b"), "{text}");
+    let given = |fields: &[(&'static str, &'static str)]| Given {
+        secrets: Vec::new(),
+        headers: fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect(),
+    };
+    let both = given(&[("authorization", "old"), ("authorization", "hunter2"), ("x-api-key", "k")]);
+    assert_eq!(back(&header, &both).unwrap(), plan);
+    let one = refused(back(&header, &given(&[("authorization", "other")])));
+    assert!(one.contains("`authorization` is given with another value; `x-api-key` is not given"), "{one}");
+    assert!(one.contains("--header"), "{one}");
+    let needless = refused(back(&recorded(&self::plan("")), &both));
+    assert!(needless.contains("leave --header out"), "{needless}");
+}
+
+#[test]
+fn kubectl_s_copy_of_an_object_does_not_come_back() {
+    let mut plan = plan("");
+    let whole = plan.clone();
+    plan.variants[0].manifests[0]["metadata"]["annotations"] =
+        json!({"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"});
+    let again = back(&recorded(&plan), &Given::default()).unwrap();
+    assert_eq!(again.variants[0].manifests[0]["metadata"]["annotations"], json!({"a": "b"}));
+    assert_eq!(again.variants[0].workload, whole.variants[0].workload);
+}
+
+#[test]
+fn a_record_of_an_earlier_version_is_refused_and_still_read() {
+    let mut value = serde_json::to_value(recorded(&plan(""))).unwrap();
+    value.as_object_mut().unwrap().remove("again").unwrap();
+    let header: Header = serde_json::from_value(value).unwrap();
+    let message = refused(back(&header, &Given::default()));
+    assert!(message.contains("before records held all that a run needs"), "{message}");
+}
+
+#[test]
+fn a_changed_record_is_refused_and_its_word_is_not_taken() {
+    let sound = serde_json::to_value(recorded(&plan(""))).unwrap();
+    let changed = |pointer: &str, to: Value| {
+        let mut value = sound.clone();
+        *value.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} in {sound}")) = to;
+        back(&serde_json::from_value(value).unwrap(), &Given::default())
+    };
+    for (pointer, to, part) in [
+        ("/scenario", json!("../../etc"), "the name is"),
+        ("/trials", json!(0), "the number of trials is 0"),
+        ("/variants/0/name", json!("other"), "no `again`"),
+        ("/variants/0/service", json!("other"), "no service/other"),
+        ("/variants/0/load/rate", json!(0.0), "the rate is 0"),
+        ("/variants/0/load/judged", json!([]), "no judged arm"),
+        ("/variants/0/load/requests/0/path", json!("x"), "the path is"),
+        ("/variants/0/load/requests/0/method", json!("G T"), "its method is none"),
+        ("/variants/0/load/requests/0/share", json!(7.0), "not between 0 and 1"),
+        ("/again/variants/as-written/requests", json!([]), "halves of each request"),
+        ("/again/variants/as-written/timeout_ns", json!(u64::MAX), "at most 24h"),
+    ] {
+        let message = refused(changed(pointer, to));
+        assert!(message.contains(part) && message.contains("was changed"), "{pointer}: {message}");
+    }
+    let mut value = sound.clone();
+    value["variants"][0]["manifests"][0]["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["evil"]);
+    let plan = back(&serde_json::from_value(value).unwrap(), &Given::default()).unwrap();
+    assert!(!plan.variants[0].shipped, "its commands are not rollproof's own, whatever the record says");
+    assert!(back(&recorded(&self::plan("")), &Given::default()).unwrap().variants[0].shipped);
+}
+
+/// One kind of request with numbers that no test chose.
+fn requests() -> impl Strategy<Value = String> {
+    let arms = prop::collection::btree_map(prop::sample::select(vec!["reused", "blind", "pooled"]), 1_u32..50, 0..3);
+    let status = prop::option::of(200_u16..600);
+    ("[a-z]{1,8}", arms, 1_u32..50, status, "[ -~&&[^\"\\\\]]{0,12}").prop_map(|(path, arms, new, status, value)| {
+        let arms = arms.iter().map(|(arm, weight)| format!(", {arm}: {weight}")).collect::<Vec<_>>().concat();
+        let status = status.map_or_else(String::new, |status| format!(", status: {status}"));
+        format!("{{path: \"/{path}?a=b\", arms: {{new: {new}{arms}}}{status}, headers: {{x-a: \"{value}\"}}}}")
+    })
+}
+
+/// The lines of a scenario that no test chose.
+fn scenarios() -> impl Strategy<Value = String> {
+    let load = (0.001_f64..1e5, 1_u64..600_000, prop::collection::vec(requests(), 1..6));
+    let times = (1_u64..5_000, 1_u64..5_000, 1_u64..1_000, 1_u64..3_000_000);
+    (load, times, 1_u32..9, any::<bool>(), prop::option::of(1_u32..50), 0_u64..9).prop_map(
+        |((rate, timeout, requests), (base, period, lag, rollout), trials, flag, connections, most)| {
+            let connections = connections.map_or_else(String::new, |count| format!("  connections: {count}\n"));
+            let requests = requests.iter().map(|request| format!("  - {request}\n")).collect::<Vec<_>>().concat();
+            let rollout = rollout.max(1_000);
+            format!(
+                "trials: {trials}\nprobe: {flag}\nmax_lag_ms: {lag}\n\
+                 embedded: {{base: {base}ms, min_sync_period: {period}ms}}\n\
+                 rollout: {{restart: {{}}, timeout: {rollout}ms}}\n\
+                 load:\n  rate: {rate}\n  timeout: {timeout}ms\n{connections}  requests:\n{requests}\
+                 baseline: b\nvariants:\n  a: {{lost_at_most: {most}, strict: {flag}}}\n  b: {{expect: loss, patch: {{spec: {{replicas: 5}}}}}}\n"
+            )
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_plan_comes_back_as_it_was(lines in scenarios()) {
+        let plan = plan(&lines);
+        prop_assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan);
+    }
+}

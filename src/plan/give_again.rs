@@ -1,0 +1,122 @@
+//! What a record holds hashed only, Secrets and credentials in request headers, taken from what the user gives again and
+//! checked against the hashes.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::error::PlanError;
+use super::types::RunPlan;
+use crate::manifest::documents::{reference, text};
+use crate::manifest::hash::{SECRET_DATA, hash_of};
+use crate::manifest::short_hash;
+use crate::record::header::Header;
+
+/// What the user gives again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Secrets, whole.
+    pub secrets: Vec<Value>,
+    /// Request headers with their values.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Puts what was given in the place of the hashes. `plan` was made from `header`, and may have fewer variants.
+pub(super) fn give_again(plan: &mut RunPlan, header: &Header, given: &Given) -> Result<(), PlanError> {
+    let mut wanting = Wanting::default();
+    for variant in &mut plan.variants {
+        let secrets = variant.manifests.iter_mut().filter(|object| object["kind"] == "Secret");
+        secrets.for_each(|secret| wanting.secret(secret, given));
+        let recorded = header.again.as_ref().and_then(|again| again.variants.get(&variant.name));
+        let recorded = recorded.map(|own| own.requests.as_slice()).unwrap_or_default();
+        for (request, own) in variant.load.requests.iter_mut().zip(recorded) {
+            for field in own.headers.iter().filter(|field| field.hashed) {
+                let Some(value) = wanting.header(&field.name, &field.value, given) else { continue };
+                if let Ok(name) = field.name.parse::<HeaderName>() {
+                    request.headers.insert(name, value);
+                }
+            }
+        }
+    }
+    wanting.answer(given)
+}
+
+/// What is asked for while a plan is gone through.
+#[derive(Debug, Default)]
+struct Wanting {
+    /// The record has Secrets, or headers, to give again.
+    asked: (bool, bool),
+    secrets: BTreeSet<String>,
+    headers: BTreeSet<String>,
+}
+
+impl Wanting {
+    fn secret(&mut self, secret: &mut Value, given: &Given) {
+        let name = text(secret, "/metadata/name").to_owned();
+        let same: Vec<&Value> = given.secrets.iter().filter(|known| text(known, "/metadata/name") == name).collect();
+        for section in SECRET_DATA {
+            let data = secret.get_mut(section).and_then(Value::as_object_mut);
+            for (key, value) in data.into_iter().flatten() {
+                self.asked.0 = true;
+                let candidates: Vec<Value> = same.iter().flat_map(|known| candidates(known, section, key)).collect();
+                if let Some(found) = candidates.iter().find(|candidate| hash_of(candidate) == *value) {
+                    *value = found.clone();
+                    continue;
+                }
+                let why = if candidates.is_empty() { "is not given" } else { "is given with another value" };
+                self.secrets.insert(format!("key `{key}` of {} {why}", reference("Secret", &name)));
+            }
+        }
+    }
+
+    fn header(&mut self, name: &str, hash: &str, given: &Given) -> Option<HeaderValue> {
+        self.asked.1 = true;
+        let mut same =
+            given.headers.iter().filter(|(known, _)| known.as_str() == name).map(|(_, value)| value).peekable();
+        let why = if same.peek().is_none() { "is not given" } else { "is given with another value" };
+        let found = same.find(|value| value.to_str().is_ok_and(|value| short_hash(value) == hash)).cloned();
+        if found.is_none() {
+            self.headers.insert(format!("`{name}` {why}"));
+        }
+        found
+    }
+
+    fn answer(self, given: &Given) -> Result<(), PlanError> {
+        let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join("; ");
+        let refuse = |message: String, help: &str| Err(PlanError::Plain { message, help: help.to_owned() });
+        if !self.secrets.is_empty() {
+            let message = format!("the record holds the data of Secrets as hashes only, and {}", list(self.secrets));
+            return refuse(message, "give the same Secrets again: -f FILE");
+        }
+        if !self.headers.is_empty() {
+            let message =
+                format!("the record holds credentials in request headers as hashes only, and {}", list(self.headers));
+            return refuse(message, "give the same header again: --header 'NAME: VALUE', or --header @FILE");
+        }
+        if !self.asked.0 && !given.secrets.is_empty() {
+            let message = "-f gives Secrets, and the record's manifests have none, so that nothing would use them";
+            return refuse(message.to_owned(), "leave -f out: the record holds its manifests whole");
+        }
+        if !self.asked.1 && !given.headers.is_empty() {
+            let message = "--header gives a credential again, and the record's requests have none";
+            return refuse(message.to_owned(), "leave --header out: the record holds its requests whole");
+        }
+        Ok(())
+    }
+}
+
+/// What `given` has for `key`, written as `section` has it: `data` in base64, `stringData` plainly.
+fn candidates(given: &Value, section: &str, key: &str) -> Vec<Value> {
+    let in_section = |name: &str| given.get(name).and_then(|data| data.get(key));
+    let mut found: Vec<Value> = in_section(section).cloned().into_iter().collect();
+    if section == "data" {
+        found.extend(in_section("stringData").and_then(Value::as_str).map(|plain| STANDARD.encode(plain).into()));
+    } else {
+        let decoded = in_section("data").and_then(Value::as_str).and_then(|text| STANDARD.decode(text.trim()).ok());
+        found.extend(decoded.and_then(|bytes| String::from_utf8(bytes).ok()).map(Value::from));
+    }
+    found
+}
