@@ -1,9 +1,11 @@
 //! From a timeline to the view model.
 
+use super::causes::incidents;
 use super::comparison::comparisons;
 use super::doc::{ClusterDoc, FORMAT, HarnessDoc, Quantiles, ReportDoc, VariantDoc};
 use super::variant::variant_doc;
 use super::words::sentence;
+use crate::diagnose::diagnose;
 use crate::record::header::VariantHeader;
 use crate::timeline::{Distribution, Timeline};
 use crate::verdict::{self, Ending, Judged, Ruling, State, Verdict, judge};
@@ -19,10 +21,12 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
     let rulings: Vec<(&str, Ruling)> = with_trials()
         .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials, failed)))
         .collect();
+    let diagnosis = diagnose(timeline);
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
-        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling))
+        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling, &diagnosis))
         .collect();
+    let (incidents, incidents_total) = incidents(&diagnosis, &header.variants, &judged);
     let ending = Ending::of(timeline);
     let ruling = verdict::of_run(&rulings, ending);
     let sensitivity_shown = variants.iter().any(|variant| variant.trials_with_loss > 0);
@@ -44,6 +48,8 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
         control_seen,
         notes: notes(timeline, ending, ruling.verdict, sensitivity_shown, control_seen),
         comparison: comparisons(header, &judged),
+        incidents,
+        incidents_total,
         harness: harness(timeline),
         variants,
     }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::doc_compared::ComparisonDoc;
 use super::first_lost::FirstLost;
+use crate::diagnose::Cause;
 use crate::record::header::Expect;
 use crate::record::{Arm, Outcome};
-use crate::stats::Alternative;
-use crate::verdict::{Conclusion, Ending, Metric, State, Verdict};
+use crate::verdict::{Ending, State, Verdict};
 
 /// The version of the report's format. It grows when a reader must change.
 pub const FORMAT: u32 = 1;
@@ -45,6 +46,10 @@ pub struct ReportDoc {
     pub variants: Vec<VariantDoc>,
     /// Each variant beside the baseline, the control left out.
     pub comparison: Vec<ComparisonDoc>,
+    /// The incidents: runs of lost attempts with one cause, of all trials and arms. At most a thousand, the largest ones.
+    pub incidents: Vec<IncidentDoc>,
+    /// How many incidents there were.
+    pub incidents_total: u64,
     /// The harness's own punctuality, over the whole run.
     pub harness: HarnessDoc,
 }
@@ -105,6 +110,8 @@ pub struct VariantDoc {
     pub harness: u64,
     /// Every arm, judged or not, over the same trials and time.
     pub arms: BTreeMap<Arm, ArmDoc>,
+    /// Why the lost attempts of the judged arms were lost: how many by each cause.
+    pub causes: BTreeMap<Cause, u64>,
     /// Latencies of ok attempts of the judged arms in counting trials, from their planned time, in microseconds.
     pub latency_us: LatencyDoc,
     /// The rollout's length in seconds.
@@ -246,74 +253,83 @@ pub struct TrialDoc {
     pub complete: bool,
     /// Whether the workload had to be made anew before it.
     pub reset: bool,
+    /// The lives of its pods: the old ones first.
+    #[serde(default)]
+    pub pods: Vec<PodDoc>,
 }
 
-/// How it is tested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Test {
-    /// The exact sign-flip permutation test on per-block differences.
-    SignFlip,
-}
-
-/// A variant beside the baseline, in one metric. Each variant has one entry for each metric, `lost` first. Only `lost` is
-/// tested; in the others what belongs to a test is `null`.
+/// One pod's life in a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ComparisonDoc {
-    /// What is compared.
-    pub metric: Metric,
-    /// The baseline's name.
-    pub baseline: String,
-    /// The variant's name.
+pub struct PodDoc {
+    /// Its name.
+    pub name: String,
+    /// Whether the rollout made it.
+    pub new: bool,
+    /// Its preStop hook, in words.
+    pub hook: String,
+    /// The exit code of its container.
+    pub exit_code: Option<i32>,
+    /// Its edges, in the order in which a pod usually passes them; those that are not known are left out.
+    pub edges: Vec<EdgeDoc>,
+}
+
+/// A moment in a pod's life, in seconds after the rollout's first mark.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeDoc {
+    /// Which.
+    pub edge: String,
+    /// Not before.
+    pub from_s: f64,
+    /// Not after; of an observed edge, when it was seen.
+    pub to_s: f64,
+    /// `observed`, `derived by ...`, or `bounded by a gap in the watch`.
+    pub basis: String,
+}
+
+/// A run of lost attempts of one arm of one trial with one cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentDoc {
+    /// Its number in the run; `rollproof report DIR --incident N` shows it.
+    pub id: u32,
+    /// Its trial.
+    pub trial: u32,
+    /// The trial's variant.
     pub variant: String,
-    /// Blocks in which both count and have a value.
-    pub blocks: u32,
-    /// How large the difference is; `null` without such a block.
-    pub difference: Option<Difference>,
-    /// How it is tested; `null` if it is not.
-    pub test: Option<Test>,
-    /// What was tested for, fixed by what was expected.
-    pub alternative: Option<Alternative>,
-    /// The p of this comparison alone; `null` without such a block.
-    pub p_value: Option<f64>,
-    /// The same, adjusted by Holm's method for all of this run's comparisons of `lost`.
-    pub p_adjusted: Option<f64>,
-    /// The smallest adjusted p that these blocks could have given.
-    pub smallest_p: Option<f64>,
-    /// Trials that lost anything, beside the baseline's.
-    pub lost_anything: Option<LostAnythingDoc>,
-    /// What follows from the adjusted p, at the level of 0.05.
-    pub conclusion: Option<Conclusion>,
+    /// The arm.
+    pub arm: Arm,
+    /// Whether its attempts are in the variant's counts: a judged arm's, in a trial that counts, after the rollout's first mark.
+    pub counts: bool,
+    /// The cause.
+    pub cause: Cause,
+    /// The pod, where all its attempts are known to be of one.
+    pub pod: Option<String>,
+    /// When its first attempt failed, in seconds after the rollout's first mark.
+    pub first_s: f64,
+    /// When its last attempt failed.
+    pub last_s: f64,
+    /// Lost attempts.
+    pub attempts: u64,
+    /// How they ended.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// What decided, for its first attempt.
+    pub evidence: Vec<EvidenceDoc>,
+    /// Of an unknown cause: what is missing to decide.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub missing: String,
 }
 
-/// Counting trials that lost anything. They are taken as independent; no conclusion follows from them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LostAnythingDoc {
-    /// The baseline's counting trials.
-    pub baseline_trials: u32,
-    /// Those that lost something.
-    pub baseline_trials_with_loss: u32,
-    /// The variant's counting trials.
-    pub variant_trials: u32,
-    /// Those that lost something.
-    pub variant_trials_with_loss: u32,
-    /// The p of Fisher's exact test for the same alternative, not adjusted; `null` if either has no counting trial.
-    pub fisher_p_value: Option<f64>,
-}
-
-/// A difference, variant minus baseline, in the metric's unit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Difference {
-    /// The mean over blocks.
-    pub estimate: f64,
-    /// The lower end of the interval of all differences that the two-sided sign-flip test leaves open at `level`; `null` with
-    /// one block, which leaves all open.
-    pub low: Option<f64>,
-    /// Its upper end.
-    pub high: Option<f64>,
-    /// The level that it attains, of this comparison alone: the largest that is not above 0.95, or with fewer than five
-    /// blocks that of the widest interval there is.
-    pub level: Option<f64>,
+/// One piece of evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EvidenceDoc {
+    /// What was seen, for example `listener closed`.
+    pub edge: String,
+    /// Of which pod.
+    pub pod: Option<String>,
+    /// `observed`, `derived by ...`, or `not observed`.
+    pub basis: String,
+    /// From the edge, as it was seen, to the incident's first failure, in milliseconds. Negative where the failure came first,
+    /// as it can where an edge is only known to lie between two moments.
+    pub gap_ms: Option<f64>,
 }
 
 /// The harness's own punctuality.
