@@ -1,6 +1,6 @@
 //! Comparisons for people: a line of what was lost and a line of what it costs, for each variant.
 
-use super::doc::{ComparisonDoc, Difference, LostAnythingDoc};
+use super::doc_compared::{ComparisonDoc, Difference, LostAnythingDoc};
 use super::words::probability;
 use crate::stats::{Alternative, LEVEL};
 use crate::verdict::{Conclusion, Metric};

@@ -1,7 +1,7 @@
 //! The comparisons of the view model: every variant but the control beside the baseline, in every metric.
 
 use super::build::rounded;
-use super::doc::{ComparisonDoc, Difference, LostAnythingDoc, Test};
+use super::doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
 use crate::record::header::Header;
 use crate::verdict::{Comparison, Effect, Judged, LostAnything, Metric, Side, compare};
 
