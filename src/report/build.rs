@@ -5,6 +5,7 @@ use super::doc::{
 };
 use super::variant::variant_doc;
 use super::words::sentence;
+use crate::diagnose;
 use crate::record::header::VariantHeader;
 use crate::timeline::{Distribution, Timeline};
 use crate::verdict::{self, Ending, Judged, Ruling, Verdict, compare, judge};
@@ -18,9 +19,10 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
     let rulings: Vec<(&str, Ruling)> = with_trials()
         .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials)))
         .collect();
+    let diagnosis = diagnose::diagnose(timeline);
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
-        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling))
+        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling, &diagnosis))
         .collect();
     let ending = Ending::of(timeline);
     let ruling = verdict::of_run(&rulings, ending);

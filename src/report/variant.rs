@@ -8,15 +8,23 @@ use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDo
 use super::first_lost::{MOST_SHOWN, describe};
 use super::lag::propagation;
 use super::words::sentence;
+use crate::advice;
+use crate::diagnose::Diagnosis;
 use crate::hidden::{self, AttemptFacts, Client};
 use crate::record::header::VariantHeader;
 use crate::record::{Arm, Sum};
 use crate::stats;
-use crate::timeline::{Counts, Distribution, Phase};
+use crate::timeline::{Counts, Distribution, Phase, Trial};
 use crate::verdict::{Judged, Ruling, State};
 
-/// A variant of which `planned` trials were to count, with its trials and the ruling on them.
-pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32, ruling: &Ruling) -> VariantDoc {
+/// A variant of which `planned` trials were to count, with its trials, the ruling on them, and the whole run's diagnosis.
+pub(super) fn variant_doc(
+    variant: &VariantHeader,
+    trials: &[Judged<'_>],
+    planned: u32,
+    ruling: &Ruling,
+    diagnosis: &Diagnosis,
+) -> VariantDoc {
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|trial| trial.state == State::Counts).collect();
     let mut counts = Counts::default();
     for trial in &counting {
@@ -24,6 +32,8 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
     }
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
     let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
+    let counted: Vec<&Trial> = counting.iter().map(|judged| judged.trial).collect();
+    let advised = advice::advise(variant, &counted, diagnosis);
     let loss = counting.iter().any(|trial| trial.loss > 0);
     VariantDoc {
         name: variant.name.clone(),
@@ -46,6 +56,8 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
         unsent: counts.unsent,
         harness: counts.harness,
         hidden_by: hidden_by(variant, &counting),
+        advice: advised.advice,
+        advice_patch: advised.patch,
         arms: arms(variant, &counting),
         latency_us: latency(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
