@@ -64,7 +64,7 @@ pub fn advise(variant: &VariantHeader, trials: &[&Trial], diagnosis: &Diagnosis)
     let mut rules = Rules::new(variant, &subject, &measured, &causes);
     let advice = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
     let patch = patch(&subject, &rules.changes, variant.surge);
-    Advised { advice, patch, measured }
+    Advised { measured, advice, patch }
 }
 
 fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {

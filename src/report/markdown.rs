@@ -2,7 +2,8 @@
 
 use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
-    comparison_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line, seconds,
+    cause_words, comparison_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
+    seconds,
 };
 use crate::record::Outcome;
 
@@ -24,6 +25,7 @@ pub fn render(report: &ReportDoc) -> String {
         blocks.push(format!("## {}", escaped(&variant.name)));
         blocks.push(escaped(&variant.reason));
         blocks.push(arms(variant));
+        blocks.extend(causes(report, variant));
         blocks.extend(first_lost(variant));
         blocks.push(trials(variant));
     }
@@ -105,6 +107,11 @@ fn arms(variant: &VariantDoc) -> String {
         ]
     });
     table(&header, rows)
+}
+
+fn causes(report: &ReportDoc, variant: &VariantDoc) -> Option<String> {
+    let lines = list(cause_words(report, variant).iter().map(|line| escaped(line)))?;
+    Some(format!("Why requests were lost:\n\n{lines}"))
 }
 
 fn first_lost(variant: &VariantDoc) -> Option<String> {

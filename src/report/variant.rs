@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::FirstLost;
 use super::build::{quantiles, rounded};
+use super::causes::{causes, pods};
 use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDoc};
 use super::first_lost::{MOST_SHOWN, describe};
 use super::lag::propagation;
@@ -59,6 +60,7 @@ pub(super) fn variant_doc(
         advice: advised.advice,
         advice_patch: advised.patch,
         arms: arms(variant, &counting),
+        causes: causes(variant, &counting, diagnosis),
         latency_us: latency(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
         pod_s: median(counting.iter().filter_map(|trial| trial.trial.pod_s)),
@@ -95,6 +97,7 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
         propagation_lag_ms: propagation(std::iter::once(&trial.propagation)).0,
         complete: trial.end.as_ref().is_some_and(|end| end.complete),
         reset: trial.end.as_ref().is_some_and(|end| end.reset),
+        pods: pods(trial),
     }
 }
 
