@@ -68,6 +68,8 @@ fn what_common_clients_would_have_hidden_is_counted_over_the_lost_of_judged_arms
     let get = run("GET");
     assert_eq!(get.variants[0].lost, 1_004);
     assert_eq!(hidden(&get), [0, 1, 1_003, 1, 1_002, 1_003], "more than are kept whole");
+    let advised: u64 = get.variants[0].advice.iter().map(|advice| advice.attempts).sum();
+    assert_eq!(advised, get.variants[0].lost, "each lost attempt is advised on once");
     assert_eq!(hidden(&run("POST")), [0, 0, 1_002, 1, 1_002, 1_002]);
     let [summary, page] = [to_terminal(&get, false), to_markdown(&get)];
     for words in

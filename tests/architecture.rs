@@ -37,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hidden", &["record"]),
     // the one that must know how a patch is applied
     ("advice", &["record", "clock", "stats", "timeline", "diagnose", "manifest"]),
-    ("report", &["record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden"]),
+    ("report", &["record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "advice"]),
     // what a person starts
     (
         "commands",

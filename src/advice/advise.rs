@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hook::{Plan, USUAL_FIRST_S, Waits, plan};
@@ -20,7 +22,7 @@ const MARGIN_S: u64 = 5;
 const HOOKED: [Cause; 3] = [Cause::EndpointRace, Cause::BacklogReset, Cause::PrestopFailed];
 
 /// What to change because of one cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Advice {
     /// The cause.
     pub cause: Cause,
@@ -62,7 +64,7 @@ pub fn advise(variant: &VariantHeader, trials: &[&Trial], diagnosis: &Diagnosis)
     let mut rules = Rules::new(variant, &subject, &measured, &causes);
     let advice = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
     let patch = patch(&subject, &rules.changes, variant.surge);
-    Advised { advice, patch, measured }
+    Advised { measured, advice, patch }
 }
 
 fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {

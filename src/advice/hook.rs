@@ -149,7 +149,7 @@ fn lengthened(subject: &Subject<'_>, script: &Script, first_s: u64, command: Opt
     }
     let mut plan = sequence(&parts.join("; "), until_done_s);
     if command.is_none() && more_s > 0 && script.stop != Some(Stop::Graceful) {
-        plan.further = "Whether the server answers what is in flight meanwhile is its own matter.".to_owned();
+        "Whether the server answers what is in flight meanwhile is its own matter.".clone_into(&mut plan.further);
     }
     plan
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::doc_compared::ComparisonDoc;
 use super::first_lost::FirstLost;
+use crate::advice::Advice;
 use crate::diagnose::Cause;
 use crate::hidden::Client;
 use crate::record::header::Expect;
@@ -111,6 +113,11 @@ pub struct VariantDoc {
     pub harness: u64,
     /// How many of the lost each common client or proxy would have hidden by sending the request again. Every one is named.
     pub hidden_by: BTreeMap<Client, u64>,
+    /// What to change, for each cause of a loss.
+    pub advice: Vec<Advice>,
+    /// A strategic merge patch of the workload that does all of it, as `kubectl patch` takes it; `null` if nothing in its
+    /// manifest would help.
+    pub advice_patch: Option<Value>,
     /// Every arm, judged or not, over the same trials and time.
     pub arms: BTreeMap<Arm, ArmDoc>,
     /// Why the lost attempts of the judged arms were lost: how many by each cause.

@@ -9,15 +9,16 @@ use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDo
 use super::first_lost::{MOST_SHOWN, describe};
 use super::lag::propagation;
 use super::words::sentence;
+use crate::advice;
 use crate::diagnose::Diagnosis;
 use crate::hidden::{self, AttemptFacts, Client};
 use crate::record::header::VariantHeader;
 use crate::record::{Arm, Sum};
 use crate::stats;
-use crate::timeline::{Counts, Distribution, Phase};
+use crate::timeline::{Counts, Distribution, Phase, Trial};
 use crate::verdict::{Judged, Ruling, State};
 
-/// A variant of which `planned` trials were to count, with its trials and the ruling on them.
+/// A variant of which `planned` trials were to count, with its trials, the ruling on them, and the whole run's diagnosis.
 pub(super) fn variant_doc(
     variant: &VariantHeader,
     trials: &[Judged<'_>],
@@ -32,6 +33,8 @@ pub(super) fn variant_doc(
     }
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
     let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
+    let counted: Vec<&Trial> = counting.iter().map(|judged| judged.trial).collect();
+    let advised = advice::advise(variant, &counted, diagnosis);
     let loss = counting.iter().any(|trial| trial.loss > 0);
     VariantDoc {
         name: variant.name.clone(),
@@ -54,6 +57,8 @@ pub(super) fn variant_doc(
         unsent: counts.unsent,
         harness: counts.harness,
         hidden_by: hidden_by(variant, &counting),
+        advice: advised.advice,
+        advice_patch: advised.patch,
         arms: arms(variant, &counting),
         causes: causes(variant, &counting, diagnosis),
         latency_us: latency(variant, &counting),
