@@ -8,6 +8,7 @@ mod causes;
 mod compared;
 mod comparison;
 mod doc;
+mod doc_compared;
 mod first_lost;
 mod json;
 mod lag;
@@ -21,10 +22,10 @@ use std::path::Path;
 
 pub use build::build;
 pub use doc::{
-    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc,
-    IncidentDoc, LagDoc, LatencyDoc, LostAnythingDoc, Median, PodDoc, PropagationDoc, PropagationValues, Quantiles,
-    ReportDoc, Test, TrialDoc, VariantDoc,
+    ArmDoc, ClusterDoc, DetectionLimit, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc, IncidentDoc, LagDoc, LatencyDoc,
+    Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, TrialDoc, VariantDoc,
 };
+pub use doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
 pub use first_lost::FirstLost;
 pub use json::{render as to_json, schema};
 pub use markdown::render as to_markdown;
