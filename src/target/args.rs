@@ -14,6 +14,8 @@ const DEFAULT_PORT: u16 = 8080;
 /// Paths: `/` a small body; `/ready` 200, or 503 until --ready-delay has passed; `/slow?ms=N` answers after N ms (at
 /// most 600000); `/body?bytes=N` a body of known length and `/chunked?bytes=N` one in chunks (at most 64 MiB; `&ms=N`
 /// pauses in the middle); `/status?code=N` that status; POST `/echo` the request's body (at most 1 MiB).
+///
+/// SIGQUIT begins a drain whatever --on-term says, as nginx's does; with `--on-term exit` a SIGTERM then cuts the drain.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TargetArgs {
     /// Address to listen on [default: --pod-ip and --port]
