@@ -37,6 +37,8 @@ struct Service {
     ready_ns: Stamp,
     /// Answers are not slowed from here on.
     started_ns: Stamp,
+    /// What `/status` says where no code is asked for.
+    status: u16,
 }
 
 /// The signals that stop it.
@@ -82,6 +84,7 @@ async fn serve(args: &TargetArgs) -> Result<(), TargetError> {
         clock,
         ready_ns: saturating_ns(args.ready_delay),
         started_ns: saturating_ns(args.slow_start),
+        status: args.status,
     });
     until_stopped(args, listener, &connections, &service, &mut stops).await;
     connections.note(What::Exit);
@@ -233,7 +236,7 @@ async fn respond(
         tokio::time::sleep(left).await;
     }
     let ready = now >= service.ready_ns;
-    let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready);
+    let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready, service.status);
     let (status, body) = match chosen {
         Answer::Filler { bytes, told, pause } => (StatusCode::OK, Content::Filler(bytes, told, pause)),
         Answer::Text(status, text, delay) => {

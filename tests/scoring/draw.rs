@@ -39,8 +39,6 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) share: f64,
     pub(crate) arms: Vec<&'static str>,
-    /// The statuses that are expected; empty for the default.
-    pub(crate) status: Option<u16>,
 }
 
 /// One scenario.
@@ -64,6 +62,8 @@ pub(crate) struct Drawn {
     pub(crate) timeout_ms: u64,
     pub(crate) trials: u32,
     pub(crate) requests: Vec<Request>,
+    /// What the new version answers to `/status`; the old one says 200.
+    pub(crate) new_status: Option<u16>,
 }
 
 /// Draws the scenario of a seed. Equal seeds give equal scenarios.
@@ -81,6 +81,7 @@ pub(crate) fn draw(seed: u64) -> Drawn {
         _ => pick(&mut rng, &[("exit", 42), ("drain", 40), ("ignore", 18)]),
     };
     let drains = on_term == "drain";
+    let fails = chance(&mut rng, 10);
     Drawn {
         seed,
         replicas,
@@ -98,8 +99,9 @@ pub(crate) fn draw(seed: u64) -> Drawn {
         slow_start_ms: if slow_start { below(&mut rng, 800, 3_000) } else { 0 },
         rate: u32::try_from(below(&mut rng, 60, 250)).unwrap_or(60),
         timeout_ms: if slow_start { below(&mut rng, 300, 800) } else { below(&mut rng, 5_000, 9_000) },
-        trials: pick(&mut rng, &[(1, 75), (2, 25)]),
-        requests: requests(&mut rng, slow_start),
+        trials: if fails { 1 } else { pick(&mut rng, &[(1, 75), (2, 25)]) },
+        requests: requests(&mut rng, slow_start, fails),
+        new_status: fails.then(|| pick(&mut rng, &[(503, 60), (500, 20), (404, 20)])),
     }
 }
 
@@ -129,7 +131,7 @@ fn strategy(rng: &mut Rng, replicas: u32) -> Strategy {
 }
 
 /// The plain request that takes what the others leave, and some of the special ones.
-fn requests(rng: &mut Rng, short: bool) -> Vec<Request> {
+fn requests(rng: &mut Rng, short: bool, fails: bool) -> Vec<Request> {
     let arms: &[&str] = pick(
         rng,
         &[
@@ -141,27 +143,26 @@ fn requests(rng: &mut Rng, short: bool) -> Vec<Request> {
     );
     let main = *arms.first().unwrap_or(&"new");
     let mut list = Vec::new();
-    let mut add = |method, path: String, share, arms: &[&'static str], status| {
-        list.push(Request { method, path, share, arms: arms.to_vec(), status });
+    let mut add = |method, path: String, share, arms: &[&'static str]| {
+        list.push(Request { method, path, share, arms: arms.to_vec() });
     };
     if !short && chance(rng, 75) {
         // What takes long goes over connections of its own mostly: a kept-alive one is blocked by it.
         let kept = chance(rng, 15);
         let (ms, share) = if kept { (below(rng, 200, 600), 0.04) } else { (below(rng, 300, 4_000), 0.06) };
-        add("GET", format!("/slow?ms={ms}"), share, if kept { arms } else { &["new"] }, None);
+        add("GET", format!("/slow?ms={ms}"), share, if kept { arms } else { &["new"] });
     }
     if !short && chance(rng, 30) {
         let path = pick(rng, &[("/body", 50), ("/chunked", 50)]);
-        add("GET", format!("{path}?bytes=4000&ms={}", below(rng, 200, 2_500)), 0.05, &["new"], None);
+        add("GET", format!("{path}?bytes=4000&ms={}", below(rng, 200, 2_500)), 0.05, &["new"]);
     }
     if chance(rng, 50) {
-        add("POST", "/echo".to_owned(), 0.25, arms, None);
+        add("POST", "/echo".to_owned(), 0.25, arms);
     }
-    if chance(rng, 16) {
-        let code = pick(rng, &[(503, 60), (500, 20), (404, 20)]);
-        add("GET", format!("/status?code={code}"), 0.03, &[main], Some(200));
+    if fails {
+        add("GET", "/status".to_owned(), 0.03, &[main]);
     }
-    add("GET", "/".to_owned(), 0.0, arms, None);
+    add("GET", "/".to_owned(), 0.0, arms);
     list
 }
 

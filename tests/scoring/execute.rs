@@ -1,4 +1,4 @@
-//! Runs scenarios with the real program, several at a time, and scores each.
+//! Runs scenarios with the real program, several at a time. It must not know what becomes of their records.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,6 @@ use std::thread;
 use std::time::Duration;
 
 use rollproof::clock::Clock;
-
-use crate::score::{Score, score};
 
 /// The longest that one scenario may take.
 const PATIENCE_NS: u64 = 180_000_000_000;
@@ -25,42 +23,30 @@ pub(crate) struct Job {
     pub(crate) out: PathBuf,
 }
 
-/// Runs every job, `at_once` at a time, and scores it; the scores in the order of the jobs. `tell` hears of each that is
-/// done. What was run is removed unless `keep` says so.
-pub(crate) fn run_all(jobs: &[Job], at_once: usize, keep: bool, tell: impl Fn(&str) + Sync) -> Vec<Score> {
+/// Runs every job, `at_once` at a time, and hands each that is done, or why it failed, to `take`; what that makes of them in
+/// the order of the jobs.
+pub(crate) fn run_all<T: Send>(
+    jobs: &[Job],
+    at_once: usize,
+    take: impl Fn(usize, &Job, Result<(), String>) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, Score)>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..at_once.clamp(1, 16) {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { return };
-                    let result = run(job).and_then(|()| score(&job.name, &job.out));
-                    tell(&format!("{} of {}: {}, {}", index + 1, jobs.len(), job.name, told(&result)));
-                    let scored = result.unwrap_or_else(|why| failed(&job.name, why));
-                    if !keep {
-                        let _ = fs::remove_dir_all(&job.out);
-                    }
-                    done.lock().unwrap().push((index, scored));
+                    let made = take(index, job, run(job));
+                    done.lock().unwrap().push((index, made));
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap();
     done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, score)| score).collect()
-}
-
-pub(crate) fn failed(name: &str, why: String) -> Score {
-    Score { failed: vec![(name.to_owned(), why)], ..Score::default() }
-}
-
-fn told(result: &Result<Score, String>) -> String {
-    match result {
-        Ok(score) => format!("{} lost requests", score.requests.values().sum::<u64>()),
-        Err(why) => format!("nothing: {why}"),
-    }
+    done.into_iter().map(|(_, made)| made).collect()
 }
 
 /// Runs one scenario to its end, bounded. What it prints is kept beside the record.

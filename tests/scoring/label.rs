@@ -9,9 +9,10 @@ use rollproof::diagnose::Cause;
 use rollproof::record::Outcome;
 use rollproof::record::entry::Attempt;
 
+use rollproof::target::truth::Doing;
+
 use crate::join::{Fate, failed_to_connect, fate};
 use crate::logs::{Connection, End, Life, World};
-use rollproof::target::truth::Doing;
 
 /// A client sees the end of a connection so long after the server's note of it, or before it, at most.
 const NEAR_NS: u64 = 100_000_000;
@@ -134,6 +135,8 @@ fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
         Some((_, End::Closed(Doing::Idle | Doing::Fresh))) if attempt.connected_ns.is_none() => {
             Truth::Is(Cause::KeepaliveRace)
         }
+        // Accepted in the moment in which the listener closed, and closed with it before its request was read.
+        Some((_, End::Closed(Doing::Fresh))) => Truth::Is(outranked(life, attempt.end_ns, Cause::BacklogReset)),
         Some((_, End::Closed(_))) => Truth::Undecidable("the server closed a connection that was not idle"),
         Some((_, End::Cut(_))) => ended(life, attempt),
         None if life.killed.is_some() && life.exit.is_none() => Truth::Is(Cause::KilledAtGraceEnd),

@@ -9,6 +9,7 @@
 mod command;
 mod draw;
 mod execute;
+mod forced;
 mod join;
 mod label;
 mod logs;

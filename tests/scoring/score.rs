@@ -99,6 +99,11 @@ impl Score {
     }
 }
 
+/// The score of a scenario that gave nothing to score.
+pub(crate) fn failed(name: &str, why: String) -> Score {
+    Score { failed: vec![(name.to_owned(), why)], ..Score::default() }
+}
+
 fn add(into: &mut Matrix, from: Matrix) {
     for (cell, count) in from {
         *into.entry(cell).or_default() += count;

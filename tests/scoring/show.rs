@@ -7,14 +7,15 @@ use std::path::Path;
 
 use rollproof::diagnose::Cause;
 
+use crate::forced::Verdict;
 use crate::score::{Example, Matrix, Said, Score, Shares};
 
 const BEGIN: &str = "<!-- score: begin -->";
 const END: &str = "<!-- score: end -->";
 
 /// The whole score, with examples of what went wrong.
-pub(crate) fn whole(score: &Score) -> String {
-    let mut text = summary(score);
+pub(crate) fn whole(score: &Score, forced: &[Verdict]) -> String {
+    let mut text = summary(score, forced);
     if !score.errors.is_empty() {
         text.push_str("\nExamples of what was not explained rightly:\n\n");
     }
@@ -28,7 +29,7 @@ pub(crate) fn whole(score: &Score) -> String {
 }
 
 /// What the documentation shows.
-pub(crate) fn summary(score: &Score) -> String {
+pub(crate) fn summary(score: &Score, forced: &[Verdict]) -> String {
     let mut text = format!(
         "{} scenarios, {} trials scored, {} trials left out as invalid, {} scenarios that gave nothing.\n",
         score.scenarios,
@@ -54,7 +55,31 @@ pub(crate) fn summary(score: &Score) -> String {
     for (why, (count, examples)) in &score.undecidable {
         let _ = writeln!(text, "- {why}: {count} ({})", places(examples));
     }
+    text.push_str(&servers(forced));
     text
+}
+
+fn servers(forced: &[Verdict]) -> String {
+    if forced.is_empty() {
+        return String::new();
+    }
+    let good = forced.iter().filter(|verdict| verdict.good()).count();
+    let mut text = format!("\nReal servers: {good} of {} right.\n\n| scenario | forced cause | diagnosis said |\n", forced.len());
+    text.push_str("| --- | --- | --- |\n");
+    for verdict in forced {
+        let _ = writeln!(text, "| {} | {} | {} |", verdict.name, verdict.expected.name(), said(verdict));
+    }
+    text
+}
+
+/// What was said of a scenario on a real server, the most frequent first.
+pub(crate) fn said(verdict: &Verdict) -> String {
+    if verdict.said.is_empty() {
+        return verdict.missing.clone();
+    }
+    let mut said: Vec<(Said, u64)> = verdict.said.iter().map(|(said, count)| (*said, *count)).collect();
+    said.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    said.into_iter().map(|(said, count)| format!("{} {count}", name(said))).collect::<Vec<_>>().join(", ")
 }
 
 /// Rows are true causes, columns what diagnosis said.

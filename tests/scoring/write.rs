@@ -37,7 +37,7 @@ fn scenario(drawn: &Drawn) -> Value {
             "timeout": format!("{}ms", drawn.timeout_ms),
             "requests": drawn.requests.iter().map(request).collect::<Vec<_>>(),
         },
-        "rollout": {"restart": {}, "timeout": "60s"},
+        "rollout": rollout(drawn),
         "trials": drawn.trials,
         "embedded": {"base": format!("{}ms", drawn.base_ms), "min_sync_period": format!("{}ms", drawn.sync_ms)},
         // Several scenarios share the machine, and a late send spoils a verdict, not an explanation.
@@ -45,13 +45,19 @@ fn scenario(drawn: &Drawn) -> Value {
     })
 }
 
+/// A restart, or a new version that answers with another status.
+fn rollout(drawn: &Drawn) -> Value {
+    let Some(status) = drawn.new_status else { return json!({"restart": {}, "timeout": "60s"}) };
+    let mut arguments = arguments(drawn);
+    arguments.push(format!("--status={status}"));
+    let containers = json!([{"name": "target", "args": arguments}]);
+    json!({"patch": {"spec": {"template": {"spec": {"containers": containers}}}}, "timeout": "60s"})
+}
+
 fn request(request: &Request) -> Value {
     let mut value = json!({"method": request.method, "path": request.path, "arms": request.arms});
     if request.share > 0.0 {
         value["share"] = request.share.into();
-    }
-    if let Some(status) = request.status {
-        value["status"] = status.into();
     }
     if request.method == "POST" {
         value["body"] = "hello".into();
@@ -94,7 +100,8 @@ fn deployment(drawn: &Drawn) -> Value {
     })
 }
 
-fn service() -> Value {
+/// The Service that every scenario has.
+pub(crate) fn service() -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Service",
