@@ -1,9 +1,34 @@
-//! What CI runs of the scoring.
+//! What `cargo test` runs of the scoring: the judge itself, case by case with a bad twin, and a dozen scenarios.
 
 use libtest_mimic::{Failed, Trial};
+use rollproof::diagnose::Cause;
+use rollproof::record::entry::Attempt;
+use rollproof::target::truth::Doing;
+use serde_json::json;
+
+use crate::draw::{Hook, draw};
+use crate::label::{Truth, label};
+use crate::logs::{Connection, End, Life, World};
+use crate::show;
+
+const MS: u64 = 1_000_000;
+const S: u64 = 1_000 * MS;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![test("equal_seeds_draw_equal_scenarios_and_others_draw_others", draws)]
+    vec![
+        test("equal_seeds_draw_equal_scenarios_and_every_hook_is_drawn", draws),
+        test("a_pod_that_is_gone_refuses_for_a_race_unless_nobody_else_serves", gone),
+        test("a_hook_that_failed_protected_nothing_and_one_that_died_with_its_server_did", hooks),
+        test("a_pod_that_does_not_listen_yet_is_not_ready", early),
+        test("an_outage_lasts_until_a_new_connection_is_answered", outage),
+        test("what_was_in_flight_was_cut_by_what_ended_the_process", cut),
+        test("a_drain_is_cut_by_the_stop_signal_or_by_its_own_timeout", drains),
+        test("the_accept_queue_is_reset_with_the_listener_or_with_the_process", queue),
+        test("an_idle_connection_is_closed_by_a_server_that_lives_on_or_cut_by_one_that_ends", idle),
+        test("a_timeout_of_a_request_that_was_accepted_is_overload", timeouts),
+        test("a_status_is_the_servers_own", status),
+        test("the_matrix_stands_between_its_markers_or_nowhere", markers),
+    ]
 }
 
 fn test(name: &str, body: fn()) -> Trial {
@@ -11,8 +36,182 @@ fn test(name: &str, body: fn()) -> Trial {
 }
 
 fn draws() {
-    use crate::draw::draw;
     assert_eq!(draw(7), draw(7));
-    let others = (0..50).filter(|seed| draw(*seed) == draw(seed + 1)).count();
-    assert_eq!(others, 0);
+    assert!((0..50).all(|seed| draw(seed) != draw(seed + 1)));
+    let drawn = |is: fn(&Hook) -> bool| (1..=200).filter(|seed| is(&draw(*seed).hook)).count();
+    for count in [
+        drawn(|hook| *hook == Hook::None),
+        drawn(|hook| matches!(hook, Hook::Sleep(_) | Hook::ShellSleep(_))),
+        drawn(|hook| matches!(hook, Hook::Quit | Hook::QuitThenSleep(_) | Hook::SleepThenQuit(_))),
+        drawn(|hook| matches!(hook, Hook::Fails | Hook::Missing)),
+    ] {
+        assert!(count >= 20, "{count} of 200");
+    }
+}
+
+/// Pods `old` and `new`, to both of which new connections go: the old one ends itself at 10 s, the new one goes on.
+fn world() -> World {
+    let both = || ["old", "new"].map(str::to_owned).into_iter().collect();
+    let mut world = World { tables: vec![(0, both())], slices: vec![(0, both())], ..World::default() };
+    let old = Life { terms: vec![10 * S - MS], exit: Some(10 * S), finished: Some(10 * S + MS), ..listening(0) };
+    world.pods.insert("old".into(), Life { stop_signal: Some(10 * S - MS), ..old });
+    world.pods.insert("new".into(), listening(S));
+    world
+}
+
+fn listening(from: u64) -> Life {
+    Life { listening: Some(from), ..Life::default() }
+}
+
+fn attempt(outcome: &str, at: u64, more: &serde_json::Value) -> Attempt {
+    let mut value = json!({"trial": 1, "id": at, "arm": "new", "request": 0, "outcome": outcome, "sum": "lost",
+        "planned_ns": at, "started_ns": at, "end_ns": at + MS});
+    for (key, field) in more.as_object().into_iter().flatten() {
+        value[key] = field.clone();
+    }
+    serde_json::from_value(value).unwrap()
+}
+
+fn refused(at: u64) -> Attempt {
+    attempt("refused", at, &json!({}))
+}
+
+/// The label of a refusal at `at` by `pod`.
+fn refusal(mut world: World, pod: Option<&str>, at: u64) -> Truth {
+    world.picks.push((at, pod.map(str::to_owned)));
+    label(&world, &[refused(at)], &[])[0]
+}
+
+/// The label of an attempt to `old` over port 7, accepted at 9 s and in flight until 10 s, of which `change` says more.
+fn in_flight(mut world: World, outcome: &str, end: Option<(u64, End)>, accepted: bool) -> Truth {
+    world.picks.push((9 * S, Some("old".into())));
+    if accepted {
+        let connection = Connection { accepted: 9 * S + MS, port: 7, reads: Vec::new(), end };
+        world.pods.get_mut("old").unwrap().connections.insert(0, connection);
+    }
+    let link = json!({"id": 1, "age_ns": 0, "uses": 0, "rtt_ns": MS, "local_port": 7});
+    let more = json!({"connected_ns": 9 * S + MS, "end_ns": 10 * S + MS, "connection": link});
+    label(&world, &[attempt(outcome, 9 * S, &more)], &[])[0]
+}
+
+fn change(change: impl FnOnce(&mut Life)) -> World {
+    let mut world = world();
+    change(world.pods.get_mut("old").unwrap());
+    world
+}
+
+const CUT: Option<(u64, End)> = Some((10 * S, End::Cut(Doing::Answering)));
+
+fn gone() {
+    assert_eq!(refusal(world(), Some("old"), 11 * S), Truth::Is(Cause::EndpointRace));
+    let mut alone = world();
+    alone.pods.remove("new");
+    assert_eq!(refusal(alone, Some("old"), 11 * S), Truth::Is(Cause::NoEndpoint));
+    assert!(matches!(refusal(world(), Some("new"), 11 * S), Truth::Undecidable(_)), "it was listening");
+    assert_eq!(refusal(world(), None, 11 * S), Truth::Is(Cause::NoEndpoint));
+}
+
+fn hooks() {
+    let failed = |at| change(|old| old.hook_ended = Some((at, false)));
+    assert_eq!(refusal(failed(9 * S), Some("old"), 11 * S), Truth::Is(Cause::PrestopFailed));
+    assert_eq!(refusal(failed(10 * S + 1), Some("old"), 11 * S), Truth::Is(Cause::EndpointRace));
+    let succeeded = change(|old| old.hook_ended = Some((9 * S, true)));
+    assert_eq!(refusal(succeeded, Some("old"), 11 * S), Truth::Is(Cause::EndpointRace));
+    assert_eq!(in_flight(failed(9 * S), "reset-before-byte", CUT, true), Truth::Is(Cause::PrestopFailed));
+}
+
+fn early() {
+    let late = |from| {
+        let mut world = world();
+        world.pods.insert("new".into(), Life { listening: from, ..Life::default() });
+        world
+    };
+    assert_eq!(refusal(late(Some(12 * S)), Some("new"), 9 * S), Truth::Is(Cause::NotReadyYet));
+    assert_eq!(refusal(late(None), Some("new"), 9 * S), Truth::Is(Cause::NotReadyYet));
+    // With the old pod gone nobody serves, and that is so because the new one was taken for ready too early.
+    assert_eq!(refusal(late(Some(12 * S)), Some("old"), 11 * S), Truth::Is(Cause::NotReadyYet));
+}
+
+fn outage() {
+    let mut world = world();
+    world.pods.insert("new".into(), listening(15 * S));
+    let nobody = || std::iter::empty().collect();
+    let new = || ["new".to_owned()].into_iter().collect();
+    world.tables.extend([(11 * S, nobody()), (13 * S, new())]);
+    world.slices = vec![(0, ["old".to_owned()].into_iter().collect()), (11 * S, nobody()), (13 * S, new())];
+    world.tables[0].1.remove("new");
+    let refusals = [10 * S + 500 * MS, 12 * S, 14 * S, 17 * S];
+    world.picks = vec![
+        (refusals[0], Some("old".into())),
+        (refusals[1], None),
+        (refusals[2], Some("new".into())),
+        (refusals[3], Some("old".into())),
+    ];
+    let lost = refusals.map(refused);
+    let is = |cause| Truth::Is(cause);
+    let outage = is(Cause::NoEndpoint);
+    assert_eq!(label(&world, &lost, &[16 * S]), [outage, outage, outage, is(Cause::EndpointRace)]);
+    assert_eq!(label(&world, &lost, &[])[3], outage, "nobody was answered yet");
+}
+
+fn cut() {
+    assert_eq!(in_flight(world(), "reset-before-byte", CUT, true), Truth::Is(Cause::CutAtStop));
+    let killed = change(|old| (old.exit, old.killed) = (None, Some(10 * S)));
+    assert_eq!(in_flight(killed, "reset-before-byte", None, true), Truth::Is(Cause::KilledAtGraceEnd));
+    assert!(matches!(in_flight(world(), "reset-before-byte", None, true), Truth::Undecidable(_)));
+}
+
+fn drains() {
+    let hook = |old: &mut Life| (old.quit, old.hook_ended) = (Some(9 * S), Some((9 * S, true)));
+    assert_eq!(in_flight(change(hook), "body-closed", CUT, true), Truth::Is(Cause::DrainNotAwaited));
+    let by_itself = change(|old| {
+        hook(old);
+        old.terms = vec![9 * S + 500 * MS];
+    });
+    assert_eq!(in_flight(by_itself, "body-closed", CUT, true), Truth::Is(Cause::CutAtStop));
+    let still_running = change(|old| old.quit = Some(9 * S));
+    assert_eq!(in_flight(still_running, "body-closed", CUT, true), Truth::Is(Cause::CutAtStop));
+}
+
+fn queue() {
+    let closed = change(|old| (old.listener_closed, old.exit) = (Some(10 * S), Some(12 * S)));
+    assert_eq!(in_flight(closed, "reset-before-byte", None, false), Truth::Is(Cause::BacklogReset));
+    assert_eq!(in_flight(world(), "reset-before-byte", None, false), Truth::Is(Cause::CutAtStop));
+    let failed = change(|old| (old.listener_closed, old.hook_ended) = (Some(10 * S), Some((9 * S, false))));
+    assert_eq!(in_flight(failed, "reset-before-byte", None, false), Truth::Is(Cause::PrestopFailed));
+    let lives = change(|old| (old.exit, old.finished) = (None, None));
+    assert!(matches!(in_flight(lives, "reset-before-byte", None, false), Truth::Undecidable(_)));
+}
+
+/// The label of an attempt on a connection of `old` that was opened at 5 s and ended at 10 s.
+fn kept(end: End) -> Truth {
+    let mut world = world();
+    world.picks.push((5 * S - MS, Some("old".into())));
+    let connection = Connection { accepted: 5 * S, port: 7, reads: vec![6 * S], end: Some((10 * S, end)) };
+    world.pods.get_mut("old").unwrap().connections.insert(0, connection);
+    let link = json!({"id": 1, "age_ns": 5 * S, "uses": 3, "rtt_ns": MS, "local_port": 7});
+    label(&world, &[attempt("closed-before-byte", 10 * S, &json!({"arm": "reused", "connection": link}))], &[])[0]
+}
+
+fn idle() {
+    assert_eq!(kept(End::Closed(Doing::Idle)), Truth::Is(Cause::KeepaliveRace));
+    assert_eq!(kept(End::Cut(Doing::Idle)), Truth::Is(Cause::CutAtStop));
+}
+
+fn timeouts() {
+    let by_client = Some((10 * S, End::Closed(Doing::Answering)));
+    assert_eq!(in_flight(world(), "header-timeout", by_client, true), Truth::Is(Cause::Overload));
+    assert!(matches!(in_flight(world(), "header-timeout", None, false), Truth::Undecidable(_)));
+}
+
+fn status() {
+    assert_eq!(in_flight(world(), "status-5xx", None, true), Truth::Is(Cause::ServerError));
+}
+
+fn markers() {
+    let page = "# Title\n\n<!-- score: begin -->\nold\n<!-- score: end -->\nafter\n";
+    let new = show::between(page, "new\n").unwrap();
+    assert!(new.contains("begin -->\n\nnew\n\n<!-- score: end -->\nafter") && !new.contains("old"), "{new}");
+    assert_eq!(show::between(&new, "new").unwrap(), new, "writing it again changes nothing");
+    assert!(show::between("# Title\n<!-- score: end --><!-- score: begin -->", "new").is_err());
 }
