@@ -74,7 +74,9 @@ fn whole(args: &Args) -> Result<Whole, String> {
     let folder = args.from.as_deref().or(args.keep.as_deref()).unwrap_or(temporary.path());
     let scores = if args.from.is_some() { again(folder)? } else { anew(args, folder)? };
     let mut random = Score::default();
-    scores.into_iter().for_each(|score| random.merge(score));
+    for score in scores {
+        random.merge(score);
+    }
     let forced = if args.no_servers { Vec::new() } else { servers(args, folder)? };
     if let Some(page) = &args.write {
         show::write(page, &show::summary(&random, &forced))?;

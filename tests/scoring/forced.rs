@@ -65,7 +65,12 @@ pub(crate) fn all() -> Vec<Forced> {
     let hook = |hook, arms, slow| Spec { hook: Some(hook), slow, ..base(arms) };
     vec![
         of("apache-no-hook", "apache", Cause::CutAtStop, Spec { slow: [0.1, 0.05], ..base(BOTH) }),
-        of("apache-stops-first", "apache", Cause::EndpointRace, hook("apachectl -k graceful-stop; sleep 30", NEW, [0.0; 2])),
+        of(
+            "apache-stops-first",
+            "apache",
+            Cause::EndpointRace,
+            hook("apachectl -k graceful-stop; sleep 30", NEW, [0.0; 2]),
+        ),
         of(
             "apache-prefork-drain-not-awaited",
             "apache",
@@ -78,7 +83,12 @@ pub(crate) fn all() -> Vec<Forced> {
             Cause::KilledAtGraceEnd,
             Spec { grace_s: Some(3), ..hook("sleep 2; apachectl -k graceful-stop; sleep 30", BOTH, [0.0, 0.04]) },
         ),
-        of("apache-hook-fails", "apache", Cause::PrestopFailed, hook("apachectl -k no-such-thing; exit 1", BOTH, [0.05, 0.03])),
+        of(
+            "apache-hook-fails",
+            "apache",
+            Cause::PrestopFailed,
+            hook("apachectl -k no-such-thing; exit 1", BOTH, [0.05, 0.03]),
+        ),
         of(
             "apache-no-readiness",
             "apache",
@@ -92,7 +102,12 @@ pub(crate) fn all() -> Vec<Forced> {
         of("apache-recreate", "apache", Cause::NoEndpoint, Spec { strategy: recreate(), ..base(NEW) }),
         of("nginx-no-hook-in-flight", "nginx", Cause::CutAtStop, Spec { slow: [0.3, 0.1], ..base(&["reused"]) }),
         of("nginx-no-hook-new", "nginx", Cause::EndpointRace, base(NEW)),
-        of("nginx-drain-not-awaited", "nginx", Cause::DrainNotAwaited, hook("sleep 3; nginx -s quit", BOTH, [0.1, 0.0])),
+        of(
+            "nginx-drain-not-awaited",
+            "nginx",
+            Cause::DrainNotAwaited,
+            hook("sleep 3; nginx -s quit", BOTH, [0.1, 0.0]),
+        ),
         of("nginx-hook-fails", "nginx", Cause::PrestopFailed, hook("ngnix -s quit", BOTH, [0.05, 0.0])),
         of("nginx-all-at-once", "nginx", Cause::NoEndpoint, Spec { strategy: in_place(), ..base(NEW) }),
     ]
@@ -141,7 +156,8 @@ impl Forced {
     fn deployment(&self) -> Value {
         let spec = &self.spec;
         let shell = |script: &str| json!(["sh", "-c", script]);
-        let mut container = json!({"name": "web", "image": self.image, "ports": [{"name": "http", "containerPort": 80}]});
+        let mut container =
+            json!({"name": "web", "image": self.image, "ports": [{"name": "http", "containerPort": 80}]});
         if let Some(hook) = spec.hook {
             container["lifecycle"] = json!({"preStop": {"exec": {"command": shell(hook)}}});
         }

@@ -26,11 +26,32 @@ pub(crate) struct Run {
     slices: Vec<EndpointsSeen>,
 }
 
+/// Where a new connection was led.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Led<'a> {
+    /// The log does not say.
+    Unknown,
+    /// To an address on which nobody listens: there was no endpoint.
+    Nowhere,
+    /// To this pod.
+    To(&'a str),
+}
+
+impl<'a> Led<'a> {
+    fn of(pick: Option<&'a (Stamp, Option<String>)>) -> Self {
+        match pick {
+            None => Self::Unknown,
+            Some((_, None)) => Self::Nowhere,
+            Some((_, Some(pod))) => Self::To(pod),
+        }
+    }
+}
+
 /// What truly happened to one attempt.
 #[derive(Debug)]
 pub(crate) struct Fate<'a> {
-    /// The pod that was chosen for its connection; the inner `None` if it led nowhere. `None` if that is not known.
-    pub(crate) chosen: Option<Option<&'a str>>,
+    /// Where its connection was led.
+    pub(crate) led: Led<'a>,
     /// The connection as the server had it; `None` if it was never accepted.
     pub(crate) connection: Option<&'a Connection>,
 }
@@ -58,7 +79,8 @@ pub(crate) fn read(folder: &Path) -> Result<Run, String> {
     }
     let timeline = collector.finish(reader.is_cut()).map_err(|error| error.to_string())?;
     let answered = |attempt: &&Attempt| attempt.first_byte_ns.is_some() || attempt.sum == Sum::Ok;
-    let mut answered: Vec<Stamp> = attempts.iter().filter(answered).filter_map(|attempt| attempt.connected_ns).collect();
+    let mut answered: Vec<Stamp> =
+        attempts.iter().filter(answered).filter_map(|attempt| attempt.connected_ns).collect();
     answered.sort_unstable();
     let of_rollout = |attempt: &Attempt| first_mark.get(&attempt.trial).is_some_and(|first| attempt.end_ns >= *first);
     attempts.retain(|attempt| attempt.sum == Sum::Lost && of_rollout(attempt));
@@ -92,19 +114,19 @@ pub(crate) fn fate<'a>(world: &'a World, attempt: &Attempt) -> Fate<'a> {
     let Some(link) = &attempt.connection else {
         // The choice is made at once after the start, on the load's one thread: the next choice is this attempt's.
         let next = world.picks.partition_point(|(at, _)| *at < started);
-        return Fate { chosen: world.picks.get(next).map(|(_, pod)| pod.as_deref()), connection: None };
+        return Fate { led: Led::of(world.picks.get(next)), connection: None };
     };
     let established = attempt.connected_ns.unwrap_or(started.saturating_sub(link.age_ns));
     // The connect was begun right after the choice.
     let begun = established.saturating_sub(link.rtt_ns);
     let chosen = world.picks.partition_point(|(at, _)| *at <= begun).checked_sub(1);
-    let chosen = chosen.map(|index| world.picks[index].1.as_deref());
-    let Some(pod) = chosen.flatten() else { return Fate { chosen, connection: None } };
+    let led = Led::of(chosen.map(|index| &world.picks[index]));
+    let Led::To(pod) = led else { return Fate { led, connection: None } };
     let accepted = world.pods.get(pod).into_iter().flat_map(|life| life.connections.values());
     let mine = accepted.filter(|known| {
         known.port == link.local_port && known.accepted + ACCEPT_SLACK_NS >= begun && known.accepted <= attempt.end_ns
     });
-    Fate { chosen, connection: mine.min_by_key(|known| known.accepted) }
+    Fate { led, connection: mine.min_by_key(|known| known.accepted) }
 }
 
 /// Whether the attempt never had a connection.

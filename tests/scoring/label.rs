@@ -11,7 +11,7 @@ use rollproof::record::entry::Attempt;
 
 use rollproof::target::truth::Doing;
 
-use crate::join::{Fate, failed_to_connect, fate};
+use crate::join::{Fate, Led, failed_to_connect, fate};
 use crate::logs::{Connection, End, Life, World};
 
 /// A client sees the end of a connection so long after the server's note of it, or before it, at most.
@@ -69,7 +69,8 @@ fn unconnected(
     }
     let at = began(attempt);
     // It lasts until the first new connection is answered again.
-    let over = |from: Stamp| answered.get(answered.partition_point(|moment| *moment <= from)).is_some_and(|end| *end < at);
+    let over =
+        |from: Stamp| answered.get(answered.partition_point(|moment| *moment <= from)).is_some_and(|end| *end < at);
     if outage.is_some_and(|outage| over(outage.from)) {
         *outage = None;
     }
@@ -80,8 +81,11 @@ fn unconnected(
     if let Some(outage) = outage {
         return Truth::Is(outage.cause);
     }
-    let Some(chosen) = fate.chosen else { return Truth::Undecidable("no choice of an endpoint was noted") };
-    let Some(pod) = chosen else { return Truth::Is(Cause::NoEndpoint) };
+    let pod = match fate.led {
+        Led::To(pod) => pod,
+        Led::Nowhere => return Truth::Is(Cause::NoEndpoint),
+        Led::Unknown => return Truth::Undecidable("no choice of an endpoint was noted"),
+    };
     let Some(life) = world.pods.get(pod) else { return Truth::Undecidable("the chosen pod is not known") };
     if life.listening.is_none_or(|from| at < from) {
         return Truth::Is(Cause::NotReadyYet);
@@ -99,7 +103,8 @@ fn anybody_serves(world: &World, at: Stamp) -> bool {
 
 /// Whether new connections are led, or about to be led, to a pod that does not listen yet.
 fn anybody_is_early(world: &World, at: Stamp) -> bool {
-    led_to(world, at).any(|life| life.listening.is_none_or(|from| at < from) && life.gone().is_none_or(|gone| at < gone))
+    led_to(world, at)
+        .any(|life| life.listening.is_none_or(|from| at < from) && life.gone().is_none_or(|gone| at < gone))
 }
 
 fn led_to(world: &World, at: Stamp) -> impl Iterator<Item = &Life> {
@@ -112,9 +117,11 @@ fn connected(world: &World, attempt: &Attempt, fate: &Fate<'_>) -> Truth {
         Outcome::HeaderTimeout | Outcome::BodyTimeout => return timed_out(fate),
         _ => {}
     }
-    let Some(Some(life)) = fate.chosen.map(|pod| pod.and_then(|pod| world.pods.get(pod))) else {
-        return Truth::Undecidable("the pod of the connection is not known");
+    let life = match fate.led {
+        Led::To(pod) => world.pods.get(pod),
+        Led::Nowhere | Led::Unknown => None,
     };
+    let Some(life) = life else { return Truth::Undecidable("the pod of the connection is not known") };
     match fate.connection {
         Some(connection) => accepted(life, connection, attempt),
         None => never_accepted(life, attempt),

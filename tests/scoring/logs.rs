@@ -105,9 +105,20 @@ fn latest(states: &[(Stamp, BTreeSet<String>)], at: Stamp) -> &BTreeSet<String> 
 #[derive(Deserialize)]
 #[serde(tag = "t", rename_all = "kebab-case")]
 enum ClusterLine {
-    Pick { at_ns: Stamp, pod: Option<String> },
-    Table { at_ns: Stamp, services: Vec<Row> },
-    Node { at: Stamp, pod: String, #[serde(flatten)] deed: Deed },
+    Pick {
+        at_ns: Stamp,
+        pod: Option<String>,
+    },
+    Table {
+        at_ns: Stamp,
+        services: Vec<Row>,
+    },
+    Node {
+        at: Stamp,
+        pod: String,
+        #[serde(flatten)]
+        deed: Deed,
+    },
     Overflow {},
 }
 
@@ -156,7 +167,7 @@ pub(crate) fn read(folder: &Path, origin_unix_ns: u64) -> Result<World, String> 
             if line.what == What::Full {
                 world.broken = Some("a server's log is full");
             }
-            world.pods.entry(line.pod).or_default().what(at, line.what);
+            world.pods.entry(line.pod).or_default().what(at, &line.what);
         })?;
     }
     Ok(world)
@@ -183,8 +194,8 @@ impl Life {
         }
     }
 
-    fn what(&mut self, at: Stamp, what: What) {
-        match what {
+    fn what(&mut self, at: Stamp, what: &What) {
+        match *what {
             What::Listening { .. } => self.listening = Some(at),
             What::Accepted { connection, peer } => {
                 let accepted = Connection { accepted: at, port: peer.port(), reads: Vec::new(), end: None };

@@ -86,11 +86,15 @@ impl Score {
         for (why, (count, examples)) in other.undecidable {
             let known = self.undecidable.entry(why).or_default();
             known.0 += count;
-            examples.into_iter().for_each(|example| keep(&mut known.1, example));
+            for example in examples {
+                keep(&mut known.1, example);
+            }
         }
         for (kind, examples) in other.errors {
             let known = self.errors.entry(kind).or_default();
-            examples.into_iter().for_each(|example| keep(known, example));
+            for example in examples {
+                keep(known, example);
+            }
         }
         self.scenarios += other.scenarios;
         self.trials += other.trials;

@@ -64,7 +64,8 @@ fn servers(forced: &[Verdict]) -> String {
         return String::new();
     }
     let good = forced.iter().filter(|verdict| verdict.good()).count();
-    let mut text = format!("\nReal servers: {good} of {} right.\n\n| scenario | forced cause | diagnosis said |\n", forced.len());
+    let mut text =
+        format!("\nReal servers: {good} of {} right.\n\n| scenario | forced cause | diagnosis said |\n", forced.len());
     text.push_str("| --- | --- | --- |\n");
     for verdict in forced {
         let _ = writeln!(text, "| {} | {} | {} |", verdict.name, verdict.expected.name(), said(verdict));
@@ -92,10 +93,10 @@ fn table(matrix: &Matrix) -> String {
         }
     }
     let mut text = String::from("| truth |");
-    columns.iter().for_each(|said| _ = write!(text, " {} |", name(*said)));
-    text.push_str("\n| --- |");
-    columns.iter().for_each(|_| text.push_str(" ---: |"));
-    text.push('\n');
+    for said in &columns {
+        let _ = write!(text, " {} |", name(*said));
+    }
+    let _ = writeln!(text, "\n| --- |{}", " ---: |".repeat(columns.len()));
     for row in rows {
         let _ = write!(text, "| {} |", row.name());
         for said in &columns {
@@ -134,9 +135,7 @@ pub(crate) fn between(page: &str, text: &str) -> Result<String, String> {
     let begin = page.find(BEGIN).map(|at| at + BEGIN.len());
     let end = page.find(END);
     match begin.zip(end) {
-        Some((begin, end)) if begin <= end => {
-            Ok(format!("{}\n\n{}\n\n{}", &page[..begin], text.trim(), &page[end..]))
-        }
+        Some((begin, end)) if begin <= end => Ok(format!("{}\n\n{}\n\n{}", &page[..begin], text.trim(), &page[end..])),
         _ => Err(format!("the page has no `{BEGIN}` before a `{END}`; put both where the score belongs")),
     }
 }
