@@ -13,11 +13,11 @@ pub enum Cause {
     CutAtStop,
     /// The hook began a graceful stop and returned; the stop signal then cut the drain.
     DrainNotAwaited,
-    /// SIGKILL at the end of the grace period cut what was in flight.
+    /// The grace period ran out: the kill, or the stop signal after a hook that used the grace up, cut what was in flight.
     KilledAtGraceEnd,
     /// The preStop hook failed, so it protected nothing.
     PrestopFailed,
-    /// A server that lived on closed an idle kept-alive connection as the client wrote on it.
+    /// An idle kept-alive connection was closed, by a server that lived on or before it ended, as the client wrote on it.
     KeepaliveRace,
     /// Connected, still in the accept queue as a server that was stopping, and accepted no more, closed its listener.
     BacklogReset,

@@ -3,16 +3,75 @@
 //! Pure, from the timeline alone. A cause needs positive evidence; what decides nothing is `unknown`. It must not know how a
 //! trial is judged, how results are shown, or what a cluster's own log of truth says.
 
+mod answer;
 mod cause;
+mod connect;
+mod cut;
+mod finding;
 mod incident;
+mod merge;
+mod scene;
+mod timeout;
+
+use std::collections::BTreeMap;
 
 pub use cause::Cause;
 pub use incident::{Diagnosis, Evidence, Explained, Incident};
 
+use crate::clock::Stamp;
+use crate::record::Outcome;
+use crate::record::entry::Attempt;
 use crate::timeline::Timeline;
+use finding::Finding;
+use scene::Scene;
+
+/// A NAT entry of a connect that timed out lives 120 s (`nf_conntrack_tcp_timeout_syn_sent`), and each repetition renews it.
+const NAT_ENTRY_NS: u64 = 180_000_000_000;
 
 /// Explains every lost attempt of a run.
 #[must_use]
-pub fn diagnose(_timeline: &Timeline) -> Diagnosis {
-    Diagnosis::default()
+pub fn diagnose(timeline: &Timeline) -> Diagnosis {
+    let mut all = Diagnosis::default();
+    let mut stale_ports: BTreeMap<u16, Stamp> = BTreeMap::new();
+    for trial in &timeline.trials {
+        let Some(variant) = timeline.header.variants.iter().find(|known| known.name == trial.start.variant) else {
+            continue;
+        };
+        let mut scene = Scene::new(trial, variant, stale_ports.clone());
+        let found: Vec<(Attempt, Finding)> = trial
+            .lost
+            .iter()
+            .map(|attempt| {
+                let finding = explain(attempt, &scene);
+                if let Some(port) = timed_out_port(attempt) {
+                    scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
+                }
+                (attempt.clone(), finding)
+            })
+            .collect();
+        stale_ports = scene.stale_ports;
+        merge::add(&mut all, &trial.start.variant, found.into_iter());
+    }
+    all
+}
+
+fn timed_out_port(attempt: &Attempt) -> Option<u16> {
+    let timed_out = attempt.outcome == Outcome::ConnectTimeout;
+    attempt.connection.as_ref().map(|connection| connection.local_port).filter(|_| timed_out)
+}
+
+/// The rules by how far an attempt came: each kind of end has causes of its own.
+fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+    match attempt.outcome {
+        Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable => connect::explain(attempt, scene),
+        Outcome::ResetBeforeByte
+        | Outcome::ClosedBeforeByte
+        | Outcome::HeadCut
+        | Outcome::BodyReset
+        | Outcome::BodyClosed
+        | Outcome::HeaderTimeout
+        | Outcome::BodyTimeout => cut::explain(attempt, scene),
+        Outcome::Status5xx | Outcome::StatusOther => answer::explain(attempt, scene),
+        other => Finding::unknown(format!("no rule is about attempts that end as {}", other.name())),
+    }
 }

@@ -1,4 +1,5 @@
-//! The side probe: connects to a pod's own address every 20 ms, and so brackets the moment its listener closed.
+//! The side probe: connects to a pod's own address every 20 ms, and so brackets the moment its listener closed. A pod that comes
+//! while it runs is probed until its listener is open for the first time.
 //!
 //! It speaks no HTTP and sends nothing: a connection is made and closed.
 
@@ -28,6 +29,8 @@ pub(super) struct SideProbes {
     sink: Sink,
     present: BTreeMap<String, (String, IpAddr)>,
     running: BTreeMap<String, Probe>,
+    /// Pods that come are probed too.
+    active: bool,
 }
 
 /// What a probe saw last: the state, and when it was asked for.
@@ -42,7 +45,7 @@ struct Probe {
 
 impl SideProbes {
     pub(super) fn new(namespace: String, port: Option<u16>, clock: Clock, sink: Sink) -> Self {
-        Self { namespace, port, clock, sink, present: BTreeMap::new(), running: BTreeMap::new() }
+        Self { namespace, port, clock, sink, present: BTreeMap::new(), running: BTreeMap::new(), active: false }
     }
 
     /// Takes note of a pod. A pod that is gone is probed no more: its address may soon be another's. If its listener was
@@ -62,6 +65,9 @@ impl SideProbes {
             }
             (_, Some(address)) => {
                 self.present.insert(pod.uid.clone(), (pod.name.clone(), address));
+                if self.active {
+                    self.probe(&pod.uid, &pod.name, address, Until::Open);
+                }
             }
             _ => {}
         }
@@ -73,25 +79,37 @@ impl SideProbes {
     }
 
     pub(super) fn start_all(&mut self) {
-        let Some(port) = self.port else { return };
-        for (uid, (pod, address)) in &self.present {
-            if self.running.contains_key(uid) {
-                continue;
-            }
-            let last = Last::default();
-            let probe = probe(
-                SocketAddr::new(*address, port),
-                self.namespace.clone(),
-                pod.clone(),
-                self.clock,
-                self.sink.clone(),
-                Arc::clone(&last),
-            );
-            self.running.insert(uid.clone(), Probe { pod: pod.clone(), last, task: tokio::spawn(probe) });
+        for (uid, (pod, address)) in self.present.clone() {
+            self.probe(&uid, &pod, address, Until::Gone);
         }
+        self.active = true;
+    }
+
+    fn probe(&mut self, uid: &str, pod: &str, address: IpAddr, until: Until) {
+        let Some(port) = self.port else { return };
+        if self.running.contains_key(uid) {
+            return;
+        }
+        let last = Last::default();
+        let probe = probe(
+            SocketAddr::new(address, port),
+            until,
+            ListenerSeen {
+                before_ns: 0,
+                after_ns: 0,
+                namespace: self.namespace.clone(),
+                pod: pod.to_owned(),
+                state: Listener::Silent,
+            },
+            self.clock,
+            self.sink.clone(),
+            Arc::clone(&last),
+        );
+        self.running.insert(uid.to_owned(), Probe { pod: pod.to_owned(), last, task: tokio::spawn(probe) });
     }
 
     pub(super) fn stop_all(&mut self) {
+        self.active = false;
         for probe in std::mem::take(&mut self.running).into_values() {
             probe.task.abort();
         }
@@ -104,7 +122,17 @@ impl Drop for SideProbes {
     }
 }
 
-async fn probe(address: SocketAddr, namespace: String, pod: String, clock: Clock, sink: Sink, last: Last) {
+/// How long a pod is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Its listener is open for the first time.
+    Open,
+    /// Somebody ends the probe.
+    Gone,
+}
+
+/// Records each change of what a listener answers, as `of` with its times and state.
+async fn probe(address: SocketAddr, until: Until, of: ListenerSeen, clock: Clock, sink: Sink, last: Last) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -116,13 +144,12 @@ async fn probe(address: SocketAddr, namespace: String, pod: String, clock: Clock
         let earlier = last.lock().unwrap_or_else(PoisonError::into_inner).replace((asked, state));
         if earlier.is_none_or(|(_, before)| before != state) {
             let before_ns = earlier.map_or(asked, |(at, _)| at);
-            sink.send(Entry::Listener(ListenerSeen {
-                before_ns,
-                after_ns: answered,
-                namespace: namespace.clone(),
-                pod: pod.clone(),
-                state,
-            }));
+            sink.send(Entry::Listener(ListenerSeen { before_ns, after_ns: answered, state, ..of.clone() }));
+        }
+        if until == Until::Open && state == Listener::Open {
+            // Nothing is known of it any more: its end is not to be told from a state that nobody looked at.
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return;
         }
     }
 }

@@ -61,7 +61,9 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
 }
 
 fn first_lost<'a>(judged: &'a Judged<'_>, variant: &'a VariantHeader) -> impl Iterator<Item = FirstLost> + 'a {
-    let shown = judged.trial.lost.iter().filter(|attempt| variant.load.judged.contains(&attempt.arm));
+    let first_ns = judged.trial.window.map_or(u64::MAX, |window| window.first_ns);
+    let in_rollout = judged.trial.lost.iter().filter(move |attempt| attempt.end_ns >= first_ns);
+    let shown = in_rollout.filter(|attempt| variant.load.judged.contains(&attempt.arm));
     shown.filter_map(|attempt| describe(attempt, judged.trial, variant))
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use hdrhistogram::serialization::Deserializer;
 
 use super::TimelineError;
+use super::hook::Hook;
 use super::lag::Departures;
+use super::lives::Lives;
 use super::pods::Pods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
@@ -37,6 +39,7 @@ pub struct Collector {
     done: Vec<Trial>,
     pods: Pods,
     departures: Departures,
+    lives: Lives,
     overflows: Vec<Overflow>,
     end: Option<RunEnd>,
     orphans: u64,
@@ -48,6 +51,7 @@ impl Collector {
     #[must_use]
     pub fn new(header: Header) -> Self {
         Self {
+            lives: Lives::new(header.started_unix_ns),
             header,
             running: BTreeMap::new(),
             done: Vec::new(),
@@ -75,14 +79,24 @@ impl Collector {
             Entry::Pod(pod) => {
                 self.pods.see(&pod);
                 self.departures.pod(&pod);
+                self.lives.pod(&pod);
             }
-            Entry::Endpoints(seen) => self.departures.endpoints(&seen),
-            Entry::Listener(seen) => self.departures.listener(&seen),
-            Entry::Gap(gap) => self.departures.gap(&gap),
+            Entry::Endpoints(seen) => {
+                self.departures.endpoints(&seen);
+                self.lives.endpoints(&seen);
+            }
+            Entry::Listener(seen) => {
+                self.departures.listener(&seen);
+                self.lives.listener(&seen);
+            }
+            Entry::Event(event) => self.lives.event(&event),
+            Entry::Gap(gap) => {
+                self.departures.gap(&gap);
+                self.lives.gap(&gap);
+            }
             Entry::Overflow(overflow) => self.overflows.push(overflow),
             Entry::RunEnd(end) => self.end = Some(end),
-            // What explains losses is not needed to count them.
-            Entry::Header(_) | Entry::Workload(_) | Entry::Event(_) => {}
+            Entry::Header(_) | Entry::Workload(_) => {}
         }
         Ok(())
     }
@@ -98,6 +112,7 @@ impl Collector {
         }
         self.pods.forget(&start.namespace, start.at_ns);
         self.departures.forget(&start.namespace, start.at_ns);
+        self.lives.forget(&start.namespace, start.at_ns);
         self.running.insert(trial, Gathering::new(start));
         Ok(())
     }
@@ -114,10 +129,25 @@ impl Collector {
         let namespace = gathering.start.namespace.clone();
         let pod_s = |from: Stamp, to: Stamp| self.pods.used_s(&namespace, from, to);
         let propagation = gathering.propagation(&self.departures, end.as_ref());
+        let hook = self.hook(&gathering.start.variant);
         let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;
         trial.propagation = propagation;
+        if let Some(window) = trial.window {
+            trial.pods = self.lives.of_trial(&namespace, window, &hook, &trial.served);
+        }
         self.done.push(trial);
         Ok(())
+    }
+
+    /// The preStop hook of a variant's workload.
+    fn hook(&self, variant: &str) -> Hook {
+        let Some(variant) = self.header.variants.iter().find(|known| known.name == variant) else { return Hook::None };
+        let named = |manifest: &&serde_json::Value| {
+            let text =
+                |pointer: &str| manifest.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+            format!("{}/{}", text("/kind").to_lowercase(), text("/metadata/name")) == variant.workload.to_lowercase()
+        };
+        variant.manifests.iter().find(named).map_or(Hook::None, Hook::of_workload)
     }
 
     fn of_trial(&mut self, trial: u32, take: impl FnOnce(&mut Gathering)) {

@@ -6,8 +6,13 @@
 
 mod collect;
 mod counts;
+mod derive;
 mod distribution;
+mod edge;
+mod hook;
 mod lag;
+mod life;
+mod lives;
 mod pods;
 mod trial;
 mod window;
@@ -15,7 +20,10 @@ mod window;
 pub use collect::{Collector, Timeline};
 pub use counts::Counts;
 pub use distribution::Distribution;
+pub use edge::{Basis, Edge};
+pub use hook::{Hook, Script, Stop};
 pub use lag::{PodLag, PropagationLags};
+pub use life::PodLife;
 pub use trial::Trial;
 pub use window::{Phase, Window};
 

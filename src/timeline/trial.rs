@@ -1,6 +1,6 @@
 //! One trial: what was gathered while it ran, and its summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::serialization::Deserializer;
 
@@ -8,6 +8,7 @@ use super::TimelineError;
 use super::counts::Counts;
 use super::distribution::Distribution;
 use super::lag::{Connections, Departures, PropagationLags};
+use super::life::PodLife;
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
@@ -15,8 +16,6 @@ use crate::record::{Arm, Outcome, Sum};
 
 /// The length of a slice of pulses and punctuality.
 const SLICE_NS: u64 = 100_000_000;
-/// Lost attempts of each arm of a trial that are kept whole; the rest are counted.
-const MOST_KEPT: usize = 1_000;
 
 /// A trial's summary.
 #[derive(Debug, Clone)]
@@ -43,7 +42,15 @@ pub struct Trial {
     pub pod_s: Option<f64>,
     /// How long routing went on leading new connections to the pods that were deleted.
     pub propagation: PropagationLags,
-    /// Lost attempts that ended after the first mark, whole, in that order. At most a thousand of each arm: those recorded first.
+    /// The lives of the namespace's pods.
+    pub pods: Vec<PodLife>,
+    /// From when to when each pod answered as expected: the starts of its first and of its last slice.
+    pub served: BTreeMap<String, (Stamp, Stamp)>,
+    /// When slices began in which new connections were answered as expected.
+    pub answered_new_ns: BTreeSet<Stamp>,
+    /// Latencies of ok attempts over the whole trial by request kind, in microseconds.
+    pub kind_latency_us: BTreeMap<u16, Distribution>,
+    /// Every lost attempt, whole, in the order in which they ended.
     pub lost: Vec<Attempt>,
     /// Lines of this trial that came after its end.
     pub late_lines: u64,
@@ -67,7 +74,6 @@ pub(super) struct Gathering {
     pub(super) marks: Vec<Mark>,
     ended: Vec<Ended>,
     lost: Vec<Attempt>,
-    kept: BTreeMap<Arm, usize>,
     pulses: Vec<Pulse>,
     punctuality: Vec<Punctuality>,
     connections: Connections,
@@ -80,7 +86,6 @@ impl Gathering {
             marks: Vec::new(),
             ended: Vec::new(),
             lost: Vec::new(),
-            kept: BTreeMap::new(),
             pulses: Vec::new(),
             punctuality: Vec::new(),
             connections: Connections::default(),
@@ -95,10 +100,7 @@ impl Gathering {
         self.connections.attempt(&attempt);
         let Attempt { end_ns, arm, outcome, sum, .. } = attempt;
         self.ended.push(Ended { end_ns, arm, outcome, sum });
-        // Each arm has its own room, so that an arm which is only shown cannot crowd out one that is judged.
-        let kept = self.kept.entry(arm).or_default();
-        if sum == Sum::Lost && *kept < MOST_KEPT {
-            *kept += 1;
+        if sum == Sum::Lost {
             self.lost.push(attempt);
         }
     }
@@ -139,6 +141,10 @@ impl Gathering {
             judged_lag_max_ns: 0,
             gap_max_ns: 0,
             propagation: PropagationLags::default(),
+            pods: Vec::new(),
+            served: BTreeMap::new(),
+            answered_new_ns: BTreeSet::new(),
+            kind_latency_us: BTreeMap::new(),
             lost: self.lost,
             late_lines: 0,
             overflowed: 0,
@@ -154,7 +160,6 @@ impl Gathering {
         for slice in &self.punctuality {
             trial.add_punctuality(slice, with)?;
         }
-        trial.lost.retain(|attempt| window.is_some_and(|window| attempt.end_ns >= window.first_ns));
         trial.lost.sort_by_key(|attempt| (attempt.end_ns, attempt.id));
         Ok(trial)
     }
@@ -174,12 +179,28 @@ impl Trial {
     /// A slice belongs to the phase in which it starts: ok attempts are placed to a tenth of a second, others exactly.
     fn add_pulse(&mut self, pulse: &Pulse, with: &mut Deserializer) -> Result<(), TimelineError> {
         self.counts(pulse.at_ns, pulse.arm).add(Sum::Ok, Outcome::Ok, pulse.ok);
-        let latencies = self.latency_us.entry((self.phase(pulse.at_ns), pulse.arm)).or_default();
+        if pulse.ok > 0 {
+            self.note_served(pulse);
+        }
+        let mut latencies = Distribution::default();
         latencies.add_encoded(&pulse.latency_us, with).map_err(|reason| TimelineError::Histogram {
             what: "a pulse",
             trial: pulse.trial,
             reason,
-        })
+        })?;
+        self.latency_us.entry((self.phase(pulse.at_ns), pulse.arm)).or_default().merge(&latencies);
+        self.kind_latency_us.entry(pulse.request).or_default().merge(&latencies);
+        Ok(())
+    }
+
+    fn note_served(&mut self, pulse: &Pulse) {
+        if pulse.arm == Arm::New {
+            self.answered_new_ns.insert(pulse.at_ns);
+        }
+        if let Some(pod) = &pulse.pod {
+            let served = self.served.entry(pod.clone()).or_insert((pulse.at_ns, pulse.at_ns));
+            *served = (served.0.min(pulse.at_ns), served.1.max(pulse.at_ns));
+        }
     }
 
     fn add_punctuality(&mut self, slice: &Punctuality, with: &mut Deserializer) -> Result<(), TimelineError> {

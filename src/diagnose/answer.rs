@@ -1,0 +1,33 @@
+//! Answers with a status that was not expected.
+
+use super::cause::Cause;
+use super::finding::{Finding, edges, fact};
+use super::scene::Scene;
+use crate::record::entry::Attempt;
+
+pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+    let status = attempt.status.unwrap_or(0);
+    let said = fact(format!("status {status}"), None);
+    let Some(name) = attempt.pod.as_ref().filter(|_| !attempt.pod_from_connection) else {
+        // RFC 9110, 15.6.3 and 15.6.5: only a gateway or proxy answers so.
+        if matches!(status, 502 | 504) {
+            return Finding::without_pod(Cause::Proxy, vec![said]);
+        }
+        return Finding::unknown(format!(
+            "the answer with status {status} names no pod; a pod's header on every answer, also on errors, would tell whether \
+             the application or something in front of it answered"
+        ))
+        .and([said]);
+    };
+    let pod = scene.named(name, attempt.end_ns);
+    // A new pod that has answered nothing as expected yet, to a request that others do answer, is not ready.
+    let early = pod.filter(|pod| pod.new && pod.served.is_none_or(|(first_ns, _)| attempt.end_ns < first_ns));
+    match early.filter(|_| scene.usual_ns(attempt).is_some()) {
+        Some(pod) => Finding::of(Cause::NotReadyYet, pod, vec![said]).and(edges(
+            pod,
+            &["started", "endpoint ready", "listener opened"],
+            attempt.end_ns,
+        )),
+        None => Finding { pod: Some(name.clone()), ..Finding::without_pod(Cause::ServerError, vec![said]) },
+    }
+}

@@ -1,0 +1,256 @@
+//! Connections that were made, and ended before the answer did: closed, reset, or silent until the timeout.
+
+use super::cause::Cause;
+use super::finding::{Finding, edges};
+use super::scene::{ROUTING_LAG_MAX_NS, Scene, begins_gracefully, stop_begins};
+use super::timeout;
+use crate::clock::Stamp;
+use crate::record::entry::Attempt;
+use crate::record::{Arm, Outcome};
+use crate::timeline::PodLife;
+
+/// Between an edge and what it causes, as far as a busy machine is late.
+const SLACK_NS: u64 = 150_000_000;
+/// A write on a connection that is being closed fails within two round trips and this.
+const RACE_NS: u64 = 25_000_000;
+/// No answer for three times the usual latency and this means that nobody was at work on it.
+const UNSERVED_NS: u64 = 50_000_000;
+/// A connection that is so young when a listener closes may still be in its accept queue.
+const QUEUED_NS: u64 = 100_000_000;
+/// kubelet gives so much more to a server whose hook has used the grace up, and tells a container's end a second late.
+const KILL_LATE_NS: u64 = 3_500_000_000;
+
+const OF_A_CUT: [&str; 6] =
+    ["deletion", "hook end", "stop signal", "listener closed", "grace end", "container finished"];
+
+pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+    if let Some(name) = &attempt.pod {
+        let Some(pod) = scene.named(name, attempt.end_ns) else {
+            return Finding::unknown(format!("the record shows nothing of pod {name}; a watch of the pods would"));
+        };
+        return of_pod(attempt, pod, scene);
+    }
+    let mut possible: Vec<(&PodLife, Cause, bool)> = scene
+        .pods()
+        .filter(|pod| may_have_carried(attempt, pod))
+        .filter_map(|pod| by_stop(attempt, pod, scene).map(|cause| (pod, cause, is_timely(attempt, pod))))
+        .collect();
+    // A pod that something happened to at that very moment explains more than one that merely was stopping.
+    if possible.iter().any(|(_, _, timely)| *timely) {
+        possible.retain(|(_, _, timely)| *timely);
+    }
+    match possible.as_slice() {
+        [] => without_stop(attempt, scene),
+        [(pod, cause, _)] => Finding::of(*cause, pod, edges(pod, &OF_A_CUT, attempt.end_ns)),
+        [(first, cause, _), rest @ ..] => match rest.iter().try_fold(*cause, |all, (_, one, _)| widest(all, *one)) {
+            Some(cause) => Finding::without_pod(cause, edges(first, &OF_A_CUT, attempt.end_ns)),
+            None => Finding::unknown(format!(
+                "{} pods were stopping, each in its own way, and this connection names none of them",
+                possible.len()
+            )),
+        },
+    }
+}
+
+/// The pod is known.
+fn of_pod(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Finding {
+    if let Some(cause) = by_stop(attempt, pod, scene) {
+        return Finding::of(cause, pod, edges(pod, &OF_A_CUT, attempt.end_ns));
+    }
+    if let Some(crash) = pod.crashed {
+        return Finding::unknown(format!(
+            "a container of {} ended without the pod's deletion; its log tells why",
+            pod.name
+        ))
+        .and(edges(pod, &["started"], crash.high_ns));
+    }
+    if raced(attempt) {
+        return Finding::of(Cause::KeepaliveRace, pod, edges(pod, &["deletion"], attempt.end_ns));
+    }
+    if timeout::is(attempt.outcome) {
+        return timeout::explain(attempt, Some(pod), scene);
+    }
+    Finding::unknown(format!("nothing that the record shows happened to {} at that moment; its log may tell", pod.name))
+}
+
+/// No pod was stopping.
+fn without_stop(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+    if timeout::is(attempt.outcome) {
+        return timeout::explain(attempt, None, scene);
+    }
+    if let Some(crashed) = scene.crashed(attempt.end_ns) {
+        return Finding::unknown(format!(
+            "a container of {} ended without the pod's deletion; its log tells why",
+            crashed.name
+        ));
+    }
+    if raced(attempt) {
+        return Finding::without_pod(Cause::KeepaliveRace, Vec::new());
+    }
+    Finding::unknown(
+        "no pod was stopping at that moment; the servers' logs, or a capture, would tell who ended the connection",
+    )
+}
+
+/// Whether a stopping pod may have been at the other end of a connection that names none.
+fn may_have_carried(attempt: &Attempt, pod: &PodLife) -> bool {
+    let Some(deletion) = pod.deletion else { return false };
+    let begun_ns = attempt.connected_ns.or(attempt.started_ns).unwrap_or(attempt.planned_ns);
+    let routed_until = pod.endpoint_not_ready.unwrap_or(deletion).high_ns.saturating_add(ROUTING_LAG_MAX_NS);
+    let existed = pod.created.is_some_and(|created| created.low_ns <= begun_ns);
+    let accepted = pod.listener_closed.is_none_or(|closed| begun_ns <= closed.high_ns);
+    existed && accepted && begun_ns <= routed_until
+}
+
+/// What the stop of a pod explains of an attempt that it carried; `None` if it does not.
+fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause> {
+    let stop = stop_begins(pod)?;
+    let end_ns = attempt.end_ns;
+    let over_ns = pod.finished.or(pod.gone).map_or(Stamp::MAX, |edge| edge.high_ns.saturating_add(SLACK_NS));
+    let asked = is_new_and_unanswered(attempt);
+    if end_ns.saturating_add(SLACK_NS) < stop.low_ns {
+        return None;
+    }
+    if keeps_alive(attempt) && raced(attempt) && !at_the_exit(attempt, pod) {
+        return Some(Cause::KeepaliveRace);
+    }
+    if end_ns > over_ns {
+        return None;
+    }
+    // Until the stop signal, a graceful stop that the hook began answers what it has read.
+    let told = pod.stop_signal.is_some_and(|signal| signal.low_ns <= end_ns);
+    if begins_gracefully(&pod.hook) && !told {
+        let queued = asked && never_accepted(attempt, pod, scene);
+        let idle = keeps_alive(attempt) && is_unanswered(attempt);
+        return queued.then_some(Cause::BacklogReset).or_else(|| idle.then_some(Cause::KeepaliveRace));
+    }
+    if asked && never_accepted(attempt, pod, scene) {
+        return Some(if failed_hook_before(attempt, pod) { Cause::PrestopFailed } else { Cause::BacklogReset });
+    }
+    if ran_out_of_grace(attempt, pod) {
+        return Some(Cause::KilledAtGraceEnd);
+    }
+    if timeout::is(attempt.outcome) && !sent_before(attempt, pod, stop.high_ns) {
+        return None;
+    }
+    if failed_hook_before(attempt, pod) {
+        return Some(Cause::PrestopFailed);
+    }
+    Some(if drain_was_cut(attempt, pod) { Cause::DrainNotAwaited } else { Cause::CutAtStop })
+}
+
+/// The hook failed and was over when this attempt failed.
+fn failed_hook_before(attempt: &Attempt, pod: &PodLife) -> bool {
+    pod.hook_broke() && pod.hook_end.is_some_and(|end| end.low_ns <= attempt.end_ns)
+}
+
+/// It was on its way before the server was told to stop.
+fn sent_before(attempt: &Attempt, pod: &PodLife, stop_ns: Stamp) -> bool {
+    let begun = attempt.sent_ns.or(attempt.connected_ns).unwrap_or(attempt.planned_ns);
+    begun <= stop_ns && pod.finished.is_some_and(|finished| finished.low_ns <= attempt.end_ns)
+}
+
+/// A connection to a server that is stopping, which nobody took out of the accept queue.
+fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
+    let Some(connected_ns) = attempt.connected_ns else { return false };
+    let waited_ns = attempt.end_ns.saturating_sub(connected_ns);
+    let usual_ns = scene.usual_ns(attempt).unwrap_or(0);
+    let unserved = waited_ns > usual_ns.saturating_mul(3).saturating_add(UNSERVED_NS);
+    let stop = stop_begins(pod);
+    // Told to stop, the server took no more: this connection came later, and waited longer than any that is served.
+    let overlooked = unserved && stop.is_some_and(|stop| connected_ns >= stop.low_ns);
+    // Of a kind of request that is slow by itself, only that the server answered nothing any more tells.
+    let too_late = stop.is_some_and(|stop| connected_ns > stop.high_ns)
+        && waited_ns > UNSERVED_NS
+        && !still_serves(pod, connected_ns);
+    let in_closing_queue = pod.listener_closed.is_some_and(|closed| {
+        let at_closing = closed.low_ns.saturating_sub(QUEUED_NS / 10) <= attempt.end_ns
+            && attempt.end_ns <= closed.high_ns.saturating_add(QUEUED_NS / 10);
+        let lives_on = pod.finished.is_none_or(|finished| finished.low_ns > attempt.end_ns.saturating_add(QUEUED_NS));
+        at_closing && lives_on && waited_ns <= QUEUED_NS
+    });
+    in_closing_queue || overlooked || too_late
+}
+
+/// Its answers show that the pod served after that moment.
+fn still_serves(pod: &PodLife, at_ns: Stamp) -> bool {
+    pod.served.is_some_and(|(_, last_ns)| last_ns > at_ns.saturating_add(SLACK_NS))
+}
+
+/// The grace period was over.
+fn ran_out_of_grace(attempt: &Attempt, pod: &PodLife) -> bool {
+    let Some(grace_end) = pod.grace_end() else { return false };
+    let after = grace_end.low_ns.saturating_sub(SLACK_NS) <= attempt.end_ns;
+    let soon = attempt.end_ns <= grace_end.high_ns.saturating_add(KILL_LATE_NS);
+    let killed = pod.exit_code == Some(137) && pod.reason.as_deref() != Some("OOMKilled");
+    let hook_used_it_up = pod.hook_end.is_some_and(|end| end.high_ns >= grace_end.low_ns);
+    after && soon && (killed || hook_used_it_up)
+}
+
+/// The hook began the drain, was over, and then the server cut what it was draining.
+fn drain_was_cut(attempt: &Attempt, pod: &PodLife) -> bool {
+    if pod.hook.stop().is_none() || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns) {
+        return false;
+    }
+    // A command that is known to be graceful cuts nothing itself. Of a signal only the order tells: first the listener
+    // closed, then the drain was cut.
+    let closed_before = pod.listener_closed.is_some_and(|closed| closed.surely_before(attempt.end_ns));
+    begins_gracefully(&pod.hook) || closed_before
+}
+
+/// Something that happens once happened to this pod just before the attempt failed.
+fn is_timely(attempt: &Attempt, pod: &PodLife) -> bool {
+    let near = |low: Stamp, high: Stamp| {
+        low.saturating_sub(SLACK_NS / 5) <= attempt.end_ns && attempt.end_ns <= high.saturating_add(SLACK_NS)
+    };
+    let closed = pod.listener_closed.is_some_and(|closed| near(closed.low_ns, closed.high_ns));
+    let told = stop_begins(pod).is_some_and(|stop| near(stop.low_ns, stop.high_ns));
+    let finished = pod.finished.is_some_and(|finished| near(finished.low_ns, finished.high_ns));
+    closed || told || finished
+}
+
+/// The connection's end is the server's own.
+fn at_the_exit(attempt: &Attempt, pod: &PodLife) -> bool {
+    let Some(sent_ns) = attempt.sent_ns else { return false };
+    let written_later = pod.finished.is_some_and(|finished| finished.surely_before(sent_ns))
+        || pod.listener_closed.is_some_and(|closed| closed.surely_before(sent_ns));
+    let lives_on = pod.finished.is_none_or(|finished| finished.low_ns > attempt.end_ns);
+    !written_later && !lives_on
+}
+
+fn keeps_alive(attempt: &Attempt) -> bool {
+    attempt.arm != Arm::New && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
+}
+
+/// Written on a kept-alive connection, and closed before a byte within the time that the race takes.
+fn raced(attempt: &Attempt) -> bool {
+    let early = is_unanswered(attempt);
+    let rtt_ns = attempt.connection.as_ref().map_or(0, |connection| connection.rtt_ns);
+    let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
+    early
+        && keeps_alive(attempt)
+        && waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(RACE_NS))
+}
+
+fn is_unanswered(attempt: &Attempt) -> bool {
+    matches!(attempt.outcome, Outcome::ResetBeforeByte | Outcome::ClosedBeforeByte)
+}
+
+fn is_new_and_unanswered(attempt: &Attempt) -> bool {
+    attempt.bytes_in.unwrap_or(0) == 0
+        && attempt.connected_ns.is_some()
+        && !matches!(
+            attempt.outcome,
+            Outcome::BodyReset | Outcome::BodyClosed | Outcome::BodyTimeout | Outcome::HeadCut
+        )
+}
+
+/// Of two causes that cannot be parted, the wider one, if there is one.
+fn widest(one: Cause, other: Cause) -> Option<Cause> {
+    use Cause::{BacklogReset, CutAtStop, DrainNotAwaited, PrestopFailed};
+    let narrower = [BacklogReset, CutAtStop, DrainNotAwaited, PrestopFailed];
+    if one == other {
+        return Some(one);
+    }
+    (narrower.contains(&one) && narrower.contains(&other)).then_some(CutAtStop)
+}

@@ -1,0 +1,196 @@
+//! What was going on around an attempt: which pods stopped, started, or could have served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Stamp;
+use crate::record::entry::Attempt;
+use crate::record::header::VariantHeader;
+use crate::timeline::{Edge, Hook, PodLife, Stop, Trial};
+
+/// Longer than any routing table was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is 30 s.
+pub(super) const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
+/// The length of a slice of pulses.
+const SLICE_NS: u64 = 100_000_000;
+/// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
+const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
+
+/// A trial as the rules see it.
+pub(super) struct Scene<'a> {
+    pub(super) trial: &'a Trial,
+    pub(super) variant: &'a VariantHeader,
+    /// The 99th percentile of the answers' latencies of each request kind, in nanoseconds.
+    usual_ns: BTreeMap<u16, u64>,
+    /// Until when each local port must not be used again: a connect from it timed out.
+    pub(super) stale_ports: BTreeMap<u16, Stamp>,
+    /// Every moment at which what can serve may change.
+    moments: BTreeSet<Stamp>,
+    has_readiness: bool,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(trial: &'a Trial, variant: &'a VariantHeader, stale_ports: BTreeMap<u16, Stamp>) -> Self {
+        let usual = trial.kind_latency_us.iter().filter_map(|(kind, all)| Some((*kind, all.per_mille(990)? * 1_000)));
+        let has_readiness = has_readiness(variant);
+        let usual_ns = usual.collect();
+        let mut scene = Self { trial, variant, usual_ns, stale_ports, moments: BTreeSet::new(), has_readiness };
+        scene.moments = scene.pods().flat_map(|pod| [scene.serves_from(pod), serves_until(pod)]).flatten().collect();
+        scene
+    }
+
+    pub(super) fn pods(&self) -> std::slice::Iter<'a, PodLife> {
+        self.trial.pods.iter()
+    }
+
+    /// The pod of this name that was there at the moment; the latest of that name otherwise.
+    pub(super) fn named(&self, name: &str, at_ns: Stamp) -> Option<&'a PodLife> {
+        let of_name: Vec<&PodLife> = self.pods().filter(|pod| pod.name == name).collect();
+        let there = of_name.iter().find(|pod| pod.gone.is_none_or(|gone| gone.high_ns >= at_ns));
+        there.or(of_name.last()).copied()
+    }
+
+    /// How long an answer to this kind of request usually takes at most; `None` if none was answered.
+    pub(super) fn usual_ns(&self, attempt: &Attempt) -> Option<u64> {
+        self.usual_ns.get(&attempt.request).copied()
+    }
+
+    /// From when a pod could be led to and answer. An old pod always could.
+    fn serves_from(&self, pod: &PodLife) -> Option<Stamp> {
+        if !pod.new {
+            return Some(0);
+        }
+        let ready = pod.endpoint_ready?.high_ns;
+        let listens = match (pod.listener_opened, pod.served) {
+            (Some(opened), _) => opened.high_ns,
+            // Nobody looked. A pod with a probe of its readiness listens when it is ready.
+            _ if self.has_readiness => ready,
+            (None, Some((first_ns, _))) => first_ns,
+            (None, None) => return None,
+        };
+        Some(ready.max(listens))
+    }
+
+    /// Whether some pod could have served a new connection at that moment.
+    fn could_serve(&self, at_ns: Stamp) -> bool {
+        self.pods().any(|pod| {
+            self.serves_from(pod).is_some_and(|from| from <= at_ns)
+                && serves_until(pod).is_none_or(|until| at_ns < until)
+        })
+    }
+
+    /// When the outage began in which that moment lies: none of the pods could serve, and no new connection has been
+    /// answered since. `None` if there was no outage.
+    pub(super) fn outage_since(&self, at_ns: Stamp) -> Option<Stamp> {
+        if self.trial.pods.is_empty() {
+            return None;
+        }
+        let began = |from: Stamp| {
+            // The latest change that left nobody, with nobody before it until now, is where the outage began.
+            let mut began = from;
+            for moment in self.moments.range(..=from).rev() {
+                if self.could_serve(*moment) {
+                    break;
+                }
+                began = *moment;
+            }
+            began
+        };
+        if !self.could_serve(at_ns) {
+            return Some(began(at_ns));
+        }
+        // Somebody can serve again. Until a new connection is answered, routing has not noticed.
+        let last_without = self.moments.range(..=at_ns).rev().copied().find(|moment| !self.could_serve(*moment))?;
+        let back_ns = self.moments.range(last_without..=at_ns).copied().find(|moment| self.could_serve(*moment))?;
+        let answered = if self.trial.answered_new_ns.is_empty() {
+            at_ns > back_ns.saturating_add(OUTAGE_TAIL_NS)
+        } else {
+            self.trial.answered_new_ns.range(last_without..).next().is_some_and(|slice| slice + SLICE_NS <= at_ns)
+        };
+        (!answered).then(|| began(last_without))
+    }
+
+    /// Pods whose listener may be gone while routing may still lead to them.
+    pub(super) fn deaf(&self, at_ns: Stamp) -> Vec<&'a PodLife> {
+        let deaf = self.pods().filter(|pod| {
+            let Some(deletion) = pod.deletion else { return false };
+            let routed_until = pod.endpoint_not_ready.unwrap_or(deletion).high_ns.saturating_add(ROUTING_LAG_MAX_NS);
+            let was_routed = pod.endpoint_ready.is_some() || !pod.new;
+            let gone_deaf = serves_until(pod).is_some_and(|from| from <= at_ns);
+            was_routed && gone_deaf && at_ns <= routed_until
+        });
+        deaf.collect()
+    }
+
+    /// New pods that were declared ready and may not yet have listened.
+    pub(super) fn not_listening_yet(&self, at_ns: Stamp) -> Vec<&'a PodLife> {
+        let early = self.pods().filter(|pod| {
+            let declared = pod.new && pod.endpoint_ready.is_some_and(|ready| ready.low_ns <= at_ns);
+            if !declared || pod.deletion.is_some_and(|deletion| deletion.low_ns <= at_ns) {
+                return false;
+            }
+            match (pod.listener_opened, pod.served) {
+                (Some(opened), _) => {
+                    at_ns <= opened.high_ns && pod.endpoint_ready.is_some_and(|r| r.low_ns < opened.low_ns)
+                }
+                // Nobody looked.
+                (None, Some((first_ns, _))) => !self.has_readiness && at_ns < first_ns,
+                (None, None) => !self.has_readiness,
+            }
+        });
+        early.collect()
+    }
+
+    /// A container that ended or restarted without its pod's deletion at about that moment.
+    pub(super) fn crashed(&self, at_ns: Stamp) -> Option<&'a PodLife> {
+        self.pods().find(|pod| {
+            let until = |crash: &Edge| crash.high_ns.saturating_add(5_000_000_000);
+            pod.crashed
+                .is_some_and(|crash| crash.low_ns.saturating_sub(2_000_000_000) <= at_ns && at_ns <= until(&crash))
+        })
+    }
+}
+
+/// Whether the manifest has a probe of the pods' readiness.
+fn has_readiness(variant: &VariantHeader) -> bool {
+    let containers = |manifest: &'_ serde_json::Value| {
+        manifest.pointer("/spec/template/spec/containers").and_then(serde_json::Value::as_array).cloned()
+    };
+    let mut all = variant.manifests.iter().filter_map(containers).flatten();
+    all.any(|container| container.get("readinessProbe").is_some())
+}
+
+/// From when a pod's listener may be gone; `None` if that is not to be seen.
+pub(super) fn serves_until(pod: &PodLife) -> Option<Stamp> {
+    let ended = [pod.listener_closed, pod.finished, pod.gone].into_iter().flatten().map(|edge| edge.low_ns).min();
+    // A listener that nobody probed may be gone as soon as the server is told to stop.
+    let unprobed = pod.listener_closed.is_none() && pod.listener_opened.is_none();
+    let told = stop_begins(pod).filter(|_| unprobed).map(|edge| edge.low_ns);
+    [ended, told].into_iter().flatten().min()
+}
+
+/// When the server was first told to stop: by its hook, or by the stop signal.
+pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
+    if pod.hook.stop().is_none() {
+        return pod.stop_signal;
+    }
+    let start = pod.hook_start?;
+    let first_ns = seconds_ns(pod.hook.first_sleep_s());
+    Some(Edge {
+        low_ns: start.low_ns.saturating_add(first_ns),
+        high_ns: start.high_ns.saturating_add(first_ns).saturating_add(500_000_000),
+        ..start
+    })
+}
+
+/// Whether the hook itself begins a stop that is known to answer what is in flight.
+pub(super) fn begins_gracefully(hook: &Hook) -> bool {
+    hook.stop() == Some(Stop::Graceful)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a hook's seconds are finite and not negative"
+)]
+fn seconds_ns(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}

@@ -1,0 +1,100 @@
+//! Edges that no API shows, derived from those that were seen: when a preStop hook ended, and when the stop signal was sent.
+//!
+//! kubelet emits `Killing`, runs the hook, and then sends the stop signal with what is left of the grace, never less than two
+//! seconds (kubernetes/kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go).
+
+use super::edge::Edge;
+use super::hook::Hook;
+use super::life::PodLife;
+
+/// From the deletion until kubelet acts on it.
+const KUBELET_ACTS_NS: u64 = 300_000_000;
+/// Starting a hook's program and noticing its end.
+const HOOK_OVERHEAD_NS: u64 = 700_000_000;
+/// From the end of a hook to the stop signal.
+const SIGNAL_AFTER_NS: u64 = 200_000_000;
+
+pub(super) fn derive(life: &mut PodLife) {
+    let Some(deletion) = life.deletion else {
+        // Whatever ended it, it was no deletion: there was no hook and no stop signal that the record knows of.
+        life.hook_start = None;
+        return;
+    };
+    let killing = life.hook_start;
+    let acted_ns = killing.map_or(deletion.high_ns.saturating_add(KUBELET_ACTS_NS), |seen| seen.high_ns);
+    let acted = Edge::derived(deletion.low_ns, acted_ns, "deletion, and the Killing event at the latest");
+    life.hook_start = (life.hook != Hook::None).then_some(acted);
+    life.hook_end = hook_end(life, acted);
+    life.stop_signal = stop_signal(life, acted);
+}
+
+/// How long the hook surely lasted, or when it failed.
+fn hook_end(life: &PodLife, acted: Edge) -> Option<Edge> {
+    if life.hook == Hook::None {
+        return None;
+    }
+    let least_ns = nanoseconds(life.hook.least_s());
+    let grace_ns = life.grace_s?.saturating_mul(1_000_000_000);
+    let full = Edge::derived(
+        acted.low_ns.saturating_add(least_ns.min(grace_ns)),
+        acted.high_ns.saturating_add(least_ns.min(grace_ns)).saturating_add(HOOK_OVERHEAD_NS),
+        if life.hook.only_sleeps() { "deletion + sleep" } else { "deletion + the hook's sleeps" },
+    );
+    if life.hook_broke()
+        && let Some(failed) = life.hook_failed
+    {
+        return Some(Edge::derived(acted.low_ns, failed.high_ns, "the FailedPreStopHook event"));
+    }
+    if let Some(failed) = life.hook_failed
+        && life.server_was_done_at(failed)
+    {
+        let low = life.finished.map_or(acted.low_ns, |finished| finished.low_ns);
+        return Some(Edge::derived(low, failed.high_ns, "the FailedPreStopHook event, after the server had ended"));
+    }
+    if least_ns >= grace_ns {
+        return Some(Edge { basis: super::edge::Basis::Derived("deletion + grace, which the hook uses up"), ..full });
+    }
+    if let Some(finished) = life.finished
+        && finished.surely_before(full.low_ns)
+    {
+        // The server was done first, and the hook ended with it.
+        return Some(Edge::derived(finished.low_ns, finished.high_ns, "the container's end, before the hook's"));
+    }
+    if life.hook.only_sleeps() || matches!(&life.hook, Hook::Exec(script) if script.sleeps_s.is_some()) {
+        return Some(full);
+    }
+    let latest = acted.high_ns.saturating_add(grace_ns);
+    Some(Edge::derived(full.low_ns, latest, "deletion + grace, at the latest"))
+}
+
+/// After the hook; without one, as soon as kubelet acts.
+fn stop_signal(life: &PodLife, acted: Edge) -> Option<Edge> {
+    let rule = if life.hook_end.is_some() { "the end of the hook" } else { "deletion, because there is no hook" };
+    let from = life.hook_end.unwrap_or(acted);
+    let mut signal = Edge::derived(from.low_ns, from.high_ns.saturating_add(SIGNAL_AFTER_NS), rule);
+    // A server that ended by itself while the hook ran is sent no signal.
+    let ended_first = life.hook_failed.is_some_and(|failed| life.server_was_done_at(failed));
+    let long_before = life.finished.is_some_and(|finished| finished.surely_before(signal.low_ns));
+    if life.hook_end.is_some() && (ended_first || long_before) {
+        return None;
+    }
+    if let Some(finished) = life.finished {
+        signal.high_ns = signal.high_ns.min(finished.high_ns).max(signal.low_ns);
+    }
+    // Without a hook nothing else closes a listener that was open until the deletion.
+    if let (Hook::None, Some(closed)) = (&life.hook, life.listener_closed)
+        && closed.low_ns >= signal.low_ns
+    {
+        signal.high_ns = signal.high_ns.min(closed.high_ns).max(signal.low_ns);
+    }
+    Some(signal)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a hook's seconds are finite and not negative"
+)]
+fn nanoseconds(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}

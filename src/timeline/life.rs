@@ -1,0 +1,121 @@
+//! One pod's life in a trial: its edges, merged from the record alone.
+
+use super::edge::Edge;
+use super::hook::Hook;
+use crate::clock::Stamp;
+
+/// One pod's life, as far as the record tells it. An edge that is `None` was not observed and does not follow from others.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PodLife {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// First seen after the rollout's first mark.
+    pub new: bool,
+    /// Seen by the watch for the first time.
+    pub created: Option<Edge>,
+    /// Assigned to a node.
+    pub scheduled: Option<Edge>,
+    /// Its main container runs.
+    pub started: Option<Edge>,
+    /// Its Ready condition is true for the first time.
+    pub ready: Option<Edge>,
+    /// Its endpoint is ready for the first time.
+    pub endpoint_ready: Option<Edge>,
+    /// The side probe reached its listener for the first time.
+    pub listener_opened: Option<Edge>,
+    /// Its deletion was accepted.
+    pub deletion: Option<Edge>,
+    /// Its endpoint is ready no more, or gone.
+    pub endpoint_not_ready: Option<Edge>,
+    /// Its endpoint is neither ready nor serving, or gone.
+    pub endpoint_not_serving: Option<Edge>,
+    /// Its endpoint is in no slice any more.
+    pub endpoint_gone: Option<Edge>,
+    /// Its preStop hook began.
+    pub hook_start: Option<Edge>,
+    /// Its preStop hook ended.
+    pub hook_end: Option<Edge>,
+    /// Its preStop hook was reported to have failed.
+    pub hook_failed: Option<Edge>,
+    /// Its main process was sent the stop signal.
+    pub stop_signal: Option<Edge>,
+    /// Its listener refuses or is silent.
+    pub listener_closed: Option<Edge>,
+    /// Its main container has finished.
+    pub finished: Option<Edge>,
+    /// Its object is gone.
+    pub gone: Option<Edge>,
+    /// The grace period in seconds with which it was deleted.
+    pub grace_s: Option<u64>,
+    /// Its hook, from the manifest.
+    pub hook: Hook,
+    /// The exit code of its main container.
+    pub exit_code: Option<i32>,
+    /// The reason that the container's end was given.
+    pub reason: Option<String>,
+    /// A container restarted, or ended before the pod's deletion: when that was seen.
+    pub crashed: Option<Edge>,
+    /// The start of the first slice in which one of its answers was as expected, and that of the last.
+    pub served: Option<(Stamp, Stamp)>,
+}
+
+impl PodLife {
+    /// The end of its grace period: the deletion and the grace.
+    #[must_use]
+    pub fn grace_end(&self) -> Option<Edge> {
+        let (deletion, grace_s) = (self.deletion?, self.grace_s?);
+        let grace_ns = grace_s.saturating_mul(1_000_000_000);
+        let (low, high) = (deletion.low_ns.saturating_add(grace_ns), deletion.high_ns.saturating_add(grace_ns));
+        Some(Edge::derived(low, high, "deletion + terminationGracePeriodSeconds"))
+    }
+
+    /// Whether the server had ended, or at least closed its listener, when the hook was reported to have failed: then the hook
+    /// was killed with its container, which is what a graceful stop looks like where the server is the main process.
+    #[must_use]
+    pub fn server_was_done_at(&self, failed: Edge) -> bool {
+        self.listener_closed.is_some_and(|closed| closed.surely_before(failed.low_ns))
+            || self.finished.is_some_and(|finished| finished.surely_before(failed.low_ns))
+    }
+
+    /// Whether the hook failed of itself, before it had done what it says.
+    #[must_use]
+    pub fn hook_broke(&self) -> bool {
+        let (Some(failed), Some(start)) = (self.hook_failed, self.hook_start) else { return false };
+        if self.server_was_done_at(failed) {
+            return false;
+        }
+        let seconds = failed.high_ns.saturating_sub(start.low_ns) as f64 / 1e9;
+        let slept = self.hook.least_s();
+        // With its sleeps still to come it cannot have ended well. Without any, only a server that lived on shows that its end was
+        // not the cause.
+        let lived = self.listener_closed.is_some_and(|closed| closed.high_ns >= failed.low_ns);
+        if slept > 0.0 { seconds < slept } else { lived }
+    }
+
+    /// Each edge with its name, in the order in which a pod usually passes them.
+    #[must_use]
+    pub fn edges(&self) -> Vec<(&'static str, Option<Edge>)> {
+        vec![
+            ("created", self.created),
+            ("scheduled", self.scheduled),
+            ("started", self.started),
+            ("listener opened", self.listener_opened),
+            ("ready", self.ready),
+            ("endpoint ready", self.endpoint_ready),
+            ("deletion", self.deletion),
+            ("endpoint not ready", self.endpoint_not_ready),
+            ("hook start", self.hook_start),
+            ("hook failed", self.hook_failed),
+            ("hook end", self.hook_end),
+            ("stop signal", self.stop_signal),
+            ("listener closed", self.listener_closed),
+            ("endpoint not serving", self.endpoint_not_serving),
+            ("grace end", self.grace_end()),
+            ("container finished", self.finished),
+            ("endpoint gone", self.endpoint_gone),
+            ("gone", self.gone),
+        ]
+    }
+}
