@@ -122,11 +122,12 @@ async fn until_stopped(
     loop {
         tokio::select! {
             biased;
-            _ = stops.term.recv() => connections.note(What::Term),
+            // Of two signals that came at once SIGQUIT was the first: nothing is sent after SIGTERM.
             _ = stops.quit.recv() => {
                 connections.note(What::Quit);
                 break;
             }
+            _ = stops.term.recv() => connections.note(What::Term),
             () = &mut accepting => return,
         }
         match args.on_term {

@@ -90,7 +90,11 @@ pub(crate) fn draw(seed: u64) -> Drawn {
         keeps_listening_ms: if drains && chance(&mut rng, 25) { below(&mut rng, 300, 2_000) } else { 0 },
         drain_timeout_ms: (drains && chance(&mut rng, 35)).then(|| below(&mut rng, 100, 1_500)),
         hook,
-        grace_s: pick(&mut rng, &[(1, 12), (2, 14), (3, 14), (4, 20), (6, 20), (8, 20)]),
+        grace_s: match hook {
+            // The API refuses a `sleep` that is not shorter than the grace.
+            Hook::Sleep(seconds) => seconds + pick(&mut rng, &[(1, 40), (3, 60)]),
+            _ => pick(&mut rng, &[(1, 12), (2, 14), (3, 14), (4, 20), (6, 20), (8, 20)]),
+        },
         base_ms: pick(&mut rng, &[(20, 15), (100, 55), (300, 30)]),
         sync_ms: pick(&mut rng, &[(0, 15), (300, 25), (1_000, 60)]),
         readiness,

@@ -29,7 +29,7 @@ struct Spec {
     no_readiness: bool,
     strategy: Option<Value>,
     prefork: bool,
-    /// Share of requests that take two seconds, and of those that take six.
+    /// Share of requests that take two seconds, and of those that take six: after a sleep of three only these are in flight.
     slow: [f64; 2],
     arms: &'static [&'static str],
 }
@@ -75,7 +75,7 @@ pub(crate) fn all() -> Vec<Forced> {
             "apache-prefork-drain-not-awaited",
             "apache",
             Cause::DrainNotAwaited,
-            Spec { prefork: true, ..hook("sleep 3; apachectl -k graceful-stop", BOTH, [0.05, 0.0]) },
+            Spec { prefork: true, ..hook("sleep 3; apachectl -k graceful-stop", BOTH, [0.0, 0.04]) },
         ),
         of(
             "apache-grace-too-short",
@@ -106,7 +106,7 @@ pub(crate) fn all() -> Vec<Forced> {
             "nginx-drain-not-awaited",
             "nginx",
             Cause::DrainNotAwaited,
-            hook("sleep 3; nginx -s quit", BOTH, [0.1, 0.0]),
+            hook("sleep 3; nginx -s quit", BOTH, [0.0, 0.05]),
         ),
         of("nginx-hook-fails", "nginx", Cause::PrestopFailed, hook("ngnix -s quit", BOTH, [0.05, 0.0])),
         of("nginx-all-at-once", "nginx", Cause::NoEndpoint, Spec { strategy: in_place(), ..base(NEW) }),

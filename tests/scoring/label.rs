@@ -16,7 +16,7 @@ use crate::logs::{Connection, End, Life, World};
 
 /// A client sees the end of a connection so long after the server's note of it, or before it, at most.
 const NEAR_NS: u64 = 100_000_000;
-/// A process that a signal ends has ended so long after it.
+/// What comes so soon after another thing comes with it: the side probe could not tell the two apart either.
 const AT_ONCE_NS: u64 = 20_000_000;
 
 /// The true cause.
@@ -67,7 +67,13 @@ fn unconnected(
     if attempt.outcome != Outcome::Refused {
         return Truth::Undecidable("a connect that was not refused failed");
     }
-    let at = began(attempt);
+    let life = match fate.led {
+        Led::To(pod) => world.pods.get(pod),
+        Led::Nowhere | Led::Unknown => None,
+    };
+    // Where the listener went between the choice and the connect, that is the moment.
+    let going = life.and_then(Life::gone).filter(|gone| (began(attempt)..=attempt.end_ns).contains(gone));
+    let at = going.unwrap_or(began(attempt));
     // It lasts until the first new connection is answered again.
     let over =
         |from: Stamp| answered.get(answered.partition_point(|moment| *moment <= from)).is_some_and(|end| *end < at);
@@ -81,12 +87,11 @@ fn unconnected(
     if let Some(outage) = outage {
         return Truth::Is(outage.cause);
     }
-    let pod = match fate.led {
-        Led::To(pod) => pod,
-        Led::Nowhere => return Truth::Is(Cause::NoEndpoint),
-        Led::Unknown => return Truth::Undecidable("no choice of an endpoint was noted"),
+    let life = match (fate.led, life) {
+        (Led::To(_), Some(life)) => life,
+        (Led::Nowhere, _) => return Truth::Is(Cause::NoEndpoint),
+        _ => return Truth::Undecidable("the chosen pod is not known"),
     };
-    let Some(life) = world.pods.get(pod) else { return Truth::Undecidable("the chosen pod is not known") };
     if life.listening.is_none_or(|from| at < from) {
         return Truth::Is(Cause::NotReadyYet);
     }
@@ -138,27 +143,57 @@ fn timed_out(fate: &Fate<'_>) -> Truth {
 }
 
 fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
-    match connection.end {
-        Some((_, End::Closed(Doing::Idle | Doing::Fresh))) if attempt.connected_ns.is_none() => {
-            Truth::Is(Cause::KeepaliveRace)
-        }
-        // Accepted in the moment in which the listener closed, and closed with it before its request was read.
-        Some((_, End::Closed(Doing::Fresh))) => Truth::Is(outranked(life, attempt.end_ns, Cause::BacklogReset)),
-        Some((_, End::Closed(_))) => Truth::Undecidable("the server closed a connection that was not idle"),
-        Some((_, End::Cut(_))) => ended(life, attempt),
-        None if life.killed.is_some() && life.exit.is_none() => Truth::Is(Cause::KilledAtGraceEnd),
-        None => Truth::Undecidable("the connection's end was not noted"),
+    let killed = life.killed.filter(|_| life.exit.is_none());
+    let idle = matches!(
+        connection.end,
+        None | Some((_, End::Closed(Doing::Idle | Doing::Fresh) | End::Cut(Doing::Idle | Doing::Fresh)))
+    );
+    // A cut and a kill are noted before the system closes the connection.
+    let end = match connection.end {
+        Some((at, End::Closed(_))) => at,
+        Some((at, End::Cut(_))) => at.saturating_add(AT_ONCE_NS),
+        None if killed.is_some() => life.finished.unwrap_or(Stamp::MAX),
+        None => return Truth::Undecidable("the connection's end was not noted"),
+    };
+    let kept = attempt.connected_ns.is_none();
+    // Nothing was in flight as it was closed: whatever ended the server, the client wrote on a connection that was gone.
+    if kept && idle && attempt.sent_ns.is_some_and(|sent| sent > end) {
+        return Truth::Is(Cause::KeepaliveRace);
     }
+    match connection.end {
+        Some((at, End::Closed(Doing::Idle | Doing::Fresh))) => {
+            // A server that ends with the close has not lived on.
+            if ends_at_once(life, at) {
+                return ended(life, attempt);
+            }
+            // One that was accepted in the moment in which the listener closed is closed with it, unread.
+            let fresh = outranked(life, attempt.end_ns, Cause::BacklogReset);
+            Truth::Is(if kept { Cause::KeepaliveRace } else { fresh })
+        }
+        Some((_, End::Closed(Doing::Answering))) => {
+            Truth::Undecidable("the server closed a connection that was not idle")
+        }
+        Some((_, End::Cut(_))) => ended(life, attempt),
+        None => Truth::Is(Cause::KilledAtGraceEnd),
+    }
+}
+
+/// Whether the process ended itself so soon after `at` that this was one event.
+fn ends_at_once(life: &Life, at: Stamp) -> bool {
+    life.exit.is_some_and(|exit| exit < at.saturating_add(AT_ONCE_NS))
 }
 
 /// It was in the accept queue as the listener closed, and that either with the process or before it.
 fn never_accepted(life: &Life, attempt: &Attempt) -> Truth {
-    let by_now = |moment: Option<Stamp>| moment.is_some_and(|moment| moment <= attempt.end_ns + NEAR_NS);
-    if by_now(life.listener_closed) {
+    let by_now = |moment: &Stamp| *moment <= attempt.end_ns + NEAR_NS;
+    if let Some(closed) = life.listener_closed.filter(by_now) {
+        if ends_at_once(life, closed) {
+            return ended(life, attempt);
+        }
         Truth::Is(outranked(life, attempt.end_ns, Cause::BacklogReset))
-    } else if by_now(life.exit) {
+    } else if life.exit.is_some_and(|exit| by_now(&exit)) {
         ended(life, attempt)
-    } else if by_now(life.killed) {
+    } else if life.killed.is_some_and(|killed| by_now(&killed)) {
         Truth::Is(Cause::KilledAtGraceEnd)
     } else {
         Truth::Undecidable("never accepted by a server that was listening")

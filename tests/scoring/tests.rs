@@ -107,6 +107,10 @@ fn gone() {
     let mut alone = world();
     alone.pods.remove("new");
     assert_eq!(refusal(alone, Some("old"), 11 * S), Truth::Is(Cause::NoEndpoint));
+    let mut ends = world();
+    ends.pods.remove("new");
+    let at = 10 * S - MS / 2;
+    assert_eq!(refusal(ends, Some("old"), at), Truth::Is(Cause::NoEndpoint), "it went between choice and connect");
     assert!(matches!(refusal(world(), Some("new"), 11 * S), Truth::Undecidable(_)), "it was listening");
     assert_eq!(refusal(world(), None, 11 * S), Truth::Is(Cause::NoEndpoint));
 }
@@ -177,25 +181,35 @@ fn queue() {
     let closed = change(|old| (old.listener_closed, old.exit) = (Some(10 * S), Some(12 * S)));
     assert_eq!(in_flight(closed, "reset-before-byte", None, false), Truth::Is(Cause::BacklogReset));
     assert_eq!(in_flight(world(), "reset-before-byte", None, false), Truth::Is(Cause::CutAtStop));
+    let with_it = change(|old| old.listener_closed = Some(10 * S - MS));
+    assert_eq!(in_flight(with_it, "reset-before-byte", None, false), Truth::Is(Cause::CutAtStop));
     let failed = change(|old| (old.listener_closed, old.hook_ended) = (Some(10 * S), Some((9 * S, false))));
     assert_eq!(in_flight(failed, "reset-before-byte", None, false), Truth::Is(Cause::PrestopFailed));
+    let fresh = Some((10 * S, End::Closed(Doing::Fresh)));
+    let lived_on = change(|old| (old.listener_closed, old.exit) = (Some(10 * S), Some(12 * S)));
+    assert_eq!(in_flight(lived_on, "closed-before-byte", fresh, true), Truth::Is(Cause::BacklogReset));
     let lives = change(|old| (old.exit, old.finished) = (None, None));
     assert!(matches!(in_flight(lives, "reset-before-byte", None, false), Truth::Undecidable(_)));
 }
 
-/// The label of an attempt on a connection of `old` that was opened at 5 s and ended at 10 s.
-fn kept(end: End) -> Truth {
-    let mut world = world();
+/// The label of an attempt on a connection of `old` that was opened at 5 s and ended at 10 s, written at `sent`.
+fn kept(end: End, sent: u64, exit: u64) -> Truth {
+    let mut world = change(|old| old.exit = Some(exit));
     world.picks.push((5 * S - MS, Some("old".into())));
     let connection = Connection { accepted: 5 * S, port: 7, reads: vec![6 * S], end: Some((10 * S, end)) };
     world.pods.get_mut("old").unwrap().connections.insert(0, connection);
     let link = json!({"id": 1, "age_ns": 5 * S, "uses": 3, "rtt_ns": MS, "local_port": 7});
-    label(&world, &[attempt("closed-before-byte", 10 * S, &json!({"arm": "reused", "connection": link}))], &[])[0]
+    let more = json!({"arm": "reused", "connection": link, "sent_ns": sent});
+    label(&world, &[attempt("closed-before-byte", 10 * S, &more)], &[])[0]
 }
 
 fn idle() {
-    assert_eq!(kept(End::Closed(Doing::Idle)), Truth::Is(Cause::KeepaliveRace));
-    assert_eq!(kept(End::Cut(Doing::Idle)), Truth::Is(Cause::CutAtStop));
+    let (before, after, at_once, later) = (10 * S - MS, 10 * S + 300 * MS, 10 * S + MS, 10 * S + 400 * MS);
+    let (closed, cut) = (End::Closed(Doing::Idle), End::Cut(Doing::Idle));
+    assert_eq!(kept(closed, before, later), Truth::Is(Cause::KeepaliveRace), "the server lived on");
+    assert_eq!(kept(closed, before, at_once), Truth::Is(Cause::CutAtStop), "it ended with the close");
+    assert_eq!(kept(cut, before, 10 * S), Truth::Is(Cause::CutAtStop), "the request was on its way");
+    assert_eq!(kept(cut, after, 10 * S), Truth::Is(Cause::KeepaliveRace), "it was written on a dead connection");
 }
 
 fn timeouts() {
