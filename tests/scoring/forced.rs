@@ -75,7 +75,7 @@ pub(crate) fn all() -> Vec<Forced> {
             "apache-prefork-drain-not-awaited",
             "apache",
             Cause::DrainNotAwaited,
-            Spec { prefork: true, ..hook("sleep 3; apachectl -k graceful-stop", BOTH, [0.0, 0.04]) },
+            Spec { prefork: true, ..hook("sleep 3; apachectl -k graceful-stop; sleep 1", BOTH, [0.0, 0.04]) },
         ),
         of(
             "apache-grace-too-short",

@@ -1,15 +1,24 @@
 //! What `cargo test` runs of the scoring: the judge itself, case by case with a bad twin, and a dozen scenarios.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use libtest_mimic::{Failed, Trial};
 use rollproof::diagnose::Cause;
 use rollproof::record::entry::Attempt;
 use rollproof::target::truth::Doing;
 use serde_json::json;
 
-use crate::draw::{Hook, draw};
+use crate::command::jobs;
+use crate::draw::{Drawn, Hook, Strategy, draw};
+use crate::execute::run_all;
 use crate::label::{Truth, label};
 use crate::logs::{Connection, End, Life, World};
+use crate::score::{Matrix, Score, Shares, failed, score};
 use crate::show;
+
+/// Bounds for a dozen scenarios, in percent of the requests: one scenario of a rare kind weighs much among so few.
+const MOST_WRONG: f64 = 5.0;
+const MOST_UNKNOWN: f64 = 10.0;
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -28,6 +37,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("a_timeout_of_a_request_that_was_accepted_is_overload", timeouts),
         test("a_status_is_the_servers_own", status),
         test("the_matrix_stands_between_its_markers_or_nowhere", markers),
+        test("a_matrix_is_good_with_one_percent_wrong_and_five_unknown", shares),
+        test("a_dozen_random_scenarios_are_explained", dozen),
     ]
 }
 
@@ -47,6 +58,63 @@ fn draws() {
     ] {
         assert!(count >= 20, "{count} of 200");
     }
+}
+
+/// Scenarios that take about fifteen seconds each, two of every kind of hook and start.
+fn short_seeds() -> Vec<u64> {
+    let kind = |drawn: &Drawn| match drawn.hook {
+        _ if drawn.strategy == Strategy::Recreate => "recreate",
+        _ if !drawn.readiness && drawn.start_delay_ms > 0 => "not ready",
+        Hook::None => "none",
+        Hook::Sleep(_) | Hook::ShellSleep(_) => "sleep",
+        Hook::Quit | Hook::QuitThenSleep(_) | Hook::SleepThenQuit(_) => "quit",
+        Hook::Fails | Hook::Missing => "fails",
+    };
+    let mut taken: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut seeds = Vec::new();
+    for seed in 1_000..2_000 {
+        let drawn = draw(seed);
+        let short = drawn.replicas <= 2 && drawn.trials == 1 && drawn.grace_s <= 4 && drawn.ready_delay_ms == 0;
+        let of_kind = taken.entry(kind(&drawn)).or_default();
+        if short && *of_kind < 2 {
+            *of_kind += 1;
+            seeds.push(seed);
+        }
+    }
+    seeds
+}
+
+/// The whole way, from drawing to the matrix. How good the rules are is judged by `score` over 200 scenarios; a dozen show that
+/// each request finds its truth, that several causes appear, and that the rules have not become much worse.
+fn dozen() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(short_seeds().into_iter(), folder.path()).unwrap();
+    assert_eq!(jobs.len(), 12);
+    let mut all = Score::default();
+    for scored in run_all(&jobs, 6, |_, job, ran| {
+        ran.and_then(|()| score(&job.name, &job.out)).unwrap_or_else(|why| failed(&job.name, why))
+    }) {
+        all.merge(scored);
+    }
+    let shown = show::whole(&all, &[]);
+    assert!(all.failed.len() <= 1, "{shown}");
+    let shares = Shares::of(&all.requests);
+    let undecidable: u64 = all.undecidable.values().map(|(count, _)| count).sum();
+    assert!(shares.all >= 100 && undecidable * 50 <= shares.all, "{shown}");
+    let causes: BTreeSet<Cause> = all.requests.keys().map(|(truth, _)| *truth).collect();
+    assert!(causes.len() >= 4, "{shown}");
+    assert!(shares.percent(shares.wrong) <= MOST_WRONG && shares.percent(shares.unknown) <= MOST_UNKNOWN, "{shown}");
+}
+
+fn shares() {
+    let of = |wrong, unknown| {
+        let cells =
+            [(Some(Cause::EndpointRace), 100 - wrong - unknown), (Some(Cause::NoEndpoint), wrong), (None, unknown)];
+        Shares::of(&cells.map(|(said, count)| ((Cause::EndpointRace, said), count)).into_iter().collect())
+    };
+    assert!(of(1, 5).good());
+    assert!(!of(2, 0).good() && !of(0, 6).good());
+    assert!(!Shares::of(&Matrix::new()).good(), "nothing is no proof");
 }
 
 /// Pods `old` and `new`, to both of which new connections go: the old one ends itself at 10 s, the new one goes on.
