@@ -1,13 +1,13 @@
 //! Answers with a status that was not expected.
 
 use super::cause::Cause;
-use super::finding::{Finding, edges, fact};
+use super::finding::{Finding, Proof};
 use super::scene::Scene;
 use crate::record::entry::Attempt;
 
-pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let status = attempt.status.unwrap_or(0);
-    let said = fact(format!("status {status}"), None);
+    let said = Proof::Fact(format!("status {status}").into());
     let Some(name) = attempt.pod.as_ref().filter(|_| !attempt.pod_from_connection) else {
         // RFC 9110, 15.6.3 and 15.6.5: only a gateway or proxy answers so.
         if matches!(status, 502 | 504) {
@@ -23,11 +23,9 @@ pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
     // A new pod that has answered nothing as expected yet, to a request that others do answer, is not ready.
     let early = pod.filter(|pod| pod.new && pod.served.is_none_or(|(first_ns, _)| attempt.end_ns < first_ns));
     match early.filter(|_| scene.usual_ns(attempt).is_some()) {
-        Some(pod) => Finding::of(Cause::NotReadyYet, pod, vec![said]).and(edges(
-            pod,
-            &["started", "endpoint ready", "listener opened"],
-            attempt.end_ns,
-        )),
-        None => Finding { pod: Some(name.clone()), ..Finding::without_pod(Cause::ServerError, vec![said]) },
+        Some(pod) => {
+            Finding::of(Cause::NotReadyYet, pod, &["started", "endpoint ready", "listener opened"]).and([said])
+        }
+        None => Finding { pod: Some(name), ..Finding::without_pod(Cause::ServerError, vec![said]) },
     }
 }

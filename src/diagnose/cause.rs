@@ -76,4 +76,29 @@ impl Cause {
             Self::Unknown => "unknown",
         }
     }
+
+    /// What it means, as the end of the sentence "a request was lost because ...".
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::EndpointRace => "routing still led new connections to a pod whose listener was gone",
+            Self::CutAtStop => "the server ended after the stop signal and cut what was in flight",
+            Self::DrainNotAwaited => {
+                "the hook began a graceful stop and did not wait for it, and the stop signal cut the drain"
+            }
+            Self::KilledAtGraceEnd => "the grace period ran out before the server was done",
+            Self::PrestopFailed => "the preStop hook failed and protected nothing",
+            Self::KeepaliveRace => "an idle kept-alive connection was closed as the client wrote on it",
+            Self::BacklogReset => {
+                "a server that was stopping accepted no more, and reset what waited in its accept queue"
+            }
+            Self::NotReadyYet => "a new pod was led to before it served",
+            Self::Overload => "too few pods, or pods too young, did not answer in time",
+            Self::NoEndpoint => "no pod of the Service could serve",
+            Self::Proxy => "something in front of the workload answered in its place",
+            Self::ServerError => "the application itself answered with an error",
+            Self::StaleConntrack => "a NAT entry of an earlier connect still led to a pod that was gone",
+            Self::Unknown => "the evidence does not decide",
+        }
+    }
 }

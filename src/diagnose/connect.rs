@@ -1,25 +1,29 @@
 //! Connections that were not made: refused, without a route, or without an answer.
 
 use super::cause::Cause;
-use super::finding::{Finding, edges, fact};
+use super::finding::{Finding, Proof};
 use super::scene::Scene;
 use crate::record::Outcome;
 use crate::record::entry::Attempt;
 use crate::timeline::PodLife;
 
-const OF_A_DEAF_POD: [&str; 6] =
-    ["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed", "container finished"];
+const OF_A_DEAF_POD: &[&str] =
+    &["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed", "container finished"];
 
-pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
     if let Some(finding) = stale_conntrack(attempt, scene) {
         return finding;
     }
     let early = scene.not_listening_yet(at_ns);
-    let deaf = scene.deaf(at_ns);
+    let mut deaf = scene.deaf(at_ns);
+    // One whose deletion was seen before explains more than one whose deletion was seen soon after.
+    if deaf.iter().any(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns))) {
+        deaf.retain(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns)));
+    }
     match (early.as_slice(), deaf.as_slice()) {
-        ([pod], []) => not_ready_yet(pod, attempt),
-        ([first, ..], []) => Finding { pod: None, ..not_ready_yet(first, attempt) },
+        ([pod], []) => not_ready_yet(pod),
+        ([first, ..], []) => Finding { pod: None, ..not_ready_yet(first) },
         ([new, ..], [old, ..]) => Finding::unknown(format!(
             "routing could lead to {}, which was ready before it listened, and still to {}, whose listener was gone; \
              a failed connection names no pod",
@@ -29,11 +33,12 @@ pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
     }
 }
 
-fn without_new_pods(deaf: &[&PodLife], attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+fn without_new_pods<'a>(deaf: &[&'a PodLife], attempt: &Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
     if scene.outage_since(at_ns).is_some() {
-        let stopped = deaf.iter().flat_map(|pod| edges(pod, &["deletion", "listener closed"], attempt.end_ns));
-        let none = fact("no pod of the Service could serve, and no new connection has been answered since", None);
+        let stopped = deaf.iter().map(|pod| Proof::Edges(pod, &["deletion", "listener closed"]));
+        let none =
+            Proof::Fact("no pod of the Service could serve, and no new connection has been answered since".into());
         return Finding::without_pod(Cause::NoEndpoint, vec![none]).and(stopped);
     }
     if let Some(crashed) = scene.crashed(at_ns) {
@@ -44,12 +49,12 @@ fn without_new_pods(deaf: &[&PodLife], attempt: &Attempt, scene: &Scene<'_>) -> 
     }
     match deaf {
         [] => Finding::unknown(nobody(attempt.outcome)),
-        [pod] => Finding::of(gone_deaf(pod, attempt), pod, edges(pod, &OF_A_DEAF_POD, attempt.end_ns)),
+        [pod] => Finding::of(gone_deaf(pod, attempt), pod, OF_A_DEAF_POD),
         several => {
             let causes: Vec<Cause> = several.iter().map(|pod| gone_deaf(pod, attempt)).collect();
             // The one that went last is the likeliest; which it was does not matter where all went alike.
             let last = several.iter().max_by_key(|pod| pod.deletion.map(|deletion| deletion.high_ns));
-            let evidence = last.map_or_else(Vec::new, |pod| edges(pod, &OF_A_DEAF_POD, attempt.end_ns));
+            let evidence = last.map(|pod| Proof::Edges(pod, OF_A_DEAF_POD)).into_iter().collect();
             let cause = if causes.iter().all(|cause| *cause == causes[0]) { causes[0] } else { Cause::EndpointRace };
             Finding::without_pod(cause, evidence)
         }
@@ -62,18 +67,17 @@ fn gone_deaf(pod: &PodLife, attempt: &Attempt) -> Cause {
     if pod.hook_broke() && over { Cause::PrestopFailed } else { Cause::EndpointRace }
 }
 
-fn not_ready_yet(pod: &PodLife, attempt: &Attempt) -> Finding {
-    let names = ["started", "endpoint ready", "listener opened"];
-    Finding::of(Cause::NotReadyYet, pod, edges(pod, &names, attempt.end_ns))
+fn not_ready_yet(pod: &PodLife) -> Finding<'_> {
+    Finding::of(Cause::NotReadyYet, pod, &["started", "endpoint ready", "listener opened"])
 }
 
-fn stale_conntrack(attempt: &Attempt, scene: &Scene<'_>) -> Option<Finding> {
+fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
     let port = attempt.connection.as_ref()?.local_port;
     let until_ns = *scene.stale_ports.get(&port)?;
     let silent = matches!(attempt.outcome, Outcome::ConnectTimeout | Outcome::Unreachable);
     (silent && attempt.started_ns? < until_ns).then(|| {
         let what = format!("an earlier connect from local port {port} timed out, and its NAT entry lives 120 s");
-        Finding::without_pod(Cause::StaleConntrack, vec![fact(what, None)])
+        Finding::without_pod(Cause::StaleConntrack, vec![Proof::Fact(what.into())])
     })
 }
 

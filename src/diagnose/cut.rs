@@ -1,7 +1,7 @@
 //! Connections that were made, and ended before the answer did: closed, reset, or silent until the timeout.
 
 use super::cause::Cause;
-use super::finding::{Finding, edges};
+use super::finding::{Finding, Proof};
 use super::scene::{ROUTING_LAG_MAX_NS, Scene, begins_gracefully, stop_begins};
 use super::timeout;
 use crate::clock::Stamp;
@@ -20,10 +20,10 @@ const QUEUED_NS: u64 = 100_000_000;
 /// kubelet gives so much more to a server whose hook has used the grace up, and tells a container's end a second late.
 const KILL_LATE_NS: u64 = 3_500_000_000;
 
-const OF_A_CUT: [&str; 6] =
-    ["deletion", "hook end", "stop signal", "listener closed", "grace end", "container finished"];
+const OF_A_CUT: &[&str] =
+    &["deletion", "hook end", "stop signal", "listener closed", "grace end", "container finished"];
 
-pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     if let Some(name) = &attempt.pod {
         let Some(pod) = scene.named(name, attempt.end_ns) else {
             return Finding::unknown(format!("the record shows nothing of pod {name}; a watch of the pods would"));
@@ -41,9 +41,9 @@ pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
     }
     match possible.as_slice() {
         [] => without_stop(attempt, scene),
-        [(pod, cause, _)] => Finding::of(*cause, pod, edges(pod, &OF_A_CUT, attempt.end_ns)),
+        [(pod, cause, _)] => Finding::of(*cause, pod, OF_A_CUT),
         [(first, cause, _), rest @ ..] => match rest.iter().try_fold(*cause, |all, (_, one, _)| widest(all, *one)) {
-            Some(cause) => Finding::without_pod(cause, edges(first, &OF_A_CUT, attempt.end_ns)),
+            Some(cause) => Finding::without_pod(cause, vec![Proof::Edges(first, OF_A_CUT)]),
             None => Finding::unknown(format!(
                 "{} pods were stopping, each in its own way, and this connection names none of them",
                 possible.len()
@@ -53,19 +53,19 @@ pub(super) fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
 }
 
 /// The pod is known.
-fn of_pod(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Finding {
+fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Finding<'a> {
     if let Some(cause) = by_stop(attempt, pod, scene) {
-        return Finding::of(cause, pod, edges(pod, &OF_A_CUT, attempt.end_ns));
+        return Finding::of(cause, pod, OF_A_CUT);
     }
-    if let Some(crash) = pod.crashed {
+    if pod.crashed.is_some() {
         return Finding::unknown(format!(
             "a container of {} ended without the pod's deletion; its log tells why",
             pod.name
         ))
-        .and(edges(pod, &["started"], crash.high_ns));
+        .and([Proof::Edges(pod, &["started"])]);
     }
     if raced(attempt) {
-        return Finding::of(Cause::KeepaliveRace, pod, edges(pod, &["deletion"], attempt.end_ns));
+        return Finding::of(Cause::KeepaliveRace, pod, &["deletion"]);
     }
     if timeout::is(attempt.outcome) {
         return timeout::explain(attempt, Some(pod), scene);
@@ -74,7 +74,7 @@ fn of_pod(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Finding {
 }
 
 /// No pod was stopping.
-fn without_stop(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     if timeout::is(attempt.outcome) {
         return timeout::explain(attempt, None, scene);
     }
@@ -158,7 +158,9 @@ fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     let unserved = waited_ns > usual_ns.saturating_mul(3).saturating_add(UNSERVED_NS);
     let stop = stop_begins(pod);
     // Told to stop, the server took no more: this connection came later, and waited longer than any that is served.
-    let overlooked = unserved && stop.is_some_and(|stop| connected_ns >= stop.low_ns);
+    // A deletion that was seen only just after the connection may have been accepted just before it: that tells nothing.
+    let seen_ns = pod.deletion.map_or(Stamp::MAX, |deletion| deletion.high_ns);
+    let overlooked = unserved && stop.is_some_and(|stop| connected_ns >= stop.low_ns.max(seen_ns));
     // Of a kind of request that is slow by itself, only that the server answered nothing any more tells.
     let too_late = stop.is_some_and(|stop| connected_ns > stop.high_ns)
         && waited_ns > UNSERVED_NS

@@ -1,72 +1,98 @@
 //! What a rule finds out about one attempt.
 
+use std::borrow::Cow;
+
 use super::cause::Cause;
 use super::incident::Evidence;
 use crate::clock::Stamp;
 use crate::timeline::{Edge, PodLife};
 
+/// What comes so long after a failure did not cause it.
+const LONG_AFTER_NS: u64 = 1_000_000_000;
+
 /// A cause with what decided it.
 #[derive(Debug, Clone)]
-pub(super) struct Finding {
+pub(super) struct Finding<'a> {
     pub(super) cause: Cause,
     /// The pod, where only one is possible.
-    pub(super) pod: Option<String>,
-    pub(super) evidence: Vec<Evidence>,
+    pub(super) pod: Option<&'a str>,
+    pub(super) proofs: Vec<Proof<'a>>,
     /// Of an unknown cause: what is missing to decide.
-    pub(super) missing: String,
+    pub(super) missing: Cow<'static, str>,
 }
 
-impl Finding {
-    pub(super) fn of(cause: Cause, pod: &PodLife, evidence: Vec<Evidence>) -> Self {
-        Self { cause, pod: Some(pod.name.clone()), evidence, missing: String::new() }
+/// Evidence that is spelled out only where it is shown: of an incident's first attempt.
+#[derive(Debug, Clone)]
+pub(super) enum Proof<'a> {
+    /// The named edges of a pod.
+    Edges(&'a PodLife, &'static [&'static str]),
+    /// Something that is no pod's edge.
+    Fact(Cow<'static, str>),
+}
+
+impl<'a> Finding<'a> {
+    /// A cause that lies with one pod, and its edges that show it.
+    pub(super) fn of(cause: Cause, pod: &'a PodLife, names: &'static [&'static str]) -> Self {
+        Self { pod: Some(&pod.name), ..Self::without_pod(cause, vec![Proof::Edges(pod, names)]) }
     }
 
-    pub(super) fn without_pod(cause: Cause, evidence: Vec<Evidence>) -> Self {
-        Self { cause, pod: None, evidence, missing: String::new() }
+    pub(super) fn without_pod(cause: Cause, proofs: Vec<Proof<'a>>) -> Self {
+        Self { cause, pod: None, proofs, missing: Cow::Borrowed("") }
     }
 
-    pub(super) fn unknown(missing: impl Into<String>) -> Self {
-        Self { cause: Cause::Unknown, pod: None, evidence: Vec::new(), missing: missing.into() }
+    pub(super) fn unknown(missing: impl Into<Cow<'static, str>>) -> Self {
+        Self { missing: missing.into(), ..Self::without_pod(Cause::Unknown, Vec::new()) }
     }
 
     /// With more evidence at its end.
-    pub(super) fn and(mut self, more: impl IntoIterator<Item = Evidence>) -> Self {
-        self.evidence.extend(more);
+    pub(super) fn and(mut self, more: impl IntoIterator<Item = Proof<'a>>) -> Self {
+        self.proofs.extend(more);
         self
+    }
+
+    /// The evidence of a failure at `at_ns`, spelled out.
+    pub(super) fn evidence(&self, at_ns: Stamp) -> Vec<Evidence> {
+        let spelled = self.proofs.iter().map(|proof| match proof {
+            Proof::Edges(pod, names) => edges(pod, names, at_ns),
+            Proof::Fact(what) => vec![Evidence {
+                edge: what.clone().into_owned(),
+                pod: None,
+                basis: "observed".to_owned(),
+                gap_ms: None,
+            }],
+        });
+        spelled.flatten().collect()
     }
 }
 
-const LONG_AFTER_NS: u64 = 1_000_000_000;
-
-/// The named edges of a pod as evidence for a failure at `at_ns`. Those that are not known are said to be so.
-pub(super) fn edges(pod: &PodLife, names: &[&str], at_ns: Stamp) -> Vec<Evidence> {
+/// The named edges of a pod. Those that are not known are said to be so.
+fn edges(pod: &PodLife, names: &[&str], at_ns: Stamp) -> Vec<Evidence> {
     let all = pod.edges();
     let named = names.iter().filter_map(|name| all.iter().find(|(known, _)| known == name));
-    // What came long after the failure did not cause it.
     let before = named.filter(|(_, edge)| edge.is_none_or(|edge| edge.low_ns <= at_ns.saturating_add(LONG_AFTER_NS)));
-    before
-        .map(|(name, edge)| {
-            let exit = pod.exit_code.filter(|_| *name == "container finished" && edge.is_some());
-            let mut what = (*name).to_owned();
-            if let Some(code) = exit {
-                what.push_str(&format!(
-                    " (exit code {code}{})",
-                    pod.reason.as_ref().map_or(String::new(), |r| format!(", {r}"))
-                ));
-            }
-            Evidence {
-                edge: what,
-                pod: Some(pod.name.clone()),
-                basis: edge.map_or_else(|| "not observed".to_owned(), |edge| edge.basis_words()),
-                gap_ms: edge.map(|edge| gap_ms(&edge, at_ns)),
-            }
-        })
-        .collect()
+    let spelled = before.map(|(name, edge)| Evidence {
+        edge: edge_words(pod, name, *edge),
+        pod: Some(pod.name.clone()),
+        basis: edge.map_or_else(|| "not observed".to_owned(), |edge| edge.basis_words()),
+        gap_ms: edge.map(|edge| gap_ms(&edge, at_ns)),
+    });
+    // Without a hook there is nothing to tell of its end.
+    spelled.filter(|evidence| evidence.edge != "hook end" || evidence.gap_ms.is_some()).collect()
 }
 
-/// A piece of evidence that is no pod's edge.
-pub(super) fn fact(what: impl Into<String>, pod: Option<&PodLife>) -> Evidence {
-    Evidence { edge: what.into(), pod: pod.map(|pod| pod.name.clone()), basis: "observed".to_owned(), gap_ms: None }
+/// The end of a container with its exit code, the end of a hook with its words.
+fn edge_words(pod: &PodLife, name: &str, edge: Option<Edge>) -> String {
+    let (code, reason) = (pod.exit_code, pod.reason.as_ref());
+    match (name, edge, code) {
+        ("container finished", Some(_), Some(code)) => {
+            format!(
+                "container finished (exit code {code}{})",
+                reason.map_or_else(String::new, |why| format!(", {why}"))
+            )
+        }
+        ("hook end", Some(_), _) => format!("hook end ({})", pod.hook.words()),
+        _ => name.to_owned(),
+    }
 }
 
 /// From when an edge was seen to the failure, in milliseconds to a tenth; negative if the failure came first.

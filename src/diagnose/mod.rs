@@ -38,19 +38,14 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
             continue;
         };
         let mut scene = Scene::new(trial, variant, stale_ports.clone());
-        let found: Vec<(Attempt, Finding)> = trial
-            .lost
-            .iter()
-            .map(|attempt| {
-                let finding = explain(attempt, &scene);
-                if let Some(port) = timed_out_port(attempt) {
-                    scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
-                }
-                (attempt.clone(), finding)
-            })
-            .collect();
+        let mut merger = merge::Merger::new(&mut all, &trial.start.variant);
+        for attempt in &trial.lost {
+            merger.add(attempt, &explain(attempt, &scene));
+            if let Some(port) = timed_out_port(attempt) {
+                scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
+            }
+        }
         stale_ports = scene.stale_ports;
-        merge::add(&mut all, &trial.start.variant, found.into_iter());
     }
     all
 }
@@ -61,7 +56,7 @@ fn timed_out_port(attempt: &Attempt) -> Option<u16> {
 }
 
 /// The rules by how far an attempt came: each kind of end has causes of its own.
-fn explain(attempt: &Attempt, scene: &Scene<'_>) -> Finding {
+fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     match attempt.outcome {
         Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable => connect::explain(attempt, scene),
         Outcome::ResetBeforeByte

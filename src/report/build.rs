@@ -1,10 +1,12 @@
 //! From a timeline to the view model.
 
+use super::causes::incidents;
 use super::doc::{
     ClusterDoc, ComparisonDoc, Difference, FORMAT, HarnessDoc, Metric, Quantiles, ReportDoc, Test, VariantDoc,
 };
 use super::variant::variant_doc;
 use super::words::sentence;
+use crate::diagnose::diagnose;
 use crate::record::header::VariantHeader;
 use crate::timeline::{Distribution, Timeline};
 use crate::verdict::{self, Ending, Judged, Ruling, Verdict, compare, judge};
@@ -18,10 +20,12 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
     let rulings: Vec<(&str, Ruling)> = with_trials()
         .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials)))
         .collect();
+    let diagnosis = diagnose(timeline);
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
-        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling))
+        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling, &diagnosis))
         .collect();
+    let (incidents, incidents_total) = incidents(&diagnosis, &header.variants, &judged);
     let ending = Ending::of(timeline);
     let ruling = verdict::of_run(&rulings, ending);
     let sensitivity_shown = variants.iter().any(|variant| variant.trials_with_loss > 0);
@@ -42,6 +46,8 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
         sensitivity_shown,
         notes: notes(timeline, ending, ruling.verdict, sensitivity_shown),
         comparison: comparisons(timeline, &judged),
+        incidents,
+        incidents_total,
         harness: harness(timeline),
         variants,
     }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::first_lost::FirstLost;
+use crate::diagnose::Cause;
 use crate::record::header::Expect;
 use crate::record::{Arm, Outcome};
 use crate::stats::Alternative;
@@ -43,6 +44,10 @@ pub struct ReportDoc {
     pub variants: Vec<VariantDoc>,
     /// Each variant beside the baseline.
     pub comparison: Vec<ComparisonDoc>,
+    /// The incidents: runs of lost attempts with one cause, of all trials and arms. At most a thousand, the largest ones.
+    pub incidents: Vec<IncidentDoc>,
+    /// How many incidents there were.
+    pub incidents_total: u64,
     /// The harness's own punctuality, over the whole run.
     pub harness: HarnessDoc,
 }
@@ -103,6 +108,8 @@ pub struct VariantDoc {
     pub harness: u64,
     /// Every arm, judged or not, over the same trials and time.
     pub arms: BTreeMap<Arm, ArmDoc>,
+    /// Why the lost attempts of the judged arms were lost: how many by each cause.
+    pub causes: BTreeMap<Cause, u64>,
     /// Latencies of ok attempts of the judged arms in counting trials, from their planned time, in microseconds.
     pub latency_us: LatencyDoc,
     /// The rollout's length in seconds.
@@ -244,6 +251,83 @@ pub struct TrialDoc {
     pub complete: bool,
     /// Whether the workload had to be made anew before it.
     pub reset: bool,
+    /// The lives of its pods: the old ones first.
+    #[serde(default)]
+    pub pods: Vec<PodDoc>,
+}
+
+/// One pod's life in a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PodDoc {
+    /// Its name.
+    pub name: String,
+    /// Whether the rollout made it.
+    pub new: bool,
+    /// Its preStop hook, in words.
+    pub hook: String,
+    /// The exit code of its container.
+    pub exit_code: Option<i32>,
+    /// Its edges, in the order in which a pod usually passes them; those that are not known are left out.
+    pub edges: Vec<EdgeDoc>,
+}
+
+/// A moment in a pod's life, in seconds after the rollout's first mark.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeDoc {
+    /// Which.
+    pub edge: String,
+    /// Not before.
+    pub from_s: f64,
+    /// Not after; of an observed edge, when it was seen.
+    pub to_s: f64,
+    /// `observed`, `derived by ...`, or `bounded by a gap in the watch`.
+    pub basis: String,
+}
+
+/// A run of lost attempts of one arm of one trial with one cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentDoc {
+    /// Its number in the run; `rollproof report DIR --incident N` shows it.
+    pub id: u32,
+    /// Its trial.
+    pub trial: u32,
+    /// The trial's variant.
+    pub variant: String,
+    /// The arm.
+    pub arm: Arm,
+    /// Whether its attempts are in the variant's counts: a judged arm's, in a trial that counts, after the rollout's first mark.
+    pub counts: bool,
+    /// The cause.
+    pub cause: Cause,
+    /// The pod, where all its attempts are known to be of one.
+    pub pod: Option<String>,
+    /// When its first attempt failed, in seconds after the rollout's first mark.
+    pub first_s: f64,
+    /// When its last attempt failed.
+    pub last_s: f64,
+    /// Lost attempts.
+    pub attempts: u64,
+    /// How they ended.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// What decided, for its first attempt.
+    pub evidence: Vec<EvidenceDoc>,
+    /// Of an unknown cause: what is missing to decide.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub missing: String,
+}
+
+/// One piece of evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EvidenceDoc {
+    /// What was seen, for example `listener closed`.
+    pub edge: String,
+    /// Of which pod.
+    pub pod: Option<String>,
+    /// `observed`, `derived by ...`, or `not observed`.
+    pub basis: String,
+    /// From the edge, as it was seen, to the incident's first failure, in milliseconds. Negative where the failure came first,
+    /// as it can where an edge is only known to lie between two moments.
+    pub gap_ms: Option<f64>,
 }
 
 /// What is compared.

@@ -5,7 +5,7 @@ use crate::record::header::VariantHeader;
 use crate::timeline::Trial;
 
 /// Lost attempts of a variant that are shown.
-pub(super) const MOST_SHOWN: usize = 5;
+pub(super) const MOST_SHOWN: usize = 3;
 
 /// A lost attempt, its moments told from the rollout's first mark.
 #[derive(Debug, Clone, PartialEq)]

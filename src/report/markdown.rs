@@ -1,7 +1,9 @@
 //! `report.md`: the report for a pull request or a page.
 
 use super::doc::{ReportDoc, VariantDoc};
-use super::words::{comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
+use super::words::{
+    cause_words, comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds,
+};
 use crate::record::Outcome;
 
 /// The report as Markdown. All text from outside is escaped: it can neither make markup nor leave its cell.
@@ -21,6 +23,7 @@ pub fn render(report: &ReportDoc) -> String {
         blocks.push(format!("## {}", escaped(&variant.name)));
         blocks.push(escaped(&variant.reason));
         blocks.push(arms(variant));
+        blocks.extend(causes(report, variant));
         blocks.extend(first_lost(variant));
         blocks.push(trials(variant));
     }
@@ -102,6 +105,11 @@ fn arms(variant: &VariantDoc) -> String {
         ]
     });
     table(&header, rows)
+}
+
+fn causes(report: &ReportDoc, variant: &VariantDoc) -> Option<String> {
+    let lines = list(cause_words(report, variant).iter().map(|line| escaped(line)))?;
+    Some(format!("Why requests were lost:\n\n{lines}"))
 }
 
 fn first_lost(variant: &VariantDoc) -> Option<String> {

@@ -4,6 +4,7 @@
 //! and no environment is read, so the same record gives the same bytes.
 
 mod build;
+mod causes;
 mod doc;
 mod first_lost;
 mod json;
@@ -18,8 +19,9 @@ use std::path::Path;
 
 pub use build::build;
 pub use doc::{
-    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, FORMAT, HarnessDoc, LagDoc, LatencyDoc, Median,
-    Metric, PropagationDoc, PropagationValues, Quantiles, ReportDoc, Test, TrialDoc, VariantDoc,
+    ArmDoc, ClusterDoc, ComparisonDoc, DetectionLimit, Difference, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc,
+    IncidentDoc, LagDoc, LatencyDoc, Median, Metric, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc,
+    Test, TrialDoc, VariantDoc,
 };
 pub use first_lost::FirstLost;
 pub use json::{render as to_json, schema};

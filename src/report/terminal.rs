@@ -3,7 +3,9 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::doc::{ComparisonDoc, ReportDoc, VariantDoc};
-use super::words::{comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds};
+use super::words::{
+    cause_words, comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds,
+};
 use crate::verdict::Verdict;
 
 /// The summary, ended by a newline. With `color` the verdict is coloured; nothing else differs.
@@ -23,6 +25,7 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
     lines.extend(report.comparison.iter().map(comparison));
     lines.extend(report.variants.iter().filter_map(limits_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().filter_map(lag_words).map(|line| one_line(&line)));
+    lines.extend(report.variants.iter().flat_map(|variant| causes(report, variant)));
     lines.extend(report.variants.iter().flat_map(first_lost));
     lines.extend(report.variants.iter().flat_map(not_counting));
     lines.extend(report.notes.iter().map(|note| format!("note: {}", one_line(note))));
@@ -84,6 +87,12 @@ fn row(variant: &VariantDoc) -> Vec<String> {
 
 fn comparison(found: &ComparisonDoc) -> String {
     one_line(&comparison_words(found))
+}
+
+fn causes(report: &ReportDoc, variant: &VariantDoc) -> Vec<String> {
+    let words = cause_words(report, variant);
+    let title = (!words.is_empty()).then(|| format!("{}: why requests were lost", one_line(&variant.name)));
+    title.into_iter().chain(words.into_iter().map(|line| format!("  {}", one_line(&line)))).collect()
 }
 
 fn first_lost(variant: &VariantDoc) -> Vec<String> {

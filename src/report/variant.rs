@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::FirstLost;
 use super::build::{quantiles, rounded};
+use super::causes::{causes, pods};
 use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDoc};
 use super::first_lost::{MOST_SHOWN, describe};
 use super::lag::propagation;
 use super::words::sentence;
+use crate::diagnose::Diagnosis;
 use crate::record::Arm;
 use crate::record::header::VariantHeader;
 use crate::stats;
@@ -15,7 +17,13 @@ use crate::timeline::{Counts, Distribution, Phase};
 use crate::verdict::{Judged, Ruling, State};
 
 /// A variant of which `planned` trials were to count, with its trials and the ruling on them.
-pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32, ruling: &Ruling) -> VariantDoc {
+pub(super) fn variant_doc(
+    variant: &VariantHeader,
+    trials: &[Judged<'_>],
+    planned: u32,
+    ruling: &Ruling,
+    diagnosis: &Diagnosis,
+) -> VariantDoc {
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|trial| trial.state == State::Counts).collect();
     let mut counts = Counts::default();
     for trial in &counting {
@@ -45,6 +53,7 @@ pub(super) fn variant_doc(variant: &VariantHeader, trials: &[Judged<'_>], planne
         unsent: counts.unsent,
         harness: counts.harness,
         arms: arms(variant, &counting),
+        causes: causes(variant, &counting, diagnosis),
         latency_us: latency(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
         pod_s: median(counting.iter().filter_map(|trial| trial.trial.pod_s)),
@@ -81,6 +90,7 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
         propagation_lag_ms: propagation(std::iter::once(&trial.propagation)).0,
         complete: trial.end.as_ref().is_some_and(|end| end.complete),
         reset: trial.end.as_ref().is_some_and(|end| end.reset),
+        pods: pods(trial),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sentences, numbers and escapes that several writers share.
 
-use super::doc::{ComparisonDoc, PropagationDoc, VariantDoc};
+use super::doc::{ComparisonDoc, IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
 use super::first_lost::FirstLost;
+use crate::diagnose::Cause;
 use crate::record::header::Expect;
 use crate::stats::Alternative;
 use crate::verdict::Conclusion;
@@ -87,6 +88,37 @@ pub(super) fn lag_words(variant: &VariantDoc) -> Option<String> {
 /// Without digits after the point, and without the sign of a zero.
 fn whole(ms: f64) -> String {
     format!("{:.0}", ms.round() + 0.0)
+}
+
+/// Why a variant's requests were lost: a line for each cause, the most frequent first.
+pub(super) fn cause_words(report: &ReportDoc, variant: &VariantDoc) -> Vec<String> {
+    let mut causes: Vec<(Cause, u64)> = variant.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
+    causes.sort_by_key(|(cause, count)| (std::cmp::Reverse(*count), *cause));
+    let words = causes.into_iter().map(|(cause, count)| {
+        let of_cause =
+            report.incidents.iter().filter(|one| one.variant == variant.name && one.cause == cause && one.counts);
+        let largest = of_cause.max_by_key(|one| (one.attempts, std::cmp::Reverse(one.id)));
+        let detail = largest.map_or_else(String::new, |one| format!(" ({})", incident_words(one)));
+        format!("{count} {}: {}{detail}", cause.name(), cause.meaning())
+    });
+    words.collect()
+}
+
+/// What decided of an incident, in a few words.
+pub(super) fn incident_words(incident: &IncidentDoc) -> String {
+    let mut words = vec![format!("incident {}", incident.id)];
+    let told = incident.evidence.iter().filter_map(|evidence| {
+        let gap = evidence.gap_ms.filter(|gap| *gap >= 0.0)?;
+        Some(format!("{} after {}", milliseconds(gap), evidence.edge))
+    });
+    words.extend(told.take(3));
+    words.extend(Some(incident.missing.clone()).filter(|missing| !missing.is_empty()));
+    words.join(", ")
+}
+
+/// `12 ms` or `1.3 s`.
+fn milliseconds(ms: f64) -> String {
+    if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
 }
 
 /// A lost attempt on one line.

@@ -40,6 +40,11 @@ fn hook_end(life: &PodLife, acted: Edge) -> Option<Edge> {
         acted.high_ns.saturating_add(least_ns.min(grace_ns)).saturating_add(HOOK_OVERHEAD_NS),
         if life.hook.only_sleeps() { "deletion + sleep" } else { "deletion + the hook's sleeps" },
     );
+    if life.hook_used_grace_up() {
+        let (low, high) = (acted.low_ns.saturating_add(grace_ns), acted.high_ns.saturating_add(grace_ns));
+        let rule = "deletion + grace, which the hook uses up";
+        return Some(Edge::derived(low, high.saturating_add(HOOK_OVERHEAD_NS), rule));
+    }
     if life.hook_broke()
         && let Some(failed) = life.hook_failed
     {
@@ -50,9 +55,6 @@ fn hook_end(life: &PodLife, acted: Edge) -> Option<Edge> {
     {
         let low = life.finished.map_or(acted.low_ns, |finished| finished.low_ns);
         return Some(Edge::derived(low, failed.high_ns, "the FailedPreStopHook event, after the server had ended"));
-    }
-    if least_ns >= grace_ns {
-        return Some(Edge { basis: super::edge::Basis::Derived("deletion + grace, which the hook uses up"), ..full });
     }
     if let Some(finished) = life.finished
         && finished.surely_before(full.low_ns)
@@ -73,7 +75,8 @@ fn stop_signal(life: &PodLife, acted: Edge) -> Option<Edge> {
     let from = life.hook_end.unwrap_or(acted);
     let mut signal = Edge::derived(from.low_ns, from.high_ns.saturating_add(SIGNAL_AFTER_NS), rule);
     // A server that ended by itself while the hook ran is sent no signal.
-    let ended_first = life.hook_failed.is_some_and(|failed| life.server_was_done_at(failed));
+    let killed_hook = life.hook_failed.is_some_and(|failed| life.server_was_done_at(failed));
+    let ended_first = killed_hook && !life.hook_used_grace_up();
     let long_before = life.finished.is_some_and(|finished| finished.surely_before(signal.low_ns));
     if life.hook_end.is_some() && (ended_first || long_before) {
         return None;

@@ -71,6 +71,16 @@ impl PodLife {
         Some(Edge::derived(low, high, "deletion + terminationGracePeriodSeconds"))
     }
 
+    /// Whether the hook was still running when the grace was over, so that kubelet ended it.
+    #[must_use]
+    pub fn hook_used_grace_up(&self) -> bool {
+        let Some(grace_end) = self.grace_end() else { return false };
+        let long = self.hook.least_s() >= self.grace_s.unwrap_or(u64::MAX) as f64;
+        let reported = self.hook_failed.is_some_and(|failed| failed.high_ns >= grace_end.low_ns);
+        let ended_before = self.finished.is_some_and(|finished| finished.surely_before(grace_end.low_ns));
+        reported || (long && !ended_before && self.hook_failed.is_none())
+    }
+
     /// Whether the server had ended, or at least closed its listener, when the hook was reported to have failed: then the hook
     /// was killed with its container, which is what a graceful stop looks like where the server is the main process.
     #[must_use]
@@ -83,7 +93,7 @@ impl PodLife {
     #[must_use]
     pub fn hook_broke(&self) -> bool {
         let (Some(failed), Some(start)) = (self.hook_failed, self.hook_start) else { return false };
-        if self.server_was_done_at(failed) {
+        if self.hook_used_grace_up() || self.server_was_done_at(failed) {
             return false;
         }
         let seconds = failed.high_ns.saturating_sub(start.low_ns) as f64 / 1e9;

@@ -162,6 +162,10 @@ pub(crate) struct Trial {
     pub(crate) missing: u64,
     /// Times a slice's ok attempts of each arm.
     pub(crate) ok: u64,
+    /// Whether the usual four pods are recorded.
+    pub(crate) pods: bool,
+    /// Ok attempts of the arm `new` in `more`.
+    pub(crate) extra_ok: u64,
 }
 
 impl Trial {
@@ -178,6 +182,8 @@ impl Trial {
             ends: true,
             missing: 0,
             ok: 1,
+            pods: true,
+            extra_ok: 0,
         }
     }
 
@@ -246,7 +252,9 @@ impl Trial {
             namespace: format!("rollproof-{}", self.variant),
         })];
         entries.push(self.mark(MarkName::LoadStarted, 0));
-        entries.extend(self.pods());
+        if self.pods {
+            entries.extend(self.pods());
+        }
         // As in a run: what happened first is not always recorded first.
         entries.extend(self.others.iter().cloned().map(Entry::Attempt));
         entries.extend((0..STOP_S * 2).flat_map(|slice| self.slice(begin + slice * SLICE)));
@@ -279,7 +287,7 @@ impl Trial {
         for attempt in &self.others {
             *planned.entry(attempt.arm).or_default() += 1;
         }
-        *planned.entry(Arm::New).or_default() += self.missing;
+        *planned.entry(Arm::New).or_default() += self.missing + self.extra_ok;
         planned
     }
 

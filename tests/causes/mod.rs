@@ -1,0 +1,236 @@
+//! Why attempts were lost: for each cause a small record that shows it, and a twin that lacks what decides and must not.
+
+mod pods;
+
+use rollproof::diagnose::Cause;
+use rollproof::record::entry::{Attempt, Stage};
+use rollproof::record::header::{Expect, Header};
+use rollproof::record::{Arm, Outcome, Sum};
+use rollproof::report::{IncidentDoc, ReportDoc, to_markdown, to_terminal};
+use serde_json::{Value, json};
+
+use crate::records::{Run, Trial};
+use pods::{NEW, OLD, Pod, STOPPED};
+
+const CLASSIC: &str = "sleep 3; apachectl -k graceful-stop; sleep 30";
+
+/// A workload with this preStop hook.
+fn workload(hook: Option<&str>, probe: bool) -> Value {
+    let mut container = json!({"name": "web", "image": "apache"});
+    if let Some(hook) = hook {
+        container["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", hook]}}});
+    }
+    if probe {
+        container["readinessProbe"] = json!({"httpGet": {"path": "/", "port": 80}});
+    }
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+           "spec": {"template": {"spec": {"containers": [container]}}}})
+}
+
+fn report(hook: Option<&str>, change: impl FnOnce(&mut Trial)) -> ReportDoc {
+    let plan = |header: &mut Header| header.variants[0].manifests = vec![workload(hook, false)];
+    Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
+}
+
+/// The causes of what was lost.
+fn causes(hook: Option<&str>, pods: &[Pod], lose: impl FnOnce(&mut Trial)) -> Vec<Cause> {
+    let report = report(hook, |trial| {
+        pods::add(trial, pods);
+        lose(trial);
+    });
+    report.incidents.iter().map(|incident| incident.cause).collect()
+}
+
+/// A connection that is refused at a moment.
+fn refused(trial: &mut Trial, ms: i64) {
+    trial.other(Arm::New, Outcome::Refused, Sum::Lost, ms);
+}
+
+/// A new connection, made at `ms`, that ends so after `waited_ms` without a byte.
+fn cut(trial: &mut Trial, ms: i64, waited_ms: u64, outcome: Outcome) -> &mut Attempt {
+    trial.other(Arm::New, outcome, Sum::Lost, ms);
+    let attempt = trial.last();
+    attempt.connected_ns = Some(attempt.planned_ns + 100_000);
+    attempt.sent_ns = Some(attempt.planned_ns + 120_000);
+    attempt.bytes_out = Some(48);
+    attempt.stage = Some(Stage::Request);
+    attempt.end_ns = attempt.planned_ns + waited_ms * 1_000_000;
+    attempt
+}
+
+/// The same on a kept-alive connection to a pod.
+fn cut_kept_alive<'a>(trial: &'a mut Trial, pod: &str, ms: i64, waited_ms: u64) -> &'a mut Attempt {
+    let attempt = cut(trial, ms, waited_ms, Outcome::ClosedBeforeByte);
+    attempt.arm = Arm::Reused;
+    attempt.connected_ns = None;
+    attempt.pod = Some(pod.to_owned());
+    attempt.pod_from_connection = true;
+    if let Some(connection) = &mut attempt.connection {
+        connection.uses = 5;
+        connection.rtt_ns = 200_000;
+    }
+    attempt
+}
+
+#[test]
+fn a_refusal_after_a_listener_closed_is_the_endpoint_race() {
+    assert_eq!(causes(None, &[OLD, STOPPED, NEW], |trial| refused(trial, 1_200)), [Cause::EndpointRace]);
+    // Before anything closed nobody can have refused for that reason.
+    assert_eq!(causes(None, &[OLD, STOPPED, NEW], |trial| refused(trial, 500)), [Cause::Unknown]);
+    // Nor where no pod stopped at all.
+    assert_eq!(causes(None, &[OLD, NEW], |trial| refused(trial, 1_200)), [Cause::Unknown]);
+}
+
+#[test]
+fn a_refusal_while_nobody_could_serve_is_for_want_of_an_endpoint() {
+    let late = Pod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    assert_eq!(causes(None, &[STOPPED, late.clone()], |trial| refused(trial, 2_000)), [Cause::NoEndpoint]);
+    assert_eq!(causes(None, &[STOPPED, OLD, late], |trial| refused(trial, 2_000)), [Cause::EndpointRace]);
+}
+
+#[test]
+fn a_refusal_by_a_pod_that_was_ready_before_it_listened() {
+    let early = Pod { endpoint_ready: Some(300), opened: Some(2_500), served: Some((2_600, 8_000)), ..NEW };
+    assert_eq!(causes(None, &[OLD, early.clone()], |trial| refused(trial, 1_200)), [Cause::NotReadyYet]);
+    assert_eq!(causes(None, &[OLD, early.clone()], |trial| refused(trial, 3_500)), [Cause::Unknown]);
+    // With a dead pod besides, a refusal may have come from either.
+    let both = causes(None, &[OLD, STOPPED, early], |trial| refused(trial, 1_200));
+    assert_eq!(both, [Cause::Unknown]);
+}
+
+#[test]
+fn what_was_in_flight_as_the_server_ended_was_cut_at_the_stop() {
+    let lose = |trial: &mut Trial| {
+        for ms in [600, 700, 800] {
+            cut(trial, ms, 1_052 - u64::try_from(ms).unwrap(), Outcome::ClosedBeforeByte);
+        }
+    };
+    assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose), [Cause::CutAtStop]);
+    assert_eq!(causes(None, &[OLD, NEW], lose), [Cause::Unknown], "no pod stopped");
+}
+
+#[test]
+fn the_end_of_the_grace_period_is_told_from_the_stop_signal() {
+    let killed = Pod { grace_s: 3, closed: Some(4_010), finished: Some((4_010, 137)), ..STOPPED };
+    let lose = |trial: &mut Trial| _ = cut(trial, 1_500, 2_510, Outcome::ResetBeforeByte);
+    // Three seconds without an answer, of a kind that is usually answered at once.
+    let slow = |trial: &mut Trial| {
+        lose(trial);
+        trial.last().connected_ns = Some(trial.at(900));
+    };
+    assert_eq!(causes(None, &[OLD, killed.clone(), NEW], slow), [Cause::KilledAtGraceEnd]);
+    let ended = Pod { finished: Some((4_010, 0)), grace_s: 30, ..killed };
+    assert_eq!(causes(None, &[OLD, ended, NEW], slow), [Cause::CutAtStop]);
+}
+
+#[test]
+fn a_graceful_stop_that_nobody_awaits() {
+    let hook = Some("apachectl -k graceful-stop");
+    let drained = Pod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
+    let lose = |trial: &mut Trial| _ = cut(trial, 700, 595, Outcome::ClosedBeforeByte);
+    assert_eq!(causes(hook, &[OLD, drained.clone(), NEW], lose), [Cause::DrainNotAwaited]);
+    assert_eq!(causes(None, &[OLD, drained, NEW], lose), [Cause::CutAtStop], "there was no drain");
+}
+
+#[test]
+fn a_hook_that_failed_is_told_from_one_whose_server_was_done() {
+    let failed = Pod { hook_failed: Some(1_020), grace_s: 40, ..STOPPED };
+    let lose = |trial: &mut Trial| refused(trial, 1_400);
+    assert_eq!(causes(Some(CLASSIC), &[OLD, failed, NEW], lose), [Cause::PrestopFailed]);
+    // The server stopped gracefully after three seconds, and the hook was killed with it: that is no failure.
+    let done =
+        Pod { closed: Some(4_020), finished: Some((4_900, 0)), hook_failed: Some(5_100), grace_s: 40, ..STOPPED };
+    let lose = |trial: &mut Trial| refused(trial, 4_500);
+    assert_eq!(causes(Some(CLASSIC), &[OLD, done, NEW], lose), [Cause::EndpointRace]);
+}
+
+#[test]
+fn a_write_on_a_connection_that_was_just_closed_is_the_keep_alive_race() {
+    let draining = Pod { closed: Some(4_020), finished: Some((6_500, 0)), grace_s: 40, ..STOPPED };
+    let lose = |trial: &mut Trial| _ = cut_kept_alive(trial, "web-stopped", 4_015, 8);
+    assert_eq!(causes(Some(CLASSIC), &[OLD, draining.clone(), NEW], lose), [Cause::KeepaliveRace]);
+    // One that waited for two seconds was no idle connection.
+    let lose = |trial: &mut Trial| _ = cut_kept_alive(trial, "web-stopped", 200, 855);
+    assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose), [Cause::CutAtStop]);
+}
+
+#[test]
+fn what_a_stopping_server_never_accepted_was_reset_in_its_queue() {
+    // Told to stop at 1.0 s, it keeps its listening socket until 5 s and accepts no more.
+    let deaf = Pod { closed: Some(5_000), finished: Some((5_000, 0)), ..STOPPED };
+    let lose = |trial: &mut Trial| _ = cut(trial, 2_000, 3_000, Outcome::ResetBeforeByte);
+    assert_eq!(causes(None, &[OLD, deaf.clone(), NEW], lose), [Cause::BacklogReset]);
+    let earlier = |trial: &mut Trial| _ = cut(trial, 600, 4_400, Outcome::ResetBeforeByte);
+    assert_eq!(causes(None, &[OLD, deaf, NEW], earlier), [Cause::CutAtStop], "it came before the stop");
+}
+
+#[test]
+fn a_status_is_the_applications_own_only_if_a_pod_says_so() {
+    let answer = |status: u16, pod: Option<&'static str>| {
+        move |trial: &mut Trial| {
+            let attempt = cut(trial, 2_000, 5, Outcome::Status5xx);
+            (attempt.status, attempt.pod) = (Some(status), pod.map(str::to_owned));
+            attempt.bytes_in = Some(120);
+        }
+    };
+    assert_eq!(causes(None, &[OLD, NEW], answer(503, Some("web-old"))), [Cause::ServerError]);
+    assert_eq!(causes(None, &[OLD, NEW], answer(502, None)), [Cause::Proxy]);
+    assert_eq!(causes(None, &[OLD, NEW], answer(503, None)), [Cause::Unknown]);
+    let early = Pod { served: Some((3_000, 8_000)), ..NEW };
+    assert_eq!(causes(None, &[OLD, early], answer(503, Some("web-new"))), [Cause::NotReadyYet]);
+}
+
+#[test]
+fn no_answer_in_time_from_a_young_pod_is_overload() {
+    let lose = |trial: &mut Trial| _ = cut(trial, 1_500, 2_000, Outcome::HeaderTimeout);
+    assert_eq!(causes(None, &[OLD, OLD, NEW], lose), [Cause::Overload]);
+    let two = [OLD, Pod { name: "web-other", ..OLD }];
+    assert_eq!(causes(None, &two, lose), [Cause::Unknown]);
+}
+
+#[test]
+fn a_container_that_ends_by_itself_is_named_and_no_cause() {
+    let crashed = Pod { restarted: Some(1_100), ..OLD };
+    let report = report(None, |trial| {
+        pods::add(trial, &[crashed, NEW]);
+        cut_kept_alive(trial, "web-old", 900, 195);
+    });
+    let [IncidentDoc { cause: Cause::Unknown, missing, .. }] = report.incidents.as_slice() else {
+        panic!("{report:?}")
+    };
+    assert!(missing.contains("web-old ended without the pod's deletion"), "{missing}");
+}
+
+#[test]
+fn a_record_without_lifecycle_events_decides_nothing_and_says_what_is_missing() {
+    let report = report(None, |trial| {
+        trial.pods = false;
+        refused(trial, 1_200);
+        cut(trial, 1_000, 300, Outcome::ClosedBeforeByte);
+    });
+    assert!(report.incidents.iter().all(|one| one.cause == Cause::Unknown && !one.missing.is_empty()), "{report:?}");
+    assert_eq!(report.variants[0].causes.get(&Cause::Unknown), Some(&2));
+}
+
+#[test]
+fn incidents_are_told_with_their_evidence() {
+    let report = report(None, |trial| {
+        pods::add(trial, &[OLD, STOPPED, NEW]);
+        for ms in [1_200, 1_300, 3_600] {
+            refused(trial, ms);
+        }
+    });
+    let attempts: Vec<u64> = report.incidents.iter().map(|one| one.attempts).collect();
+    assert_eq!(attempts, [2, 1], "more than a second apart they are two incidents");
+    let first = &report.incidents[0];
+    assert_eq!((first.pod.as_deref(), first.counts), (Some("web-stopped"), true));
+    let closed = first.evidence.iter().find(|evidence| evidence.edge == "listener closed").unwrap();
+    assert_eq!((closed.basis.as_str(), closed.gap_ms), ("observed", Some(150.4)));
+    assert_eq!(report.variants[0].causes, [(Cause::EndpointRace, 3)].into());
+    for text in [to_terminal(&report, false), to_markdown(&report)] {
+        assert!(text.contains("3 endpoint-race: routing still led new connections"), "{text}");
+    }
+    let pod = report.variants[0].trials_list[0].pods.iter().find(|pod| pod.name == "web-stopped").unwrap();
+    let edges: Vec<&str> = pod.edges.iter().map(|edge| edge.edge.as_str()).collect();
+    assert!(edges.contains(&"deletion") && edges.contains(&"container finished"), "{edges:?}");
+}

@@ -1,0 +1,226 @@
+//! Pods of a small record: what the watches and the side probe would have shown of them.
+
+use rollproof::record::Arm;
+use rollproof::record::entry::{
+    Change, ContainerSeen, EndpointSeen, EndpointsSeen, Entry, EventSeen, Listener, ListenerSeen, PodSeen, Pulse,
+};
+
+use crate::records::{Trial, encoded};
+
+pub(crate) const NAMESPACE: &str = "rollproof-web";
+const STARTED_UNIX_NS: u64 = 1_795_514_400_000_000_000;
+
+/// A pod: moments in milliseconds from the rollout's first mark; what is `None` was not seen.
+#[derive(Clone, Default)]
+pub(crate) struct Pod {
+    pub(crate) name: &'static str,
+    /// From when on it is there; an old one from before the load.
+    pub(crate) seen: Option<i64>,
+    pub(crate) endpoint_ready: Option<i64>,
+    pub(crate) opened: Option<i64>,
+    pub(crate) deleted: Option<i64>,
+    pub(crate) grace_s: i64,
+    pub(crate) not_ready: Option<i64>,
+    pub(crate) hook_failed: Option<i64>,
+    pub(crate) closed: Option<i64>,
+    /// When its container ended, and its exit code.
+    pub(crate) finished: Option<(i64, i32)>,
+    pub(crate) restarted: Option<i64>,
+    /// From when to when it answered new connections.
+    pub(crate) served: Option<(i64, i64)>,
+}
+
+/// An old pod that nothing happens to.
+pub(crate) const OLD: Pod = Pod {
+    name: "web-old",
+    seen: Some(-2_900),
+    endpoint_ready: Some(-2_900),
+    opened: Some(-2_900),
+    deleted: None,
+    grace_s: 30,
+    not_ready: None,
+    hook_failed: None,
+    closed: None,
+    finished: None,
+    restarted: None,
+    served: Some((-2_900, 8_000)),
+};
+
+/// An old pod that is deleted after a second and whose server ends at once.
+pub(crate) const STOPPED: Pod = Pod {
+    name: "web-stopped",
+    deleted: Some(1_000),
+    not_ready: Some(1_030),
+    closed: Some(1_050),
+    finished: Some((1_060, 0)),
+    served: Some((-2_900, 900)),
+    ..OLD
+};
+
+/// A new pod that listens before it is ready.
+pub(crate) const NEW: Pod = Pod {
+    name: "web-new",
+    seen: Some(200),
+    endpoint_ready: Some(900),
+    opened: Some(600),
+    served: Some((1_000, 8_000)),
+    ..OLD
+};
+
+pub(crate) fn add(trial: &mut Trial, pods: &[Pod]) {
+    trial.pods = false;
+    for pod in pods {
+        life(trial, pod);
+        listener(trial, pod);
+        answers(trial, pod);
+    }
+    endpoints(trial, pods);
+}
+
+fn life(trial: &mut Trial, pod: &Pod) {
+    let base = |at: i64, trial: &Trial| PodSeen {
+        at_ns: trial.at(at),
+        change: Change::Changed,
+        namespace: NAMESPACE.to_owned(),
+        name: pod.name.to_owned(),
+        uid: format!("uid-{}", pod.name),
+        owner: Some("ReplicaSet/web-1".to_owned()),
+        ip: Some("127.0.0.9".to_owned()),
+        node: None,
+        phase: "Running".to_owned(),
+        ready: true,
+        created: None,
+        deletion_timestamp: None,
+        deletion_grace_s: None,
+        containers: vec![container("running", None, None)],
+    };
+    let mut entries = Vec::new();
+    if let Some(at) = pod.seen {
+        entries.push(PodSeen { change: Change::Seen, ..base(at, trial) });
+    }
+    if let Some(at) = pod.restarted {
+        let again = ContainerSeen { restarts: 1, ..container("running", None, None) };
+        entries.push(PodSeen { containers: vec![again], ..base(at, trial) });
+    }
+    if let Some(at) = pod.deleted {
+        let until = wall(trial.at(at) + u64::try_from(pod.grace_s).unwrap() * 1_000_000_000);
+        let deleted =
+            PodSeen { deletion_timestamp: Some(until), deletion_grace_s: Some(pod.grace_s), ..base(at, trial) };
+        entries.push(deleted.clone());
+        if let Some((at, code)) = pod.finished {
+            // kubelet looks for ended containers once a second.
+            let ended = container("terminated", Some(code), Some(wall(trial.at(at))));
+            let at_ns = trial.at(at + 400);
+            entries.push(PodSeen { at_ns, containers: vec![ended.clone()], ..deleted.clone() });
+            entries.push(PodSeen { at_ns: at_ns + 1, change: Change::Gone, containers: vec![ended], ..deleted });
+        }
+    }
+    trial.more.extend(entries.into_iter().map(Entry::Pod));
+    if let Some(at) = pod.hook_failed {
+        trial.more.push(Entry::Event(EventSeen {
+            at_ns: trial.at(at),
+            namespace: NAMESPACE.to_owned(),
+            about: format!("Pod/{}", pod.name),
+            reason: "FailedPreStopHook".to_owned(),
+            message: "PreStopHook failed".to_owned(),
+            kind: "Warning".to_owned(),
+            count: 1,
+            last: None,
+        }));
+    }
+}
+
+fn container(state: &str, exit_code: Option<i32>, finished: Option<String>) -> ContainerSeen {
+    ContainerSeen {
+        name: "web".to_owned(),
+        ready: state == "running",
+        restarts: 0,
+        state: state.to_owned(),
+        reason: None,
+        message: None,
+        exit_code,
+        started: None,
+        finished,
+    }
+}
+
+/// A server's time: whole seconds.
+fn wall(at_ns: u64) -> String {
+    let s = i64::try_from((STARTED_UNIX_NS + at_ns) / 1_000_000_000).unwrap();
+    jiff::Timestamp::from_second(s).unwrap().to_string()
+}
+
+fn listener(trial: &mut Trial, pod: &Pod) {
+    let seen = |trial: &Trial, at: i64, state| {
+        Entry::Listener(ListenerSeen {
+            before_ns: trial.at(at - 20),
+            after_ns: trial.at(at),
+            namespace: NAMESPACE.to_owned(),
+            pod: pod.name.to_owned(),
+            state,
+        })
+    };
+    if let Some(at) = pod.opened {
+        if pod.seen.is_some_and(|seen| at > seen) {
+            let shut = seen(trial, at - 100, Listener::Refused);
+            trial.more.push(shut);
+        }
+        let open = seen(trial, at, Listener::Open);
+        trial.more.push(open);
+    }
+    if let Some(at) = pod.closed {
+        let shut = seen(trial, at, Listener::Refused);
+        trial.more.push(shut);
+    }
+}
+
+/// One slice at each end of the time in which it answered.
+fn answers(trial: &mut Trial, pod: &Pod) {
+    let Some((from, to)) = pod.served else { return };
+    for at in [from, to] {
+        let at_ns = trial.at(at);
+        trial.more.push(Entry::Pulse(Pulse {
+            trial: trial.number(),
+            at_ns,
+            arm: Arm::New,
+            request: 0,
+            pod: Some(pod.name.to_owned()),
+            ok: 1,
+            latency_us: encoded(1_000, 1),
+            last_connect_ns: Some(at_ns),
+        }));
+        trial.extra_ok += 1;
+    }
+}
+
+/// The Service's slice, each time that it changes.
+fn endpoints(trial: &mut Trial, pods: &[Pod]) {
+    let gone = |pod: &Pod| pod.finished.map(|(at, _)| at + 410);
+    let mut moments: Vec<i64> =
+        pods.iter().flat_map(|pod| [pod.endpoint_ready, pod.not_ready, gone(pod)]).flatten().collect();
+    moments.sort_unstable();
+    moments.dedup();
+    for at in moments {
+        let there =
+            pods.iter().filter(|pod| pod.seen.is_some_and(|seen| seen <= at) && gone(pod).is_none_or(|gone| at < gone));
+        let endpoint = |pod: &Pod| {
+            let listed = pod.endpoint_ready.is_some_and(|ready| ready <= at);
+            let out = pod.not_ready.is_some_and(|out| out <= at);
+            EndpointSeen {
+                pod: Some(pod.name.to_owned()),
+                address: "127.0.0.9".to_owned(),
+                ready: listed && !out,
+                serving: listed,
+                terminating: out,
+            }
+        };
+        let seen = EndpointsSeen {
+            at_ns: trial.at(at),
+            change: Change::Changed,
+            namespace: NAMESPACE.to_owned(),
+            name: "web-1".to_owned(),
+            endpoints: there.map(endpoint).collect(),
+        };
+        trial.more.push(Entry::Endpoints(seen));
+    }
+}
