@@ -2,12 +2,14 @@
 //!
 //! `ARCHITECTURE.md` has the map of these modules and the rule of who may use whom.
 
+pub mod advice;
 pub mod agent;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod commands;
 pub mod diagnose;
+pub mod hidden;
 pub mod load;
 pub mod manifest;
 pub mod observe;

@@ -7,6 +7,7 @@ mod propagation;
 mod records;
 
 use records::{Run, Trial, read};
+use rollproof::hidden::Client;
 use rollproof::record::entry::{EndReason, Entry};
 use rollproof::record::header::Expect;
 use rollproof::record::{Arm, Outcome, Sum};
@@ -39,6 +40,44 @@ fn a_clean_variant_passes_without_loss_and_fails_with_one() {
     for words in ["+1.000 s", "ECONNREFUSED", "GET /", "after 0.35 ms"] {
         assert!(summary.contains(words), "{words}: {summary}");
     }
+}
+
+#[test]
+fn what_common_clients_would_have_hidden_is_counted_over_the_lost_of_judged_arms() {
+    let run = |method: &str| {
+        Run::new(1, &[("web", Expect::Loss)])
+            .plan(|header| header.variants[0].load.requests[0].method = method.to_owned())
+            .trial(1, "web", |trial| {
+                trial.lost_times(1_002);
+                trial.other(Arm::Reused, Outcome::ClosedBeforeByte, Sum::Lost, 2_000);
+                trial.last().connection.as_mut().unwrap().uses = 7;
+                trial.other(Arm::New, Outcome::BodyReset, Sum::Lost, 2_100);
+                // None of these is a judged arm's loss during the rollout.
+                trial.other(Arm::Blind, Outcome::Refused, Sum::Lost, 2_200);
+                trial.other(Arm::Reused, Outcome::ResetBeforeByte, Sum::Raced, 2_300);
+                trial.other(Arm::Reused, Outcome::Unsent, Sum::Unsent, 2_400);
+            })
+            .finished()
+            .report()
+    };
+    let hidden = |report: &ReportDoc| {
+        let by = &report.variants[0].hidden_by;
+        [Client::Reqwest, Client::Go, Client::Java, Client::Curl, Client::ConnectRetry, Client::Nginx].map(|c| by[&c])
+    };
+    let get = run("GET");
+    assert_eq!(get.variants[0].lost, 1_004);
+    assert_eq!(hidden(&get), [0, 1, 1_003, 1, 1_002, 1_003], "more than are kept whole");
+    assert_eq!(hidden(&run("POST")), [0, 0, 1_002, 1, 1_002, 1_002]);
+    let [summary, page] = [to_terminal(&get, false), to_markdown(&get)];
+    for words in
+        ["of 1004 lost", "1003 by Java and nginx; 1002 by proxies that repeat a failed connect; 1 by Go and curl"]
+    {
+        assert!(summary.contains(words) && page.contains(words), "{words}: {summary}");
+    }
+    assert!(summary.contains("; lost for reqwest, Go and curl, hidden by Java, nginx and proxies"), "{summary}");
+    let none = one(|trial| _ = trial.other(Arm::New, Outcome::BodyReset, Sum::Lost, 1_000));
+    assert!(to_terminal(&none, false).contains("of 1 lost, none would have been hidden"), "{none:?}");
+    assert!(!to_terminal(&one(nothing), false).contains("hidden"), "nothing was lost");
 }
 
 #[test]

@@ -34,7 +34,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("timeline", &["record", "clock", "stats"]),
     ("verdict", &["record", "clock", "stats", "timeline"]),
     ("diagnose", &["record", "clock", "stats", "timeline"]),
-    ("report", &["record", "clock", "stats", "timeline", "verdict", "diagnose"]),
+    ("hidden", &["record"]),
+    // the one that must know how a patch is applied
+    ("advice", &["record", "clock", "stats", "timeline", "diagnose", "manifest"]),
+    ("report", &["record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden"]),
     // what a person starts
     (
         "commands",
@@ -47,7 +50,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Modules of the analysis, which must be pure.
-const PURE: &[&str] = &["timeline", "verdict", "diagnose", "report", "stats", "manifest", "scenario", "plan"];
+const PURE: &[&str] =
+    &["timeline", "verdict", "diagnose", "hidden", "advice", "report", "stats", "manifest", "scenario", "plan"];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;
 

@@ -126,6 +126,14 @@ pub struct Attempt {
     pub error: String,
 }
 
+impl Attempt {
+    /// Whether it is known that its connection had carried a request before. The arm `pooled` does not tell.
+    #[must_use]
+    pub fn reused(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.uses > 0)
+    }
+}
+
 /// The connection that carried an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionUse {

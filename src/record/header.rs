@@ -101,6 +101,14 @@ pub struct LoadHeader {
     pub requests: Vec<RequestHeader>,
 }
 
+impl LoadHeader {
+    /// The method of a request kind; empty, which is no method, where a damaged record names none.
+    #[must_use]
+    pub fn method(&self, request: u16) -> &str {
+        self.requests.get(usize::from(request)).map_or("", |kind| kind.method.as_str())
+    }
+}
+
 /// One kind of request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestHeader {

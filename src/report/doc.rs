@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::first_lost::FirstLost;
 use crate::diagnose::Cause;
+use crate::hidden::Client;
 use crate::record::header::Expect;
 use crate::record::{Arm, Outcome};
 use crate::stats::Alternative;
@@ -106,6 +107,8 @@ pub struct VariantDoc {
     pub unsent: u64,
     /// The harness's own trouble.
     pub harness: u64,
+    /// How many of the lost each common client or proxy would have hidden by sending the request again. Every one is named.
+    pub hidden_by: BTreeMap<Client, u64>,
     /// Every arm, judged or not, over the same trials and time.
     pub arms: BTreeMap<Arm, ArmDoc>,
     /// Why the lost attempts of the judged arms were lost: how many by each cause.

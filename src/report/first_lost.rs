@@ -1,5 +1,6 @@
 //! A lost attempt as people read it.
 
+use crate::hidden::{self, AttemptFacts};
 use crate::record::entry::{Attempt, Stage};
 use crate::record::header::VariantHeader;
 use crate::timeline::Trial;
@@ -18,6 +19,8 @@ pub struct FirstLost {
     pub took_ms: f64,
     /// What was asked, on which arm, and what came of it, in words without their end.
     pub what: String,
+    /// Which common clients would have seen the loss, and which would have hidden it.
+    pub hidden: String,
 }
 
 /// An attempt of `trial`, which has a window.
@@ -38,6 +41,7 @@ pub(super) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantHeader
         at_s: in_units(attempt.end_ns.saturating_sub(first_ns), 1e9),
         took_ms: in_units(attempt.end_ns.saturating_sub(attempt.planned_ns), 1e6),
         what: words.join(", "),
+        hidden: hidden::describe("lost", &AttemptFacts::of(attempt, variant.load.method(attempt.request))),
     })
 }
 

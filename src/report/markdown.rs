@@ -2,7 +2,8 @@
 
 use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
-    cause_words, comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds,
+    cause_words, comparison_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
+    seconds,
 };
 use crate::record::Outcome;
 
@@ -17,7 +18,8 @@ pub fn render(report: &ReportDoc) -> String {
     let compared = report.comparison.iter().map(comparison_words);
     let limits = report.variants.iter().filter_map(limits_words);
     let lags = report.variants.iter().filter_map(lag_words);
-    let remarks = compared.chain(limits).chain(lags).chain(report.notes.iter().cloned());
+    let hidden = report.variants.iter().filter_map(hidden_words);
+    let remarks = compared.chain(limits).chain(lags).chain(hidden).chain(report.notes.iter().cloned());
     blocks.extend(list(remarks.map(|remark| escaped(&remark))));
     for variant in &report.variants {
         blocks.push(format!("## {}", escaped(&variant.name)));
@@ -113,7 +115,7 @@ fn causes(report: &ReportDoc, variant: &VariantDoc) -> Option<String> {
 }
 
 fn first_lost(variant: &VariantDoc) -> Option<String> {
-    let lines = list(variant.first_lost.iter().map(|lost| escaped(&lost_words(lost))))?;
+    let lines = list(lost_lines(&variant.first_lost).iter().map(|line| escaped(line)))?;
     let more = variant.lost.saturating_sub(variant.first_lost.len() as u64);
     let rest = if more > 0 { format!("\n- and {more} more in the record") } else { String::new() };
     Some(format!("First lost, in seconds after the rollout's first step:\n\n{lines}{rest}"))

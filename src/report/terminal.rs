@@ -4,7 +4,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::doc::{ComparisonDoc, ReportDoc, VariantDoc};
 use super::words::{
-    cause_words, comparison_words, expect_name, lag_words, limits_words, lost_words, micros, one_line, seconds,
+    cause_words, comparison_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
+    seconds,
 };
 use crate::verdict::Verdict;
 
@@ -26,6 +27,7 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
     lines.extend(report.variants.iter().filter_map(limits_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().filter_map(lag_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().flat_map(|variant| causes(report, variant)));
+    lines.extend(report.variants.iter().filter_map(hidden_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().flat_map(first_lost));
     lines.extend(report.variants.iter().flat_map(not_counting));
     lines.extend(report.notes.iter().map(|note| format!("note: {}", one_line(note))));
@@ -101,7 +103,7 @@ fn first_lost(variant: &VariantDoc) -> Vec<String> {
     }
     let name = one_line(&variant.name);
     let mut lines = vec![format!("{name}: first lost, seconds after the rollout's first step")];
-    lines.extend(variant.first_lost.iter().map(|lost| format!("  {}", one_line(&lost_words(lost)))));
+    lines.extend(lost_lines(&variant.first_lost).iter().map(|line| format!("  {}", one_line(line))));
     let more = variant.lost.saturating_sub(variant.first_lost.len() as u64);
     if more > 0 {
         lines.push(format!("  and {more} more in the record"));

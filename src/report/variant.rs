@@ -10,8 +10,9 @@ use super::first_lost::{MOST_SHOWN, describe};
 use super::lag::propagation;
 use super::words::sentence;
 use crate::diagnose::Diagnosis;
-use crate::record::Arm;
+use crate::hidden::{self, AttemptFacts, Client};
 use crate::record::header::VariantHeader;
+use crate::record::{Arm, Sum};
 use crate::stats;
 use crate::timeline::{Counts, Distribution, Phase};
 use crate::verdict::{Judged, Ruling, State};
@@ -52,6 +53,7 @@ pub(super) fn variant_doc(
         raced: counts.raced,
         unsent: counts.unsent,
         harness: counts.harness,
+        hidden_by: hidden_by(variant, &counting),
         arms: arms(variant, &counting),
         causes: causes(variant, &counting, diagnosis),
         latency_us: latency(variant, &counting),
@@ -111,6 +113,16 @@ fn arms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Arm, ArmD
         (arm, ArmDoc { judged, attempts, ok, lost, raced, unsent, harness, outcomes })
     };
     by_arm.into_iter().map(doc).collect()
+}
+
+/// Who would have hidden how many of the lost attempts.
+fn hidden_by(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Client, u64> {
+    let failures = counting.iter().flat_map(|judged| &judged.trial.failures);
+    let lost = failures.filter(|(what, _)| what.sum == Sum::Lost && variant.load.judged.contains(&what.arm));
+    hidden::sums(lost.map(|(what, count)| {
+        let method = variant.load.method(what.request);
+        (AttemptFacts::new(what.arm, method, what.outcome, what.reused), *count)
+    }))
 }
 
 fn latency(variant: &VariantHeader, counting: &[&Judged<'_>]) -> LatencyDoc {

@@ -1,8 +1,12 @@
 //! Sentences, numbers and escapes that several writers share.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use super::doc::{ComparisonDoc, IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
 use super::first_lost::FirstLost;
 use crate::diagnose::Cause;
+use crate::hidden::listed;
 use crate::record::header::Expect;
 use crate::stats::Alternative;
 use crate::verdict::Conclusion;
@@ -121,9 +125,38 @@ fn milliseconds(ms: f64) -> String {
     if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
 }
 
-/// A lost attempt on one line.
-pub(super) fn lost_words(lost: &FirstLost) -> String {
-    format!("{:+.3} s in trial {}: {}, after {} ms", lost.at_s, lost.trial, lost.what, lost.took_ms)
+/// Lost attempts, each on a line. Who would have hidden it stands where it is not the same as of the one above.
+pub(super) fn lost_lines(all: &[FirstLost]) -> Vec<String> {
+    let mut above = "";
+    all.iter()
+        .map(|FirstLost { trial, at_s, took_ms, what, hidden }| {
+            let further = if hidden == above { String::new() } else { format!("; {hidden}") };
+            above = hidden;
+            format!("{at_s:+.3} s in trial {trial}: {what}, after {took_ms} ms{further}")
+        })
+        .collect()
+}
+
+/// Who would have hidden how many of a variant's lost attempts; `None` if nothing was lost.
+pub(super) fn hidden_words(variant: &VariantDoc) -> Option<String> {
+    if variant.lost == 0 {
+        return None;
+    }
+    let mut by_count: BTreeMap<Reverse<u64>, Vec<&str>> = BTreeMap::new();
+    for (client, count) in variant.hidden_by.iter().filter(|(_, count)| **count > 0) {
+        by_count.entry(Reverse(*count)).or_default().push(client.words());
+    }
+    let parts: Vec<String> =
+        by_count.iter().map(|(Reverse(count), clients)| format!("{count} by {}", listed(clients))).collect();
+    let (name, lost) = (&variant.name, variant.lost);
+    Some(if parts.is_empty() {
+        format!("{name}: of {lost} lost, none would have been hidden by a common client or proxy.")
+    } else {
+        format!(
+            "{name}: of {lost} lost, a client or proxy that sends them again would have hidden: {}.",
+            parts.join("; ")
+        )
+    })
 }
 
 /// A reason as a sentence: with its full stop.

@@ -24,7 +24,7 @@ pub use edge::{Basis, Edge};
 pub use hook::{Hook, Script, Stop};
 pub use lag::{PodLag, PropagationLags};
 pub use life::PodLife;
-pub use trial::Trial;
+pub use trial::{Failure, Trial};
 pub use window::{Phase, Window};
 
 /// Why a record could not be put in order.

@@ -52,19 +52,34 @@ pub struct Trial {
     pub kind_latency_us: BTreeMap<u16, Distribution>,
     /// Every lost attempt, whole, in the order in which they ended.
     pub lost: Vec<Attempt>,
+    /// All attempts that did not end ok and ended after the first mark, by what tells them apart.
+    pub failures: BTreeMap<Failure, u64>,
     /// Lines of this trial that came after its end.
     pub late_lines: u64,
     /// Lines that the channel lost while it ran.
     pub overflowed: u64,
 }
 
+/// What tells attempts that did not end ok apart, beyond their moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Failure {
+    /// The arm.
+    pub arm: Arm,
+    /// Index of the request kind in the header's load plan.
+    pub request: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Which of the five sums it fell into.
+    pub sum: Sum,
+    /// It is known that its connection had carried a request before.
+    pub reused: bool,
+}
+
 /// An attempt that did not end ok, as small as can be.
 #[derive(Debug, Clone, Copy)]
 struct Ended {
     end_ns: Stamp,
-    arm: Arm,
-    outcome: Outcome,
-    sum: Sum,
+    what: Failure,
 }
 
 /// A trial that is being read.
@@ -98,8 +113,8 @@ impl Gathering {
             return;
         }
         self.connections.attempt(&attempt);
-        let Attempt { end_ns, arm, outcome, sum, .. } = attempt;
-        self.ended.push(Ended { end_ns, arm, outcome, sum });
+        let Attempt { end_ns, arm, request, outcome, sum, .. } = attempt;
+        self.ended.push(Ended { end_ns, what: Failure { arm, request, outcome, sum, reused: attempt.reused() } });
         if sum == Sum::Lost {
             self.lost.push(attempt);
         }
@@ -146,13 +161,17 @@ impl Gathering {
             answered_new_ns: BTreeSet::new(),
             kind_latency_us: BTreeMap::new(),
             lost: self.lost,
+            failures: BTreeMap::new(),
             late_lines: 0,
             overflowed: 0,
         };
         // A failure belongs to the moment at which it happened: what was in flight as the rollout began and was cut by it
         // is the rollout's loss, and does not make the lead-in dirty.
-        for ended in &self.ended {
-            trial.counts(ended.end_ns, ended.arm).add(ended.sum, ended.outcome, 1);
+        for Ended { end_ns, what } in &self.ended {
+            trial.counts(*end_ns, what.arm).add(what.sum, what.outcome, 1);
+            if trial.phase(*end_ns) != Phase::Before {
+                *trial.failures.entry(*what).or_default() += 1;
+            }
         }
         for pulse in &self.pulses {
             trial.add_pulse(pulse, with)?;

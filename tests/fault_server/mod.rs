@@ -38,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) bytes_after_fin: u64,
     /// POST bodies that were not the expected one.
     pub(crate) wrong_bodies: u64,
+    /// Faults of `-once` and `-at-first` paths that were played.
+    pub(crate) once: u64,
 }
 
 /// A running fault server. Its threads end with the test's process; each holds at most one connection, for at most
@@ -91,8 +93,10 @@ fn converse(mut stream: TcpStream, on_accept: OnAccept, seen: &Mutex<Seen>) {
             fin(stream);
         }
         OnAccept::Serve => {
-            while let Some(next) = serve(stream, seen) {
+            let mut before = 0;
+            while let Some(next) = serve(stream, before, seen) {
                 stream = next;
+                before += 1;
             }
         }
     }
@@ -138,10 +142,28 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().filter_map(|line| line.split_once(": ")).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
 }
 
+/// What a path stands for on a connection that carried so many requests before. The fault of `/X-once` is played on the
+/// first such request that is not its connection's first, that of `/X-at-first` on the first one at all; the rest of them
+/// are ok, as a request that is sent again would be.
+fn scripted(path: &str, before: u64, seen: &Mutex<Seen>) -> String {
+    let (fault, due) = match (path.strip_suffix("-once"), path.strip_suffix("-at-first")) {
+        (Some(fault), _) => (fault, before > 0),
+        (_, Some(fault)) => (fault, true),
+        _ => return path.to_owned(),
+    };
+    let mut seen = seen.lock().unwrap();
+    if due && seen.once == 0 {
+        seen.once += 1;
+        return fault.to_owned();
+    }
+    "/ok".to_owned()
+}
+
 /// Plays one request; gives the connection back if it stays open.
-fn serve(mut stream: TcpStream, seen: &Mutex<Seen>) -> Option<TcpStream> {
+fn serve(mut stream: TcpStream, before: u64, seen: &Mutex<Seen>) -> Option<TcpStream> {
     let head = peek_head(&stream)?;
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let path = scripted(path, before, seen);
     {
         let mut seen = seen.lock().unwrap();
         *seen.paths.entry(path.clone()).or_default() += 1;

@@ -1,0 +1,353 @@
+//! The rules: from causes and figures to fields and values.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::hook::{Plan, USUAL_FIRST_S, Waits, plan};
+use super::measured::{Measured, of_trials, whole};
+use super::patch::{Changes, patch};
+use super::server::Server;
+use super::subject::Subject;
+use crate::diagnose::{Cause, Diagnosis};
+use crate::record::header::VariantHeader;
+use crate::timeline::Trial;
+
+/// Seconds of the grace period that are left in hand before the kill.
+const MARGIN_S: u64 = 5;
+
+/// The causes beside cuts that a hook cures.
+const HOOKED: [Cause; 3] = [Cause::EndpointRace, Cause::BacklogReset, Cause::PrestopFailed];
+
+/// What to change because of one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The cause.
+    pub cause: Cause,
+    /// Lost attempts of judged arms in counting trials that had it.
+    pub attempts: u64,
+    /// The path of the field to change; `None` if no field of the manifest would help.
+    pub field: Option<String>,
+    /// Its new value.
+    pub value: Option<String>,
+    /// Why, with the measured figures, in sentences.
+    pub text: String,
+}
+
+/// Everything that is advised for one variant.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Advised {
+    /// The figures behind it.
+    pub measured: Measured,
+    /// One for each cause, in the order of causes.
+    pub advice: Vec<Advice>,
+    /// A strategic merge patch that does all of it, as `kubectl patch` takes it; `None` if nothing in the manifest would help.
+    pub patch: Option<Value>,
+}
+
+/// What to change in a variant, of which `trials` are those that count and `diagnosis` is the whole run's.
+#[must_use]
+pub fn advise(variant: &VariantHeader, trials: &[&Trial], diagnosis: &Diagnosis) -> Advised {
+    let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
+    for (_, incident) in of_trials(variant, trials, diagnosis) {
+        let count = causes.entry(incident.cause).or_default();
+        *count = count.saturating_add(incident.attempts);
+    }
+    let Some(subject) = Subject::of(variant) else {
+        let text = format!("The record does not hold the manifest of {}, so no field can be named.", variant.workload);
+        let advice = causes.into_iter().map(|(cause, attempts)| sentence(cause, attempts, text.clone())).collect();
+        return Advised { advice, ..Advised::default() };
+    };
+    let measured = Measured::of(variant, &subject, trials, diagnosis);
+    let mut rules = Rules::new(variant, &subject, &measured, &causes);
+    let advice = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
+    let patch = patch(&subject, &rules.changes, variant.surge);
+    Advised { advice, patch, measured }
+}
+
+fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {
+    Advice { cause, attempts, field: None, value: None, text }
+}
+
+struct Rules<'a> {
+    variant: &'a VariantHeader,
+    subject: &'a Subject<'a>,
+    measured: &'a Measured,
+    /// The stop that serves all causes.
+    stop: Plan,
+    /// A cause is there that changes the hook.
+    hook_changes: bool,
+    /// The grace period that this stop needs, never less than there is.
+    grace_s: u64,
+    changes: Changes,
+}
+
+impl<'a> Rules<'a> {
+    fn new(
+        variant: &'a VariantHeader,
+        subject: &'a Subject<'a>,
+        measured: &'a Measured,
+        causes: &BTreeMap<Cause, u64>,
+    ) -> Self {
+        let has = |cause| causes.contains_key(&cause);
+        let killed_without_need = has(Cause::KilledAtGraceEnd) && grace_was_enough(subject, measured);
+        let cut = has(Cause::CutAtStop) || has(Cause::DrainNotAwaited) || killed_without_need;
+        let waits = Waits {
+            first_s: measured.first_sleep_s(),
+            last_s: measured.last_sleep_s().filter(|_| cut),
+            broken: has(Cause::PrestopFailed),
+        };
+        let stop = plan(subject, waits);
+        let by_hook = cut || HOOKED.into_iter().any(has);
+        let hook_changes = by_hook && stop.pre_stop.is_some();
+        // What is in flight as a plain sleep ends goes on after the stop signal.
+        let drain_s = if waits.last_s.is_some() { 0 } else { measured.last_sleep_s().unwrap_or(0) };
+        let grace_s = subject.grace_s.max(stop.until_done_s + drain_s + MARGIN_S);
+        Self { variant, subject, measured, stop, hook_changes, grace_s, changes: Changes::default() }
+    }
+
+    fn of(&mut self, cause: Cause, attempts: u64) -> Advice {
+        match cause {
+            Cause::EndpointRace | Cause::BacklogReset => self.hook(cause, attempts, self.lag_words()),
+            Cause::CutAtStop => self.hook(cause, attempts, self.cut_words()),
+            Cause::DrainNotAwaited => {
+                let why = format!(
+                    "{} begins a graceful stop and returns, and the stop signal cut the drain. {}",
+                    self.subject.hook.words(),
+                    self.slowest_words()
+                );
+                self.hook(cause, attempts, why)
+            }
+            Cause::PrestopFailed => {
+                let why = format!(
+                    "{} failed, so it protected nothing. `preStop.sleep` needs no program in the image, and lasts as long as \
+                     the hook was to.",
+                    self.subject.hook.words()
+                );
+                self.hook(cause, attempts, why)
+            }
+            Cause::KilledAtGraceEnd => self.killed(attempts),
+            Cause::NotReadyYet => self.not_ready_yet(attempts),
+            Cause::Overload => self.overload(attempts),
+            Cause::NoEndpoint => self.no_endpoint(attempts),
+            Cause::KeepaliveRace | Cause::Proxy | Cause::ServerError | Cause::StaleConntrack | Cause::Unknown => {
+                sentence(cause, attempts, elsewhere(cause).to_owned())
+            }
+        }
+    }
+
+    /// The hook and the grace period that goes with it.
+    fn hook(&mut self, cause: Cause, attempts: u64, why: String) -> Advice {
+        let mut text = vec![why];
+        let changed = self.stop.pre_stop.is_some();
+        if changed {
+            self.changes.pre_stop.clone_from(&self.stop.pre_stop);
+            self.changes.args.clone_from(&self.stop.args);
+            text.extend(self.grace());
+        }
+        if !self.stop.further.is_empty() {
+            text.push(self.stop.further.clone());
+        }
+        if self.stop.value.starts_with("sh ") && self.subject.server == Server::Unknown {
+            text.push("The hook needs `sh` in the image.".to_owned());
+        }
+        let field = changed.then(|| self.subject.field("lifecycle.preStop"));
+        let value = changed.then(|| self.stop.value.clone());
+        Advice { cause, attempts, field, value, text: text.join(" ") }
+    }
+
+    /// Raises the grace period where the stop needs more.
+    fn grace(&mut self) -> Option<String> {
+        (self.grace_s > self.subject.grace_s).then(|| {
+            self.changes.grace_s = Some(self.grace_s);
+            format!("terminationGracePeriodSeconds must then be {} s, {MARGIN_S} s of them in hand.", self.grace_s)
+        })
+    }
+
+    fn lag_words(&self) -> String {
+        match (self.measured.routing_lag_s, self.measured.first_sleep_s()) {
+            (Some(lag), Some(sleep)) => format!(
+                "The last new connection was led to a pod {lag:.1} s after its deletion was seen: wait at least {sleep} s before the \
+                 server stops."
+            ),
+            _ => format!(
+                "New connections were led to a pod that had stopped; for how long could not be measured here. {USUAL_FIRST_S} s \
+                 before the server stops is a usual wait."
+            ),
+        }
+    }
+
+    fn slowest_words(&self) -> String {
+        match (self.measured.slowest_request_s, self.measured.last_sleep_s()) {
+            (Some(slowest), Some(sleep)) => {
+                let took = if self.measured.slowest_was_cut {
+                    format!("The oldest request that was cut had taken {slowest:.1} s")
+                } else {
+                    format!("The slowest request took {slowest:.1} s")
+                };
+                format!("{took}: give what is in flight at least {sleep} s.")
+            }
+            _ => "How long a request takes could not be measured here.".to_owned(),
+        }
+    }
+
+    fn cut_words(&self) -> String {
+        let what = match self.subject.server {
+            Server::Unknown => "The stop cut what was in flight.".to_owned(),
+            Server::Target => "The stop signal cut what was in flight; with --on-term=drain it is answered.".to_owned(),
+            known => format!(
+                "The stop signal cut what was in flight; `{}` lets it be answered.",
+                known.graceful().unwrap_or_default()
+            ),
+        };
+        format!("{what} {} {}", self.slowest_words(), self.lag_words())
+    }
+
+    fn killed(&mut self, attempts: u64) -> Advice {
+        let cause = Cause::KilledAtGraceEnd;
+        let grace_s = self.subject.grace_s;
+        if grace_was_enough(self.subject, self.measured) {
+            let why = format!(
+                "The server was killed after {grace_s} s of grace although no request needed that long: it does not end on its \
+                 stop signal. A shell that is the container's main process passes no signal on; start the server with `exec`. {}",
+                self.cut_words()
+            );
+            // Waiting helps only a server that can be told to stop in another way.
+            return match self.subject.server {
+                Server::Unknown => sentence(cause, attempts, why),
+                _ => self.hook(cause, attempts, why),
+            };
+        }
+        let needed_s = needed_s(self.subject, self.measured).max(if self.hook_changes { self.grace_s } else { 0 });
+        self.grace_s = needed_s;
+        self.changes.grace_s = Some(needed_s);
+        Advice {
+            cause,
+            attempts,
+            field: Some("spec.template.spec.terminationGracePeriodSeconds".to_owned()),
+            value: Some(needed_s.to_string()),
+            text: format!(
+                "The grace period of {grace_s} s was over while requests were in flight. {} {needed_s} s leave room for the hook and \
+                 for that, and {MARGIN_S} s in hand.",
+                self.slowest_words()
+            ),
+        }
+    }
+
+    fn not_ready_yet(&mut self, attempts: u64) -> Advice {
+        let cause = Cause::NotReadyYet;
+        let late = self.measured.ready_to_served_s.map_or_else(String::new, |late| {
+            format!(" The slowest of them served {late:.1} s after it was declared ready.")
+        });
+        let field = self.subject.field("readinessProbe");
+        if self.subject.container.get("readinessProbe").is_some() {
+            let text = format!(
+                "New pods were declared ready before they served.{late} Their readinessProbe passes too early: let it ask for \
+                 what a request needs."
+            );
+            return Advice { cause, attempts, field: Some(field), value: None, text };
+        }
+        let text =
+            format!("New pods got requests before they served, because nothing asks whether they are ready.{late}");
+        if self.subject.target_port.is_null() {
+            return Advice { cause, attempts, field: Some(field), value: None, text };
+        }
+        let gets = self.variant.load.requests.iter().filter(|kind| kind.method == "GET");
+        let path = gets.max_by(|a, b| a.share.total_cmp(&b.share)).map(|kind| kind.path.clone());
+        let port = &self.subject.target_port;
+        let asks = path.map_or_else(
+            || json!({"tcpSocket": {"port": port}}),
+            |path| json!({"httpGet": {"path": path, "port": port}}),
+        );
+        let mut probe = asks;
+        probe["periodSeconds"] = json!(1);
+        let value = probe.to_string();
+        self.changes.readiness = Some(probe);
+        Advice { cause, attempts, field: Some(field), value: Some(value), text }
+    }
+
+    fn overload(&mut self, attempts: u64) -> Advice {
+        let mut text = vec!["Requests were not answered in time by too few or too young pods.".to_owned()];
+        let mut field = None;
+        let mut value = None;
+        if self.subject.is_deployment() {
+            self.changes.never_fewer = true;
+            text.push("With maxUnavailable 0 no old pod goes before a new one is there.".to_owned());
+            field = Some("spec.strategy.rollingUpdate.maxUnavailable".to_owned());
+            value = Some("0".to_owned());
+        }
+        if let Some(slow) = self.measured.slow_start_s.filter(|slow| *slow > 0.0) {
+            let seconds = whole(slow) + 1;
+            self.changes.min_ready_s = Some(seconds);
+            text.push(format!(
+                "A new pod was still slow {slow:.1} s after it was ready: with minReadySeconds {seconds} it counts only then."
+            ));
+            field = Some("spec.minReadySeconds".to_owned());
+            value = Some(seconds.to_string());
+        }
+        Advice { cause: Cause::Overload, attempts, field, value, text: text.join(" ") }
+    }
+
+    fn no_endpoint(&mut self, attempts: u64) -> Advice {
+        let cause = Cause::NoEndpoint;
+        let why = "For a time no pod of the Service could serve.";
+        if !self.subject.is_deployment() {
+            let text = format!(
+                "{why} A {} takes a pod away before it makes its successor: it needs at least 2 replicas that serve, and a \
+                 readinessProbe.",
+                self.subject.text("/kind")
+            );
+            return sentence(cause, attempts, text);
+        }
+        self.changes.never_fewer = true;
+        let mut value = "type: RollingUpdate, maxUnavailable: 0, maxSurge: 1".to_owned();
+        if self.variant.replicas < 2 {
+            self.changes.replicas = Some(2);
+            value.push_str("; spec.replicas: 2");
+        }
+        Advice {
+            cause,
+            attempts,
+            field: Some("spec.strategy".to_owned()),
+            value: Some(value),
+            text: format!(
+                "{why} A RollingUpdate with maxUnavailable 0 and maxSurge 1 takes no pod away before another is ready, and 2 \
+                 replicas survive the loss of one."
+            ),
+        }
+    }
+}
+
+/// The grace period that the hook that is there and the slowest request need.
+fn needed_s(subject: &Subject<'_>, measured: &Measured) -> u64 {
+    let last_s = measured.last_sleep_s().unwrap_or(0);
+    let (first_s, all_s) = (whole(subject.hook.first_sleep_s()), whole(subject.hook.least_s()));
+    // A hook that stops the server gives what is in flight the rest of its own time.
+    let busy_s = if subject.hook.stop().is_some() { all_s.max(first_s + last_s) } else { all_s + last_s };
+    busy_s + MARGIN_S
+}
+
+/// Nothing that was measured needed more than the grace period.
+fn grace_was_enough(subject: &Subject<'_>, measured: &Measured) -> bool {
+    needed_s(subject, measured) <= subject.grace_s
+}
+
+/// What helps where no field of the workload's manifest does.
+const fn elsewhere(cause: Cause) -> &'static str {
+    match cause {
+        Cause::KeepaliveRace => {
+            "The server closed an idle kept-alive connection as a request was written on it. Let it answer with `Connection: close` \
+             while it drains, and let clients send idempotent requests again; no field of the manifest prevents it."
+        }
+        Cause::Proxy => {
+            "Something in front of the pods answered in their place: keep pods until it has taken them out, or let it pass a failed \
+             request on to another pod. Its own settings decide."
+        }
+        Cause::ServerError => "The application itself sent a status that was not expected; its log tells why.",
+        Cause::StaleConntrack => {
+            "A connect met the NAT entry of an earlier one that timed out. It follows from pods that vanish while connections are \
+             still led to them: what cures those cures this."
+        }
+        _ => "The evidence does not tell what to change.",
+    }
+}

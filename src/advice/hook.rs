@@ -1,0 +1,167 @@
+//! The preStop hook that a variant needs: wait until no new connection comes, stop gracefully, wait for what is in flight.
+
+use serde_json::{Value, json};
+
+use super::measured::whole;
+use super::server::Server;
+use super::subject::Subject;
+use crate::timeline::{Hook, Script, Stop};
+
+/// The wait before the stop where this run could not measure how long new connections still came: Kubernetes' own usual one.
+pub(super) const USUAL_FIRST_S: u64 = 3;
+
+/// What the stop of a pod must give time for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// Seconds before the server is stopped; `None` if that was not measured.
+    pub(super) first_s: Option<u64>,
+    /// Seconds for what is in flight as it is stopped; `None` if nothing was cut.
+    pub(super) last_s: Option<u64>,
+    /// The hook that is there failed.
+    pub(super) broken: bool,
+}
+
+/// A hook, and what goes with it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Plan {
+    /// The new `preStop`; `None` if it cannot or need not be changed.
+    pub(super) pre_stop: Option<Value>,
+    /// The container's new `args`, if those change.
+    pub(super) args: Option<Vec<String>>,
+    /// Seconds from the deletion until all is over.
+    pub(super) until_done_s: u64,
+    /// The change in words; empty if there is none.
+    pub(super) value: String,
+    /// What else a reader must know, as sentences; empty if nothing.
+    pub(super) further: String,
+}
+
+/// The hook that gives the time of `waits`. It is never shorter than the one that is there.
+pub(super) fn plan(subject: &Subject<'_>, waits: Waits) -> Plan {
+    let slept_s = whole(subject.hook.first_sleep_s());
+    let first_s = waits.first_s.unwrap_or(if slept_s > 0 { 0 } else { USUAL_FIRST_S }).max(slept_s);
+    let last_s = waits.last_s.unwrap_or(0);
+    if waits.broken {
+        let seconds = whole(subject.hook.least_s()).max(first_s + last_s);
+        return sleeping(seconds, last_s);
+    }
+    let found = match (&subject.hook, subject.server, waits.last_s) {
+        (Hook::Http, ..) => by_http(first_s, last_s),
+        (hook, Server::Target, Some(last_s)) if hook.stop().is_none() => target(subject, first_s, last_s),
+        // What the hook does is kept, and gets what it lacks.
+        (Hook::Exec(script), server, _) => {
+            let command = server.graceful().filter(|_| waits.last_s.is_some() && script.stop.is_none());
+            lengthened(subject, script, first_s, command, last_s)
+        }
+        (_, server, Some(last_s)) => match server.graceful() {
+            Some(command) => sequence(&format!("sleep {first_s}; {command}; sleep {last_s}"), first_s + last_s),
+            None => undrained(first_s, last_s),
+        },
+        (_, _, None) => sleeping(first_s, 0),
+    };
+    unless_there_already(subject, found)
+}
+
+/// A hook that is what it should be needs no change.
+fn unless_there_already(subject: &Subject<'_>, found: Plan) -> Plan {
+    if found.pre_stop.as_ref() != subject.container.pointer("/lifecycle/preStop") || found.args.is_some() {
+        return found;
+    }
+    let further = "The hook waits as long already, so that a longer one would change nothing.".to_owned();
+    Plan { pre_stop: None, value: String::new(), further, ..found }
+}
+
+fn by_http(first_s: u64, last_s: u64) -> Plan {
+    let further = format!(
+        "A hook has one handler, and `httpGet` is taken: let what it calls answer only after {first_s} s, and let the server \
+         then answer what is in flight."
+    );
+    Plan { until_done_s: first_s + last_s, further, ..Plan::default() }
+}
+
+/// Kubelet's own sleep, which needs no program in the image; then `drain_s` for what goes on after the stop signal.
+fn sleeping(seconds: u64, drain_s: u64) -> Plan {
+    Plan {
+        pre_stop: Some(json!({"sleep": {"seconds": seconds}})),
+        until_done_s: seconds + drain_s,
+        value: format!("sleep: {{seconds: {seconds}}}"),
+        ..Plan::default()
+    }
+}
+
+/// A server of which it is not known how to stop it gracefully: it is stopped when nothing is in flight any more.
+fn undrained(first_s: u64, last_s: u64) -> Plan {
+    let further = "How this server is stopped gracefully is not known here. If it answers what is in flight on its stop \
+                   signal by itself, as it should, the first part of that is enough, and kept-alive connections are safe too.";
+    Plan { further: further.to_owned(), ..sleeping(first_s + last_s, 0) }
+}
+
+fn sequence(script: &str, seconds: u64) -> Plan {
+    Plan {
+        pre_stop: Some(json!({"exec": {"command": ["sh", "-c", script]}})),
+        until_done_s: seconds,
+        value: format!("sh -c \"{script}\""),
+        ..Plan::default()
+    }
+}
+
+/// The built-in server drains by itself, on the stop signal.
+fn target(subject: &Subject<'_>, first_s: u64, last_s: u64) -> Plan {
+    let present = subject.container.get("args").and_then(Value::as_array).into_iter().flatten();
+    let mut args = Vec::new();
+    let mut value_follows = false;
+    for arg in present.filter_map(Value::as_str) {
+        if !value_follows && arg != "--on-term" && !arg.starts_with("--on-term=") {
+            args.push(arg.to_owned());
+        }
+        value_follows = arg == "--on-term";
+    }
+    args.push("--on-term=drain".to_owned());
+    let slept = sleeping(first_s, last_s);
+    Plan { args: Some(args), value: format!("{}, with the argument --on-term=drain", slept.value), ..slept }
+}
+
+/// The command that is there, with a first sleep of `first_s`, `command` if it stops nothing itself, and `last_s` after that.
+fn lengthened(subject: &Subject<'_>, script: &Script, first_s: u64, command: Option<&str>, last_s: u64) -> Plan {
+    let (slept_s, all_s) = (whole(subject.hook.first_sleep_s()), whole(subject.hook.least_s()));
+    let awaited_s = if script.stop.is_some() { all_s.saturating_sub(slept_s) } else { 0 };
+    let more_s = last_s.saturating_sub(awaited_s);
+    let until_done_s = all_s + (first_s - slept_s) + more_s;
+    if !can_be_a_shells(subject, script) {
+        let further = format!(
+            "Let `{}` wait {first_s} s before it stops the server, and return only {last_s} s after.",
+            script.words
+        );
+        return Plan { until_done_s, further, ..Plan::default() };
+    }
+    let words = script.words.trim_end_matches([';', ' ', '\n']);
+    let mut parts = Vec::new();
+    match words.strip_prefix(&format!("sleep {slept_s}")) {
+        _ if first_s == slept_s => parts.push(words.to_owned()),
+        Some(rest) if rest.is_empty() || rest.starts_with([';', ' ', '\n']) => {
+            parts.push(format!("sleep {first_s}{rest}"));
+        }
+        _ => parts.extend([format!("sleep {}", first_s - slept_s), words.to_owned()]),
+    }
+    parts.extend(command.map(str::to_owned));
+    if more_s > 0 {
+        parts.push(format!("sleep {more_s}"));
+    }
+    let mut plan = sequence(&parts.join("; "), until_done_s);
+    if command.is_none() && more_s > 0 && script.stop != Some(Stop::Graceful) {
+        plan.further = "Whether the server answers what is in flight meanwhile is its own matter.".to_owned();
+    }
+    plan
+}
+
+/// Whether more commands can be put around these words, and a shell then takes them as they were meant. Those of a command
+/// that is no shell's may have been quoted.
+fn can_be_a_shells(subject: &Subject<'_>, script: &Script) -> bool {
+    let program = subject.container.pointer("/lifecycle/preStop/exec/command/0").and_then(Value::as_str);
+    let shell = program.and_then(|path| path.rsplit('/').next()).is_some_and(|name| name.ends_with("sh"));
+    let plain = shell || script.words.chars().all(|c| c.is_ascii_alphanumeric() || " ._/=-".contains(c));
+    let mut words = script.words.split(|c: char| c.is_whitespace() || c == ';');
+    // What follows these is not reached; of what is no plain sequence the end is not known.
+    let ends = words.any(|word| matches!(word, "exec" | "exit" | "#"));
+    plain && !ends && script.sleeps_s.is_some()
+}

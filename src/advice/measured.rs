@@ -1,0 +1,143 @@
+//! The figures that advice is made of.
+
+use std::collections::BTreeSet;
+
+use super::subject::Subject;
+use crate::clock::Stamp;
+use crate::diagnose::{Cause, Diagnosis, Incident};
+use crate::record::header::VariantHeader;
+use crate::timeline::{PodLife, Trial};
+
+/// What a variant's counting trials measured. Times are in seconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Measured {
+    /// The longest time after a pod's deletion was seen for which new connections still went to it, answered or not; `None` if
+    /// none shows it.
+    pub routing_lag_s: Option<f64>,
+    /// The longest that an answered request of a judged arm took, or that a cut one had taken; `None` if there was none.
+    pub slowest_request_s: Option<f64>,
+    /// The slowest was cut: it would have taken longer.
+    pub slowest_was_cut: bool,
+    /// The longest time after a new pod was declared ready until it was seen to listen or to answer; `None` if none shows it.
+    pub ready_to_served_s: Option<f64>,
+    /// The longest time after a new pod was declared ready at which a request was lost to its slowness; `None` without one.
+    pub slow_start_s: Option<f64>,
+    /// `terminationGracePeriodSeconds`.
+    pub grace_s: u64,
+    /// The preStop hook in words.
+    pub hook: String,
+}
+
+impl Measured {
+    /// The figures of the trials that count, `diagnosis` being of the whole run.
+    pub(super) fn of(variant: &VariantHeader, subject: &Subject<'_>, trials: &[&Trial], diagnosis: &Diagnosis) -> Self {
+        let incidents = || of_trials(variant, trials, diagnosis);
+        let (answered_s, cut_s) = (answered_s(variant, trials), cut_s(variant, trials, diagnosis));
+        Self {
+            routing_lag_s: largest(incidents().filter_map(|(trial, one)| refused_lag_s(trial, one)).chain(
+                trials.iter().flat_map(|trial| &trial.propagation.pods).map(|pod| signed_s(pod.after_deletion_ns)),
+            )),
+            slowest_request_s: largest([answered_s, cut_s].into_iter().flatten()),
+            slowest_was_cut: cut_s > answered_s,
+            ready_to_served_s: largest(trials.iter().flat_map(|trial| &trial.pods).filter_map(ready_to_served_s)),
+            slow_start_s: largest(incidents().filter_map(|(_, one)| after(one, Cause::Overload, "endpoint ready"))),
+            grace_s: subject.grace_s,
+            hook: subject.hook.words(),
+        }
+    }
+
+    /// Seconds to wait before the stop, so that no new connection comes any more: a second more than it took.
+    pub(super) fn first_sleep_s(&self) -> Option<u64> {
+        self.routing_lag_s.map(|lag| whole(lag) + 1)
+    }
+
+    /// Seconds to wait for what is in flight: a second more than the slowest request took.
+    pub(super) fn last_sleep_s(&self) -> Option<u64> {
+        self.slowest_request_s.map(|slowest| whole(slowest) + 1)
+    }
+}
+
+/// The incidents of the variant's judged arms in these trials.
+pub(super) fn of_trials<'a>(
+    variant: &'a VariantHeader,
+    trials: &'a [&'a Trial],
+    diagnosis: &'a Diagnosis,
+) -> impl Iterator<Item = (&'a Trial, &'a Incident)> {
+    let judged = diagnosis.incidents.iter().filter(|one| variant.load.judged.contains(&one.arm));
+    judged.filter_map(|one| {
+        let trial = trials.iter().find(|trial| trial.start.trial == one.trial)?;
+        Some((*trial, one))
+    })
+}
+
+/// From a pod's deletion to the last failure of new connections that were led to it all the same.
+fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
+    if !matches!(incident.cause, Cause::EndpointRace | Cause::BacklogReset) {
+        return None;
+    }
+    if incident.pod.is_none() {
+        // Which of several pods it was is not known: the one that was deleted last gives the least that it can have been.
+        let deletions = trial.pods.iter().filter_map(|pod| pod.deletion).map(|deletion| deletion.high_ns);
+        if let Some(latest_ns) = deletions.filter(|at_ns| *at_ns <= incident.last_ns).max() {
+            return Some(between_s(latest_ns, incident.last_ns));
+        }
+    }
+    after(incident, incident.cause, "deletion")
+}
+
+/// From an edge to the last failure of an incident, if its cause is this.
+fn after(incident: &Incident, cause: Cause, edge: &str) -> Option<f64> {
+    let evidence = incident.evidence.iter().find(|known| known.edge == edge).filter(|_| incident.cause == cause)?;
+    Some(evidence.gap_ms? / 1e3 + between_s(incident.first_ns, incident.last_ns))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^53 microseconds")]
+fn answered_s(variant: &VariantHeader, trials: &[&Trial]) -> Option<f64> {
+    let all = trials.iter().flat_map(|trial| &trial.latency_us);
+    let judged = all.filter(|((_, arm), _)| variant.load.judged.contains(arm));
+    judged.filter_map(|(_, latencies)| latencies.per_mille(1_000)).max().map(|us| us as f64 / 1e6)
+}
+
+/// The age of the oldest request that a stop cut.
+fn cut_s(variant: &VariantHeader, trials: &[&Trial], diagnosis: &Diagnosis) -> Option<f64> {
+    let cut: BTreeSet<(u32, u64)> = diagnosis
+        .attempts
+        .iter()
+        .filter(|one| is_cut(one.cause) && variant.load.judged.contains(&one.arm))
+        .map(|one| (one.trial, one.id))
+        .collect();
+    let lost = trials.iter().flat_map(|trial| &trial.lost);
+    let ages = lost.filter(|attempt| cut.contains(&(attempt.trial, attempt.id)));
+    largest(ages.map(|attempt| between_s(attempt.planned_ns, attempt.end_ns)))
+}
+
+/// The causes by which a request in flight was cut.
+pub(super) const fn is_cut(cause: Cause) -> bool {
+    matches!(cause, Cause::CutAtStop | Cause::DrainNotAwaited | Cause::KilledAtGraceEnd)
+}
+
+fn ready_to_served_s(pod: &PodLife) -> Option<f64> {
+    let ready = pod.endpoint_ready.or(pod.ready).filter(|_| pod.new)?;
+    let serves_ns = pod.listener_opened.map(|opened| opened.high_ns).or(pod.served.map(|(first_ns, _)| first_ns))?;
+    (serves_ns > ready.high_ns).then(|| between_s(ready.high_ns, serves_ns))
+}
+
+fn largest(values: impl Iterator<Item = f64>) -> Option<f64> {
+    values.reduce(f64::max)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a run is far shorter than the 104 days that fit a double exactly")]
+fn between_s(from: Stamp, to: Stamp) -> f64 {
+    to.saturating_sub(from) as f64 / 1e9
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a run is far shorter than the 104 days that fit a double exactly")]
+fn signed_s(ns: i64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// Seconds, rounded up to whole ones; a time before the edge itself is none.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded on both sides")]
+pub(super) fn whole(seconds: f64) -> u64 {
+    seconds.ceil().clamp(0.0, 86_400.0) as u64
+}

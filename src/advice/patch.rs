@@ -1,0 +1,82 @@
+//! One patch for all causes.
+
+use serde_json::{Map, Value, json};
+
+use super::subject::Subject;
+use crate::manifest::strategic_merge;
+
+/// What is to change, in the words of the manifest.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Changes {
+    pub(super) pre_stop: Option<Value>,
+    pub(super) args: Option<Vec<String>>,
+    pub(super) grace_s: Option<u64>,
+    pub(super) readiness: Option<Value>,
+    /// `maxUnavailable: 0`, and `maxSurge: 1` where there is none.
+    pub(super) never_fewer: bool,
+    pub(super) replicas: Option<u32>,
+    pub(super) min_ready_s: Option<u64>,
+}
+
+/// The strategic merge patch of these changes; `None` if there are none, or the workload does not take it.
+pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Option<Value> {
+    let mut container = Map::new();
+    if let Some(pre_stop) = &changes.pre_stop {
+        container.insert("lifecycle".to_owned(), json!({"preStop": replaced(subject, pre_stop)}));
+    }
+    if let Some(args) = &changes.args {
+        container.insert("args".to_owned(), json!(args));
+    }
+    if let Some(readiness) = &changes.readiness {
+        container.insert("readinessProbe".to_owned(), readiness.clone());
+    }
+    let mut pod = Map::new();
+    if let Some(grace_s) = changes.grace_s {
+        pod.insert("terminationGracePeriodSeconds".to_owned(), json!(grace_s));
+    }
+    if !container.is_empty() {
+        // The list is merged by this key.
+        container.insert("name".to_owned(), subject.container.get("name")?.clone());
+        pod.insert("containers".to_owned(), json!([container]));
+    }
+    let mut spec = Map::new();
+    if !pod.is_empty() {
+        spec.insert("template".to_owned(), json!({"spec": pod}));
+    }
+    if let Some(replicas) = changes.replicas {
+        spec.insert("replicas".to_owned(), json!(replicas));
+    }
+    if let Some(seconds) = changes.min_ready_s {
+        spec.insert("minReadySeconds".to_owned(), json!(seconds));
+    }
+    if changes.never_fewer && subject.is_deployment() {
+        let mut rolling = json!({"maxUnavailable": 0});
+        if surge == 0 {
+            rolling["maxSurge"] = json!(1);
+        }
+        spec.insert("strategy".to_owned(), json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
+    }
+    if spec.is_empty() {
+        return None;
+    }
+    let mut metadata = json!({"name": subject.text("/metadata/name")});
+    if !subject.text("/metadata/namespace").is_empty() {
+        metadata["namespace"] = json!(subject.text("/metadata/namespace"));
+    }
+    let (api_version, kind) = (subject.text("/apiVersion"), subject.text("/kind"));
+    let patch = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec});
+    let mut patched = subject.manifest.clone();
+    strategic_merge(&mut patched, &patch).is_ok_and(|merged| merged.changed).then_some(patch)
+}
+
+/// A handler in the place of the one that is there: a hook may have one only, and a merge keeps the other's key.
+fn replaced(subject: &Subject<'_>, handler: &Value) -> Value {
+    let mut whole = handler.clone();
+    let present = subject.container.pointer("/lifecycle/preStop").and_then(Value::as_object);
+    for key in present.into_iter().flat_map(Map::keys) {
+        if whole.get(key).is_none() {
+            whole[key] = Value::Null;
+        }
+    }
+    whole
+}

@@ -1,0 +1,379 @@
+//! What is advised for hand-made losses. Each patch is applied to the manifest, as a user would.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use serde_json::{Value, json};
+
+use super::{Advice, Advised, advise};
+use crate::diagnose::{Cause, Diagnosis, Evidence, Explained, Incident};
+use crate::manifest::strategic_merge;
+use crate::record::entry::TrialStart;
+use crate::record::header::{Expect, VariantHeader};
+use crate::record::{Arm, Outcome, Sum, sample};
+use crate::timeline::{Basis, Distribution, Edge, Phase, PodLag, PodLife, PropagationLags, Trial};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A variant whose workload has this image, and whatever else `change` does to the serving container.
+fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantHeader {
+    let mut container = json!({"name": "web", "image": image, "ports": [{"name": "http", "containerPort": 8080}]});
+    change(&mut container);
+    let mut variant = sample::variant("web", Expect::Clean);
+    let side = json!({"name": "side", "image": "side", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}});
+    variant.manifests = vec![
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [side, container]}}}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+            "spec": {"ports": [{"port": 80, "targetPort": "http"}]}}),
+    ];
+    variant
+}
+
+fn hooked(image: &str, script: &str) -> VariantHeader {
+    variant(image, |container| {
+        container["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", script]}}});
+    })
+}
+
+fn with_grace(mut variant: VariantHeader, seconds: u64) -> VariantHeader {
+    variant.manifests[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(seconds);
+    variant
+}
+
+/// A trial whose slowest answer took so many milliseconds.
+fn trial(slowest_ms: u64) -> Trial {
+    let mut histogram = Histogram::<u64>::new(3).unwrap();
+    histogram.record(slowest_ms * 1_000).unwrap();
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new().serialize(&histogram, &mut bytes).unwrap();
+    let mut latencies = Distribution::default();
+    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+    latencies.add_encoded(&text, &mut Deserializer::new()).unwrap();
+    Trial {
+        start: TrialStart {
+            at_ns: 0,
+            trial: 1,
+            block: 1,
+            variant: "web".to_owned(),
+            namespace: "rollproof-web".to_owned(),
+        },
+        end: None,
+        window: None,
+        judged: BTreeMap::new(),
+        lead_in: BTreeMap::new(),
+        latency_us: BTreeMap::from([((Phase::During, Arm::New), latencies)]),
+        lag_us: Distribution::default(),
+        judged_lag_max_ns: 0,
+        gap_max_ns: 0,
+        pod_s: None,
+        propagation: PropagationLags::default(),
+        pods: Vec::new(),
+        served: BTreeMap::new(),
+        answered_new_ns: BTreeSet::new(),
+        kind_latency_us: BTreeMap::new(),
+        lost: Vec::new(),
+        failures: BTreeMap::new(),
+        late_lines: 0,
+        overflowed: 0,
+    }
+}
+
+/// Five losses over 300 ms, the first of them `gap_ms` after this edge.
+fn incident(cause: Cause, edge: &str, gap_ms: f64) -> Incident {
+    Incident {
+        id: 1,
+        trial: 1,
+        variant: "web".to_owned(),
+        arm: Arm::New,
+        cause,
+        pod: Some("web-old".to_owned()),
+        first_ns: 10 * SECOND,
+        last_ns: 10 * SECOND + SECOND * 3 / 10,
+        attempts: 5,
+        outcomes: BTreeMap::new(),
+        evidence: vec![Evidence {
+            edge: edge.to_owned(),
+            pod: Some("web-old".to_owned()),
+            basis: "observed".to_owned(),
+            gap_ms: Some(gap_ms),
+        }],
+        missing: String::new(),
+    }
+}
+
+/// New connections were led to a pod until 1.3 s after its deletion.
+fn race() -> Incident {
+    incident(Cause::EndpointRace, "deletion", 1_000.0)
+}
+
+fn of(cause: Cause) -> Incident {
+    incident(cause, "stop signal", 5.0)
+}
+
+fn advised(variant: &VariantHeader, trial: &Trial, incidents: Vec<Incident>) -> Advised {
+    advise(variant, &[trial], &Diagnosis { incidents, attempts: Vec::new() })
+}
+
+/// The workload with the patch applied; it must apply, and name what it is for.
+fn patched(variant: &VariantHeader, advised: &Advised) -> Value {
+    let patch = advised.patch.as_ref().expect("a patch");
+    for key in ["apiVersion", "kind", "metadata"] {
+        assert_eq!(patch[key], variant.manifests[0][key]);
+    }
+    let mut workload = variant.manifests[0].clone();
+    assert!(strategic_merge(&mut workload, patch).unwrap().changed);
+    let containers = workload["spec"]["template"]["spec"]["containers"].as_array().unwrap();
+    assert_eq!((containers.len(), &containers[0]["lifecycle"]), (2, &json!({"preStop": {"sleep": {"seconds": 1}}})));
+    workload
+}
+
+fn web(workload: &Value) -> &Value {
+    &workload["spec"]["template"]["spec"]["containers"][1]
+}
+
+fn script(workload: &Value) -> &str {
+    web(workload)["lifecycle"]["preStop"]["exec"]["command"][2].as_str().unwrap_or_default()
+}
+
+fn grace(workload: &Value) -> Option<u64> {
+    workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64()
+}
+
+fn only(advised: &Advised) -> &Advice {
+    assert_eq!(advised.advice.len(), 1, "{advised:?}");
+    &advised.advice[0]
+}
+
+#[test]
+fn an_endpoint_race_is_cured_by_a_wait_of_what_was_measured() {
+    let variant = variant("shop/web:1", |_| {});
+    let found = advised(&variant, &trial(40), vec![race()]);
+    let advice = only(&found);
+    assert_eq!((advice.cause, advice.attempts), (Cause::EndpointRace, 5));
+    assert_eq!(advice.field.as_deref(), Some("spec.template.spec.containers[1].lifecycle.preStop"));
+    assert_eq!(advice.value.as_deref(), Some("sleep: {seconds: 3}"));
+    assert!(
+        advice.text.contains("1.3 s after its deletion") && advice.text.contains("at least 3 s"),
+        "{}",
+        advice.text
+    );
+    let workload = patched(&variant, &found);
+    assert_eq!(web(&workload)["lifecycle"], json!({"preStop": {"sleep": {"seconds": 3}}}));
+    assert_eq!(grace(&workload), None, "30 s are enough");
+}
+
+#[test]
+fn pods_that_were_still_answered_tell_the_lag_too() {
+    let mut slow = trial(40);
+    let lag = |after_deletion_ns| PodLag { pod: "a".to_owned(), after_deletion_ns, after_not_ready_ns: None };
+    slow.propagation.pods = vec![lag(4_200_000_000), lag(-1)];
+    let found = advised(&variant("shop/web", |_| {}), &slow, vec![race()]);
+    assert_eq!(only(&found).value.as_deref(), Some("sleep: {seconds: 6}"));
+}
+
+#[test]
+fn of_several_pods_the_one_deleted_last_counts() {
+    let mut two = trial(40);
+    let deleted = |at_ns| PodLife {
+        deletion: Some(Edge { low_ns: at_ns, high_ns: at_ns, basis: Basis::Observed }),
+        ..PodLife::default()
+    };
+    two.pods = vec![deleted(5 * SECOND), deleted(10 * SECOND), deleted(20 * SECOND)];
+    let unnamed = Incident { pod: None, ..incident(Cause::EndpointRace, "deletion", 5_000.0) };
+    let found = advised(&variant("shop/web", |_| {}), &two, vec![unnamed]);
+    assert_eq!(found.measured.routing_lag_s, Some(0.3));
+}
+
+#[test]
+fn a_known_server_gets_its_graceful_stop_between_two_waits() {
+    for (image, command) in [("httpd:2.4", "apachectl -k graceful-stop"), ("nginx:1.27", "nginx -s quit")] {
+        let variant = variant(image, |_| {});
+        let found = advised(&variant, &trial(29_500), vec![race(), of(Cause::CutAtStop)]);
+        assert_eq!(
+            found.advice.iter().map(|one| one.cause).collect::<Vec<_>>(),
+            [Cause::EndpointRace, Cause::CutAtStop]
+        );
+        let text = &found.advice[1].text;
+        assert!(text.contains(command) && text.contains("29.5 s") && text.contains("39 s, 5 s of them"), "{text}");
+        let workload = patched(&variant, &found);
+        assert_eq!(script(&workload), format!("sleep 3; {command}; sleep 31"));
+        assert_eq!(grace(&workload), Some(39));
+    }
+}
+
+#[test]
+fn an_unknown_server_is_stopped_when_nothing_is_in_flight() {
+    let variant = variant("shop/web", |_| {});
+    let found = advised(&variant, &trial(5_900), vec![race(), of(Cause::CutAtStop)]);
+    let workload = patched(&variant, &found);
+    assert_eq!(web(&workload)["lifecycle"]["preStop"], json!({"sleep": {"seconds": 10}}));
+    assert!(found.advice[1].text.contains("not known here"), "{}", found.advice[1].text);
+    let long = advised(&with_grace(variant.clone(), 12), &trial(5_900), vec![race(), of(Cause::CutAtStop)]);
+    assert_eq!(grace(&patched(&variant, &long)), Some(15));
+}
+
+#[test]
+fn the_built_in_server_is_told_to_drain() {
+    let variant = variant("rollproof/target", |container| container["args"] = json!(["--port=1", "--on-term", "exit"]));
+    let found = advised(&variant, &trial(5_900), vec![race(), of(Cause::CutAtStop)]);
+    let workload = patched(&variant, &found);
+    assert_eq!(web(&workload)["args"], json!(["--port=1", "--on-term=drain"]));
+    assert_eq!(web(&workload)["lifecycle"]["preStop"], json!({"sleep": {"seconds": 3}}));
+}
+
+#[test]
+fn a_drain_that_was_not_awaited_gets_its_wait_and_keeps_the_rest() {
+    let short = hooked("httpd", "sleep 4; apachectl -k graceful-stop");
+    let found = advised(&short, &trial(5_900), vec![of(Cause::DrainNotAwaited)]);
+    assert_eq!(script(&patched(&short, &found)), "sleep 4; apachectl -k graceful-stop; sleep 7");
+    let own = hooked("shop/web", "sleep 1; nginx -s quit; sleep 2");
+    let found = advised(&own, &trial(5_900), vec![race(), of(Cause::DrainNotAwaited)]);
+    assert_eq!(script(&patched(&own, &found)), "sleep 3; nginx -s quit; sleep 2; sleep 5");
+    assert!(found.advice[0].text.contains("needs `sh`"), "{}", found.advice[0].text);
+}
+
+#[test]
+fn a_hook_that_cannot_be_read_is_left_alone_and_that_is_said() {
+    for script in ["drain || sleep 5", "exec drain", "drain &", "drain; exit 0"] {
+        let variant = hooked("shop/web", script);
+        let found = advised(&variant, &trial(5_900), vec![race()]);
+        assert_eq!((found.patch.as_ref(), only(&found).field.as_ref()), (None, None), "{script}");
+        assert!(only(&found).text.contains("wait 3 s before"), "{}", only(&found).text);
+    }
+    let http = variant("shop/web", |container| {
+        container["lifecycle"] = json!({"preStop": {"httpGet": {"path": "/stop", "port": 80}}});
+    });
+    let found = advised(&http, &trial(5_900), vec![race()]);
+    assert!(found.patch.is_none() && only(&found).text.contains("httpGet"), "{found:?}");
+}
+
+#[test]
+fn a_hook_that_waits_as_long_already_is_not_changed() {
+    let sleeps = |seconds: u64| {
+        variant("shop/web", |container| container["lifecycle"] = json!({"preStop": {"sleep": {"seconds": seconds}}}))
+    };
+    let found = advised(&sleeps(9), &trial(40), vec![race()]);
+    assert!(found.patch.is_none() && only(&found).text.contains("as long already"), "{found:?}");
+    let short = sleeps(1);
+    let found = advised(&short, &trial(40), vec![race()]);
+    assert_eq!(web(&patched(&short, &found))["lifecycle"]["preStop"], json!({"sleep": {"seconds": 3}}));
+}
+
+#[test]
+fn a_grace_period_is_raised_to_what_was_in_flight() {
+    let variant = with_grace(hooked("httpd", "sleep 3; apachectl -k graceful-stop; sleep 30"), 10);
+    let mut cut = trial(2_000);
+    let mut attempt = sample::attempt(8, Arm::New, Outcome::BodyReset, Sum::Lost, 4 * SECOND);
+    attempt.end_ns = 13 * SECOND;
+    cut.lost = vec![attempt];
+    let explained = Explained { trial: 1, id: 8, arm: Arm::New, cause: Cause::KilledAtGraceEnd, incident: 1 };
+    let diagnosis = Diagnosis { incidents: vec![of(Cause::KilledAtGraceEnd)], attempts: vec![explained] };
+    let found = advise(&variant, &[&cut], &diagnosis);
+    assert_eq!((found.measured.slowest_request_s, found.measured.slowest_was_cut), (Some(9.0), true));
+    let advice = only(&found);
+    assert_eq!(advice.field.as_deref(), Some("spec.template.spec.terminationGracePeriodSeconds"));
+    assert_eq!(advice.value.as_deref(), Some("38"));
+    assert!(advice.text.contains("had taken 9.0 s"), "{}", advice.text);
+    assert_eq!(grace(&patched(&variant, &found)), Some(38));
+}
+
+#[test]
+fn a_server_that_ignores_its_signal_is_not_given_more_time() {
+    let unknown = variant("shop/web", |_| {});
+    let found = advised(&unknown, &trial(500), vec![of(Cause::KilledAtGraceEnd)]);
+    assert!(found.patch.is_none() && only(&found).text.contains("does not end on its stop signal"), "{found:?}");
+    let apache = variant("httpd", |_| {});
+    let found = advised(&apache, &trial(500), vec![of(Cause::KilledAtGraceEnd)]);
+    assert_eq!(script(&patched(&apache, &found)), "sleep 3; apachectl -k graceful-stop; sleep 2");
+    assert!(only(&found).text.contains("could not be measured"), "the first wait: {}", only(&found).text);
+}
+
+#[test]
+fn a_hook_that_failed_is_replaced_by_one_that_needs_no_program() {
+    let variant = hooked("shop/web", "sleep 8");
+    let found = advised(&variant, &trial(40), vec![of(Cause::PrestopFailed)]);
+    assert!(only(&found).text.contains("preStop `sleep 8` failed"), "{}", only(&found).text);
+    let workload = patched(&variant, &found);
+    assert_eq!(web(&workload)["lifecycle"]["preStop"], json!({"sleep": {"seconds": 8}}), "and no exec beside it");
+}
+
+#[test]
+fn pods_that_are_asked_by_nobody_get_a_probe_of_the_commonest_request() {
+    let mut bare = variant("shop/web", |_| {});
+    let mut kinds = vec![bare.load.requests[0].clone(); 3];
+    (kinds[0].path, kinds[0].share) = ("/rare".to_owned(), 0.1);
+    (kinds[1].path, kinds[1].share) = ("/shop?x=1".to_owned(), 0.3);
+    (kinds[2].method, kinds[2].share) = ("POST".to_owned(), 0.6);
+    bare.load.requests = kinds;
+    let found = advised(&bare, &trial(40), vec![of(Cause::NotReadyYet)]);
+    let probe = json!({"httpGet": {"path": "/shop?x=1", "port": "http"}, "periodSeconds": 1});
+    assert_eq!(web(&patched(&bare, &found))["readinessProbe"], probe);
+    assert_eq!(only(&found).field.as_deref(), Some("spec.template.spec.containers[1].readinessProbe"));
+    bare.load.requests.truncate(0);
+    let found = advised(&bare, &trial(40), vec![of(Cause::NotReadyYet)]);
+    assert_eq!(web(&patched(&bare, &found))["readinessProbe"]["tcpSocket"], json!({"port": "http"}));
+    let probed = variant("shop/web", |container| container["readinessProbe"] = json!({"tcpSocket": {"port": 8080}}));
+    let found = advised(&probed, &trial(40), vec![of(Cause::NotReadyYet)]);
+    assert!(
+        found.patch.is_none() && only(&found).text.contains("too early"),
+        "its own probe is not replaced: {found:?}"
+    );
+}
+
+#[test]
+fn a_service_without_pods_gets_a_rollout_that_leaves_one() {
+    let mut single = variant("shop/web", |_| {});
+    single.manifests[0]["spec"]["replicas"] = json!(1);
+    single.manifests[0]["spec"]["strategy"] = json!({"type": "Recreate"});
+    (single.replicas, single.surge) = (1, 0);
+    let found = advised(&single, &trial(40), vec![of(Cause::NoEndpoint)]);
+    let workload = patched(&single, &found);
+    assert_eq!(workload["spec"]["replicas"], 2);
+    let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
+    assert_eq!(workload["spec"]["strategy"], rolling);
+    let mut set = variant("shop/web", |_| {});
+    set.manifests[0]["kind"] = json!("StatefulSet");
+    set.workload = "statefulset/web".to_owned();
+    let found = advised(&set, &trial(40), vec![of(Cause::NoEndpoint)]);
+    assert!(found.patch.is_none() && only(&found).text.contains("StatefulSet"), "{found:?}");
+}
+
+#[test]
+fn young_pods_that_are_slow_count_later() {
+    let variant = variant("shop/web", |_| {});
+    let found = advised(&variant, &trial(40), vec![incident(Cause::Overload, "endpoint ready", 2_400.0)]);
+    let workload = patched(&variant, &found);
+    assert_eq!(workload["spec"]["minReadySeconds"], 4);
+    assert_eq!(workload["spec"]["strategy"]["rollingUpdate"], json!({"maxUnavailable": 0}));
+    let few = advised(&variant, &trial(40), vec![incident(Cause::Overload, "1 of 2 pods", 0.0)]);
+    assert_eq!(patched(&variant, &few)["spec"].get("minReadySeconds"), None);
+}
+
+#[test]
+fn what_no_field_cures_gets_a_sentence_and_no_patch() {
+    for cause in [Cause::KeepaliveRace, Cause::Proxy, Cause::ServerError, Cause::StaleConntrack, Cause::Unknown] {
+        let found = advised(&variant("httpd", |_| {}), &trial(40), vec![of(cause)]);
+        assert!(found.patch.is_none() && only(&found).field.is_none(), "{found:?}");
+        assert!(only(&found).text.ends_with('.'), "{found:?}");
+    }
+}
+
+#[test]
+fn only_judged_arms_in_counting_trials_are_advised_on() {
+    let variant = variant("httpd", |_| {});
+    let blind = Incident { arm: Arm::Blind, ..race() };
+    let elsewhere = Incident { trial: 2, ..race() };
+    let found = advised(&variant, &trial(40), vec![blind, elsewhere]);
+    assert!(found.advice.is_empty() && found.patch.is_none(), "{found:?}");
+}
+
+#[test]
+fn without_the_manifest_there_is_no_field() {
+    let mut bare = variant("httpd", |_| {});
+    bare.manifests.clear();
+    let found = advised(&bare, &trial(40), vec![race()]);
+    assert!(found.patch.is_none() && only(&found).text.contains("deployment/web"), "{found:?}");
+}
