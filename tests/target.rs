@@ -216,6 +216,24 @@ fn ignore_goes_on_answering_until_it_is_killed() {
 }
 
 #[test]
+fn quit_begins_a_drain_that_term_cuts_only_where_term_means_exit() {
+    let drained = |on_term: &str| {
+        let mut target = Target::start(&["--on-term", on_term]);
+        let mut slow = connect(target.address());
+        ask(&mut slow, "/slow?ms=1500");
+        target.wait_for(|what| matches!(what, What::Read { .. }));
+        target.signal(Signal::SIGQUIT);
+        target.wait_for(|what| *what == What::ListenerClosed);
+        target.term();
+        let answered = rest(&mut slow).0.starts_with(b"HTTP/1.1 200");
+        assert_eq!(target.ended().code(), Some(0));
+        answered
+    };
+    assert!(!drained("exit"), "the second signal cuts what the drain had not answered");
+    assert!(drained("drain") && drained("ignore"));
+}
+
+#[test]
 fn a_drain_that_keeps_listening_takes_new_connections_first() {
     let mut target = Target::start(&["--drain-keeps-listening", "2s"]);
     let address = target.address();

@@ -13,7 +13,10 @@ const DEFAULT_PORT: u16 = 8080;
 ///
 /// Paths: `/` a small body; `/ready` 200, or 503 until --ready-delay has passed; `/slow?ms=N` answers after N ms (at
 /// most 600000); `/body?bytes=N` a body of known length and `/chunked?bytes=N` one in chunks (at most 64 MiB; `&ms=N`
-/// pauses in the middle); `/status?code=N` that status; POST `/echo` the request's body (at most 1 MiB).
+/// pauses in the middle); `/status?code=N` that status, and `/status` that of --status; POST `/echo` the
+/// request's body (at most 1 MiB).
+///
+/// SIGQUIT begins a drain whatever --on-term says, as nginx's does; with `--on-term exit` a SIGTERM then cuts the drain.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TargetArgs {
     /// Address to listen on [default: --pod-ip and --port]
@@ -37,6 +40,9 @@ pub struct TargetArgs {
     /// For this long after listening began, delay each answer by what is left of it, at most 1s
     #[arg(long, env = "ROLLPROOF_TARGET_SLOW_START", value_name = "DURATION", default_value = "0", value_parser = duration::parse)]
     pub slow_start: Duration,
+    /// What /status answers where it is asked for no code, so that one version can fail where another did not
+    #[arg(long, env = "ROLLPROOF_TARGET_STATUS", value_name = "CODE", default_value_t = 200, value_parser = clap::value_parser!(u16).range(200..=599))]
+    pub status: u16,
     /// What to do on SIGTERM
     #[arg(long, env = "ROLLPROOF_TARGET_ON_TERM", value_enum, default_value_t = OnTerm::Drain)]
     pub on_term: OnTerm,

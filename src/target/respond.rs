@@ -29,8 +29,8 @@ pub(super) enum Answer {
     Echo,
 }
 
-/// Decides the answer. `ready` is what `/ready` says.
-pub(super) fn answer(method: &Method, path: &str, query: &str, ready: bool) -> Answer {
+/// Decides the answer. `ready` is what `/ready` says, `status` what `/status` says where no code is asked for.
+pub(super) fn answer(method: &Method, path: &str, query: &str, ready: bool, status: u16) -> Answer {
     let text = |status, text: &str| Answer::Text(status, format!("{text}\n"), Duration::ZERO);
     if path == "/echo" {
         return if method == Method::POST {
@@ -39,13 +39,13 @@ pub(super) fn answer(method: &Method, path: &str, query: &str, ready: bool) -> A
             text(StatusCode::METHOD_NOT_ALLOWED, "/echo takes POST")
         };
     }
-    match decide(path, query, ready) {
+    match decide(path, query, ready, status) {
         Ok(answer) => answer,
         Err(refused) => text(StatusCode::BAD_REQUEST, &refused),
     }
 }
 
-fn decide(path: &str, query: &str, ready: bool) -> Result<Answer, String> {
+fn decide(path: &str, query: &str, ready: bool, status: u16) -> Result<Answer, String> {
     let text = |status, text: &str| Answer::Text(status, format!("{text}\n"), Duration::ZERO);
     Ok(match path {
         "/" => text(StatusCode::OK, "ok"),
@@ -57,7 +57,7 @@ fn decide(path: &str, query: &str, ready: bool) -> Result<Answer, String> {
             Answer::Filler { bytes, told: path == "/body", pause: delay(query)? }
         }
         "/status" => {
-            let code = number(query, "code", 599)?;
+            let code = if query.is_empty() { status.into() } else { number(query, "code", 599)? };
             let status = u16::try_from(code).ok().filter(|code| *code >= 200);
             match status.and_then(|code| StatusCode::from_u16(code).ok()) {
                 Some(status) => Answer::Text(status, format!("{}\n", status.as_u16()), Duration::ZERO),
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn get(path: &str, query: &str) -> Answer {
-        answer(&Method::GET, path, query, true)
+        answer(&Method::GET, path, query, true, 200)
     }
 
     fn status(answer: &Answer) -> u16 {
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(status(&get("/status", "code=503")), 503);
         assert_eq!(status(&get("/nowhere", "")), 404);
         assert_eq!(status(&get("/echo", "")), 405);
-        assert_eq!(answer(&Method::POST, "/echo", "", true), Answer::Echo);
+        assert_eq!(answer(&Method::POST, "/echo", "", true, 200), Answer::Echo);
         assert_eq!(
             get("/slow", "x=1&ms=250"),
             Answer::Text(StatusCode::OK, "ok\n".to_owned(), Duration::from_millis(250))
@@ -178,9 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn status_without_a_code_says_what_this_server_was_told() {
+        let told = |code| status(&answer(&Method::GET, "/status", "", true, code));
+        assert_eq!((told(200), told(503)), (200, 503));
+        assert_eq!(told(600), 400, "no such status");
+    }
+
+    #[test]
     fn ready_follows_readiness() {
-        assert_eq!(status(&answer(&Method::GET, "/ready", "", false)), 503);
-        assert_eq!(status(&answer(&Method::GET, "/ready", "", true)), 200);
+        assert_eq!(status(&answer(&Method::GET, "/ready", "", false, 200)), 503);
+        assert_eq!(status(&answer(&Method::GET, "/ready", "", true, 200)), 200);
     }
 
     #[test]
@@ -193,7 +200,7 @@ mod tests {
             ("/chunked", "bytes=99999999999999999999"),
             ("/status", "code=100"),
             ("/status", "code=600"),
-            ("/status", ""),
+            ("/status", "cod=200"),
         ] {
             assert_eq!(status(&get(path, query)), 400, "{path}?{query}");
         }

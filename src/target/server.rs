@@ -37,6 +37,14 @@ struct Service {
     ready_ns: Stamp,
     /// Answers are not slowed from here on.
     started_ns: Stamp,
+    /// What `/status` says where no code is asked for.
+    status: u16,
+}
+
+/// The signals that stop it.
+struct Stops {
+    term: Signal,
+    quit: Signal,
 }
 
 /// Serves until SIGTERM ends it in the way that was chosen; with `OnTerm::Ignore` it does not return.
@@ -59,9 +67,10 @@ async fn serve(args: &TargetArgs) -> Result<(), TargetError> {
         source,
     })?;
     let connections = Connections::new(truth);
-    // From here on SIGTERM is ours, so that a stop during the start delay is the chosen one too.
-    let mut term = signal(SignalKind::terminate()).map_err(TargetError::Start)?;
-    if stopped_early(args, &connections, &mut term).await {
+    // From here on SIGTERM and SIGQUIT are ours, so that a stop during the start delay is the chosen one too.
+    let on = |kind| signal(kind).map_err(TargetError::Start);
+    let mut stops = Stops { term: on(SignalKind::terminate())?, quit: on(SignalKind::quit())? };
+    if stopped_early(args, &connections, &mut stops).await {
         connections.note(What::Exit);
         return Ok(());
     }
@@ -75,19 +84,24 @@ async fn serve(args: &TargetArgs) -> Result<(), TargetError> {
         clock,
         ready_ns: saturating_ns(args.ready_delay),
         started_ns: saturating_ns(args.slow_start),
+        status: args.status,
     });
-    until_stopped(args, listener, &connections, &service, &mut term).await;
+    until_stopped(args, listener, &connections, &service, &mut stops).await;
     connections.note(What::Exit);
     Ok(())
 }
 
 /// Waits out the start delay; true if the process is to end instead.
-async fn stopped_early(args: &TargetArgs, connections: &Connections, term: &mut Signal) -> bool {
+async fn stopped_early(args: &TargetArgs, connections: &Connections, stops: &mut Stops) -> bool {
     let mut delay = pin!(tokio::time::sleep(args.start_delay));
     loop {
         tokio::select! {
             () = &mut delay => return false,
-            _ = term.recv() => connections.note(What::Term),
+            _ = stops.term.recv() => connections.note(What::Term),
+            _ = stops.quit.recv() => {
+                connections.note(What::Quit);
+                return true;
+            }
         }
         if args.on_term != OnTerm::Ignore {
             return true;
@@ -101,14 +115,19 @@ async fn until_stopped(
     listener: TcpListener,
     connections: &Connections,
     service: &Arc<Service>,
-    term: &mut Signal,
+    stops: &mut Stops,
 ) {
     let (drain, draining) = watch::channel(false);
     let mut accepting = Box::pin(accept_all(listener, connections, service, draining));
     loop {
         tokio::select! {
             biased;
-            _ = term.recv() => connections.note(What::Term),
+            // Of two signals that came at once SIGQUIT was the first: nothing is sent after SIGTERM.
+            _ = stops.quit.recv() => {
+                connections.note(What::Quit);
+                break;
+            }
+            _ = stops.term.recv() => connections.note(What::Term),
             () = &mut accepting => return,
         }
         match args.on_term {
@@ -117,14 +136,34 @@ async fn until_stopped(
             OnTerm::Drain => break,
         }
     }
-    // The listener stays open for a while, and connections are answered as before.
-    let _ = tokio::time::timeout(args.drain_keeps_listening, &mut accepting).await;
-    // The listener goes with the future that owns it.
-    drop(accepting);
-    connections.note(What::ListenerClosed);
-    drain.send_replace(true);
-    let _ = tokio::time::timeout(args.drain_timeout, all_closed(connections, &drain)).await;
+    let draining = async {
+        // The listener stays open for a while, and connections are answered as before.
+        let _ = tokio::time::timeout(args.drain_keeps_listening, &mut accepting).await;
+        // The listener goes with the future that owns it.
+        drop(accepting);
+        connections.note(What::ListenerClosed);
+        drain.send_replace(true);
+        let _ = tokio::time::timeout(args.drain_timeout, all_closed(connections, &drain)).await;
+    };
+    tokio::select! {
+        biased;
+        () = told_to_exit(args, connections, &mut stops.term) => {}
+        () = draining => {}
+    }
     connections.cut();
+}
+
+/// Waits for the SIGTERM that ends a drain at once: with `OnTerm::Exit`, where SIGQUIT began the drain.
+async fn told_to_exit(args: &TargetArgs, connections: &Connections, term: &mut Signal) {
+    loop {
+        if term.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        connections.note(What::Term);
+        if args.on_term == OnTerm::Exit {
+            return;
+        }
+    }
 }
 
 /// Returns once no connection is left. Each holds a receiver of `drain` until it is closed.
@@ -198,7 +237,7 @@ async fn respond(
         tokio::time::sleep(left).await;
     }
     let ready = now >= service.ready_ns;
-    let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready);
+    let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready, service.status);
     let (status, body) = match chosen {
         Answer::Filler { bytes, told, pause } => (StatusCode::OK, Content::Filler(bytes, told, pause)),
         Answer::Text(status, text, delay) => {

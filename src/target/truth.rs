@@ -87,6 +87,8 @@ pub enum What {
     },
     /// SIGTERM came.
     Term,
+    /// SIGQUIT came.
+    Quit,
     /// The listener closed.
     ListenerClosed,
     /// The process ends itself.
