@@ -181,7 +181,7 @@ mod tests {
     fn status_without_a_code_says_what_this_server_was_told() {
         let told = |code| status(&answer(&Method::GET, "/status", "", true, code));
         assert_eq!((told(200), told(503)), (200, 503));
-        assert_eq!(told(600), 400, "no such status");
+        assert_eq!(told(100), 400, "no final status");
     }
 
     #[test]
