@@ -1,6 +1,6 @@
 //! What is advised for hand-made losses. Each patch is applied to the manifest, as a user would.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use hdrhistogram::Histogram;
@@ -72,7 +72,7 @@ fn trial(slowest_ms: u64) -> Trial {
         propagation: PropagationLags::default(),
         pods: Vec::new(),
         served: BTreeMap::new(),
-        answered_new_ns: BTreeSet::new(),
+        first_answered_ns: BTreeMap::new(),
         kind_latency_us: BTreeMap::new(),
         lost: Vec::new(),
         logs: Vec::new(),

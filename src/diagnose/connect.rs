@@ -21,6 +21,9 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     if deaf.iter().any(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns))) {
         deaf.retain(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns)));
     }
+    if let Some(since_ns) = scene.outage_since(at_ns) {
+        return in_outage(&scene.not_listening_yet(since_ns), &deaf);
+    }
     match (early.as_slice(), deaf.as_slice()) {
         ([pod], []) => not_ready_yet(pod),
         ([first, ..], []) => Finding { pod: None, ..not_ready_yet(first) },
@@ -33,14 +36,19 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     }
 }
 
+/// No pod could serve. Was a pod taken for ready as that began that did not listen yet, then the old ones were stopped too early
+/// for it: that is why; else there simply was none.
+fn in_outage<'a>(early: &[&'a PodLife], deaf: &[&'a PodLife]) -> Finding<'a> {
+    if let Some(pod) = early.first() {
+        return Finding { pod: None, ..not_ready_yet(pod) };
+    }
+    let stopped = deaf.iter().map(|pod| Proof::Edges(pod, &["deletion", "listener closed"]));
+    let none = Proof::Fact("no pod of the Service could serve, and no new connection has been answered since".into());
+    Finding::without_pod(Cause::NoEndpoint, vec![none]).and(stopped)
+}
+
 fn without_new_pods<'a>(deaf: &[&'a PodLife], attempt: &Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
-    if scene.outage_since(at_ns).is_some() {
-        let stopped = deaf.iter().map(|pod| Proof::Edges(pod, &["deletion", "listener closed"]));
-        let none =
-            Proof::Fact("no pod of the Service could serve, and no new connection has been answered since".into());
-        return Finding::without_pod(Cause::NoEndpoint, vec![none]).and(stopped);
-    }
     if let Some(crashed) = scene.crashed(at_ns) {
         return Finding::unknown(format!(
             "a container of {} ended without the pod's deletion; its log and exit code tell why",

@@ -24,6 +24,9 @@ const OF_A_CUT: &[&str] =
     &["deletion", "hook end", "stop signal", "listener closed", "grace end", "container finished"];
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
+    if timeout::is(attempt.outcome) {
+        return timeout::explain(attempt, scene);
+    }
     if let Some(name) = &attempt.pod {
         let Some(pod) = scene.named(name, attempt.end_ns) else {
             return Finding::unknown(format!("the record shows nothing of pod {name}; a watch of the pods would"));
@@ -67,17 +70,11 @@ fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Find
     if raced(attempt) {
         return Finding::of(Cause::KeepaliveRace, pod, &["deletion"]);
     }
-    if timeout::is(attempt.outcome) {
-        return timeout::explain(attempt, Some(pod), scene);
-    }
     Finding::unknown(format!("nothing that the record shows happened to {} at that moment; its log may tell", pod.name))
 }
 
 /// No pod was stopping.
 fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
-    if timeout::is(attempt.outcome) {
-        return timeout::explain(attempt, None, scene);
-    }
     if let Some(crashed) = scene.crashed(attempt.end_ns) {
         return Finding::unknown(format!(
             "a container of {} ended without the pod's deletion; its log tells why",
@@ -130,9 +127,6 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
     if ran_out_of_grace(attempt, pod) {
         return Some(Cause::KilledAtGraceEnd);
     }
-    if timeout::is(attempt.outcome) && !sent_before(attempt, pod, stop.high_ns) {
-        return None;
-    }
     if failed_hook_before(attempt, pod) {
         return Some(Cause::PrestopFailed);
     }
@@ -142,12 +136,6 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
 /// The hook failed and was over when this attempt failed.
 fn failed_hook_before(attempt: &Attempt, pod: &PodLife) -> bool {
     pod.hook_broke() && pod.hook_end.is_some_and(|end| end.low_ns <= attempt.end_ns)
-}
-
-/// It was on its way before the server was told to stop.
-fn sent_before(attempt: &Attempt, pod: &PodLife, stop_ns: Stamp) -> bool {
-    let begun = attempt.sent_ns.or(attempt.connected_ns).unwrap_or(attempt.planned_ns);
-    begun <= stop_ns && pod.finished.is_some_and(|finished| finished.low_ns <= attempt.end_ns)
 }
 
 /// A connection to a server that is stopping, which nobody took out of the accept queue.
@@ -172,6 +160,15 @@ fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
         at_closing && lives_on && waited_ns <= QUEUED_NS
     });
     in_closing_queue || overlooked || too_late
+}
+
+/// A stopping server to which this connection was made and which, to judge by its answers, took no more; it had not ended when
+/// the time was up.
+pub(super) fn hangs(attempt: &Attempt, pod: &PodLife) -> bool {
+    let Some(connected_ns) = attempt.connected_ns else { return false };
+    let told = stop_begins(pod).is_some_and(|stop| connected_ns >= stop.low_ns);
+    let ended = pod.finished.or(pod.gone).is_some_and(|finished| finished.surely_before(attempt.end_ns));
+    told && !ended && may_have_carried(attempt, pod) && !still_serves(pod, connected_ns)
 }
 
 /// Its answers show that the pod served after that moment.

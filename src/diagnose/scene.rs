@@ -9,8 +9,6 @@ use crate::timeline::{Edge, Hook, PodLife, Stop, Trial};
 
 /// Longer than any routing table was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is 30 s.
 pub(super) const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
-/// The length of a slice of pulses.
-const SLICE_NS: u64 = 100_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
 const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
 
@@ -100,12 +98,20 @@ impl<'a> Scene<'a> {
         // Somebody can serve again. Until a new connection is answered, routing has not noticed.
         let last_without = self.moments.range(..=at_ns).rev().copied().find(|moment| !self.could_serve(*moment))?;
         let back_ns = self.moments.range(last_without..=at_ns).copied().find(|moment| self.could_serve(*moment))?;
-        let answered = if self.trial.answered_new_ns.is_empty() {
-            at_ns > back_ns.saturating_add(OUTAGE_TAIL_NS)
-        } else {
-            self.trial.answered_new_ns.range(last_without..).next().is_some_and(|slice| slice + SLICE_NS <= at_ns)
-        };
-        (!answered).then(|| began(last_without))
+        (at_ns < self.answered_again(last_without, back_ns)).then(|| began(last_without))
+    }
+
+    /// When a new connection was answered for the first time by a pod that came after nobody could serve.
+    fn answered_again(&self, last_without: Stamp, back_ns: Stamp) -> Stamp {
+        let first = &self.trial.first_answered_ns;
+        if first.is_empty() {
+            return back_ns.saturating_add(OUTAGE_TAIL_NS);
+        }
+        let came = self.pods().filter(|pod| self.serves_from(pod).is_some_and(|from| from > last_without));
+        let named = came.filter_map(|pod| first.get(&pod.name).copied()).min();
+        let nameless =
+            first.get("").copied().filter(|_| first.len() == 1).map(|_| back_ns.saturating_add(OUTAGE_TAIL_NS));
+        named.or(nameless).unwrap_or(Stamp::MAX)
     }
 
     /// Pods whose listener may be gone while routing may still lead to them.
@@ -123,7 +129,7 @@ impl<'a> Scene<'a> {
     /// New pods that were declared ready and may not yet have listened.
     pub(super) fn not_listening_yet(&self, at_ns: Stamp) -> Vec<&'a PodLife> {
         let early = self.pods().filter(|pod| {
-            let declared = pod.new && pod.endpoint_ready.is_some_and(|ready| ready.low_ns <= at_ns);
+            let declared = pod.new && pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= at_ns);
             if !declared || pod.deletion.is_some_and(|deletion| deletion.low_ns <= at_ns) {
                 return false;
             }
@@ -160,11 +166,13 @@ fn has_readiness(variant: &VariantHeader) -> bool {
 
 /// From when a pod's listener may be gone; `None` if that is not to be seen.
 pub(super) fn serves_until(pod: &PodLife) -> Option<Stamp> {
-    let ended = [pod.listener_closed, pod.finished, pod.gone].into_iter().flatten().map(|edge| edge.low_ns).min();
-    // A listener that nobody probed may be gone as soon as the server is told to stop.
-    let unprobed = pod.listener_closed.is_none() && pod.listener_opened.is_none();
-    let told = stop_begins(pod).filter(|_| unprobed).map(|edge| edge.low_ns);
-    [ended, told].into_iter().flatten().min()
+    if let Some(closed) = pod.listener_closed {
+        return Some(closed.low_ns);
+    }
+    // A listener that nobody probed may be gone as soon as the server is told to stop; one that was open to the last, when its
+    // server was gone.
+    let told = stop_begins(pod).filter(|_| pod.listener_opened.is_none()).map(|edge| edge.low_ns);
+    told.or_else(|| pod.finished.or(pod.gone).map(|edge| edge.high_ns))
 }
 
 /// When the server was first told to stop: by its hook, or by the stop signal.

@@ -1,6 +1,7 @@
 //! Requests without an answer in time, at pods that were not stopping.
 
 use super::cause::Cause;
+use super::cut::hangs;
 use super::finding::{Finding, Proof};
 use super::scene::Scene;
 use crate::record::Outcome;
@@ -9,30 +10,38 @@ use crate::timeline::PodLife;
 
 /// A new pod may be slow for so long after it was ready.
 const YOUNG_NS: u64 = 10_000_000_000;
+const OF_A_YOUNG_POD: &[&str] = &["started", "endpoint ready"];
+const OF_A_HANGING_POD: &[&str] = &["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed"];
 
 pub(super) const fn is(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::HeaderTimeout | Outcome::BodyTimeout)
 }
 
-/// `pod` is the one at the other end, where that is known.
-pub(super) fn explain<'a>(attempt: &'a Attempt, pod: Option<&'a PodLife>, scene: &Scene<'a>) -> Finding<'a> {
-    let begun_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
-    let young = |pod: &PodLife| {
-        let ready = pod.endpoint_ready.or(pod.ready);
-        pod.new
-            && ready.is_some_and(|ready| {
-                ready.low_ns <= attempt.end_ns && begun_ns <= ready.high_ns.saturating_add(YOUNG_NS)
-            })
-    };
-    let found: Vec<&'a PodLife> = match pod {
-        Some(pod) => Some(pod).into_iter().filter(|pod| young(pod)).collect(),
-        None => scene.pods().filter(|pod| young(pod)).collect(),
-    };
-    match found.as_slice() {
-        [young] => Finding::of(Cause::Overload, young, &["started", "endpoint ready"]),
-        [young, ..] => Finding::without_pod(Cause::Overload, vec![Proof::Edges(young, &["started", "endpoint ready"])]),
-        [] => too_few(attempt, scene),
+pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
+    let named = attempt.pod.as_ref().and_then(|name| scene.named(name, attempt.end_ns));
+    let possible: Vec<&'a PodLife> = named.map_or_else(|| scene.pods().collect(), |pod| vec![pod]);
+    let young: Vec<&PodLife> = possible.iter().copied().filter(|pod| is_young(pod, attempt)).collect();
+    let hanging: Vec<&PodLife> = possible.into_iter().filter(|pod| hangs(attempt, pod)).collect();
+    match (young.as_slice(), hanging.as_slice()) {
+        ([pod], []) => Finding::of(Cause::Overload, pod, OF_A_YOUNG_POD),
+        ([pod, ..], []) => Finding::without_pod(Cause::Overload, vec![Proof::Edges(pod, OF_A_YOUNG_POD)]),
+        ([], [pod]) => Finding::of(Cause::BacklogReset, pod, OF_A_HANGING_POD),
+        ([], [pod, ..]) => Finding::without_pod(Cause::BacklogReset, vec![Proof::Edges(pod, OF_A_HANGING_POD)]),
+        ([new, ..], [old, ..]) => Finding::unknown(format!(
+            "{} was young, and {} was stopping and answered no more; a connection without an answer names no pod",
+            new.name, old.name
+        )),
+        ([], []) => too_few(attempt, scene),
     }
+}
+
+/// New, and ready for no longer than a slow start may take.
+fn is_young(pod: &PodLife, attempt: &Attempt) -> bool {
+    let begun_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
+    let ready = pod.endpoint_ready.or(pod.ready);
+    pod.new
+        && ready
+            .is_some_and(|ready| ready.low_ns <= attempt.end_ns && begun_ns <= ready.high_ns.saturating_add(YOUNG_NS))
 }
 
 fn too_few<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Finding<'a> {

@@ -162,10 +162,13 @@ fn duration_s(word: &str) -> Option<f64> {
 fn stop(text: &str) -> Option<Stop> {
     let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c == ';' || c == '&').collect();
     let has = |option: &str, value: &str| words.windows(2).any(|pair| pair == [option, value]);
-    if has("-k", "graceful-stop") || has("-s", "quit") {
+    let kills = words.iter().any(|word| matches!(word.rsplit('/').next(), Some("kill" | "pkill" | "killall")));
+    // nginx, and many after it, drain on SIGQUIT; Apache on SIGWINCH.
+    let gentle = ["-QUIT", "-SIGQUIT", "-3", "-WINCH", "-SIGWINCH", "-28"];
+    let signal = words.iter().any(|word| gentle.contains(word)) || has("-s", "QUIT") || has("-s", "WINCH");
+    if has("-k", "graceful-stop") || has("-s", "quit") || (kills && signal) {
         return Some(Stop::Graceful);
     }
-    let kills = words.iter().any(|word| matches!(word.rsplit('/').next(), Some("kill" | "pkill" | "killall")));
     (kills || has("-k", "stop") || has("-s", "stop")).then_some(Stop::Signal)
 }
 
@@ -207,10 +210,10 @@ mod tests {
 
     #[test]
     fn commands_that_stop_a_server_are_known() {
-        for text in ["nginx -s quit", "httpd -k graceful-stop"] {
+        for text in ["nginx -s quit", "httpd -k graceful-stop", "kill -QUIT 1", "/usr/bin/pkill -WINCH httpd"] {
             assert_eq!(exec(text).stop(), Some(Stop::Graceful), "{text}");
         }
-        for text in ["kill -QUIT 1", "kill 1; sleep 3", "/usr/bin/pkill -WINCH httpd", "nginx -s stop"] {
+        for text in ["kill -TERM 1", "kill 1; sleep 3", "nginx -s stop"] {
             assert_eq!(exec(text).stop(), Some(Stop::Signal), "{text}");
         }
         for text in ["sleep 3", "curl -s localhost/quit", "echo kills", "apachectl -k graceful"] {

@@ -85,7 +85,9 @@ impl PodLife {
     /// was killed with its container, which is what a graceful stop looks like where the server is the main process.
     #[must_use]
     pub fn server_was_done_at(&self, failed: Edge) -> bool {
-        self.listener_closed.is_some_and(|closed| closed.surely_before(failed.low_ns))
+        // Of a hook that tells the server to stop, the order of what was seen suffices: it did its work.
+        let order = if self.hook.stop().is_some() { failed.high_ns } else { failed.low_ns };
+        self.listener_closed.is_some_and(|closed| closed.surely_before(order))
             || self.finished.is_some_and(|finished| finished.surely_before(failed.low_ns))
     }
 
@@ -93,10 +95,13 @@ impl PodLife {
     #[must_use]
     pub fn hook_broke(&self) -> bool {
         let (Some(failed), Some(start)) = (self.hook_failed, self.hook_start) else { return false };
+        let seconds = failed.high_ns.saturating_sub(start.low_ns) as f64 / 1e9;
+        if self.hook.first_sleep_s() > 0.0 && seconds < self.hook.first_sleep_s() {
+            return true;
+        }
         if self.hook_used_grace_up() || self.server_was_done_at(failed) {
             return false;
         }
-        let seconds = failed.high_ns.saturating_sub(start.low_ns) as f64 / 1e9;
         let slept = self.hook.least_s();
         // With its sleeps still to come it cannot have ended well. Without any, only a server that lived on shows that its end was
         // not the cause.

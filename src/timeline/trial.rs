@@ -1,6 +1,6 @@
 //! One trial: what was gathered while it ran, and its summary.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hdrhistogram::serialization::Deserializer;
 
@@ -46,8 +46,9 @@ pub struct Trial {
     pub pods: Vec<PodLife>,
     /// From when to when each pod answered as expected: the starts of its first and of its last slice.
     pub served: BTreeMap<String, (Stamp, Stamp)>,
-    /// When slices began in which new connections were answered as expected.
-    pub answered_new_ns: BTreeSet<Stamp>,
+    /// By pod, when the first new connections were begun that it answered as expected: the latest of the first slice. Those of
+    /// pods that do not name themselves stand under the empty name.
+    pub first_answered_ns: BTreeMap<String, Stamp>,
     /// Latencies of ok attempts over the whole trial by request kind, in microseconds.
     pub kind_latency_us: BTreeMap<u16, Distribution>,
     /// Every lost attempt, whole, in the order in which they ended.
@@ -162,7 +163,7 @@ impl Gathering {
             propagation: PropagationLags::default(),
             pods: Vec::new(),
             served: BTreeMap::new(),
-            answered_new_ns: BTreeSet::new(),
+            first_answered_ns: BTreeMap::new(),
             kind_latency_us: BTreeMap::new(),
             lost: self.lost,
             logs: self.logs,
@@ -219,7 +220,9 @@ impl Trial {
 
     fn note_served(&mut self, pulse: &Pulse) {
         if pulse.arm == Arm::New {
-            self.answered_new_ns.insert(pulse.at_ns);
+            let at_ns = pulse.last_connect_ns.unwrap_or(pulse.at_ns);
+            let first = self.first_answered_ns.entry(pulse.pod.clone().unwrap_or_default()).or_insert(at_ns);
+            *first = at_ns.min(*first);
         }
         if let Some(pod) = &pulse.pod {
             let served = self.served.entry(pod.clone()).or_insert((pulse.at_ns, pulse.at_ns));

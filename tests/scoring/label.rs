@@ -205,6 +205,9 @@ fn ended(life: &Life, attempt: &Attempt) -> Truth {
     let Some(exit) = life.exit else { return Truth::Undecidable("the end of the process was not noted") };
     let by_signal = life.terms.iter().any(|term| *term <= exit && exit - term < AT_ONCE_NS);
     let hook_ended = life.hook_ended.is_some_and(|(ended, _)| ended <= exit);
+    if life.hook_used_grace_up() && by_signal {
+        return Truth::Is(Cause::KilledAtGraceEnd);
+    }
     match life.quit {
         // Where its own drain timeout cut the drain, the stop signal did not.
         Some(quit) if quit < exit && by_signal && hook_ended => Truth::Is(Cause::DrainNotAwaited),

@@ -40,6 +40,8 @@ pub(crate) struct Life {
     /// The hook ended, and whether it succeeded.
     pub(crate) hook_ended: Option<(Stamp, bool)>,
     pub(crate) stop_signal: Option<Stamp>,
+    /// The grace period with which it was deleted.
+    pub(crate) grace_ns: Option<u64>,
     pub(crate) killed: Option<Stamp>,
     pub(crate) finished: Option<Stamp>,
     pub(crate) connections: BTreeMap<u64, Connection>,
@@ -66,6 +68,15 @@ pub(crate) enum End {
 }
 
 impl Life {
+    /// Whether the hook was still running as the grace was over, and was ended by that.
+    pub(crate) fn hook_used_grace_up(&self) -> bool {
+        let (Some(started), Some((ended, _)), Some(grace_ns)) = (self.hook_started, self.hook_ended, self.grace_ns)
+        else {
+            return false;
+        };
+        ended.saturating_add(20_000_000) >= started.saturating_add(grace_ns)
+    }
+
     /// When the listener was gone for certain, whatever ended it.
     pub(crate) fn gone(&self) -> Option<Stamp> {
         [self.listener_closed, self.exit, self.killed, self.finished].into_iter().flatten().min()

@@ -126,6 +126,11 @@ pub(crate) fn score(name: &str, folder: &Path) -> Result<Score, String> {
     let mut run = join::read(folder)?;
     let mut world = logs::read(folder, run.header.started_unix_ns)?;
     world.slices = run.slices();
+    for pod in run.timeline.trials.iter().flat_map(|trial| &trial.pods) {
+        if let Some(life) = world.pods.get_mut(&pod.name) {
+            life.grace_ns = pod.grace_s.map(|seconds| seconds * 1_000_000_000);
+        }
+    }
     if let Some(why) = world.broken {
         return Err(why.to_owned());
     }
