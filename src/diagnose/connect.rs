@@ -10,6 +10,9 @@ use crate::timeline::PodLife;
 const OF_A_DEAF_POD: &[&str] =
     &["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed", "container finished"];
 
+/// A listener's end is bracketed by 20 ms, and the watch that tells of a new endpoint may be as late.
+const SEEN_LATE_NS: u64 = 60_000_000;
+
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
     if let Some(finding) = stale_conntrack(attempt, scene) {
@@ -22,7 +25,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         deaf.retain(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns)));
     }
     if let Some(since_ns) = scene.outage_since(at_ns) {
-        return in_outage(&scene.not_listening_yet(since_ns), &deaf);
+        return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf);
     }
     match (early.as_slice(), deaf.as_slice()) {
         ([pod], []) => not_ready_yet(pod),

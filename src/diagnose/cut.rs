@@ -35,7 +35,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     }
     let mut possible: Vec<(&PodLife, Cause, bool)> = scene
         .pods()
-        .filter(|pod| may_have_carried(attempt, pod))
+        .filter(|pod| may_have_carried(attempt, pod, scene))
         .filter_map(|pod| by_stop(attempt, pod, scene).map(|cause| (pod, cause, is_timely(attempt, pod))))
         .collect();
     // A pod that something happened to at that very moment explains more than one that merely was stopping.
@@ -90,13 +90,13 @@ fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
 }
 
 /// Whether a stopping pod may have been at the other end of a connection that names none.
-fn may_have_carried(attempt: &Attempt, pod: &PodLife) -> bool {
+fn may_have_carried(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     let Some(deletion) = pod.deletion else { return false };
     let begun_ns = attempt.connected_ns.or(attempt.started_ns).unwrap_or(attempt.planned_ns);
     let routed_until = pod.endpoint_not_ready.unwrap_or(deletion).high_ns.saturating_add(ROUTING_LAG_MAX_NS);
     let existed = pod.created.is_some_and(|created| created.low_ns <= begun_ns);
     let accepted = pod.listener_closed.is_none_or(|closed| begun_ns <= closed.high_ns);
-    existed && accepted && begun_ns <= routed_until
+    existed && accepted && begun_ns <= routed_until && !scene.routed_anew(pod, begun_ns)
 }
 
 /// What the stop of a pod explains of an attempt that it carried; `None` if it does not.
@@ -164,11 +164,11 @@ fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
 
 /// A stopping server to which this connection was made and which, to judge by its answers, took no more; it had not ended when
 /// the time was up.
-pub(super) fn hangs(attempt: &Attempt, pod: &PodLife) -> bool {
+pub(super) fn hangs(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     let Some(connected_ns) = attempt.connected_ns else { return false };
     let told = stop_begins(pod).is_some_and(|stop| connected_ns >= stop.low_ns);
     let ended = pod.finished.or(pod.gone).is_some_and(|finished| finished.surely_before(attempt.end_ns));
-    told && !ended && may_have_carried(attempt, pod) && !still_serves(pod, connected_ns)
+    told && !ended && may_have_carried(attempt, pod, scene) && !still_serves(pod, connected_ns)
 }
 
 /// Its answers show that the pod served after that moment.

@@ -121,9 +121,19 @@ impl<'a> Scene<'a> {
             let routed_until = pod.endpoint_not_ready.unwrap_or(deletion).high_ns.saturating_add(ROUTING_LAG_MAX_NS);
             let was_routed = pod.endpoint_ready.is_some() || !pod.new;
             let gone_deaf = serves_until(pod).is_some_and(|from| from <= at_ns);
-            was_routed && gone_deaf && at_ns <= routed_until
+            was_routed && gone_deaf && at_ns <= routed_until && !self.routed_anew(pod, at_ns)
         });
         deaf.collect()
+    }
+
+    /// Whether routing was seen to lead to a pod that was ready only after this one was not: rules are written for all endpoints at
+    /// once, so those that still led here were gone by then.
+    pub(super) fn routed_anew(&self, gone: &PodLife, at_ns: Stamp) -> bool {
+        let Some(not_ready) = gone.endpoint_not_ready else { return false };
+        self.pods().any(|pod| {
+            let later = pod.new && pod.endpoint_ready.is_some_and(|ready| ready.low_ns > not_ready.high_ns);
+            later && self.trial.first_answered_ns.get(&pod.name).is_some_and(|first_ns| *first_ns <= at_ns)
+        })
     }
 
     /// New pods that were declared ready and may not yet have listened.

@@ -96,10 +96,13 @@ impl PodLife {
     pub fn hook_broke(&self) -> bool {
         let (Some(failed), Some(start)) = (self.hook_failed, self.hook_start) else { return false };
         let seconds = failed.high_ns.saturating_sub(start.low_ns) as f64 / 1e9;
+        if self.hook_used_grace_up() {
+            return false;
+        }
         if self.hook.first_sleep_s() > 0.0 && seconds < self.hook.first_sleep_s() {
             return true;
         }
-        if self.hook_used_grace_up() || self.server_was_done_at(failed) {
+        if self.server_was_done_at(failed) {
             return false;
         }
         let slept = self.hook.least_s();
