@@ -31,7 +31,7 @@ pub enum Command {
     /// Show a lossy and a clean rollout on this machine, in under a minute
     Demo(DemoArgs),
     /// Roll each variant of a scenario under load, or manifests as they are (-f), and judge them
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Analyse and render a record again
     Report(ReportArgs),
     /// Make or delete a kind cluster; show or remove what runs left on a cluster

@@ -13,6 +13,8 @@ use crate::timeline::PodLife;
 const SLACK_NS: u64 = 150_000_000;
 /// A write on a connection that is being closed fails within two round trips and this.
 const RACE_NS: u64 = 25_000_000;
+/// What takes no longer than two round trips and this failed at once.
+const AT_ONCE_NS: u64 = 2_000_000;
 /// No answer for three times the usual latency and this means that nobody was at work on it.
 const UNSERVED_NS: u64 = 50_000_000;
 /// A connection that is so young when a listener closes may still be in its accept queue.
@@ -108,7 +110,7 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
     if end_ns.saturating_add(SLACK_NS) < stop.low_ns {
         return None;
     }
-    if keeps_alive(attempt) && raced(attempt) && !at_the_exit(attempt, pod) {
+    if raced(attempt) && (failed_at_once(attempt) || !at_the_exit(attempt, pod)) {
         return Some(Cause::KeepaliveRace);
     }
     if end_ns > over_ns {
@@ -219,6 +221,14 @@ fn at_the_exit(attempt: &Attempt, pod: &PodLife) -> bool {
 
 fn keeps_alive(attempt: &Attempt) -> bool {
     attempt.arm != Arm::New && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
+}
+
+/// It failed as soon as it was written: the connection was closed by then. That the server closed it in just those milliseconds
+/// would be a rare chance, while a closed connection waits for its next use.
+fn failed_at_once(attempt: &Attempt) -> bool {
+    let rtt_ns = attempt.connection.as_ref().map_or(0, |connection| connection.rtt_ns);
+    let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
+    waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(AT_ONCE_NS))
 }
 
 /// Written on a kept-alive connection, and closed before a byte within the time that the race takes.

@@ -68,8 +68,8 @@ impl<'a> Finding<'a> {
 /// The named edges of a pod. Those that are not known are said to be so.
 fn edges(pod: &PodLife, names: &[&str], at_ns: Stamp) -> Vec<Evidence> {
     let all = pod.edges();
-    let named = names.iter().filter_map(|name| all.iter().find(|(known, _)| known == name));
-    let before = named.filter(|(_, edge)| edge.is_none_or(|edge| edge.low_ns <= at_ns.saturating_add(LONG_AFTER_NS)));
+    let wanted = names.iter().filter_map(|name| all.iter().find(|(known, _)| known == name));
+    let before = wanted.filter(|(_, edge)| edge.is_none_or(|edge| edge.low_ns <= at_ns.saturating_add(LONG_AFTER_NS)));
     let spelled = before.map(|(name, edge)| Evidence {
         edge: edge_words(pod, name, *edge),
         pod: Some(pod.name.clone()),

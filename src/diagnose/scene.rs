@@ -191,7 +191,7 @@ pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
         return pod.stop_signal;
     }
     let start = pod.hook_start?;
-    let first_ns = seconds_ns(pod.hook.first_sleep_s());
+    let first_ns = pod.hook.first_sleep_ns();
     Some(Edge {
         low_ns: start.low_ns.saturating_add(first_ns),
         high_ns: start.high_ns.saturating_add(first_ns).saturating_add(500_000_000),
@@ -202,13 +202,4 @@ pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
 /// Whether the hook itself begins a stop that is known to answer what is in flight.
 pub(super) fn begins_gracefully(hook: &Hook) -> bool {
     hook.stop() == Some(Stop::Graceful)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a hook's seconds are finite and not negative"
-)]
-fn seconds_ns(seconds: f64) -> u64 {
-    (seconds * 1e9) as u64
 }

@@ -1,7 +1,7 @@
 //! Edges that no API shows, derived from those that were seen: when a preStop hook ended, and when the stop signal was sent.
 //!
 //! kubelet emits `Killing`, runs the hook, and then sends the stop signal with what is left of the grace, never less than two
-//! seconds (kubernetes/kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go).
+//! seconds (kubernetes/kubernetes, `pkg/kubelet/kuberuntime/kuberuntime_container.go`).
 
 use super::edge::Edge;
 use super::hook::Hook;
@@ -33,7 +33,7 @@ fn hook_end(life: &PodLife, acted: Edge) -> Option<Edge> {
     if life.hook == Hook::None {
         return None;
     }
-    let least_ns = nanoseconds(life.hook.least_s());
+    let least_ns = life.hook.least_ns();
     let grace_ns = life.grace_s?.saturating_mul(1_000_000_000);
     let full = Edge::derived(
         acted.low_ns.saturating_add(least_ns.min(grace_ns)),
@@ -91,13 +91,4 @@ fn stop_signal(life: &PodLife, acted: Edge) -> Option<Edge> {
         signal.high_ns = signal.high_ns.min(closed.high_ns).max(signal.low_ns);
     }
     Some(signal)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a hook's seconds are finite and not negative"
-)]
-fn nanoseconds(seconds: f64) -> u64 {
-    (seconds * 1e9) as u64
 }

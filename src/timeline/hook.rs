@@ -48,6 +48,12 @@ impl Hook {
         }
     }
 
+    /// The same in nanoseconds.
+    #[must_use]
+    pub fn least_ns(&self) -> u64 {
+        nanoseconds(self.least_s())
+    }
+
     /// Whether it waits and does nothing else, so that its end follows from its beginning.
     #[must_use]
     pub fn only_sleeps(&self) -> bool {
@@ -77,6 +83,12 @@ impl Hook {
         }
     }
 
+    /// The same in nanoseconds.
+    #[must_use]
+    pub fn first_sleep_ns(&self) -> u64 {
+        nanoseconds(self.first_sleep_s())
+    }
+
     /// The hook in words.
     #[must_use]
     pub fn words(&self) -> String {
@@ -96,6 +108,15 @@ impl Hook {
         let hooks = containers.into_iter().flatten().filter_map(|container| container.pointer("/lifecycle/preStop"));
         hooks.map(of_handler).find(|hook| *hook != Self::None).unwrap_or_default()
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a hook's seconds are finite and not negative"
+)]
+fn nanoseconds(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
 }
 
 fn of_handler(handler: &Value) -> Hook {

@@ -65,9 +65,8 @@ impl PodLife {
     /// The end of its grace period: the deletion and the grace.
     #[must_use]
     pub fn grace_end(&self) -> Option<Edge> {
-        let (deletion, grace_s) = (self.deletion?, self.grace_s?);
-        let grace_ns = grace_s.saturating_mul(1_000_000_000);
-        let (low, high) = (deletion.low_ns.saturating_add(grace_ns), deletion.high_ns.saturating_add(grace_ns));
+        let (deletion, length_ns) = (self.deletion?, self.grace_s?.saturating_mul(1_000_000_000));
+        let (low, high) = (deletion.low_ns.saturating_add(length_ns), deletion.high_ns.saturating_add(length_ns));
         Some(Edge::derived(low, high, "deletion + terminationGracePeriodSeconds"))
     }
 
@@ -75,7 +74,7 @@ impl PodLife {
     #[must_use]
     pub fn hook_used_grace_up(&self) -> bool {
         let Some(grace_end) = self.grace_end() else { return false };
-        let long = self.hook.least_s() >= self.grace_s.unwrap_or(u64::MAX) as f64;
+        let long = self.hook.least_ns() >= self.grace_s.unwrap_or(u64::MAX).saturating_mul(1_000_000_000);
         let reported = self.hook_failed.is_some_and(|failed| failed.high_ns >= grace_end.low_ns);
         let ended_before = self.finished.is_some_and(|finished| finished.surely_before(grace_end.low_ns));
         reported || (long && !ended_before && self.hook_failed.is_none())
@@ -95,21 +94,21 @@ impl PodLife {
     #[must_use]
     pub fn hook_broke(&self) -> bool {
         let (Some(failed), Some(start)) = (self.hook_failed, self.hook_start) else { return false };
-        let seconds = failed.high_ns.saturating_sub(start.low_ns) as f64 / 1e9;
+        let lasted_ns = failed.high_ns.saturating_sub(start.low_ns);
         if self.hook_used_grace_up() {
             return false;
         }
-        if self.hook.first_sleep_s() > 0.0 && seconds < self.hook.first_sleep_s() {
+        if lasted_ns < self.hook.first_sleep_ns() {
             return true;
         }
         if self.server_was_done_at(failed) {
             return false;
         }
-        let slept = self.hook.least_s();
+        let least_ns = self.hook.least_ns();
         // With its sleeps still to come it cannot have ended well. Without any, only a server that lived on shows that its end was
         // not the cause.
         let lived = self.listener_closed.is_some_and(|closed| closed.high_ns >= failed.low_ns);
-        if slept > 0.0 { seconds < slept } else { lived }
+        if least_ns > 0 { lasted_ns < least_ns } else { lived }
     }
 
     /// Each edge with its name, in the order in which a pod usually passes them.
