@@ -72,6 +72,7 @@ fn trial(slowest_ms: u64) -> Trial {
         propagation: PropagationLags::default(),
         pods: Vec::new(),
         served: BTreeMap::new(),
+        answered_kinds: std::collections::BTreeSet::new(),
         first_answered_ns: BTreeMap::new(),
         kind_latency_us: BTreeMap::new(),
         lost: Vec::new(),

@@ -53,7 +53,10 @@ pub fn main() -> ExitCode {
                 .and_then(|()| commands::run(&run, network(&run.place), colour, &talk)),
         ),
         Command::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
-        Command::Report(report) => print::finished(commands::report(&report, colour, &talk)),
+        Command::Report(report) => match commands::incident(&report) {
+            Some(page) => print::text(page),
+            None => print::finished(commands::report(&report, colour, &talk)),
+        },
         Command::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),
         Command::Schema { of } => schema(of),
     }

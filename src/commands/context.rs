@@ -16,6 +16,8 @@ pub(super) struct How {
     pub(super) record_all: bool,
     /// End after the trial in which a loss shows.
     pub(super) until_loss: bool,
+    /// Then try what the report advises.
+    pub(super) try_advice: bool,
 }
 
 /// A run under way.

@@ -1,5 +1,7 @@
 //! How a command ends, and how it talks meanwhile.
 
+use std::path::PathBuf;
+
 use crate::verdict::Verdict;
 
 /// Where a command says what it is doing. Data is never said here: it is in [`Finished`].
@@ -17,6 +19,8 @@ pub struct Finished {
     pub ending: Ending,
     /// The result, for stdout.
     pub summary: String,
+    /// Where the record and the reports are.
+    pub directory: PathBuf,
 }
 
 /// How a run ended.

@@ -18,6 +18,7 @@ mod repeat;
 mod report;
 mod run;
 mod stage;
+mod try_advice;
 mod until_loss;
 mod variants;
 
@@ -28,5 +29,5 @@ pub use ending::{Ending, Failure, Finished, Talk};
 pub use from::choose_recorded_cluster;
 pub use host::{ClusterChoice, LoadPlace};
 pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
-pub use report::report;
+pub use report::{incident, report};
 pub use run::run;

@@ -126,6 +126,10 @@ pub struct RunArgs {
     /// lose something, no variant passes as clean
     #[arg(long)]
     pub control: bool,
+    /// If something is lost, roll that variant again beside the same with its advice applied, and say whether it is cured and
+    /// what it costs; the reports of that are in DIR/advised
+    #[arg(long, conflicts_with = "until_loss")]
+    pub try_advice: bool,
     /// Keep each attempt in the record, not only those that were not answered as expected
     #[arg(long)]
     pub record_all: bool,
@@ -140,6 +144,9 @@ pub struct ReportArgs {
     /// A directory with a record.jsonl
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+    /// Show this incident instead: its attempts, its pod's life and last log lines, and the command that runs it again
+    #[arg(long, value_name = "N")]
+    pub incident: Option<u32>,
 }
 
 /// Arguments of `cluster`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::ending::{Ended, Ending, Failure, Finished, Talk};
 use crate::record::{Reader, WriteError};
-use crate::report::{self, ReportError};
+use crate::report::{self, ReportDoc};
 use crate::verdict::Verdict;
 
 const RECORD: &str = "record.jsonl";
@@ -100,17 +100,22 @@ impl Outputs {
             (_, Some(_)) => Ending::Broken(analysed.verdict),
             _ => Ending::Judged(analysed.verdict),
         };
-        Ok(Finished { ending, summary: analysed.terminal })
+        Ok(Finished { ending, summary: analysed.terminal, directory: self.directory.clone() })
     }
 }
 
 /// Analyses the record in `directory` and writes its reports beside it. A report that cannot be written takes nothing from
 /// the verdict: it is named, and the summary is there all the same.
 pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
-    let record = record_in(directory)?;
-    let report = report::of_file(&record)
-        .map_err(|error: ReportError| Failure::User(format!("analysing {}: {error}", record.display())))?;
-    let texts = [("report.json", report::to_json(&report)), ("report.md", report::to_markdown(&report))];
+    let report = read(directory)?;
+    let mut texts = vec![
+        ("report.json".to_owned(), report::to_json(&report)),
+        ("report.md".to_owned(), report::to_markdown(&report)),
+    ];
+    texts.extend(report.variants.iter().filter_map(|variant| {
+        let patch = serde_json::to_string_pretty(variant.advice_patch.as_ref()?).ok()?;
+        Some((report::patch_file(&variant.name), patch + "\n"))
+    }));
     let unwritten = texts.iter().find_map(|(name, text)| {
         let path = directory.join(name);
         replace(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
@@ -121,6 +126,20 @@ pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failur
         unwritten,
         terminal: report::to_terminal(&report, colour),
     })
+}
+
+/// The report of the record in `directory`.
+pub(super) fn read(directory: &Path) -> Result<ReportDoc, Failure> {
+    let record = record_in(directory)?;
+    report::of_file(&record).map_err(|error| Failure::User(format!("analysing {}: {error}", record.display())))
+}
+
+/// The page of one incident of the record in `directory`.
+pub(super) fn incident(directory: &Path, id: u32) -> Result<String, Failure> {
+    let timeline = report::timeline_of(open_record(directory)?)
+        .map_err(|error| Failure::User(format!("analysing the record in {}: {error}", directory.display())))?;
+    let page = report::incident_page(&timeline, id, &directory.display().to_string());
+    page.map_err(|none| Failure::User(format!("showing an incident of {}: {none}", directory.display())))
 }
 
 /// The record in `directory`, where there may be one.

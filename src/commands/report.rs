@@ -17,5 +17,10 @@ pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn Talk) -> Result<F
             Ending::Broken(analysed.verdict)
         }
     };
-    Ok(Finished { ending, summary: analysed.terminal })
+    Ok(Finished { ending, summary: analysed.terminal, directory: arguments.directory.clone() })
+}
+
+/// Shows one incident of a record; `None` if the whole report was asked for.
+pub fn incident(arguments: &ReportArgs) -> Option<Result<String, Failure>> {
+    arguments.incident.map(|id| outputs::incident(&arguments.directory, id))
 }

@@ -2,16 +2,20 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
+use std::time::Duration;
 
 use super::context::How;
-use super::ending::{Failure, Finished, Talk};
+use super::ending::{Ending, Failure, Finished, Talk};
 use super::execute::execute;
 use super::from::plan_from;
 use super::host::ClusterChoice;
 use super::inputs::{self, Stdin};
 use super::options::{RunArgs, WhereArgs};
+use super::outputs;
+use super::try_advice;
 use super::until_loss::MOST_TRIALS;
 use super::variants::idle_s;
+use crate::clock::Clock;
 use crate::cluster::embedded::namespace::Network;
 use crate::cluster::embedded::store::Kind;
 use crate::manifest::{Disk, Files, is_cluster_scoped, is_foreign_hook};
@@ -49,7 +53,8 @@ pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk)
     if let Some(budget) = arguments.time_budget {
         plan.fit(budget).map_err(refused)?;
     }
-    let how = How { record_all: arguments.record_all, until_loss: arguments.until_loss };
+    let how =
+        How { record_all: arguments.record_all, until_loss: arguments.until_loss, try_advice: arguments.try_advice };
     launch(plan, &arguments.place, how, network, colour, talk)
 }
 
@@ -115,5 +120,26 @@ pub(super) fn launch(
             talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.name));
         }
     }
-    execute(&plan, stage.as_ref(), place, how, colour, talk)
+    if how.try_advice {
+        talk.say(&try_advice::note(&plan));
+    }
+    let begun = Clock::start();
+    let mut finished = execute(&plan, stage.as_ref(), place, how, colour, talk)?;
+    let left = plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
+    if how.try_advice && matches!(finished.ending, Ending::Judged(_)) {
+        let advised = try_advice::plan(&plan, &finished.directory, left, talk)?;
+        if let Some(advised) = advised {
+            talk.say(advised.summary().to_string().trim_end());
+            let place = WhereArgs { out: Some(finished.directory.join(try_advice::FOLDER)), ..place.clone() };
+            let tried = execute(&advised, stage.as_ref(), &place, how, colour, talk)?;
+            finished.summary.push('\n');
+            finished.summary.push_str(&tried.summary);
+            finished.summary.push_str(&try_advice::outcome(&outputs::read(&tried.directory)?));
+            // The planned variants decide; what was tried besides is told. An interruption is one all the same.
+            if matches!(tried.ending, Ending::Interrupted) {
+                finished.ending = Ending::Interrupted;
+            }
+        }
+    }
+    Ok(finished)
 }

@@ -20,9 +20,10 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         .and([said]);
     };
     let pod = scene.named(name, attempt.end_ns);
-    // A new pod that has answered nothing as expected yet, to a request that others do answer, is not ready.
+    // A new pod that has answered nothing as expected yet, and later does answer such requests, was not ready.
     let early = pod.filter(|pod| pod.new && pod.served.is_none_or(|(first_ns, _)| attempt.end_ns < first_ns));
-    match early.filter(|_| scene.usual_ns(attempt).is_some()) {
+    let later = scene.trial.answered_kinds.contains(&(name.clone(), attempt.request));
+    match early.filter(|_| later) {
         Some(pod) => {
             Finding::of(Cause::NotReadyYet, pod, &["started", "endpoint ready", "listener opened"]).and([said])
         }

@@ -2,16 +2,13 @@
 
 use super::cause::Cause;
 use super::finding::{Finding, Proof};
-use super::scene::Scene;
+use super::scene::{SEEN_LATE_NS, Scene};
 use crate::record::Outcome;
 use crate::record::entry::Attempt;
 use crate::timeline::PodLife;
 
 const OF_A_DEAF_POD: &[&str] =
     &["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed", "container finished"];
-
-/// A listener's end is bracketed by 20 ms, and the watch that tells of a new endpoint may be as late.
-const SEEN_LATE_NS: u64 = 60_000_000;
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);

@@ -121,13 +121,16 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
     if begins_gracefully(&pod.hook) && !told {
         let queued = asked && never_accepted(attempt, pod, scene);
         let idle = keeps_alive(attempt) && is_unanswered(attempt);
-        return queued.then_some(Cause::BacklogReset).or_else(|| idle.then_some(Cause::KeepaliveRace));
-    }
-    if asked && never_accepted(attempt, pod, scene) {
-        return Some(if failed_hook_before(attempt, pod) { Cause::PrestopFailed } else { Cause::BacklogReset });
+        // A server with nothing to drain ends at once, and cuts what is just arriving.
+        let ended = asked && is_closing(attempt, pod) && pod.finished.is_some_and(|finished| finished.low_ns <= end_ns);
+        let causes = [(queued, Cause::BacklogReset), (idle, Cause::KeepaliveRace), (ended, Cause::CutAtStop)];
+        return causes.into_iter().find(|(is, _)| *is).map(|(_, cause)| cause);
     }
     if ran_out_of_grace(attempt, pod) {
         return Some(Cause::KilledAtGraceEnd);
+    }
+    if asked && never_accepted(attempt, pod, scene) {
+        return Some(if failed_hook_before(attempt, pod) { Cause::PrestopFailed } else { Cause::BacklogReset });
     }
     if failed_hook_before(attempt, pod) {
         return Some(Cause::PrestopFailed);
@@ -153,14 +156,10 @@ fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     let overlooked = unserved && stop.is_some_and(|stop| connected_ns >= stop.low_ns.max(seen_ns));
     // Of a kind of request that is slow by itself, only that the server answered nothing any more tells.
     let too_late = stop.is_some_and(|stop| connected_ns > stop.high_ns)
-        && waited_ns > UNSERVED_NS
+        && waited_ns > usual_ns.max(UNSERVED_NS)
         && !still_serves(pod, connected_ns);
-    let in_closing_queue = pod.listener_closed.is_some_and(|closed| {
-        let at_closing = closed.low_ns.saturating_sub(QUEUED_NS / 10) <= attempt.end_ns
-            && attempt.end_ns <= closed.high_ns.saturating_add(QUEUED_NS / 10);
-        let lives_on = pod.finished.is_none_or(|finished| finished.low_ns > attempt.end_ns.saturating_add(QUEUED_NS));
-        at_closing && lives_on && waited_ns <= QUEUED_NS
-    });
+    let lives_on = pod.finished.is_none_or(|finished| finished.low_ns > attempt.end_ns.saturating_add(QUEUED_NS));
+    let in_closing_queue = is_closing(attempt, pod) && lives_on && waited_ns <= QUEUED_NS;
     in_closing_queue || overlooked || too_late
 }
 
@@ -176,6 +175,14 @@ pub(super) fn hangs(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool
 /// Its answers show that the pod served after that moment.
 fn still_serves(pod: &PodLife, at_ns: Stamp) -> bool {
     pod.served.is_some_and(|(_, last_ns)| last_ns > at_ns.saturating_add(SLACK_NS))
+}
+
+/// The attempt failed in the moment in which the listener closed.
+fn is_closing(attempt: &Attempt, pod: &PodLife) -> bool {
+    pod.listener_closed.is_some_and(|closed| {
+        let from = closed.low_ns.saturating_sub(QUEUED_NS / 10);
+        from <= attempt.end_ns && attempt.end_ns <= closed.high_ns.saturating_add(QUEUED_NS / 10)
+    })
 }
 
 /// The grace period was over.

@@ -9,6 +9,8 @@ use crate::timeline::{Edge, Hook, PodLife, Stop, Trial};
 
 /// Longer than any routing table was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is 30 s.
 pub(super) const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
+/// A listener's end is bracketed by 20 ms, and the watch that tells of a new endpoint may be somewhat later than that.
+pub(super) const SEEN_LATE_NS: u64 = 60_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
 const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
 
@@ -56,7 +58,7 @@ impl<'a> Scene<'a> {
         if !pod.new {
             return Some(0);
         }
-        let ready = pod.endpoint_ready?.high_ns;
+        let ready = pod.endpoint_ready?.high_ns.saturating_sub(SEEN_LATE_NS);
         let listens = match (pod.listener_opened, pod.served) {
             (Some(opened), _) => opened.high_ns,
             // Nobody looked. A pod with a probe of its readiness listens when it is ready.

@@ -63,7 +63,9 @@ impl RunPlan {
         }
     }
 
-    pub(super) fn name_of(&self, index: Option<usize>) -> Option<String> {
+    /// The name of a variant, where there is one.
+    #[must_use]
+    pub fn name_of(&self, index: Option<usize>) -> Option<String> {
         index.and_then(|index| self.variants.get(index)).map(|variant| variant.name.clone())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It also goes the way back, from a record's header to the plan of that run. Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
 
+mod advised;
 mod aside;
 mod budget;
 mod build;
@@ -25,6 +26,7 @@ pub mod summary;
 mod tests;
 pub mod types;
 
+pub use advised::ADVISED;
 pub use build::{SOLE_VARIANT, build, build_for_manifests};
 pub use compared::Compared;
 pub use control::CONTROL;

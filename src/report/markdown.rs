@@ -3,7 +3,8 @@
 use super::compared::comparison_lines;
 use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
-    cause_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line, seconds,
+    advice_words, cause_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
+    seconds,
 };
 use crate::record::Outcome;
 
@@ -26,6 +27,7 @@ pub fn render(report: &ReportDoc) -> String {
         blocks.push(escaped(&variant.reason));
         blocks.push(arms(variant));
         blocks.extend(causes(report, variant));
+        blocks.extend(advice(variant));
         blocks.extend(first_lost(variant));
         blocks.push(trials(variant));
     }
@@ -112,6 +114,11 @@ fn arms(variant: &VariantDoc) -> String {
 fn causes(report: &ReportDoc, variant: &VariantDoc) -> Option<String> {
     let lines = list(cause_words(report, variant).iter().map(|line| escaped(line)))?;
     Some(format!("Why requests were lost:\n\n{lines}"))
+}
+
+fn advice(variant: &VariantDoc) -> Option<String> {
+    let lines = list(advice_words(variant).iter().map(|line| escaped(line)))?;
+    Some(format!("What would help:\n\n{lines}"))
 }
 
 fn first_lost(variant: &VariantDoc) -> Option<String> {

@@ -10,6 +10,7 @@ mod comparison;
 mod doc;
 mod doc_compared;
 mod first_lost;
+mod incident;
 mod json;
 mod lag;
 mod markdown;
@@ -27,12 +28,14 @@ pub use doc::{
 };
 pub use doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
 pub use first_lost::FirstLost;
+pub use incident::{NoIncident, incident_page};
 pub use json::{render as to_json, schema};
 pub use markdown::render as to_markdown;
 pub use terminal::render as to_terminal;
+pub use words::patch_file;
 
 use crate::record::{ReadError, Reader};
-use crate::timeline::{Collector, TimelineError};
+use crate::timeline::{Collector, Timeline, TimelineError};
 
 /// Why a record gave no report.
 #[derive(Debug, thiserror::Error)]
@@ -57,10 +60,18 @@ pub fn of_file(path: &Path) -> Result<ReportDoc, ReportError> {
 ///
 /// # Errors
 /// The record cannot be read on, or its entries do not fit together.
-pub fn of_record<R: BufRead>(mut reader: Reader<R>) -> Result<ReportDoc, ReportError> {
+pub fn of_record<R: BufRead>(reader: Reader<R>) -> Result<ReportDoc, ReportError> {
+    Ok(build(&timeline_of(reader)?))
+}
+
+/// Puts a record that is being read in order.
+///
+/// # Errors
+/// The record cannot be read on, or its entries do not fit together.
+pub fn timeline_of<R: BufRead>(mut reader: Reader<R>) -> Result<Timeline, ReportError> {
     let mut collector = Collector::new(reader.header().clone());
     for entry in reader.by_ref() {
         collector.push(entry?)?;
     }
-    Ok(build(&collector.finish(reader.is_cut())?))
+    Ok(collector.finish(reader.is_cut())?)
 }

@@ -5,7 +5,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use super::compared::comparison_lines;
 use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
-    cause_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line, seconds,
+    advice_words, cause_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
+    seconds,
 };
 use crate::verdict::Verdict;
 
@@ -27,6 +28,7 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
     lines.extend(report.variants.iter().filter_map(limits_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().filter_map(lag_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().flat_map(|variant| causes(report, variant)));
+    lines.extend(report.variants.iter().flat_map(advice));
     lines.extend(report.variants.iter().filter_map(hidden_words).map(|line| one_line(&line)));
     lines.extend(report.variants.iter().flat_map(first_lost));
     lines.extend(report.variants.iter().flat_map(not_counting));
@@ -90,6 +92,12 @@ fn row(variant: &VariantDoc) -> Vec<String> {
 fn causes(report: &ReportDoc, variant: &VariantDoc) -> Vec<String> {
     let words = cause_words(report, variant);
     let title = (!words.is_empty()).then(|| format!("{}: why requests were lost", one_line(&variant.name)));
+    title.into_iter().chain(words.into_iter().map(|line| format!("  {}", one_line(&line)))).collect()
+}
+
+fn advice(variant: &VariantDoc) -> Vec<String> {
+    let words = advice_words(variant);
+    let title = (!words.is_empty()).then(|| format!("{}: what would help", one_line(&variant.name)));
     title.into_iter().chain(words.into_iter().map(|line| format!("  {}", one_line(&line)))).collect()
 }
 

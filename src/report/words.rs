@@ -9,6 +9,9 @@ use crate::diagnose::Cause;
 use crate::hidden::listed;
 use crate::record::header::Expect;
 
+/// Pieces of advice that are shown for a variant.
+const MOST_ADVICE: usize = 3;
+
 /// `clean` or `loss`.
 pub(super) const fn expect_name(expect: Expect) -> &'static str {
     match expect {
@@ -71,6 +74,39 @@ pub(super) fn cause_words(report: &ReportDoc, variant: &VariantDoc) -> Vec<Strin
         format!("{count} {}: {}{detail}", cause.name(), cause.meaning())
     });
     words.collect()
+}
+
+/// What is advised for a variant: a line for each cause, then where the patch is.
+pub(super) fn advice_words(variant: &VariantDoc) -> Vec<String> {
+    let mut lines: Vec<String> = variant
+        .advice
+        .iter()
+        .take(MOST_ADVICE)
+        .map(|advice| {
+            let change = match (&advice.field, &advice.value) {
+                (Some(field), Some(value)) => format!(" [{field}: {value}]"),
+                _ => String::new(),
+            };
+            format!("{}: {}{change}", advice.cause.name(), advice.text)
+        })
+        .collect();
+    let more = variant.advice.len().saturating_sub(MOST_ADVICE);
+    lines.extend((more > 0).then(|| format!("and {more} more in report.json")));
+    lines.extend(variant.advice_patch.as_ref().map(|_| {
+        format!(
+            "all of it as a patch: {}, for `kubectl patch --patch-file` or a scenario's `patch:`",
+            patch_file(&variant.name)
+        )
+    }));
+    lines
+}
+
+/// The file that a variant's advice is written to as a patch. Whatever the name holds, it stays in its folder.
+#[must_use]
+pub fn patch_file(variant: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
+    let name: String = variant.chars().map(safe).take(100).collect();
+    format!("advice-{name}.json")
 }
 
 /// What decided of an incident, in a few words.

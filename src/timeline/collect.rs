@@ -8,7 +8,6 @@ use super::TimelineError;
 use super::hook::Hook;
 use super::lag::Departures;
 use super::lives::Lives;
-use super::pods::Pods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
 use crate::record::entry::{Entry, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
@@ -40,7 +39,6 @@ pub struct Collector {
     header: Header,
     running: BTreeMap<u32, Gathering>,
     done: Vec<Trial>,
-    pods: Pods,
     departures: Departures,
     lives: Lives,
     overflows: Vec<Overflow>,
@@ -58,7 +56,6 @@ impl Collector {
             header,
             running: BTreeMap::new(),
             done: Vec::new(),
-            pods: Pods::default(),
             departures: Departures::default(),
             overflows: Vec::new(),
             end: None,
@@ -80,7 +77,6 @@ impl Collector {
             Entry::Pulse(pulse) => self.of_trial(pulse.trial, |trial| trial.pulse(pulse)),
             Entry::Punctuality(slice) => self.of_trial(slice.trial, |trial| trial.punctuality(slice)),
             Entry::Pod(pod) => {
-                self.pods.see(&pod);
                 self.departures.pod(&pod);
                 self.lives.pod(&pod);
             }
@@ -114,7 +110,6 @@ impl Collector {
         if self.running.contains_key(&trial) || self.done.iter().any(|done| done.start.trial == trial) {
             return Err(TimelineError::TrialTwice { trial });
         }
-        self.pods.forget(&start.namespace, start.at_ns);
         self.departures.forget(&start.namespace, start.at_ns);
         self.lives.forget(&start.namespace, start.at_ns);
         self.running.insert(trial, Gathering::new(start));
@@ -131,7 +126,7 @@ impl Collector {
 
     fn summarise(&mut self, gathering: Gathering, end: Option<TrialEnd>) -> Result<(), TimelineError> {
         let namespace = gathering.start.namespace.clone();
-        let pod_s = |from: Stamp, to: Stamp| self.pods.used_s(&namespace, from, to);
+        let pod_s = |from: Stamp, to: Stamp| self.lives.used_s(&namespace, from, to);
         let propagation = gathering.propagation(&self.departures, end.as_ref());
         let hook = self.hook(&gathering.start.variant);
         let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;

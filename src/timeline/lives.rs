@@ -6,7 +6,7 @@ use super::derive::derive;
 use super::edge::{Basis, Edge};
 use super::hook::Hook;
 use super::life::PodLife;
-use super::window::Window;
+use super::window::{Window, seconds};
 use crate::clock::Stamp;
 use crate::record::entry::{Change, ContainerSeen, EndpointsSeen, EventSeen, Gap, Listener, ListenerSeen, PodSeen};
 
@@ -26,6 +26,8 @@ struct Pod {
     /// The last probe's state, and until when it is known.
     listener: Option<Listener>,
     restarts: i32,
+    /// First seen in phase Running.
+    running_ns: Option<Stamp>,
     /// The server's clock agrees with ours, as far as its deletion shows.
     clock_agrees: bool,
 }
@@ -100,6 +102,9 @@ impl Lives {
         life.created.get_or_insert(at);
         if seen.ready {
             life.ready.get_or_insert(at);
+        }
+        if seen.phase == "Running" && seen.change != Change::Gone {
+            pod.running_ns.get_or_insert(seen.at_ns);
         }
         if let Some(until) = &seen.deletion_timestamp
             && life.deletion.is_none()
@@ -188,6 +193,17 @@ impl Lives {
         let Some(space) = self.spaces.get_mut(namespace) else { return };
         space.gaps.retain(|gap| gap.to_ns >= before);
         space.pods.retain(|pod| pod.life.gone.is_none_or(|gone| gone.high_ns >= before));
+    }
+
+    /// The pod-seconds used in a namespace between two moments: of each pod, the time from when it was first seen
+    /// running until it was gone. `None` if no pod was seen running.
+    pub(super) fn used_s(&self, namespace: &str, from: Stamp, to: Stamp) -> Option<f64> {
+        let times = self.spaces.get(namespace)?.pods.iter().filter_map(|pod| {
+            let began = pod.running_ns?.max(from);
+            let ended = pod.life.gone.map_or(to, |gone| gone.high_ns).min(to);
+            Some(ended.saturating_sub(began))
+        });
+        times.reduce(|sum, more| sum + more).map(seconds)
     }
 
     /// The pods of a trial, the older ones first. `served` tells from when to when each pod answered as expected.
@@ -285,4 +301,53 @@ fn server_ns(text: &str, started_unix_ns: u64) -> Option<Stamp> {
     let at: jiff::Timestamp = text.parse().ok()?;
     let unix_ns = u64::try_from(at.as_nanosecond()).ok()?;
     unix_ns.checked_sub(started_unix_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(at_s: u64, uid: &str, change: Change, phase: &str) -> PodSeen {
+        PodSeen {
+            at_ns: at_s * 1_000_000_000,
+            change,
+            namespace: "ns".to_owned(),
+            name: format!("web-{uid}"),
+            uid: uid.to_owned(),
+            owner: Some("ReplicaSet/web-1".to_owned()),
+            ip: None,
+            node: None,
+            phase: phase.to_owned(),
+            ready: true,
+            created: None,
+            deletion_timestamp: None,
+            deletion_grace_s: None,
+            containers: Vec::new(),
+        }
+    }
+
+    fn used(pods: &Lives, from_s: u64, to_s: u64) -> Option<f64> {
+        pods.used_s("ns", from_s * 1_000_000_000, to_s * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_replaced_pod_costs_the_time_that_both_ran() {
+        let mut pods = Lives::new(0);
+        pods.pod(&pod(1, "old", Change::Seen, "Running"));
+        pods.pod(&pod(11, "new", Change::Seen, "Pending"));
+        pods.pod(&pod(12, "new", Change::Changed, "Running"));
+        pods.pod(&pod(15, "old", Change::Gone, "Running"));
+        assert_eq!(used(&pods, 10, 20), Some(5.0 + 8.0));
+        assert_eq!(pods.used_s("elsewhere", 0, u64::MAX), None);
+        pods.forget("ns", 16_000_000_000);
+        assert_eq!(used(&pods, 10, 20), Some(8.0));
+    }
+
+    #[test]
+    fn a_pod_without_owner_or_that_never_ran_costs_nothing() {
+        let mut pods = Lives::new(0);
+        pods.pod(&PodSeen { owner: None, ..pod(1, "agent", Change::Seen, "Running") });
+        pods.pod(&pod(1, "stuck", Change::Seen, "Pending"));
+        assert_eq!(used(&pods, 0, 10), None);
+    }
 }

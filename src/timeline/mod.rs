@@ -13,7 +13,6 @@ mod hook;
 mod lag;
 mod life;
 mod lives;
-mod pods;
 mod trial;
 mod window;
 

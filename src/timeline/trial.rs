@@ -1,6 +1,6 @@
 //! One trial: what was gathered while it ran, and its summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::serialization::Deserializer;
 
@@ -46,6 +46,8 @@ pub struct Trial {
     pub pods: Vec<PodLife>,
     /// From when to when each pod answered as expected: the starts of its first and of its last slice.
     pub served: BTreeMap<String, (Stamp, Stamp)>,
+    /// Which kinds of request each pod answered as expected.
+    pub answered_kinds: BTreeSet<(String, u16)>,
     /// By pod, when the first new connections were begun that it answered as expected: the latest of the first slice. Those of
     /// pods that do not name themselves stand under the empty name.
     pub first_answered_ns: BTreeMap<String, Stamp>,
@@ -163,6 +165,7 @@ impl Gathering {
             propagation: PropagationLags::default(),
             pods: Vec::new(),
             served: BTreeMap::new(),
+            answered_kinds: BTreeSet::new(),
             first_answered_ns: BTreeMap::new(),
             kind_latency_us: BTreeMap::new(),
             lost: self.lost,
@@ -225,6 +228,7 @@ impl Trial {
             *first = at_ns.min(*first);
         }
         if let Some(pod) = &pulse.pod {
+            self.answered_kinds.insert((pod.clone(), pulse.request));
             let served = self.served.entry(pod.clone()).or_insert((pulse.at_ns, pulse.at_ns));
             *served = (served.0.min(pulse.at_ns), served.1.max(pulse.at_ns));
         }

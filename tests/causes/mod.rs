@@ -3,10 +3,11 @@
 mod pods;
 
 use rollproof::diagnose::Cause;
-use rollproof::record::entry::{Attempt, Stage};
+use rollproof::record::entry::{Attempt, Entry, LogTail, Stage};
 use rollproof::record::header::{Expect, Header};
-use rollproof::record::{Arm, Outcome, Sum};
-use rollproof::report::{IncidentDoc, ReportDoc, to_markdown, to_terminal};
+use rollproof::record::{Arm, Outcome, Reader, Sum};
+use rollproof::report::{IncidentDoc, NoIncident, ReportDoc, incident_page, timeline_of, to_markdown, to_terminal};
+use rollproof::timeline::Timeline;
 use serde_json::{Value, json};
 
 use crate::records::{Run, Trial};
@@ -233,4 +234,56 @@ fn incidents_are_told_with_their_evidence() {
     let pod = report.variants[0].trials_list[0].pods.iter().find(|pod| pod.name == "web-stopped").unwrap();
     let edges: Vec<&str> = pod.edges.iter().map(|edge| edge.edge.as_str()).collect();
     assert!(edges.contains(&"deletion") && edges.contains(&"container finished"), "{edges:?}");
+}
+
+/// A record of one trial as a timeline.
+fn timeline(run: &Run) -> Timeline {
+    timeline_of(Reader::new(run.bytes().as_slice()).unwrap()).unwrap()
+}
+
+#[test]
+fn an_incident_has_a_page_with_all_that_is_known_of_it() {
+    let plan = |header: &mut Header| header.variants[0].manifests = vec![workload(Some("sleep 1"), true)];
+    let run = Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", |trial| {
+        let stopped = Pod { closed: Some(2_050), finished: Some((2_060, 0)), served: Some((-2_900, 1_900)), ..STOPPED };
+        pods::add(trial, &[OLD, stopped, NEW]);
+        refused(trial, 2_200);
+        refused(trial, 2_250);
+        let at_ns = trial.at(2_300);
+        trial.more.push(Entry::Log(LogTail {
+            at_ns,
+            namespace: pods::NAMESPACE.to_owned(),
+            pod: "web-stopped".to_owned(),
+            container: "web".to_owned(),
+            lines: vec!["bye \u{1b}[31m<b>".to_owned()],
+            earlier: true,
+            shortened: 0,
+        }));
+    });
+    let timeline = timeline(&run.finished());
+    insta::assert_snapshot!("incident", incident_page(&timeline, 1, "reports/a b").unwrap());
+    let beyond = incident_page(&timeline, 2, "x").unwrap_err();
+    assert_eq!(beyond.to_string(), "the record has no incident 2; expected a number from 1 to 1");
+    let none = timeline_of(
+        Reader::new(Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {}).finished().bytes().as_slice())
+            .unwrap(),
+    );
+    assert_eq!(incident_page(&none.unwrap(), 1, "x"), Err(NoIncident::None));
+}
+
+#[test]
+fn advice_is_shown_with_its_field_and_its_patch() {
+    let report = report(None, |trial| {
+        pods::add(trial, &[OLD, STOPPED, NEW]);
+        refused(trial, 1_200);
+    });
+    let variant = &report.variants[0];
+    assert!(
+        variant.advice.iter().any(|advice| advice.cause == Cause::EndpointRace && advice.field.is_some()),
+        "{variant:?}"
+    );
+    for text in [to_terminal(&report, false), to_markdown(&report)] {
+        assert!(text.contains("advice-web.json") && text.contains("lifecycle"), "{text}");
+    }
+    assert_eq!(rollproof::report::patch_file("../a/b\u{0}c"), "advice----a-b-c.json");
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+mod advised;
 mod again;
 mod bad_input;
 mod bad_luck;
@@ -60,5 +61,6 @@ fn main() -> ExitCode {
     tests.extend(bad_luck::tests());
     tests.extend(manifests::tests());
     tests.extend(again::tests());
+    tests.extend(advised::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

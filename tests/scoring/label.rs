@@ -18,6 +18,8 @@ use crate::logs::{Connection, End, Life, World};
 const NEAR_NS: u64 = 100_000_000;
 /// What comes so soon after another thing comes with it: the side probe could not tell the two apart either.
 const AT_ONCE_NS: u64 = 20_000_000;
+/// What is written so shortly before a connection is closed is not read any more.
+const RACE_NS: u64 = 2_000_000;
 
 /// The true cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,8 +158,13 @@ fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
         None => return Truth::Undecidable("the connection's end was not noted"),
     };
     let kept = attempt.connected_ns.is_none();
-    // Nothing was in flight as it was closed: whatever ended the server, the client wrote on a connection that was gone.
-    if kept && idle && attempt.sent_ns.is_some_and(|sent| sent > end) {
+    // Nothing was in flight as it was closed: whatever ended the server, the client wrote on a connection that was gone, or was
+    // going before the server could have read.
+    let going = match connection.end {
+        Some((at, _)) => at.saturating_sub(RACE_NS),
+        None => end,
+    };
+    if kept && idle && attempt.sent_ns.is_some_and(|sent| sent > going) {
         return Truth::Is(Cause::KeepaliveRace);
     }
     match connection.end {

@@ -1,0 +1,54 @@
+//! A plan that tries advice: a variant beside the same with a patch.
+
+use serde_json::Value;
+
+use super::error::PlanError;
+use super::order;
+use super::types::{RunPlan, VariantPlan};
+use crate::manifest::strategic_merge;
+use crate::record::header::Expect;
+
+/// What is added to the name of a variant that is tried with its advice.
+pub const ADVISED: &str = "-advised";
+
+impl RunPlan {
+    /// The plan that compares the variant `index` with the same after `patch`, a strategic merge patch of its workload: as many
+    /// blocks as this plan has, in an order of their own. `None` if there is no such variant.
+    ///
+    /// # Errors
+    /// The patch does not fit the workload's manifest.
+    pub fn advised(&self, index: usize, patch: &Value) -> Result<Option<Self>, PlanError> {
+        let Some(source) = self.variants.get(index) else { return Ok(None) };
+        let mut advised = VariantPlan {
+            name: format!("{}{ADVISED}", source.name),
+            expect: Expect::Clean,
+            lost_at_most: 0,
+            strict: false,
+            notes: Vec::new(),
+            ..source.clone()
+        };
+        if let Some(manifest) = advised.manifests.get_mut(source.workload.index) {
+            strategic_merge(manifest, patch).map_err(|error| PlanError::Plain {
+                message: format!("the advice for {} does not fit its workload: {error}", source.name),
+                help: "this is a bug; the advice is in report.json".to_owned(),
+            })?;
+        }
+        let manifest = advised.manifests.get(source.workload.index).unwrap_or(&Value::Null);
+        let replicas = manifest.pointer("/spec/replicas").and_then(Value::as_u64);
+        let replicas = replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(source.workload.replicas);
+        advised.set_pods(replicas)?;
+        let source = VariantPlan { expect: Expect::Loss, notes: Vec::new(), ..source.clone() };
+        // The trials that the advice comes from are over: its own blocks have an order of their own.
+        let seed = self.seed.wrapping_add(1);
+        Ok(Some(Self {
+            seed,
+            baseline: Some(0),
+            control: None,
+            time_budget: None,
+            order: order::blocks(2, self.trials, seed),
+            variants: vec![source, advised],
+            notes: Vec::new(),
+            ..self.clone()
+        }))
+    }
+}
