@@ -10,8 +10,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cluster::nothing_left;
+use crate::edges;
 use crate::forced::{Forced, Group, built_in, servers};
-use crate::journal::{Journal, edges_hold};
+use crate::journal::{self, Journal};
 use crate::program::{report, run, variant};
 use crate::scenarios::on_kind;
 use crate::test;
@@ -20,13 +21,13 @@ pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("causes_that_the_built_in_server_forces_are_found", || explained(&BUILT_IN, built_in)),
         test("causes_that_apache_and_nginx_force_are_found", || explained(&SERVERS, servers)),
-        test("edges_of_the_built_in_servers_pods_hold_what_the_node_logged", || edges(&BUILT_IN, built_in)),
-        test("edges_of_apaches_and_nginxs_pods_hold_what_the_node_logged", || edges(&SERVERS, servers)),
+        test("edges_of_the_built_in_servers_pods_hold_what_the_node_logged", || edges_of(&BUILT_IN, built_in)),
+        test("edges_of_apaches_and_nginxs_pods_hold_what_the_node_logged", || edges_of(&SERVERS, servers)),
     ]
 }
 
-/// The share of a variant's losses that may have a cause that the variant does not allow: a slot of the kind that any machine
-/// busy with other things has. What is `unknown` is bounded by itself.
+/// The share of a variant's losses that may have a cause that the variant does not allow: what a machine
+/// that is busy with other things may add. What is `unknown` is bounded by itself.
 const WRONG_AT_MOST: f64 = 0.02;
 const UNKNOWN_AT_MOST: f64 = 0.05;
 
@@ -43,29 +44,39 @@ static SERVERS: OnceLock<Made> = OnceLock::new();
 
 fn made(cell: &'static OnceLock<Made>, group: fn() -> Group) -> &'static Made {
     cell.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let scenario = group().write(folder.path());
-        let out = folder.path().join("run");
+        let (folder, group) = (tempfile::tempdir().unwrap(), group());
+        let scenario = group.write(folder.path());
+        let out = kept().unwrap_or_else(|| folder.path().to_owned()).join(group.name);
         // One trial may well show no loss where some is expected, which is said; what counts here is why.
         run(&mut on_kind(scenario.to_str().unwrap(), &out)).expect_one_of(&[0, 4, 5]);
         nothing_left(&out);
         let report = report(&out);
-        let journal = Journal::since(report["started"].as_str().unwrap());
+        let journal = journal::since(report["started"].as_str().unwrap());
         Made { out, report, journal, _folder: folder }
     })
+}
+
+/// Where the runs and what was measured are kept, if that is wanted.
+fn kept() -> Option<PathBuf> {
+    std::env::var_os("ROLLPROOF_KIND_OUT").map(PathBuf::from)
+}
+
+fn keep(name: &str, text: &str) {
+    if let Some(folder) = kept() {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
 }
 
 fn explained(cell: &'static OnceLock<Made>, group: fn() -> Group) {
     let made = made(cell, group);
     let mut table = String::new();
-    let wrong: Vec<String> =
-        group().variants.iter().filter_map(|forced| judge(forced, variant(&made.report, forced.name), &mut table)).collect();
+    let wrong: Vec<String> = group()
+        .variants
+        .iter()
+        .filter_map(|forced| judge(forced, variant(&made.report, forced.name), &mut table))
+        .collect();
+    keep(&format!("{}.md", group().name), &table);
     assert!(wrong.is_empty(), "{}\n{table}", wrong.join("\n"));
-    if let Some(file) = std::env::var_os("ROLLPROOF_CAUSES_TABLE") {
-        let mut text = std::fs::read_to_string(&file).unwrap_or_default();
-        text.push_str(&table);
-        std::fs::write(file, text).unwrap();
-    }
 }
 
 /// What is wrong with a variant's causes, if anything is; its line of the table is added.
@@ -105,7 +116,7 @@ fn share(part: u64, all: u64) -> f64 {
     part as f64 / all.max(1) as f64
 }
 
-fn edges(cell: &'static OnceLock<Made>, group: fn() -> Group) {
+fn edges_of(cell: &'static OnceLock<Made>, group: fn() -> Group) {
     let made = made(cell, group);
-    edges_hold(&made.out, &made.report, &made.journal);
+    keep(&format!("{}-edges.txt", group().name), &edges::hold(&made.out, &made.report, &made.journal));
 }

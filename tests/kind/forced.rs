@@ -162,13 +162,15 @@ pub(crate) fn built_in() -> Group {
             .args(&["--on-term=exit"])
             .container("lifecycle", missing)
             .load(slow(2000)),
-        safe(of("not-ready-yet", "not-ready-yet", &["no-endpoint"]))
+        // The old pods serve on until both new ones listen, so that no refusal is theirs.
+        of("not-ready-yet", "not-ready-yet", &["no-endpoint"])
             .args(&["--on-term=drain", "--start-delay=2s"])
+            .sleep(8)
             .container("readinessProbe", Value::Null),
         of("no-endpoint", "no-endpoint", &["cut-at-stop", "endpoint-race"]).args(&["--on-term=exit"]),
-        safe(of("overload", "overload", &[])).args(&["--on-term=drain", "--slow-start=4s"]).load(
-            json!({"timeout": "400ms", "requests": [{"path": "/", "arms": ["new"]}]}),
-        ),
+        safe(of("overload", "overload", &[]))
+            .args(&["--on-term=drain", "--slow-start=4s"])
+            .load(json!({"timeout": "400ms", "requests": [{"path": "/", "arms": ["new"]}]})),
         safe(of("keepalive-race", "keepalive-race", &[]))
             .load(json!({"judge": ["blind"], "connections": 24, "requests": [post]})),
     ];
@@ -178,8 +180,10 @@ pub(crate) fn built_in() -> Group {
 /// Apache and nginx.
 pub(crate) fn servers() -> Group {
     let of = |name, cause, also, image: &str| Forced::new(name, cause, also).container("image", image.into());
-    let mixed = |ms: u32| json!({"requests": [
-        {"path": "/", "arms": ["new", "reused"]}, {"path": format!("/slow?ms={ms}"), "arms": ["new"], "share": "10%"}]});
+    let mixed = |ms: u32| {
+        json!({"requests": [
+        {"path": "/", "arms": ["new", "reused"]}, {"path": format!("/slow?ms={ms}"), "arms": ["new"], "share": "10%"}]})
+    };
     let variants = vec![
         // The parent keeps its listener until its children are gone: what it accepts meanwhile is never read.
         of("apache-event-no-hook", "backlog-reset", &["cut-at-stop", "endpoint-race"], "apache").load(mixed(6000)),

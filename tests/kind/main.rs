@@ -9,6 +9,7 @@
 mod bad_luck;
 mod causes;
 mod cluster;
+mod edges;
 mod forced;
 mod journal;
 #[path = "../end_to_end/program.rs"]
