@@ -5,17 +5,35 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::journal::{Journal, Logged};
+use crate::journal::{self, Journal, Logged};
 
 /// A log line is written just before or just after what it tells, and the report rounds to milliseconds.
 const SLACK_S: f64 = 0.03;
 /// The side probe's period, and its delay on a busy machine.
 const PROBE_S: f64 = 0.15;
 
-/// Fails unless they do, for every old pod of every trial. What was measured, as lines of a table.
+/// Fails unless they do, for every old pod of every trial. What was measured, as lines for people.
 pub(crate) fn hold(out: &Path, report: &Value, journal: &Journal) -> String {
     let clock = Clock::of(out);
-    let (mut wrong, mut measured, mut pods) = (String::new(), String::new(), 0);
+    let compared = compare(&clock, report, journal);
+    let Found { pods, ref wrong, ref measured } = compared;
+    assert!(pods >= 2 * report["variants"].as_array().unwrap().len(), "{pods} pods compared");
+    assert!(wrong.is_empty(), "bounds that do not hold what was logged:\n{wrong}\nall:\n{measured}");
+    // The bounds are narrow enough to be wrong: had everything been a second and a half later, they would be, of every pod.
+    let later = compare(&clock, report, &journal::later(journal, 1_500_000_000));
+    assert!(later.wrong.lines().count() >= 2 * pods, "bounds that hold anything:\n{}", later.measured);
+    compared.measured
+}
+
+/// How many pods were compared, the lines that do not hold, and all of them.
+struct Found {
+    pods: usize,
+    wrong: String,
+    measured: String,
+}
+
+fn compare(clock: &Clock, report: &Value, journal: &Journal) -> Found {
+    let mut found = Found { pods: 0, wrong: String::new(), measured: String::new() };
     for variant in report["variants"].as_array().unwrap() {
         let namespace = &clock.namespaces.iter().find(|(name, _)| *name == variant["name"]).unwrap().1;
         for trial in variant["trials_list"].as_array().unwrap() {
@@ -24,15 +42,13 @@ pub(crate) fn hold(out: &Path, report: &Value, journal: &Journal) -> String {
                 let name = pod["name"].as_str().unwrap();
                 let logged = journal.get(&(namespace.clone(), name.to_owned()));
                 let logged = logged.unwrap_or_else(|| panic!("the node logged nothing of {namespace}/{name}"));
-                pods += 1;
+                found.pods += 1;
                 let compared = Compared { variant: variant["name"].as_str().unwrap(), pod, logged, first_ns };
-                compared.all(&mut wrong, &mut measured);
+                compared.all(&mut found.wrong, &mut found.measured);
             }
         }
     }
-    assert!(pods >= 2 * report["variants"].as_array().unwrap().len(), "{pods} pods compared");
-    assert!(wrong.is_empty(), "bounds that do not hold what was logged:\n{wrong}\nall:\n{measured}");
-    measured
+    found
 }
 
 /// The record's clock.

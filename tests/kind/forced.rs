@@ -12,6 +12,8 @@ pub(crate) struct Forced {
     pub(crate) cause: Option<&'static str>,
     /// Causes that are also true of some requests: what a server that stops does to new connections, for example.
     pub(crate) also: &'static [&'static str],
+    /// A cause that some must have, whatever most have.
+    pub(crate) present: Option<&'static str>,
     container: Value,
     spec: Value,
     load: Value,
@@ -34,6 +36,7 @@ impl Forced {
             name,
             cause: Some(cause),
             also,
+            present: None,
             container: empty(),
             spec: json!({"terminationGracePeriodSeconds": 20}),
             load: json!({"requests": [{"path": "/", "arms": ["new"]}]}),
@@ -165,7 +168,7 @@ pub(crate) fn built_in() -> Group {
         // The old pods serve on until both new ones listen, so that no refusal is theirs.
         of("not-ready-yet", "not-ready-yet", &["no-endpoint"])
             .args(&["--on-term=drain", "--start-delay=2s"])
-            .sleep(8)
+            .sleep(6)
             .container("readinessProbe", Value::Null),
         of("no-endpoint", "no-endpoint", &["cut-at-stop", "endpoint-race"]).args(&["--on-term=exit"]),
         safe(of("overload", "overload", &[]))
@@ -184,9 +187,12 @@ pub(crate) fn servers() -> Group {
         json!({"requests": [
         {"path": "/", "arms": ["new", "reused"]}, {"path": format!("/slow?ms={ms}"), "arms": ["new"], "share": "10%"}]})
     };
+    // The signal cuts the slow requests. The parent keeps its listener until its children are gone: what it accepts meanwhile is
+    // never read.
+    let mut event = of("apache-event-no-hook", "cut-at-stop", &["backlog-reset", "endpoint-race"], "apache");
+    event.present = Some("backlog-reset");
     let variants = vec![
-        // The parent keeps its listener until its children are gone: what it accepts meanwhile is never read.
-        of("apache-event-no-hook", "backlog-reset", &["cut-at-stop", "endpoint-race"], "apache").load(mixed(6000)),
+        event.load(mixed(6000)),
         of("apache-stops-first", "endpoint-race", &[], "apache").hook("apachectl -k graceful-stop; sleep 15"),
         of("apache-prefork-not-awaited", "drain-not-awaited", &["keepalive-race"], "apache")
             .container("env", json!([{"name": "APACHE_MPM", "value": "prefork"}]))

@@ -30,6 +30,19 @@ pub(crate) fn since(started: &str) -> Journal {
     read(&on_node(&control_plane(), &script).expect_code(0).stdout)
 }
 
+/// The same, with everything so many nanoseconds later.
+pub(crate) fn later(journal: &Journal, by_ns: u64) -> Journal {
+    let moved = |at_ns: Option<u64>| at_ns.map(|at_ns| at_ns + by_ns);
+    let one = |logged: &Logged| Logged {
+        asked_ns: moved(logged.asked_ns),
+        signal_ns: moved(logged.signal_ns),
+        killed_ns: moved(logged.killed_ns),
+        ended_ns: moved(logged.ended_ns),
+        command_ended_ns: moved(logged.command_ended_ns),
+    };
+    journal.iter().map(|(pod, logged)| (pod.clone(), one(logged))).collect()
+}
+
 /// Lines in containerd's own form: `time="..." level=info msg="..."`.
 fn read(text: &str) -> Journal {
     let (mut pods, mut containers) = (BTreeMap::new(), BTreeMap::new());
