@@ -7,7 +7,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod bad_luck;
+mod causes;
 mod cluster;
+mod edges;
+mod forced;
+mod journal;
 #[path = "../end_to_end/program.rs"]
 #[allow(dead_code, reason = "shared with the tests on the embedded cluster")]
 mod program;
@@ -22,6 +26,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let mut tests = scenarios::tests();
+    tests.extend(causes::tests());
     tests.extend(bad_luck::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }
