@@ -42,9 +42,9 @@ fn cures() {
     }
     let first = report(&out);
     assert!(variant(&first, "exit")["advice_patch"].is_object(), "{first}");
-    let patch: serde_json::Value =
+    let written: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(out.join("advice-exit.json")).unwrap()).unwrap();
-    assert_eq!(patch, variant(&first, "exit")["advice_patch"]);
+    assert_eq!(written, variant(&first, "exit")["advice_patch"]);
     let tried = report(&out.join("advised"));
     assert!(variant(&tried, "exit")["lost"].as_u64().unwrap() > 0, "{tried}");
     assert_eq!(variant(&tried, "exit-advised")["lost"], 0, "{tried}");
