@@ -80,6 +80,7 @@ Examples:
   helm template my-release my-chart | rollproof run -f - --workload deployment/my-release
   rollproof run --from reports/apache-prestop-TIME --variant without-prestop --until-loss"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
     /// The scenario file
     #[arg(value_name = "SCENARIO.yaml", conflicts_with_all = ["filename", "from"])]

@@ -21,6 +21,7 @@ pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn Talk) -> Result<F
 }
 
 /// Shows one incident of a record; `None` if the whole report was asked for.
+#[must_use]
 pub fn incident(arguments: &ReportArgs) -> Option<Result<String, Failure>> {
     arguments.incident.map(|id| outputs::incident(&arguments.directory, id))
 }

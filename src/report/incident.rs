@@ -92,8 +92,12 @@ fn evidence(incident: &Incident) -> String {
     let mut text = String::new();
     for Evidence { edge, pod, basis, gap_ms } in &incident.evidence {
         let gap = gap_ms.map_or_else(String::new, |ms| {
-            let when = if ms < 0.0 { "after" } else { "before" };
-            format!(", {:.1} ms {when} the first failure", ms.abs())
+            // An edge that lies between two moments is told by the later one.
+            if ms < 0.0 {
+                format!(", {:.1} ms after the first failure at the latest", -ms)
+            } else {
+                format!(", {ms:.1} ms before the first failure")
+            }
         });
         let of = pod.as_ref().map_or_else(String::new, |pod| format!(" of {}", one_line(pod)));
         let _ = writeln!(text, "  {}{of}: {basis}{gap}", one_line(edge));

@@ -24,7 +24,11 @@ pub(super) fn derive(life: &mut PodLife) {
     let acted_ns = killing.map_or(deletion.high_ns.saturating_add(KUBELET_ACTS_NS), |seen| seen.high_ns);
     let acted = Edge::derived(deletion.low_ns, acted_ns, "deletion, and the Killing event at the latest");
     life.hook_start = (life.hook != Hook::None).then_some(acted);
-    life.hook_end = hook_end(life, acted);
+    life.hook_end = hook_end(life, acted).map(|end| {
+        // A hook does not outlive its container.
+        let latest_ns = life.finished.map_or(end.high_ns, |finished| finished.high_ns.min(end.high_ns));
+        Edge { high_ns: latest_ns.max(end.low_ns), ..end }
+    });
     life.stop_signal = stop_signal(life, acted);
 }
 

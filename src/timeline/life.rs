@@ -107,7 +107,11 @@ impl PodLife {
         let least_ns = self.hook.least_ns();
         // With its sleeps still to come it cannot have ended well. Without any, only a server that lived on shows that its end was
         // not the cause.
-        let lived = self.listener_closed.is_some_and(|closed| closed.high_ns >= failed.low_ns);
+        // One that nothing had told to stop has no other reason to end.
+        let lived = match self.listener_closed {
+            Some(closed) => closed.high_ns >= failed.low_ns,
+            None => self.hook.stop().is_none(),
+        };
         if least_ns > 0 { lasted_ns < least_ns } else { lived }
     }
 

@@ -7,6 +7,7 @@ use crate::cluster::{control_plane, on_node};
 
 /// One container's moments, in nanoseconds since 1970.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_field_names, reason = "units come last in names")]
 pub(crate) struct Logged {
     /// kubelet asked containerd to stop it: its preStop hook was over.
     pub(crate) asked_ns: Option<u64>,

@@ -162,7 +162,7 @@ fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
     // going before the server could have read.
     let going = match connection.end {
         Some((at, _)) => at.saturating_sub(RACE_NS),
-        None => end,
+        None => life.killed.map_or(end, |killed| killed.saturating_sub(RACE_NS)),
     };
     if kept && idle && attempt.sent_ns.is_some_and(|sent| sent > going) {
         return Truth::Is(Cause::KeepaliveRace);
