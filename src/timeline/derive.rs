@@ -20,6 +20,7 @@ pub(super) fn derive(life: &mut PodLife) {
         life.hook_start = None;
         return;
     };
+    life.finished = finished(life);
     let killing = life.hook_start;
     let acted_ns = killing.map_or(deletion.high_ns.saturating_add(KUBELET_ACTS_NS), |seen| seen.high_ns);
     let acted = Edge::derived(deletion.low_ns, acted_ns, "deletion, and the Killing event at the latest");
@@ -30,6 +31,14 @@ pub(super) fn derive(life: &mut PodLife) {
         Edge { high_ns: latest_ns.max(end.low_ns), ..end }
     });
     life.stop_signal = stop_signal(life, acted);
+}
+
+/// The last container to end is told to the second. It had not ended while the side probe still reached the pod's listener, which
+/// one of them held.
+fn finished(life: &PodLife) -> Option<Edge> {
+    let finished = life.finished?;
+    let open_ns = life.listener_closed.map_or(0, |closed| closed.low_ns).min(finished.high_ns);
+    Some(Edge { low_ns: finished.low_ns.max(open_ns), ..finished })
 }
 
 /// How long the hook surely lasted, or when it failed.

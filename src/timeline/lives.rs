@@ -350,4 +350,45 @@ mod tests {
         pods.pod(&pod(1, "stuck", Change::Seen, "Pending"));
         assert_eq!(used(&pods, 0, 10), None);
     }
+
+    /// A pod that is deleted at second 10, whose container ends in second 12 as kubelet tells it, which is received at 13.5.
+    fn ended(listener: &[(Listener, u64)]) -> Edge {
+        let mut pods = Lives::new(0);
+        pods.pod(&pod(1, "old", Change::Seen, "Running"));
+        let deletion = PodSeen {
+            deletion_timestamp: Some("1970-01-01T00:00:40Z".to_owned()),
+            deletion_grace_s: Some(30),
+            ..pod(10, "old", Change::Changed, "Running")
+        };
+        pods.pod(&deletion);
+        for (state, ms) in listener {
+            let (before_ns, after_ns) = (ms * 1_000_000, (ms + 20) * 1_000_000);
+            let (namespace, pod) = ("ns".to_owned(), "web-old".to_owned());
+            pods.listener(&ListenerSeen { namespace, pod, state: *state, before_ns, after_ns });
+        }
+        let container = ContainerSeen {
+            name: "web".to_owned(),
+            ready: false,
+            restarts: 0,
+            state: "terminated".to_owned(),
+            reason: None,
+            message: None,
+            exit_code: Some(0),
+            started: None,
+            finished: Some("1970-01-01T00:00:12Z".to_owned()),
+        };
+        let seen_ns = 13_500_000_000;
+        pods.pod(&PodSeen { at_ns: seen_ns, containers: vec![container], ..deletion });
+        let window = Window { first_ns: 0, complete_ns: None, gone_ns: None, stopped_ns: None };
+        pods.of_trial("ns", window, &Hook::None, &BTreeMap::new())[0].finished.unwrap()
+    }
+
+    #[test]
+    fn a_container_has_not_ended_while_its_listener_is_reached() {
+        let bounds = |edge: Edge| (edge.low_ns / 1_000_000, edge.high_ns / 1_000_000);
+        assert_eq!(bounds(ended(&[])), (12_000, 13_000));
+        assert_eq!(bounds(ended(&[(Listener::Open, 5_000), (Listener::Refused, 12_700)])), (12_700, 13_000));
+        // A listener that closed long before tells nothing of the end.
+        assert_eq!(bounds(ended(&[(Listener::Open, 5_000), (Listener::Refused, 10_700)])), (12_000, 13_000));
+    }
 }

@@ -17,8 +17,6 @@ pub(crate) struct Logged {
     pub(crate) killed_ns: Option<u64>,
     /// Its main process ended.
     pub(crate) ended_ns: Option<u64>,
-    /// A command that kubelet ran in it ended: the last, which is the hook where no probe runs a command.
-    pub(crate) command_ended_ns: Option<u64>,
 }
 
 /// The containers named `web`, by namespace and pod.
@@ -39,7 +37,6 @@ pub(crate) fn later(journal: &Journal, by_ns: u64) -> Journal {
         signal_ns: moved(logged.signal_ns),
         killed_ns: moved(logged.killed_ns),
         ended_ns: moved(logged.ended_ns),
-        command_ended_ns: moved(logged.command_ended_ns),
     };
     journal.iter().map(|(pod, logged)| (pod.clone(), one(logged))).collect()
 }
@@ -73,13 +70,9 @@ fn read(text: &str) -> Journal {
         } else if let Some(id) = said("Kill container ") {
             logged.entry(id).or_default().killed_ns.get_or_insert(at_ns);
         } else if let Some(container) = said("received exit event container_id:") {
-            let whose = between(&message, " id:\"", "\"");
-            let entry = logged.entry(container.clone()).or_default();
-            let ended_ns = exited_ns(&message).unwrap_or(at_ns);
-            if whose.as_ref() == Some(&container) {
-                entry.ended_ns = Some(ended_ns);
-            } else {
-                entry.command_ended_ns = Some(ended_ns);
+            // Of a command in it the line names the command.
+            if between(&message, " id:\"", "\"").as_ref() == Some(&container) {
+                logged.entry(container).or_default().ended_ns = Some(exited_ns(&message).unwrap_or(at_ns));
             }
         }
     }
