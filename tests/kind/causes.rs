@@ -29,7 +29,9 @@ pub(crate) fn tests() -> Vec<Trial> {
 /// The share of a variant's losses that may have a cause that the variant does not allow: what a machine
 /// that is busy with other things may add. What is `unknown` is bounded by itself.
 const WRONG_AT_MOST: f64 = 0.02;
-const UNKNOWN_AT_MOST: f64 = 0.05;
+/// A connect that meets a rule which rejects is refused at once or, where the node has sent too many such answers, when the kernel
+/// repeats it a second later: some of a short outage end after it, and then what refused them is not known.
+const UNKNOWN_AT_MOST: f64 = 0.1;
 
 /// A run, made once and looked at by several tests.
 struct Made {

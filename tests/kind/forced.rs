@@ -193,7 +193,9 @@ pub(crate) fn servers() -> Group {
     event.present = Some("backlog-reset");
     let variants = vec![
         event.load(mixed(6000)),
-        of("apache-stops-first", "endpoint-race", &[], "apache").hook("apachectl -k graceful-stop; sleep 15"),
+        // What is in the accept queue as the listener closes is reset.
+        of("apache-stops-first", "endpoint-race", &["backlog-reset"], "apache")
+            .hook("apachectl -k graceful-stop; sleep 15"),
         of("apache-prefork-not-awaited", "drain-not-awaited", &["keepalive-race"], "apache")
             .container("env", json!([{"name": "APACHE_MPM", "value": "prefork"}]))
             .hook("sleep 3; apachectl -k graceful-stop; sleep 1")
