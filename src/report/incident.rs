@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::causes::{after_s, origin};
 use super::first_lost::describe;
 use super::words::one_line;
 use crate::clock::Stamp;
@@ -153,14 +154,4 @@ fn log(trial: &Trial, pod: &PodLife) -> String {
         }
     }
     text
-}
-
-/// The moment from which a trial's times are told.
-fn origin(trial: &Trial) -> Stamp {
-    trial.window.map_or(trial.start.at_ns, |window| window.first_ns)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a run is far shorter than what a double holds exactly")]
-fn after_s(at_ns: Stamp, first_ns: Stamp) -> f64 {
-    (i128::from(at_ns) - i128::from(first_ns)) as f64 / 1e9
 }

@@ -275,11 +275,13 @@ fn kept(end: End, sent: u64, exit: u64) -> Truth {
 }
 
 fn idle() {
-    let (before, after, at_once, later) = (10 * S - MS, 10 * S + 300 * MS, 10 * S + MS, 10 * S + 400 * MS);
+    let arriving = 10 * S - MS;
+    let (before, after, at_once, later) = (10 * S - 5 * MS, 10 * S + 300 * MS, 10 * S + MS, 10 * S + 400 * MS);
     let (closed, cut) = (End::Closed(Doing::Idle), End::Cut(Doing::Idle));
     assert_eq!(kept(closed, before, later), Truth::Is(Cause::KeepaliveRace), "the server lived on");
     assert_eq!(kept(closed, before, at_once), Truth::Is(Cause::CutAtStop), "it ended with the close");
     assert_eq!(kept(cut, before, 10 * S), Truth::Is(Cause::CutAtStop), "the request was on its way");
+    assert_eq!(kept(cut, arriving, 10 * S), Truth::Is(Cause::KeepaliveRace), "it came as the connection was going");
     assert_eq!(kept(cut, after, 10 * S), Truth::Is(Cause::KeepaliveRace), "it was written on a dead connection");
 }
 
