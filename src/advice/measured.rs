@@ -72,7 +72,8 @@ pub(super) fn of_trials<'a>(
 
 /// From a pod's deletion to the last failure of new connections that were led to it all the same.
 fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
-    if !matches!(incident.cause, Cause::EndpointRace | Cause::BacklogReset) {
+    // What is reset in an accept queue came long before it failed: only a refusal is as old as its connection.
+    if incident.cause != Cause::EndpointRace {
         return None;
     }
     if incident.pod.is_none() {
