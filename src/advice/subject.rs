@@ -30,11 +30,10 @@ pub(super) struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// The workload that the header names; `None` if its manifests do not hold it.
     pub(super) fn of(variant: &'a VariantHeader) -> Option<Self> {
-        let (kind, name) = variant.workload.split_once('/')?;
-        let manifest = find(&variant.manifests, kind, name)?;
+        let manifest = variant.workload_manifest()?;
         let pod = manifest.pointer("/spec/template/spec")?;
         let containers = pod.get("containers").and_then(Value::as_array)?;
-        let target_port = target_port(&variant.manifests, &variant.service);
+        let target_port = target_port(variant);
         let serves = |container: &&Value| has_port(container, &target_port);
         let container = containers.iter().find(serves).or_else(|| containers.first())?;
         let index = containers.iter().position(|one| std::ptr::eq(one, container))?;
@@ -61,18 +60,10 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn find<'a>(manifests: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
-    let is = |value: &&Value| {
-        let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        text("/kind").eq_ignore_ascii_case(kind) && text("/metadata/name") == name
-    };
-    manifests.iter().find(is)
-}
-
 /// The `targetPort` of the Service's first port, which is its `port` where there is none.
-fn target_port(manifests: &[Value], service: &str) -> Value {
-    let name = service.rsplit('/').next().unwrap_or(service);
-    let port = find(manifests, "service", name).and_then(|found| found.pointer("/spec/ports/0"));
+fn target_port(variant: &VariantHeader) -> Value {
+    let name = variant.service.rsplit('/').next().unwrap_or(&variant.service);
+    let port = variant.manifest("service", name).and_then(|found| found.pointer("/spec/ports/0"));
     let target = |port: &Value| port.get("targetPort").or_else(|| port.get("port")).cloned();
     port.and_then(target).unwrap_or(Value::Null)
 }

@@ -271,7 +271,8 @@ fn a_grace_period_is_raised_to_what_was_in_flight() {
     let mut attempt = sample::attempt(8, Arm::New, Outcome::BodyReset, Sum::Lost, 4 * SECOND);
     attempt.end_ns = 13 * SECOND;
     cut.lost = vec![attempt];
-    let explained = Explained { trial: 1, id: 8, arm: Arm::New, cause: Cause::KilledAtGraceEnd, incident: 1 };
+    let explained =
+        Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 13 * SECOND, cause: Cause::KilledAtGraceEnd, incident: 1 };
     let diagnosis = Diagnosis { incidents: vec![of(Cause::KilledAtGraceEnd)], attempts: vec![explained] };
     let found = advise(&variant, &[&cut], &diagnosis);
     assert_eq!((found.measured.slowest_request_s, found.measured.slowest_was_cut), (Some(9.0), true));

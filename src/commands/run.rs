@@ -46,7 +46,7 @@ pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk)
         (None, None) => plan_manifests(arguments, &overrides)?,
     };
     let refused = |error| Failure::Input(Box::new(error));
-    plan.keep_variants(&arguments.variant).map_err(|error| Failure::Input(Box::new(error)))?;
+    plan.keep_variants(&arguments.variant).map_err(refused)?;
     if arguments.control {
         plan.add_control().map_err(refused)?;
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::ending::{Failure, Talk};
 use super::outputs;
+use super::until_loss::rollouts;
 use crate::plan::{ADVISED, RunPlan};
-use crate::report::{ReportDoc, VariantDoc};
+use crate::report::ReportDoc;
 use crate::verdict::Metric;
 
 /// The folder beside the run's own reports.
@@ -48,11 +49,11 @@ pub(super) fn plan(
 /// Whether the advice cured what it was about, and what it costs, in sentences.
 pub(super) fn outcome(report: &ReportDoc) -> String {
     let [source, advised] = report.variants.as_slice() else { return String::new() };
-    let (name, of_source) = (&advised.name, rollouts(source));
+    let (name, of_source) = (&advised.name, rollouts(source.trials));
     let lost = format!(
         "{name} lost {} in {} where {} lost {} in {of_source}",
         advised.lost,
-        rollouts(advised),
+        rollouts(advised.trials),
         source.name,
         source.lost
     );
@@ -79,10 +80,6 @@ pub(super) fn outcome(report: &ReportDoc) -> String {
     } else {
         format!("{said}; it costs {} a rollout.\n", costs.join(" and "))
     }
-}
-
-fn rollouts(variant: &VariantDoc) -> String {
-    if variant.trials == 1 { "1 rollout".to_owned() } else { format!("{} rollouts", variant.trials) }
 }
 
 /// What the plan says before it starts.

@@ -57,7 +57,8 @@ impl UntilLoss {
     }
 }
 
-fn rollouts(count: u32) -> String {
+/// `1 rollout`, `2 rollouts`.
+pub(super) fn rollouts(count: u32) -> String {
     if count == 1 { "1 rollout".to_owned() } else { format!("{count} rollouts") }
 }
 

@@ -15,7 +15,6 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     if let Some(finding) = stale_conntrack(attempt, scene) {
         return finding;
     }
-    let early = scene.not_listening_yet(at_ns);
     let mut deaf = scene.deaf(at_ns);
     // One whose deletion was seen before explains more than one whose deletion was seen soon after.
     if deaf.iter().any(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns))) {
@@ -24,7 +23,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     if let Some(since_ns) = scene.outage_since(at_ns) {
         return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf);
     }
-    match (early.as_slice(), deaf.as_slice()) {
+    match (scene.not_listening_yet(at_ns).as_slice(), deaf.as_slice()) {
         ([pod], []) => not_ready_yet(pod),
         ([first, ..], []) => Finding { pod: None, ..not_ready_yet(first) },
         ([new, ..], [old, ..]) => Finding::unknown(format!(

@@ -63,11 +63,7 @@ fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Find
         return Finding::of(cause, pod, OF_A_CUT);
     }
     if pod.crashed.is_some() {
-        return Finding::unknown(format!(
-            "a container of {} ended without the pod's deletion; its log tells why",
-            pod.name
-        ))
-        .and([Proof::Edges(pod, &["started"])]);
+        return ended_by_itself(pod).and([Proof::Edges(pod, &["started"])]);
     }
     if raced(attempt) {
         return Finding::of(Cause::KeepaliveRace, pod, &["deletion"]);
@@ -78,10 +74,7 @@ fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Find
 /// No pod was stopping.
 fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     if let Some(crashed) = scene.crashed(attempt.end_ns) {
-        return Finding::unknown(format!(
-            "a container of {} ended without the pod's deletion; its log tells why",
-            crashed.name
-        ));
+        return ended_by_itself(crashed);
     }
     if raced(attempt) {
         return Finding::without_pod(Cause::KeepaliveRace, Vec::new());
@@ -89,6 +82,10 @@ fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     Finding::unknown(
         "no pod was stopping at that moment; the servers' logs, or a capture, would tell who ended the connection",
     )
+}
+
+fn ended_by_itself<'a>(pod: &PodLife) -> Finding<'a> {
+    Finding::unknown(format!("a container of {} ended without the pod's deletion; its log tells why", pod.name))
 }
 
 /// Whether a stopping pod may have been at the other end of a connection that names none.

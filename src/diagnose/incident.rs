@@ -57,6 +57,8 @@ pub struct Explained {
     pub id: u64,
     /// Its arm.
     pub arm: Arm,
+    /// When it failed.
+    pub end_ns: Stamp,
     /// Its cause.
     pub cause: Cause,
     /// Its incident.

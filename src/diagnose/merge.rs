@@ -41,6 +41,7 @@ impl<'a> Merger<'a> {
             trial: attempt.trial,
             id: attempt.id,
             arm: attempt.arm,
+            end_ns: attempt.end_ns,
             cause: incident.cause,
             incident: incident.id,
         });

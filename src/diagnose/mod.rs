@@ -37,7 +37,7 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
         let Some(variant) = timeline.header.variants.iter().find(|known| known.name == trial.start.variant) else {
             continue;
         };
-        let mut scene = Scene::new(trial, variant, stale_ports.clone());
+        let mut scene = Scene::new(trial, variant, std::mem::take(&mut stale_ports));
         let mut merger = merge::Merger::new(&mut all, &trial.start.variant);
         for attempt in &trial.lost {
             merger.add(attempt, &explain(attempt, &scene));

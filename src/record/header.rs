@@ -108,6 +108,25 @@ pub struct LoadHeader {
     pub requests: Vec<RequestHeader>,
 }
 
+impl VariantHeader {
+    /// The manifest of this kind and name; `None` if the record does not hold it.
+    #[must_use]
+    pub fn manifest(&self, kind: &str, name: &str) -> Option<&Value> {
+        let is = |manifest: &&Value| {
+            let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            text("/kind").eq_ignore_ascii_case(kind) && text("/metadata/name") == name
+        };
+        self.manifests.iter().find(is)
+    }
+
+    /// The workload's manifest; `None` if the record does not hold it.
+    #[must_use]
+    pub fn workload_manifest(&self) -> Option<&Value> {
+        let (kind, name) = self.workload.split_once('/')?;
+        self.manifest(kind, name)
+    }
+}
+
 impl LoadHeader {
     /// The method of a request kind; empty, which is no method, where a damaged record names none.
     #[must_use]

@@ -16,16 +16,11 @@ const MOST_INCIDENTS: usize = 1_000;
 /// Why the lost attempts of a variant's judged arms in its counting trials were lost.
 pub(super) fn causes(variant: &VariantHeader, counting: &[&Judged<'_>], diagnosis: &Diagnosis) -> BTreeMap<Cause, u64> {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
-    let ended: BTreeMap<(u32, u64), Stamp> = counting
-        .iter()
-        .flat_map(|judged| judged.trial.lost.iter().map(|attempt| ((attempt.trial, attempt.id), attempt.end_ns)))
-        .collect();
     let first: BTreeMap<u32, Stamp> =
         counting.iter().filter_map(|judged| Some((judged.trial.start.trial, judged.trial.window?.first_ns))).collect();
     for explained in &diagnosis.attempts {
         let Some(first_ns) = first.get(&explained.trial) else { continue };
-        let after = ended.get(&(explained.trial, explained.id)).is_some_and(|end_ns| end_ns >= first_ns);
-        if after && variant.load.judged.contains(&explained.arm) {
+        if explained.end_ns >= *first_ns && variant.load.judged.contains(&explained.arm) {
             *causes.entry(explained.cause).or_default() += 1;
         }
     }

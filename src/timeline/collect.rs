@@ -11,7 +11,7 @@ use super::lives::Lives;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
 use crate::record::entry::{Entry, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
-use crate::record::header::Header;
+use crate::record::header::{Header, VariantHeader};
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
@@ -148,13 +148,8 @@ impl Collector {
 
     /// The preStop hook of a variant's workload.
     fn hook(&self, variant: &str) -> Hook {
-        let Some(variant) = self.header.variants.iter().find(|known| known.name == variant) else { return Hook::None };
-        let named = |manifest: &&serde_json::Value| {
-            let text =
-                |pointer: &str| manifest.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
-            format!("{}/{}", text("/kind").to_lowercase(), text("/metadata/name")) == variant.workload.to_lowercase()
-        };
-        variant.manifests.iter().find(named).map_or(Hook::None, Hook::of_workload)
+        let known = self.header.variants.iter().find(|known| known.name == variant);
+        known.and_then(VariantHeader::workload_manifest).map_or(Hook::None, Hook::of_workload)
     }
 
     fn of_trial(&mut self, trial: u32, take: impl FnOnce(&mut Gathering)) {
