@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
+use super::called;
 use super::exit::Exit;
 use crate::commands::{Ending, Failure, Finished, Talk};
 use crate::verdict::Verdict;
@@ -107,9 +108,11 @@ pub(super) fn data(text: &str) -> bool {
     }
 }
 
-/// Says something on stderr. One that is closed or full changes nothing about the run.
+/// Says something on stderr, in the words of the name under which the program was started. A stderr that is closed or full
+/// changes nothing about the run.
 fn talk(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let typed = called::plugin().then(|| called::as_plugin(text));
+    let _ = std::io::stderr().lock().write_all(typed.as_deref().unwrap_or(text).as_bytes());
 }
 
 /// Text from pods, records and file names must not steer the terminal.
