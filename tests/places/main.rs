@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+mod action;
+mod docs;
 mod pages;
 mod plugin;
 #[path = "../end_to_end/program.rs"]
@@ -35,5 +37,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let mut tests = pages::tests();
     tests.extend(plugin::tests());
+    tests.extend(action::tests());
+    tests.extend(docs::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }
