@@ -32,3 +32,12 @@ apart:
 # is wrong or 5 % unknown. docs/diagnosis.md gets the matrix.
 score *ARGS:
     cargo test --locked --test scoring -- score --write docs/diagnosis.md {{ARGS}}
+
+# The sample reports that are stored in reports/samples, with fixed seeds; about eight minutes.
+samples *NAMES:
+    cargo build --release --locked
+    .ci/samples {{NAMES}}
+
+# The completions and manual pages that are stored in docs/, from the help.
+pages:
+    ROLLPROOF_UPDATE=1 cargo test --locked --test places stored

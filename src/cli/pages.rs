@@ -65,14 +65,22 @@ pub fn pages() -> Result<Vec<Page>, PageError> {
 fn collect(command: &clap::Command, pages: &mut Vec<Page>) -> Result<(), PageError> {
     let after = command.get_after_help().map(ToString::to_string);
     let bare = command.clone().after_help(Resettable::Reset);
-    let man = clap_mangen::Man::new(bare).source(concat!("rollproof ", env!("CARGO_PKG_VERSION")));
+    let man = clap_mangen::Man::new(bare);
     let file = man.get_filename();
     let mut text = Vec::new();
     man.render(&mut text)
         .and_then(|()| after.map_or(Ok(()), |after| as_it_is_set(&after).to_writer(&mut text)))
         .map_err(|source| PageError::Render { file: file.clone(), source })?;
-    pages.push(Page { file, text: String::from_utf8_lossy(&text).into_owned() });
+    let text = titled(&String::from_utf8_lossy(&text), file.trim_end_matches(".1"));
+    pages.push(Page { file, text });
     command.get_subcommands().try_for_each(|sub| collect(sub, pages))
+}
+
+/// `page` with a title line of its own: the renderer's leaves an empty date out, and what follows would be taken for it.
+fn titled(page: &str, name: &str) -> String {
+    let title = format!(".TH {} 1 \"\" \"{PROGRAM} {}\"\n", name.to_uppercase(), env!("CARGO_PKG_VERSION"));
+    let line = |line: &str| if line.starts_with(".TH ") { title.clone() } else { line.to_owned() };
+    page.split_inclusive('\n').map(line).collect()
 }
 
 /// A section of lines that are not filled: tables and command lines. Its first line is its heading.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod action;
+mod causes;
 mod docs;
 mod pages;
 mod plugin;
@@ -39,5 +40,6 @@ fn main() -> ExitCode {
     tests.extend(plugin::tests());
     tests.extend(action::tests());
     tests.extend(docs::tests());
+    tests.extend(causes::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

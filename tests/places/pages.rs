@@ -19,6 +19,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("the stored manual pages are those of the help", &[], stored_pages),
         test("the stored completions are those of the help", &[], stored_completions),
         test("man reads each page without a warning", &["man"], man_reads_them),
+        test("mandoc reads each page without an error", &["mandoc"], mandoc_reads_them),
         test("bash reads the completions", &["bash"], || reads("bash", &["-n"])),
         test("zsh reads the completions", &["zsh"], || reads("zsh", &["-n"])),
         test("fish reads the completions", &["fish"], || reads("fish", &["--no-execute"])),
@@ -87,6 +88,14 @@ fn man_reads_them() {
     fs::write(&broken, ".TH broken 1\n.SH NAME\n.nosuchrequest\n").unwrap();
     let ran = run(Command::new("man").args(["--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z"]).arg(broken));
     assert!(ran.stderr.contains("nosuchrequest"), "the check must see a bad page: {}", ran.stderr);
+}
+
+fn mandoc_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for page in made(&["man", folder.path().to_str().unwrap()]).lines() {
+        let ran = run(Command::new("mandoc").args(["-T", "lint", "-W", "error", page]));
+        assert!(ran.code == Some(0) && ran.stdout.is_empty(), "{page}: {}{}", ran.stdout, ran.stderr);
+    }
 }
 
 fn reads(shell: &str, options: &[&str]) {
