@@ -40,18 +40,19 @@ pub(super) fn command(plugin: bool) -> clap::Command {
 /// alone, paths and other words stay.
 pub(super) fn as_plugin(text: &str) -> String {
     let command = Arguments::command();
-    let is_command = |word: &str| command.get_subcommands().any(|sub| sub.get_name() == word);
+    let is_command = |word: &str| command.get_subcommands().any(|sub| !sub.is_hide_set() && sub.get_name() == word);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(PROGRAM) {
         let (before, after) = rest.split_at(at);
         out.push_str(before);
         let after = &after[PROGRAM.len()..];
-        let starts_a_word = out.chars().next_back().is_none_or(|c| c.is_whitespace() || "`'\"(".contains(c));
+        // Quoted, or after what introduces a command line: in a sentence the same words are no command.
+        let starts_a_line = out.ends_with(['`', '\'', '"'])
+            || out.trim_end_matches(' ').chars().next_back().is_none_or(|c| ":|\n".contains(c));
         let next: String =
             after.strip_prefix(' ').unwrap_or_default().chars().take_while(char::is_ascii_alphabetic).collect();
-        let is_written_so = out.ends_with("kubectl ");
-        out.push_str(if starts_a_word && is_command(&next) && !is_written_so { PLUGIN_WORDS } else { PROGRAM });
+        out.push_str(if starts_a_line && is_command(&next) { PLUGIN_WORDS } else { PROGRAM });
         rest = after;
     }
     out.push_str(rest);
@@ -82,6 +83,8 @@ mod tests {
             "kubectl rollproof report DIR",
             "This is a bug in rollproof.",
             "image: rollproof/target",
+            "the rollproof report in DIR is older",
+            "a lost rollproof agent",
             "",
         ] {
             assert_eq!(as_plugin(same), same);

@@ -74,7 +74,6 @@ fn simple_commands(script: &str) -> Vec<Vec<String>> {
         for letter in line.chars() {
             match (quote, letter) {
                 (Some(mark), _) if mark == letter => quote = None,
-                (Some(_), _) => word.get_or_insert_default().push(letter),
                 (None, '\'' | '"') => {
                     quote = Some(letter);
                     word.get_or_insert_default();
@@ -85,7 +84,7 @@ fn simple_commands(script: &str) -> Vec<Vec<String>> {
                     commands.push(Vec::new());
                 }
                 (None, _) if letter.is_whitespace() => commands.last_mut().unwrap().extend(word.take()),
-                (None, _) => word.get_or_insert_default().push(letter),
+                _ => word.get_or_insert_default().push(letter),
             }
         }
         commands.last_mut().unwrap().extend(word.take());
