@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod commands;
 pub mod diagnose;
 pub mod hidden;
+pub mod html;
 pub mod load;
 pub mod manifest;
 pub mod observe;

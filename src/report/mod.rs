@@ -33,6 +33,10 @@ pub use json::{render as to_json, schema};
 pub use markdown::render as to_markdown;
 pub use terminal::render as to_terminal;
 pub use words::patch_file;
+// What the writers of other layers share with those here.
+pub(crate) use compared::{comparison_lines, conclusion, interval, signed};
+pub(crate) use first_lost::{errno_name, stage_words};
+pub(crate) use words::{expect_name, is_invisible, lag_words, limits_words, micros, one_line, probability, seconds};
 
 use crate::record::{ReadError, Reader};
 use crate::timeline::{Collector, Timeline, TimelineError};
