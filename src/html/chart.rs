@@ -117,7 +117,9 @@ fn failed(shot: &Shot<'_>, axes: &Axes) -> Markup {
         (side(FAILED, &["failed", "requests a second"], &from_zero(most, 2.0)))
         path.lost d=(steps(shot, axes, FAILED, most, |_| 0.0, lost)) {}
         path.raced d=(steps(shot, axes, FAILED, most, lost, raced)) {}
+        path.over.raced d=(steps(shot, axes, FAILED, most, lost, raced)) {}
         path.unsent d=(steps(shot, axes, FAILED, most, |bin| lost(bin) + raced(bin), unsent)) {}
+        path.over.unsent d=(steps(shot, axes, FAILED, most, |bin| lost(bin) + raced(bin), unsent)) {}
     }
 }
 

@@ -58,7 +58,7 @@ fn one(incident: &IncidentDoc) -> Markup {
                 (lost) " of arm " (incident.arm.name()) " in "
                 a href={ "#trial-" (incident.trial) } { "trial " (incident.trial) } " of " (one_line(&incident.variant))
                 @if let Some(pod) = &incident.pod { ", pod " (one_line(pod)) }
-                ", from " (format!("{:+.3}", incident.first_s)) " s to " (format!("{:+.3}", incident.last_s)) " s: "
+    ", " (when(incident)) ": "
                 (incident.cause.meaning()) "."
                 @if !incident.counts { " " span.quiet { "It is not in the variant's counts." } }
             }
@@ -72,6 +72,14 @@ fn one(incident: &IncidentDoc) -> Markup {
             p { code { "rollproof report DIR --incident " (incident.id) } span.quiet { " with DIR this page's folder" } }
         }
     }
+}
+
+fn when(incident: &IncidentDoc) -> String {
+    let IncidentDoc { first_s, last_s, .. } = incident;
+    if (last_s - first_s).abs() < 0.000_5 {
+        return format!("at {first_s:+.3} s");
+    }
+    format!("from {first_s:+.3} s to {last_s:+.3} s")
 }
 
 fn words(evidence: &EvidenceDoc) -> String {

@@ -44,6 +44,15 @@ pub(super) fn key(albums: &[Album<'_>]) -> Markup {
         }
         ul.key.states aria-label="bars" {
             @for state in State::ALL { li { (sample(state)) (state.words()) } }
+            @for sum in ["lost", "raced", "unsent"] {
+                li {
+                    svg.wide viewBox="0 0 30 12" aria-hidden="true" {
+                        rect class=(sum) width="30" height="12" {}
+                        rect class={ "over " (sum) } width="30" height="12" {}
+                    }
+                    (sum) ", a second"
+                }
+            }
             li { svg.sign viewBox="-8 -8 16 16" aria-hidden="true" { path.tip d="M0 5l-6 -9h12z" {} } "stop signal" }
             li {
                 svg.wide viewBox="0 0 30 12" aria-hidden="true" {

@@ -45,7 +45,7 @@ fn lane(pod: &PodDoc, axes: &Axes, top: f64) -> Markup {
     html! {
         g.lane {
             text.age x="0" y=(place(top + 11.5)) { (if pod.new { "new" } else { "old" }) }
-            text.pod x="28" y=(place(top + 11.5)) { (shortened(&name)) title { (name) } }
+            text.pod x="30" y=(place(top + 11.5)) { (shortened(&name)) title { (name) } }
             text.part x=(place(LEFT - 8.0)) y=(place(top + BAR + 8.5)) text-anchor="end" { "endpoint" }
             text.part x=(place(LEFT - 8.0)) y=(place(top + BAR + 18.0)) text-anchor="end" { "listener" }
             (bars(&container, axes, top, BAR, &name))
