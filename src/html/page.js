@@ -11,17 +11,36 @@
     return made;
   };
 
-  const show = (content, box) => {
-    tip.replaceChildren(...content);
-    tip.hidden = false;
-    // Below what it is about, or above where there is no room; never beyond the window.
+  // What the details are about; null while none are seen.
+  let about = null;
+  // Below what it is about, or above where there is no room; never beyond the window.
+  const put = () => {
+    const box = about.getBoundingClientRect();
     const { width, height } = tip.getBoundingClientRect();
-    const left = Math.min(Math.max(box.left + box.width / 2 - width / 2, 8), innerWidth - width - 8);
+    const left = Math.min(box.left + box.width / 2 - width / 2, innerWidth - width - 8);
     const below = box.bottom + 12 + height <= innerHeight;
     tip.style.left = `${Math.max(left, 4)}px`;
     tip.style.top = `${Math.max(below ? box.bottom + 12 : box.top - height - 12, 4)}px`;
   };
-  const hide = () => { tip.hidden = true; };
+  const show = (content, element) => {
+    about = element;
+    tip.replaceChildren(...content);
+    tip.hidden = false;
+    put();
+  };
+  const hide = () => {
+    about = null;
+    tip.hidden = true;
+  };
+  // The pointer takes away what it showed, not what the focus did.
+  const release = () => { if (!about?.contains(document.activeElement)) hide(); };
+  // The focus scrolls what it goes to into view, so that scrolling must not take the details away.
+  const follow = () => {
+    if (!about) return;
+    const box = about.getBoundingClientRect();
+    if (box.bottom < 0 || box.top > innerHeight) hide();
+    else put();
+  };
 
   const ms = (value) => `${value < 10 ? value.toFixed(2) : value < 1000 ? value.toFixed(1) : value.toFixed(0)} ms`;
   const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(3)} s`;
@@ -51,13 +70,14 @@
   };
 
   // One stop of the Tab key for a group; the arrow keys move inside it.
-  const roving = (group, items, visible) => {
+  const roving = (figure, items, visible) => {
     items.forEach((item, at) => item.setAttribute("tabindex", at === 0 ? "0" : "-1"));
-    group.addEventListener("focusin", (event) => {
+    figure.addEventListener("focusin", (event) => {
       const now = items.find((item) => item.contains(event.target));
       if (now) for (const item of items) item.setAttribute("tabindex", item === now ? "0" : "-1");
     });
-    group.addEventListener("keydown", (event) => {
+    figure.addEventListener("keydown", (event) => {
+      if (!items.includes(document.activeElement)) return;
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       const ends = { Home: 0, End: items.length - 1 }[event.key];
       if (step === undefined && ends === undefined) return;
@@ -81,14 +101,13 @@
 
   for (const figure of document.querySelectorAll("figure")) {
     const svg = figure.querySelector("svg");
-    const group = svg.querySelector(".points");
-    const points = [...group.querySelectorAll("a")];
+    const points = [...svg.querySelectorAll(".points a")];
     let data = null;
     const tell = (point) => {
       data ??= JSON.parse(figure.querySelector("script").textContent);
       const lines = details(data, data.points[points.indexOf(point)]);
       point.setAttribute("aria-label", lines.slice(0, 4).map((line) => line.textContent).join("; "));
-      show(lines, point.getBoundingClientRect());
+      show(lines, point);
     };
     let at = null;
     const leave = () => { at?.classList.remove("at"); at = null; };
@@ -115,18 +134,16 @@
         at.classList.add("at");
         tell(at);
       } else if (bar) {
-        show([node("div", bar.dataset.tip)], bar.getBoundingClientRect());
+        show([node("div", bar.dataset.tip)], bar);
       } else {
-        hide();
+        release();
       }
     });
-    svg.addEventListener("pointerleave", () => { leave(); hide(); });
+    svg.addEventListener("pointerleave", () => { leave(); release(); });
     svg.addEventListener("click", (event) => {
       if (!event.target.closest("a")) nearest(event)?.dispatchEvent(new MouseEvent("click"));
     });
-    group.addEventListener("focusin", (event) => tell(event.target.closest("a")));
-    group.addEventListener("focusout", hide);
-    refresh.push(roving(group, points, seen));
+    refresh.push(roving(figure, points, seen));
 
     // A title that shows by itself would stand in the way of the details.
     const bars = [...svg.querySelectorAll(".state, .signal, .grace")];
@@ -137,17 +154,20 @@
       bar.setAttribute("aria-label", title.textContent);
       title.remove();
     }
-    const lanes = svg.querySelector(".lanes");
-    lanes.addEventListener("focusin", (event) => {
+    roving(figure, bars, seen);
+
+    // On the figure, because an element of a drawing that listens for the focus takes it itself.
+    figure.addEventListener("focusin", (event) => {
+      const point = event.target.closest(".points a");
       const bar = event.target.closest("[data-tip]");
-      if (bar) show([node("div", bar.dataset.tip)], bar.getBoundingClientRect());
+      if (point) tell(point);
+      else if (bar) show([node("div", bar.dataset.tip)], bar);
     });
-    lanes.addEventListener("focusout", hide);
-    roving(lanes, bars, seen);
+    figure.addEventListener("focusout", hide);
   }
 
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  document.addEventListener("scroll", hide, { passive: true, capture: true });
+  document.addEventListener("scroll", follow, { passive: true, capture: true });
   document.addEventListener("change", () => refresh.forEach((again) => again()));
 
   const choose = (trial) => {

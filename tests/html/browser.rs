@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use fantoccini::actions::{InputSource as _, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
-use futures_util::FutureExt as _;
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -30,8 +30,46 @@ pub(crate) fn missing() -> Option<&'static str> {
 /// A test's body.
 pub(crate) type Body = for<'a> fn(&'a Browser) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
+/// The browser of all tests, because starting one takes longer than most of them.
+static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
+
+struct Shared {
+    browser: Browser,
+    runtime: tokio::runtime::Runtime,
+    // Ends when the browser is closed.
+    _driver: Driver,
+}
+
+/// Runs a test's body in an empty window.
+pub(crate) fn run(body: Body) {
+    with(async |browser| body(browser).await);
+}
+
+/// Runs something with the browser, which is started if it was not yet.
+pub(crate) fn with(body: impl AsyncFnOnce(&Browser)) {
+    // A test that failed leaves nothing that the next does not clear.
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let Shared { browser, runtime, .. } = shared.get_or_insert_with(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let driver = Driver::start();
+        Shared { browser: runtime.block_on(driver.browser()), runtime, _driver: driver }
+    });
+    runtime.block_on(async {
+        browser.clear().await;
+        body(browser).await;
+    });
+}
+
+/// Closes the browser and ends its driver.
+pub(crate) fn close() {
+    let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Shared { browser, runtime, _driver }) = shared {
+        runtime.block_on(browser.client.close()).unwrap();
+    }
+}
+
 /// A running driver.
-pub(crate) struct Driver {
+struct Driver {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
@@ -39,7 +77,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Starts one on a port that is free, and reads from it which.
-    pub(crate) fn start() -> Self {
+    fn start() -> Self {
         let mut command = Command::new(DRIVER);
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -55,24 +93,6 @@ impl Driver {
             port: port.expect("the driver says on which port it listens"),
             folder: tempfile::tempdir().unwrap(),
         }
-    }
-
-    /// Runs a test's body.
-    pub(crate) fn run(&self, body: Body) {
-        self.with(async |browser| body(browser).await);
-    }
-
-    /// Runs something with a browser of its own, which is closed before its panic goes on.
-    pub(crate) fn with(&self, body: impl AsyncFnOnce(&Browser)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let browser = self.browser().await;
-            let ended = std::panic::AssertUnwindSafe(body(&browser)).catch_unwind().await;
-            browser.client.close().await.unwrap();
-            if let Err(panic) = ended {
-                std::panic::resume_unwind(panic);
-            }
-        });
     }
 
     async fn browser(&self) -> Browser {
@@ -116,14 +136,20 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
+    /// As new.
+    async fn clear(&self) {
+        self.client.goto("about:blank").await.unwrap();
+        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({"media": "", "features": []})).await;
+        self.client.release_actions().await.unwrap();
+        self.log("browser").await;
+        self.log("performance").await;
+    }
+
     /// Writes a page and opens it.
     pub(crate) async fn open(&self, page: &str) {
         let path = self.folder.join("report.html");
         std::fs::write(&path, page).unwrap();
-        self.go(&path).await;
-    }
-
-    pub(crate) async fn go(&self, path: &Path) {
         self.client.goto(&format!("file://{}", path.display())).await.unwrap();
     }
 

@@ -21,14 +21,13 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use browser::Driver;
-
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [first, folder, out] = &words[..]
         && first == "pictures"
     {
         pictures::make(Path::new(folder), Path::new(out));
+        browser::close();
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
@@ -39,9 +38,11 @@ fn main() -> ExitCode {
     let with_browser = works::TESTS.iter().chain(looks::TESTS);
     let with_browser = with_browser.map(|(name, body)| {
         let body = *body;
-        test(name, missing, move || Driver::start().run(body))
+        test(name, missing, move || browser::run(body))
     });
-    libtest_mimic::run(&arguments, plain.chain(with_browser).collect()).exit_code()
+    let done = libtest_mimic::run(&arguments, plain.chain(with_browser).collect());
+    browser::close();
+    done.exit_code()
 }
 
 fn test(name: &str, missing: Option<&str>, body: impl FnOnce() + Send + 'static) -> Trial {

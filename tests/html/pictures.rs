@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::browser::{Browser, Driver};
+use crate::browser::{Browser, with};
 
 /// Which part of the page, in which scheme, how wide, and how much smaller.
 const PICTURES: [(&str, &str, u32, f64); 4] = [
@@ -18,8 +18,7 @@ const PICTURES: [(&str, &str, u32, f64); 4] = [
 pub(crate) fn make(folder: &Path, out: &Path) {
     assert!(crate::browser::missing().is_none(), "{:?} is needed", crate::browser::missing());
     let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
-    let driver = Driver::start();
-    driver.with(async |browser| {
+    with(async |browser| {
         for (name, scheme, width, scale) in PICTURES {
             browser.size(width, 900).await;
             browser.scheme(scheme).await;
