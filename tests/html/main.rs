@@ -1,6 +1,6 @@
 //! `report.html`, as text and in a real Chromium. Goal: everything that a reader is promised is there, works with mouse and
 //! keyboard, asks the network for nothing, and text from outside stays text. Where Chromium or its driver is missing, the tests
-//! that need them are named as ignored. `pictures FOLDER OUT` makes the documentation's pictures of the report in FOLDER.
+//! that need them are named as ignored. `pictures FOLDER OUT` makes the documentation's pictures of the record in FOLDER.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
