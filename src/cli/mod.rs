@@ -65,6 +65,7 @@ pub fn main() -> ExitCode {
 fn schema(of: SchemaOf) -> ExitCode {
     let text = match of {
         SchemaOf::Report => serde_json::to_string_pretty(&crate::report::schema()),
+        SchemaOf::Diff => serde_json::to_string_pretty(&crate::diff::schema()),
         SchemaOf::Scenario => crate::scenario::schema_json(),
     };
     match text {

@@ -9,6 +9,7 @@ mod compared;
 mod comparison;
 mod doc;
 mod doc_compared;
+mod escape;
 mod first_lost;
 mod hlog;
 mod incident;
@@ -16,6 +17,7 @@ mod json;
 mod junit;
 mod lag;
 mod markdown;
+mod page;
 mod terminal;
 mod variant;
 mod words;
@@ -29,6 +31,7 @@ pub use doc::{
     Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, TrialDoc, VariantDoc,
 };
 pub use doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
+pub use escape::{html, markdown};
 pub use first_lost::FirstLost;
 pub use hlog::render as to_hlog;
 pub use incident::{NoIncident, incident_page};
@@ -36,7 +39,7 @@ pub use json::{render as to_json, schema};
 pub use junit::render as to_junit;
 pub use markdown::render as to_markdown;
 pub use terminal::render as to_terminal;
-pub use words::patch_file;
+pub use words::{one_line, patch_file, probability};
 
 use crate::record::{ReadError, Reader};
 use crate::timeline::{Collector, Timeline, TimelineError};

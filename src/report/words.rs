@@ -184,7 +184,8 @@ pub(super) fn not_counting_words(variant: &VariantDoc, most: usize) -> Vec<Strin
 }
 
 /// Text from outside on one line, without control characters: a terminal or a table must not obey it.
-pub(super) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let clean = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
     text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { clean(c) }).collect()
 }
@@ -214,7 +215,8 @@ pub(super) fn seconds(value: Option<f64>) -> String {
 }
 
 /// A probability with three digits after the point, or what it is below.
-pub(super) fn probability(p: f64) -> String {
+#[must_use]
+pub fn probability(p: f64) -> String {
     if p < 0.000_5 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
