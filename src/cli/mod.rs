@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return print::usage(&error),
     };
-    let talk = print::Terminal::default();
+    let talk = print::Terminal;
     let network = |place: &WhereArgs| {
         if *place.cluster() != ClusterChoice::Embedded {
             Network::Host("the cluster is a real one".to_owned())

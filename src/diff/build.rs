@@ -59,12 +59,7 @@ impl Values {
 
     fn doc(&self) -> SideDoc {
         let Split { with, without } = self.split();
-        SideDoc {
-            verdict: self.verdict,
-            trials: with + without,
-            trials_with_loss: with,
-            lost: self.lost.clone(),
-        }
+        SideDoc { verdict: self.verdict, trials: with + without, trials_with_loss: with, lost: self.lost.clone() }
     }
 }
 

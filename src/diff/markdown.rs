@@ -12,7 +12,8 @@ const PAGE_MAX: usize = 58_000;
 pub fn render(diff: &DiffDoc) -> String {
     let list = |items: Vec<String>| items.join("\n");
     let runs = [("new", &diff.new), ("old", &diff.old)].map(|(which, run)| run_line(which, run));
-    let words: Vec<String> = diff.variants.iter().map(|variant| format!("- {}", escaped(&lost_line(variant)))).collect();
+    let words: Vec<String> =
+        diff.variants.iter().map(|variant| format!("- {}", escaped(&lost_line(variant)))).collect();
     let notes: Vec<String> = diff.notes.iter().map(|note| format!("- {}", escaped(note))).collect();
     let blocks = [format!("# {}", escaped(&title(diff))), list(runs.to_vec()), table(diff), list(words), list(notes)];
     let mut text = String::new();
@@ -39,7 +40,17 @@ fn run_line(which: &str, run: &RunDoc) -> String {
 }
 
 fn table(diff: &DiffDoc) -> String {
-    let header = ["variant", "verdict", "with loss", "lost a rollout", "p", "conclusion", "rollout", "pod-seconds", "p99 during"];
+    let header = [
+        "variant",
+        "verdict",
+        "with loss",
+        "lost a rollout",
+        "p",
+        "conclusion",
+        "rollout",
+        "pod-seconds",
+        "p99 during",
+    ];
     let mut lines = vec![format!("| {} |", header.join(" | ")), format!("|{}", " --- |".repeat(header.len()))];
     lines.extend(diff.variants.iter().map(|variant| format!("| {} |", cells(variant).join(" | "))));
     lines.join("\n")

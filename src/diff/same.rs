@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::header::{Header, VariantHeader};
 use crate::record::again::Again;
+use crate::record::header::{Header, VariantHeader};
 use crate::report::one_line;
 
 /// Differences that are listed.

@@ -93,7 +93,11 @@ mod tests {
         page.folded("more", &["x".repeat(PAGE_MAX)]);
         let text = page.finish();
         assert!(text.len() < 60_000, "{}", text.len());
-        assert!(text.ends_with("parts more did not fit here; report.json has everything.\n"), "{}", &text[text.len() - 100..]);
+        assert!(
+            text.ends_with("parts more did not fit here; report.json has everything.\n"),
+            "{}",
+            &text[text.len() - 100..]
+        );
         assert!(!text.contains("<details>"), "what is folded is there whole or not at all");
     }
 

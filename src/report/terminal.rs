@@ -95,7 +95,8 @@ fn fitting(pieces: Vec<Piece>, mut room: usize) -> (Vec<String>, usize) {
             kept.insert(index);
         }
     }
-    let left_out = pieces.iter().enumerate().filter(|(index, _)| !kept.contains(index)).map(|(_, piece)| piece.lines.len());
+    let left_out =
+        pieces.iter().enumerate().filter(|(index, _)| !kept.contains(index)).map(|(_, piece)| piece.lines.len());
     let left_out = left_out.sum();
     let shown = pieces.into_iter().enumerate().filter(|(index, _)| kept.contains(index));
     (shown.flat_map(|(_, piece)| piece.lines).collect(), left_out)

@@ -31,7 +31,9 @@ type Found = BTreeMap<String, (u64, u64, u64)>;
 
 pub(crate) fn tests() -> Vec<Trial> {
     let java = missing("java", "java", &["-version"]).or_else(|| {
-        jar().is_none().then(|| "HdrHistogram 2.2.2: mvn dependency:get -Dartifact=org.hdrhistogram:HdrHistogram:2.2.2".into())
+        jar()
+            .is_none()
+            .then(|| "HdrHistogram 2.2.2: mvn dependency:get -Dartifact=org.hdrhistogram:HdrHistogram:2.2.2".into())
     });
     let python = missing("python3 with hdrhistogram", "python3", &["-c", "import hdrh.log"]);
     vec![

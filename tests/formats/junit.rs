@@ -111,7 +111,10 @@ fn in_python() {
     for run in endings() {
         assert!(read(&run).0, "{:?}", read(&run));
     }
-    assert!(!run("python3", &["-c", ELEMENT_TREE], "<testsuites>\u{1}</testsuites>").0, "it takes no control character");
+    assert!(
+        !run("python3", &["-c", ELEMENT_TREE], "<testsuites>\u{1}</testsuites>").0,
+        "it takes no control character"
+    );
 }
 
 fn in_junitparser() {
