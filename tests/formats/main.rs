@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod diff;
 mod hlog;
 mod json;
 mod junit;
+mod markdown;
+mod progress;
 mod reader;
 #[allow(dead_code, reason = "shared with the analysis")]
 #[path = "../records/mod.rs"]
 mod records;
 mod sample;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -20,6 +24,10 @@ fn main() -> ExitCode {
     tests.extend(junit::tests());
     tests.extend(hlog::tests());
     tests.extend(json::tests());
+    tests.extend(markdown::tests());
+    tests.extend(terminal::tests());
+    tests.extend(diff::tests());
+    tests.extend(progress::tests());
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }
 
