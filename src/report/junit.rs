@@ -19,7 +19,7 @@ const LINE_MAX: usize = 2_000;
 /// Trials that do not count and are named.
 const TRIALS_MAX: usize = 10;
 
-/// The report as JUnit XML, ended by a newline. The same report gives the same bytes.
+/// The report as `JUnit` XML, ended by a newline. The same report gives the same bytes.
 #[must_use]
 pub fn render(report: &ReportDoc) -> String {
     let mut suite = TestSuite::new(line(&report.scenario));
@@ -33,7 +33,7 @@ pub fn render(report: &ReportDoc) -> String {
         .chain(report.notes.iter().cloned())
         .collect();
     if !said.is_empty() {
-        suite.set_system_out(lines(said));
+        suite.set_system_out(lines(&said));
     }
     let mut all = Report::new("rollproof");
     all.set_time(time_of(report.variants.iter())).add_test_suite(suite);
@@ -56,8 +56,8 @@ fn properties(report: &ReportDoc) -> [Property; 6] {
 fn case(report: &ReportDoc, variant: &VariantDoc) -> TestCase {
     let status = match variant.verdict {
         Verdict::Pass => TestCaseStatus::success(),
-        Verdict::Fail => trouble(NonSuccessKind::Failure, "fail", &variant.reason, why(report, variant)),
-        Verdict::Inconclusive => trouble(NonSuccessKind::Error, "inconclusive", &variant.reason, why(report, variant)),
+        Verdict::Fail => trouble(NonSuccessKind::Failure, "fail", &variant.reason, &why(report, variant)),
+        Verdict::Inconclusive => trouble(NonSuccessKind::Error, "inconclusive", &variant.reason, &why(report, variant)),
     };
     let mut case = TestCase::new(line(&variant.name), status);
     case.set_classname(format!("rollproof.{}", line(&report.scenario)));
@@ -73,13 +73,13 @@ fn ending(report: &ReportDoc) -> Option<TestCase> {
         Ending::Failed => ("failed", "the run ended with an error of the machine or the cluster"),
         Ending::Cut => ("cut", "the record ends before the run does"),
     };
-    let status = trouble(NonSuccessKind::Error, kind, message, report.notes.clone());
+    let status = trouble(NonSuccessKind::Error, kind, message, &report.notes);
     let mut case = TestCase::new("the run comes to its end", status);
     case.set_classname(format!("rollproof.{}", line(&report.scenario)));
     Some(case)
 }
 
-fn trouble(kind: NonSuccessKind, name: &str, message: &str, text: Vec<String>) -> TestCaseStatus {
+fn trouble(kind: NonSuccessKind, name: &str, message: &str, text: &[String]) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(name).set_message(line(message));
     if !text.is_empty() {
@@ -113,6 +113,6 @@ fn line(text: &str) -> String {
     clipped(&one_line(text), LINE_MAX)
 }
 
-fn lines(all: Vec<String>) -> String {
+fn lines(all: &[String]) -> String {
     all.iter().map(|text| line(text)).collect::<Vec<String>>().join("\n")
 }

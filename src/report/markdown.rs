@@ -59,7 +59,7 @@ fn why(report: &ReportDoc, variant: &VariantDoc) -> String {
     }
     let advice = list(advice_words(variant).iter().map(|words| line(words)));
     let help = if advice.is_empty() { String::new() } else { format!("\n\nWhat would help:\n\n{advice}") };
-    format!("**{}**: why requests were lost:\n\n{causes}{help}", name(&variant.name))
+    format!("Why **{}** lost requests:\n\n{causes}{help}", name(&variant.name))
 }
 
 fn overview(report: &ReportDoc) -> String {

@@ -117,7 +117,7 @@ fn ways(count: usize, size: usize) -> (Vec<u128>, bool) {
         all.push(way);
         let lowest = way & way.wrapping_neg();
         let ripple = way + lowest;
-        way = ((ripple ^ way) >> 2) / lowest | ripple;
+        way = (((ripple ^ way) >> 2) / lowest) | ripple;
         debug_assert!(way <= end, "a way chooses among the values there are");
     }
     (all, true)
@@ -227,7 +227,8 @@ mod tests {
         ) {
             let found = two_sample(&old, &new).unwrap();
             prop_assert!((found.p_value - by_definition(&old, &new)).abs() < 1e-9);
-            prop_assert!(found.exact && found.p_value >= two_sample_smallest_p(old.len() as u32, new.len() as u32) - 1e-12);
+            let sizes = [&old, &new].map(|group| u32::try_from(group.len()).unwrap());
+            prop_assert!(found.exact && found.p_value >= two_sample_smallest_p(sizes[0], sizes[1]) - 1e-12);
         }
 
         /// A difference inside the interval is not rejected at its level by the one-sided tests that it inverts, one outside is.
@@ -235,10 +236,10 @@ mod tests {
         fn the_interval_inverts_the_test(
             old in prop::collection::vec(0_i64..1_000, 2..6),
             new in prop::collection::vec(0_i64..1_000, 2..6),
-            t in -1_500_i64..1_500,
+            t in -1_500_i32..1_500,
         ) {
             let found = two_sample(&old, &new).unwrap().interval.unwrap();
-            let moved: Vec<i64> = new.iter().map(|value| value - t).collect();
+            let moved: Vec<i64> = new.iter().map(|value| value - i64::from(t)).collect();
             let all: Vec<i64> = old.iter().chain(&moved).copied().collect();
             let seen = sum(&moved);
             let of_new = |way: u32| -> i128 {
@@ -249,7 +250,7 @@ mod tests {
             let tail = |extreme: &dyn Fn(i128) -> bool| share(ways.iter().filter(|way| extreme(of_new(**way))).count(), ways.len());
             let each_side = (1.0 - found.level) / 2.0;
             let rejected = tail(&|sum| sum >= seen) <= each_side + 1e-12 || tail(&|sum| sum <= seen) <= each_side + 1e-12;
-            let t = t as f64;
+            let t = f64::from(t);
             prop_assert_eq!(rejected, t < found.low - 1e-9 || t > found.high + 1e-9);
         }
     }

@@ -95,10 +95,10 @@ fn runs_of_another_scenario_are_refused() {
         let error = attempt(&mixed(), &other).unwrap_err().to_string();
         assert!(error.contains("not of one scenario") && error.contains(words), "{words}: {error}");
     };
-    refused(|header| header.scenario = "other".to_owned(), "the scenario's name was sample and is other");
+    refused(|header| header.scenario = "other".into(), "the scenario's name was sample and is other");
     refused(|header| header.variants[1].load.rate = 50.0, "requests a second of with was 90 and is 50");
-    refused(|header| header.variants[1].rollout = "env".to_owned(), "the rollout of with was restart and is env");
-    refused(|header| header.variants[0].load.requests[0].path = "/x".to_owned(), "were GET / and are GET /x");
+    refused(|header| header.variants[1].rollout = "env".into(), "the rollout of with was restart and is env");
+    refused(|header| header.variants[0].load.requests[0].path = "/x".into(), "were GET / and are GET /x");
     let fewer = again(&Run::new(1, &[("with", Expect::Clean), ("new", Expect::Clean)]));
     let error = attempt(&mixed(), &fewer).unwrap_err().to_string();
     assert!(error.contains("only the old run has variant short, without"), "{error}");
@@ -110,8 +110,8 @@ fn runs_of_another_scenario_are_refused() {
 
 fn other_machines_are_told() {
     let other = again(&mixed()).plan(|header| {
-        header.cluster.kind = "kind".to_owned();
-        header.cluster.version = "v1.33".to_owned();
+        header.cluster.kind = "kind".into();
+        header.cluster.version = "v1.33".into();
         header.variants[1].replicas = 3;
         header.variants[1].manifests = vec![serde_json::json!({"kind": "Deployment"})];
     });

@@ -39,8 +39,8 @@ pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("hlog_lines_of_hostile_names", None, lines_of_hostile_names),
         test("hlog_in_hdrhistogram_of_rust", None, || assert_eq!(in_rust(&log()), expected())),
-        test("hlog_in_hdrhistogram_of_java", java, in_java),
-        test("hlog_in_hdrhistogram_of_python", python, in_python),
+        test("hlog_in_hdrhistogram_of_java", java.as_deref(), in_java),
+        test("hlog_in_hdrhistogram_of_python", python.as_deref(), in_python),
     ]
 }
 

@@ -18,7 +18,7 @@ print(text['verdict'])
 
 pub(crate) fn tests() -> Vec<Trial> {
     let python = missing("python3 with jsonschema", "python3", &["-c", "import jsonschema"]);
-    vec![test("json_in_jsonschema_of_python", python, in_python)]
+    vec![test("json_in_jsonschema_of_python", python.as_deref(), in_python)]
 }
 
 fn in_python() {

@@ -32,8 +32,8 @@ fn main() -> ExitCode {
 }
 
 /// A test; `missing` names what this machine lacks for it.
-fn test(name: &str, missing: Option<String>, body: fn()) -> Trial {
-    let shown = missing.as_ref().map_or_else(|| name.to_owned(), |missing| format!("{name} (needs {missing})"));
+fn test(name: &str, missing: Option<&str>, body: fn()) -> Trial {
+    let shown = missing.map_or_else(|| name.to_owned(), |missing| format!("{name} (needs {missing})"));
     let run = move || {
         std::panic::catch_unwind(body).map_err(|panic| {
             let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());

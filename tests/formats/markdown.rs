@@ -103,7 +103,7 @@ fn is_for_a_comment() {
     let text = to_markdown(&mixed().report());
     assert!(text.starts_with("# sample: fail\n\nwith: 1 attempt lost, in 1 of 2 rollouts."), "{text}");
     let (seen, folded) = text.split_once("<details>").unwrap();
-    for words in ["| variant |", "why requests were lost", "What would help", "with against without"] {
+    for words in ["| variant |", "Why **with** lost requests", "What would help", "with against without"] {
         assert!(seen.contains(words), "{words} is seen at once: {seen}");
     }
     assert!(folded.contains("| trial |") && folded.contains("First lost"), "{folded}");

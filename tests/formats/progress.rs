@@ -13,7 +13,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_rollproof");
 pub(crate) fn tests() -> Vec<Trial> {
     let script = missing("script, of util-linux", "script", &["--version"]);
     vec![
-        test("progress_on_a_terminal_and_without_one", script, on_a_terminal_and_without_one),
+        test("progress_on_a_terminal_and_without_one", script.as_deref(), on_a_terminal_and_without_one),
         test("progress_what_cannot_be_compared_is_refused", None, what_cannot_be_compared_is_refused),
     ]
 }

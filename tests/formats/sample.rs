@@ -48,12 +48,12 @@ pub(crate) fn hostile() -> Run {
     Run::new(1, &names.map(|name| (name, Expect::Clean)))
         .baseline(HOSTILE)
         .plan(|header| {
-            header.scenario = HOSTILE.to_owned();
-            header.rollproof = HOSTILE.to_owned();
-            header.cluster.version = HOSTILE.to_owned();
-            header.started = HOSTILE.to_owned();
-            header.variants[0].load.requests[0].path = HOSTILE.to_owned();
-            header.variants[0].rollout = HOSTILE.to_owned();
+            header.scenario = HOSTILE.into();
+            header.rollproof = HOSTILE.into();
+            header.cluster.version = HOSTILE.into();
+            header.started = HOSTILE.into();
+            header.variants[0].load.requests[0].path = HOSTILE.into();
+            header.variants[0].rollout = HOSTILE.into();
         })
         .trial(1, HOSTILE, |trial| {
             trial.other(Arm::New, Outcome::BadHttp, Sum::Lost, 1_000);
