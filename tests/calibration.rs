@@ -187,7 +187,20 @@ fn blind_writes_on_a_connection_whose_fin_has_arrived() {
         assert_eq!((attempt.sum, attempt.bytes_in), (Sum::Raced, Some(0)));
         assert_eq!(attempt.pod.as_deref(), Some("pod-a"), "an earlier response on the connection named the pod");
         assert!(attempt.pod_from_connection);
-        assert!(attempt.connection.as_ref().unwrap().uses >= 1);
+        let connection = attempt.connection.as_ref().unwrap();
+        assert!(connection.uses >= 1 && connection.readable_before_write, "{attempt:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_ends_after_the_write_could_not_be_read_before_it() {
+    let server = FaultServer::start(OnAccept::Serve);
+    let requests = vec![kind("/ok", Arm::Blind), kind("/fin", Arm::Blind)];
+    let ran = run(&plan(20.0, 1, requests), server.address, 20);
+    assert!(ran.attempts.len() >= 5, "{:?}", ran.outcomes);
+    for attempt in &ran.attempts {
+        assert!(attempt.sent_ns.is_some());
+        assert!(!attempt.connection.as_ref().unwrap().readable_before_write, "{attempt:?}");
     }
 }
 

@@ -227,12 +227,18 @@ fn keeps_alive(attempt: &Attempt) -> bool {
     attempt.arm != Arm::New && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
 }
 
-/// It failed as soon as it was written: the connection was closed by then. That the server closed it in just those milliseconds
+/// The connection had ended before it was written on, or failed as soon as it was. That the server closed it in just those milliseconds
 /// would be a rare chance, while a closed connection waits for its next use.
 fn failed_at_once(attempt: &Attempt) -> bool {
     let rtt_ns = attempt.connection.as_ref().map_or(0, |connection| connection.rtt_ns);
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
-    waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(AT_ONCE_NS))
+    ended_before_write(attempt)
+        || waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(AT_ONCE_NS))
+}
+
+/// The load saw the connection's end before it wrote. It looks only where a connection is kept alive.
+fn ended_before_write(attempt: &Attempt) -> bool {
+    attempt.connection.as_ref().is_some_and(|connection| connection.readable_before_write)
 }
 
 /// Written on a kept-alive connection, and closed before a byte within the time that the race takes.
@@ -242,7 +248,8 @@ fn raced(attempt: &Attempt) -> bool {
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
     early
         && keeps_alive(attempt)
-        && waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(RACE_NS))
+        && (ended_before_write(attempt)
+            || waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(RACE_NS)))
 }
 
 fn is_unanswered(attempt: &Attempt) -> bool {

@@ -74,8 +74,14 @@ impl Flight {
         self.connected = fresh.then_some(link.established);
         // A connection made for this attempt is younger than its start.
         let age_ns = self.started.unwrap_or_default().saturating_sub(link.established);
-        let carrier =
-            ConnectionUse { id: link.id, age_ns, uses: link.uses, rtt_ns: link.rtt_ns, local_port: link.local_port };
+        let carrier = ConnectionUse {
+            id: link.id,
+            age_ns,
+            uses: link.uses,
+            rtt_ns: link.rtt_ns,
+            local_port: link.local_port,
+            readable_before_write: false,
+        };
         self.carrier = Some((Arc::clone(&link.facts), carrier));
         self.pod.clone_from(&link.pod);
         self.pod_from_connection = self.pod.is_some();
@@ -175,7 +181,10 @@ impl Flight {
             errno: errno.or(seen.errno),
             status: self.status,
             stage: exact.then_some(stage),
-            connection: self.carrier.as_ref().map(|(_, carrier)| carrier.clone()),
+            connection: self.carrier.as_ref().map(|(_, carrier)| ConnectionUse {
+                readable_before_write: seen.readable_before_write,
+                ..carrier.clone()
+            }),
             pod: self.pod.as_deref().map(str::to_owned),
             pod_from_connection: self.pod_from_connection,
             error: words,
@@ -186,6 +195,7 @@ impl Flight {
         let method = &self.shared.plan.requests[usize::from(self.planned.request)].method;
         let evidence = RaceEvidence {
             idempotent: method.is_idempotent(),
+            ended_before_write: seen.readable_before_write,
             write_to_failure_ns: seen.sent.map(|sent| end.saturating_sub(sent)),
             // The dial of an attempt on a kept-alive arm makes a fresh connection, on which nothing can race.
             rtt_ns: self.carrier.as_ref().filter(|_| !self.is_fresh()).map(|(_, carrier)| carrier.rtt_ns),

@@ -4,11 +4,13 @@
 //! from "cut inside the response", which no client library's error does.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -29,6 +31,9 @@ pub(super) struct Facts {
     /// 0 without an error.
     errno: AtomicI32,
     end_of_stream: AtomicBool,
+    /// Before the next first byte is written, it is asked whether the socket can be read.
+    look_first: AtomicBool,
+    readable_before_write: AtomicBool,
     /// Reads answer Pending until the first byte is written.
     read_gate: AtomicBool,
 }
@@ -48,10 +53,12 @@ pub(super) struct Seen {
     pub(super) errno: Option<i32>,
     /// A read found the peer's FIN.
     pub(super) end_of_stream: bool,
+    /// The peer's end, or an answer that nobody asked for, was there before the first byte was written.
+    pub(super) readable_before_write: bool,
 }
 
 impl Facts {
-    /// Starts counting for an attempt. With `write_first`, reads answer Pending until its first byte is written: a client
+    /// Starts counting for an attempt on a connection that is kept alive. With `write_first`, reads answer Pending until its first byte is written: a client
     /// that writes without looking.
     pub(super) fn begin(&self, write_first: bool) {
         self.bytes_out.store(0, Relaxed);
@@ -60,6 +67,8 @@ impl Facts {
         self.first_byte_ns.store(0, Relaxed);
         self.errno.store(0, Relaxed);
         self.end_of_stream.store(false, Relaxed);
+        self.look_first.store(true, Relaxed);
+        self.readable_before_write.store(false, Relaxed);
         self.read_gate.store(write_first, Relaxed);
     }
 
@@ -73,6 +82,7 @@ impl Facts {
             first_byte: moment(&self.first_byte_ns),
             errno: Some(self.errno.load(Relaxed)).filter(|errno| *errno != 0),
             end_of_stream: self.end_of_stream.load(Relaxed),
+            readable_before_write: self.readable_before_write.load(Relaxed),
         }
     }
 
@@ -153,6 +163,16 @@ impl CountedSocket {
         Poll::Ready(())
     }
 
+    /// Notes whether the peer had ended the connection before the request is written, which nothing tells afterwards. It reads
+    /// nothing, so the write fares as it would have.
+    fn before_write(&self) {
+        if self.facts.look_first.swap(false, Relaxed) {
+            let mut asked = [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
+            let readable = poll(&mut asked, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+            self.facts.readable_before_write.store(readable, Relaxed);
+        }
+    }
+
     fn after_write(&mut self, cx: &Context<'_>, result: io::Result<usize>) -> Poll<io::Result<usize>> {
         match &result {
             Ok(bytes) => {
@@ -192,6 +212,7 @@ impl AsyncRead for CountedSocket {
 
 impl AsyncWrite for CountedSocket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.before_write();
         let result = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
         self.after_write(cx, result)
     }
@@ -201,6 +222,7 @@ impl AsyncWrite for CountedSocket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.before_write();
         let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
         self.after_write(cx, result)
     }

@@ -147,4 +147,8 @@ pub struct ConnectionUse {
     pub rtt_ns: u64,
     /// Its local port.
     pub local_port: u16,
+    /// Kept alive, it could be read before this request's first byte was written: the peer had closed or reset it by then, or had
+    /// answered unasked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub readable_before_write: bool,
 }

@@ -161,6 +161,8 @@ pub enum Sum {
 pub struct RaceEvidence {
     /// The request's method is idempotent (RFC 9110 section 9.2.2).
     pub idempotent: bool,
+    /// The connection could be read before the request was written: the server had ended it by then.
+    pub ended_before_write: bool,
     /// Time from the request's first written byte to the failure, in nanoseconds; `None` if nothing was written.
     pub write_to_failure_ns: Option<u64>,
     /// The connection's connect time, taken as its round-trip time, in nanoseconds.
@@ -184,6 +186,8 @@ pub fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
 
 fn raced(race: RaceEvidence) -> bool {
     match (race.idempotent, race.write_to_failure_ns, race.rtt_ns) {
+        // How late the client noticed does not matter then.
+        (true, Some(_), Some(_)) if race.ended_before_write => true,
         (true, Some(elapsed), Some(rtt)) => elapsed <= rtt.saturating_mul(2).saturating_add(RACE_ALLOWANCE_NS),
         _ => false,
     }
@@ -193,8 +197,12 @@ fn raced(race: RaceEvidence) -> bool {
 mod tests {
     use super::*;
 
-    const EARLY: RaceEvidence =
-        RaceEvidence { idempotent: true, write_to_failure_ns: Some(1_000_000), rtt_ns: Some(100_000) };
+    const EARLY: RaceEvidence = RaceEvidence {
+        idempotent: true,
+        ended_before_write: false,
+        write_to_failure_ns: Some(1_000_000),
+        rtt_ns: Some(100_000),
+    };
 
     #[test]
     fn a_reset_soon_after_the_write_is_raced_on_kept_alive_arms_only() {
@@ -210,6 +218,9 @@ mod tests {
     fn a_late_reset_a_post_and_a_cut_head_are_lost() {
         let late = RaceEvidence { write_to_failure_ns: Some(5_200_001), ..EARLY };
         assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, late), Sum::Lost);
+        let late_but_ended = RaceEvidence { ended_before_write: true, ..late };
+        assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, late_but_ended), Sum::Raced);
+        assert_eq!(sum(Arm::New, Outcome::ResetBeforeByte, late_but_ended), Sum::Lost);
         let post = RaceEvidence { idempotent: false, ..EARLY };
         assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, post), Sum::Lost);
         assert_eq!(sum(Arm::Reused, Outcome::HeadCut, EARLY), Sum::Lost);

@@ -153,6 +153,14 @@ fn a_write_on_a_connection_that_was_just_closed_is_the_keep_alive_race() {
     // One that waited for two seconds was no idle connection.
     let lose = |trial: &mut Trial| _ = cut_kept_alive(trial, "web-stopped", 200, 855);
     assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose), [Cause::CutAtStop]);
+    // A busy client notices late; only what it saw before it wrote tells then.
+    for (readable, cause) in [(true, Cause::KeepaliveRace), (false, Cause::CutAtStop)] {
+        let lose = |trial: &mut Trial| {
+            let attempt = cut_kept_alive(trial, "web-stopped", 1_035, 60);
+            attempt.connection.as_mut().unwrap().readable_before_write = readable;
+        };
+        assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose), [cause]);
+    }
 }
 
 #[test]

@@ -15,6 +15,9 @@ use crate::trial::Variant;
 const READY_WITHIN: Duration = Duration::from_mins(1);
 /// The longest that a ready workload may take to answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// The longest until a ready workload can be connected to. A kube-proxy whose synchronization failed tries again after up to 30 s
+/// (its `iptables.syncPeriod`); until then a new Service leads nowhere.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(45);
 const ANSWER_POLL: Duration = Duration::from_millis(100);
 
 /// Waits until the workload is complete, or says where it stood.
@@ -33,7 +36,7 @@ pub(super) async fn complete(variant: &Variant) -> Result<Result<(), String>, No
 /// Waits until one request of each kind is answered as expected, and holds the plan's connections against how long each
 /// takes.
 pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Variant) -> Result<(), NotReady> {
-    let deadline = run.clock.now() + crate::clock::saturating_ns(ANSWERS_WITHIN);
+    let since = run.clock.now();
     let service_times = loop {
         let mut plan = variant.load.clone();
         plan.timeout = plan.timeout.min(ANSWERS_WITHIN);
@@ -42,8 +45,9 @@ pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Vari
         let Some(bad) = answers.iter().find(|answer| answer.attempt.outcome != Outcome::Ok) else {
             break answers.iter().map(served_in).collect::<Vec<_>>();
         };
-        if run.clock.now() > deadline {
-            return Err(NotReady::Machine(unanswered(planned, &bad.attempt)));
+        let within = patience(bad.attempt.outcome);
+        if run.clock.now() > since + crate::clock::saturating_ns(within) {
+            return Err(NotReady::Machine(unanswered(planned, &bad.attempt, within)));
         }
         tokio::time::sleep(ANSWER_POLL).await;
     };
@@ -58,7 +62,15 @@ fn served_in(answer: &Preflight) -> Duration {
     attempt.sent_ns.map_or(*duration, |sent| Duration::from_nanos(attempt.end_ns.saturating_sub(sent)))
 }
 
-fn unanswered(planned: &VariantPlan, attempt: &Attempt) -> String {
+/// Routing may still follow where nothing was reached; an answer that is not the expected one stays so.
+const fn patience(outcome: Outcome) -> Duration {
+    match outcome {
+        Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable => CONNECTS_WITHIN,
+        _ => ANSWERS_WITHIN,
+    }
+}
+
+fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> String {
     let request = planned.load.requests.get(usize::from(attempt.request));
     let what = request.map_or_else(String::new, |request| format!("{} {}", request.method, request.path));
     let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
@@ -66,7 +78,20 @@ fn unanswered(planned: &VariantPlan, attempt: &Attempt) -> String {
         "variant {}: {what} was not answered as expected within {} s after the pods were ready: {}{status}; correct the \
          request's path or expected status, or the workload",
         planned.name,
-        ANSWERS_WITHIN.as_secs(),
+        within.as_secs(),
         attempt.outcome.name()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_not_reached_is_waited_for_as_long_as_routing_may_take() {
+        for outcome in Outcome::ALL {
+            let unreached = matches!(outcome, Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable);
+            assert_eq!(patience(outcome) > Duration::from_secs(30), unreached, "{}", outcome.name());
+        }
+    }
 }
