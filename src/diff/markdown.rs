@@ -15,7 +15,9 @@ pub fn render(diff: &DiffDoc) -> String {
     let words: Vec<String> =
         diff.variants.iter().map(|variant| format!("- {}", escaped(&lost_line(variant)))).collect();
     let notes: Vec<String> = diff.notes.iter().map(|note| format!("- {}", escaped(note))).collect();
-    let blocks = [format!("# {}", escaped(&title(diff))), list(runs.to_vec()), table(diff), list(words), list(notes)];
+    // Without a title the notes would be taken for a part of the list before them.
+    let further = if notes.is_empty() { String::new() } else { format!("To be kept in mind:\n\n{}", list(notes)) };
+    let blocks = [format!("# {}", escaped(&title(diff))), list(runs.to_vec()), table(diff), list(words), further];
     let mut text = String::new();
     for line in blocks.iter().filter(|block| !block.is_empty()).flat_map(|block| block.lines().chain([""])) {
         if text.len() + line.len() > PAGE_MAX {

@@ -28,7 +28,7 @@ pub fn render(report: &ReportDoc) -> String {
     let compared = comparison_lines(&report.comparison).into_iter();
     let limits = report.variants.iter().filter_map(limits_words);
     let remarks = compared.chain(limits).chain(report.notes.iter().cloned());
-    page.block(&list(remarks.map(|remark| line(&remark))));
+    page.block(&titled("What the trials show:", &list(remarks.map(|remark| line(&remark)))));
     let lags = report.variants.iter().filter_map(lag_words);
     let hidden = report.variants.iter().filter_map(hidden_words);
     let further = list(lags.chain(hidden).map(|remark| line(&remark)));
@@ -58,8 +58,13 @@ fn why(report: &ReportDoc, variant: &VariantDoc) -> String {
         return String::new();
     }
     let advice = list(advice_words(variant).iter().map(|words| line(words)));
-    let help = if advice.is_empty() { String::new() } else { format!("\n\nWhat would help:\n\n{advice}") };
-    format!("Why **{}** lost requests:\n\n{causes}{help}", name(&variant.name))
+    let why = titled(&format!("Why **{}** lost requests:", name(&variant.name)), &causes);
+    if advice.is_empty() { why } else { format!("{why}\n\n{}", titled("What would help:", &advice)) }
+}
+
+/// A list under its title; without one it would be taken for a part of the list before it. Empty without items.
+fn titled(title: &str, list: &str) -> String {
+    if list.is_empty() { String::new() } else { format!("{title}\n\n{list}") }
 }
 
 fn overview(report: &ReportDoc) -> String {
@@ -129,7 +134,7 @@ fn first_lost(variant: &VariantDoc) -> String {
     let more = variant.lost.saturating_sub(variant.first_lost.len() as u64);
     let rest = (more > 0).then(|| format!("and {more} more in the record"));
     let lines = list(lines.iter().map(|words| line(words)).chain(rest));
-    format!("First lost, in seconds after the rollout's first step:\n\n{lines}")
+    titled("First lost, in seconds after the rollout's first step:", &lines)
 }
 
 fn trials(variant: &VariantDoc) -> String {

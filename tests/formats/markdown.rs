@@ -63,6 +63,9 @@ fn check_tables(text: &str) {
     for table in &page.tables {
         assert!(table.iter().all(|cells| *cells == table[0]), "{table:?}");
     }
+    let lines: Vec<&str> = text.lines().collect();
+    let two_lists = lines.windows(3).find(|at| at[0].starts_with("- ") && at[1].is_empty() && at[2].starts_with("- "));
+    assert_eq!(two_lists, None, "they would be taken for one list");
     let bars = |line: &str| line.replace("\\|", "").matches('|').count();
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
     assert_eq!(rows.len(), page.tables.iter().map(|table| table.len() + 1).sum::<usize>(), "no row leaves its table");

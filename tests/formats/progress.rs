@@ -18,10 +18,19 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// The arguments of a run of the built-in server, once.
-fn arguments(out: &Path) -> Vec<String> {
-    let out = out.display().to_string();
-    ["run", "-f", "manifests/target.yaml", "--trials", "1", "--out", &out].map(str::to_owned).into()
+/// One trial of the built-in server. However busy the machine is, the trial counts.
+const SCENARIO: &str =
+    "name: shown\nmax_lag_ms: 60000\ntrials: 1\nload: {rate: 50, requests: [{path: /}]}\nmanifests: ";
+
+fn scenario(folder: &Path) -> String {
+    let path = folder.join("shown.yaml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/target.yaml");
+    std::fs::write(&path, format!("{SCENARIO}{}\n", manifest.display())).unwrap();
+    path.display().to_string()
+}
+
+fn arguments(scenario: &str, out: &Path) -> Vec<String> {
+    ["run", scenario, "--out", &out.display().to_string()].map(str::to_owned).into()
 }
 
 /// What a command said on both streams, its exit code, and that it ended within two minutes.
@@ -42,7 +51,8 @@ fn bounded(program: &str) -> Command {
 fn on_a_terminal_and_without_one() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (folder.path().join("old"), folder.path().join("new"));
-    let line = [vec![PROGRAM.to_owned()], arguments(&old)].concat().join(" ");
+    let scenario = scenario(folder.path());
+    let line = [vec![PROGRAM.to_owned()], arguments(&scenario, &old)].concat().join(" ");
     // `script` gives it a terminal of its own.
     let (_, shown) =
         ran(bounded("script").args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1"));
@@ -54,7 +64,7 @@ fn on_a_terminal_and_without_one() {
     assert!(!shown.contains("\u{1b}[1;3"), "NO_COLOR is heeded: {shown:?}");
     assert_eq!(shown.matches("\u{1b}[?7l").count(), shown.matches("\u{1b}[?7h").count(), "lines wrap again");
 
-    let (code, plain) = ran(bounded(PROGRAM).args(arguments(&new)).env("TERM", "xterm"));
+    let (code, plain) = ran(bounded(PROGRAM).args(arguments(&scenario, &new)).env("TERM", "xterm"));
     assert!(!plain.contains(['\u{1b}', '\r']), "a pipe gets plain lines: {plain:?}");
     let ended: Vec<&str> = plain.lines().filter(|line| line.starts_with("trial 1 of 1 (")).collect();
     assert!(matches!(ended.as_slice(), [line] if line.contains(" lost of ") && line.contains(", rollout ")), "{plain}");
