@@ -12,9 +12,7 @@ use crate::timeline::PodLife;
 /// Between an edge and what it causes, as far as a busy machine is late.
 const SLACK_NS: u64 = 150_000_000;
 /// A write on a connection that is being closed fails within two round trips and this.
-const RACE_NS: u64 = 25_000_000;
-/// What takes no longer than two round trips and this failed at once.
-const AT_ONCE_NS: u64 = 2_000_000;
+const RACE_NS: u64 = 40_000_000;
 /// No answer for three times the usual latency and this means that nobody was at work on it.
 const UNSERVED_NS: u64 = 50_000_000;
 /// A connection that is so young when a listener closes may still be in its accept queue.
@@ -227,13 +225,12 @@ fn keeps_alive(attempt: &Attempt) -> bool {
     attempt.arm != Arm::New && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
 }
 
-/// The connection had ended before it was written on, or failed as soon as it was. That the server closed it in just those milliseconds
-/// would be a rare chance, while a closed connection waits for its next use.
+/// The connection had ended before it was written on, or its end was on its way: what the server does with a request takes at least
+/// a round trip.
 fn failed_at_once(attempt: &Attempt) -> bool {
     let rtt_ns = attempt.connection.as_ref().map_or(0, |connection| connection.rtt_ns);
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
-    ended_before_write(attempt)
-        || waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(AT_ONCE_NS))
+    ended_before_write(attempt) || waited.is_some_and(|waited| waited < rtt_ns / 2)
 }
 
 /// The load saw the connection's end before it wrote. It looks only where a connection is kept alive.

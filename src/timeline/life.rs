@@ -84,9 +84,11 @@ impl PodLife {
     /// was killed with its container, which is what a graceful stop looks like where the server is the main process.
     #[must_use]
     pub fn server_was_done_at(&self, failed: Edge) -> bool {
-        // Of a hook that tells the server to stop, the order of what was seen suffices: it did its work.
-        let order = if self.hook.stop().is_some() { failed.high_ns } else { failed.low_ns };
-        self.listener_closed.is_some_and(|closed| closed.surely_before(order))
+        // A hook that tells the server to stop did its work where the listener may have been closed by then.
+        let told = self.hook.stop().is_some();
+        let closed_first =
+            |closed: Edge| if told { closed.low_ns <= failed.high_ns } else { closed.surely_before(failed.low_ns) };
+        self.listener_closed.is_some_and(closed_first)
             || self.finished.is_some_and(|finished| finished.surely_before(failed.low_ns))
     }
 

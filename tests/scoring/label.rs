@@ -18,8 +18,6 @@ use crate::logs::{Connection, End, Life, World};
 const NEAR_NS: u64 = 100_000_000;
 /// What comes so soon after another thing comes with it: the side probe could not tell the two apart either.
 const AT_ONCE_NS: u64 = 20_000_000;
-/// What is written so shortly before a connection is closed is not read any more.
-const RACE_NS: u64 = 2_000_000;
 
 /// The true cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,14 +156,15 @@ fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
         None => return Truth::Undecidable("the connection's end was not noted"),
     };
     let kept = attempt.connected_ns.is_none();
-    // Nothing was in flight as it was closed: whatever ended the server, the client wrote on a connection that was gone, or was
-    // going before the server could have read.
-    let going = match connection.end {
-        Some((at, _)) => at.saturating_sub(RACE_NS),
-        None => life.killed.map_or(end, |killed| killed.saturating_sub(RACE_NS)),
-    };
-    if kept && idle && attempt.sent_ns.is_some_and(|sent| sent > going) {
-        return Truth::Is(Cause::KeepaliveRace);
+    // Nothing was in flight as it was closed: whatever ended the server, the client wrote on a connection that was gone.
+    let written_after = |moment: Stamp| attempt.sent_ns.is_some_and(|sent| sent > moment);
+    match (connection.end, life.killed) {
+        (Some((at, _)), _) if kept && idle && written_after(at) => return Truth::Is(Cause::KeepaliveRace),
+        (None, _) if kept && written_after(end) => return Truth::Is(Cause::KeepaliveRace),
+        (None, Some(killed)) if kept && written_after(killed) => {
+            return Truth::Undecidable("written between the kill and the end of the process");
+        }
+        _ => {}
     }
     match connection.end {
         Some((at, End::Closed(Doing::Idle | Doing::Fresh))) => {
