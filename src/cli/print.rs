@@ -100,7 +100,8 @@ fn failed(failure: &Failure) -> Exit {
 /// Prints data on stdout; false, with a word on stderr, if it could not be written. A broken pipe is no failure: the reader
 /// has what it wanted.
 pub(super) fn data(text: &str) -> bool {
-    if *state_shown() {
+    let shown = *state_shown();
+    if shown {
         talk("");
     }
     let mut out = std::io::stdout().lock();
