@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::called;
 use super::exit::Exit;
 use crate::commands::{Ending, Failure, Finished, Talk};
 use crate::verdict::Verdict;
@@ -117,11 +118,12 @@ pub(super) fn data(text: &str) -> bool {
     }
 }
 
-/// Says something on stderr, in the place of a state that is shown.
+/// Says something on stderr, in the place of a state that is shown and in the words of the name under which the program was started.
 fn talk(text: &str) {
     let mut shown = state_shown();
     let clear = if std::mem::take(&mut *shown) { CLEAR } else { "" };
-    write_all(&format!("{clear}{text}"));
+    let typed = called::plugin().then(|| called::as_plugin(text));
+    write_all(&format!("{clear}{}", typed.as_deref().unwrap_or(text)));
 }
 
 /// Writes to stderr. One that is closed or full changes nothing about the run.
