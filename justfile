@@ -33,6 +33,13 @@ apart:
 score *ARGS:
     cargo test --locked --test scoring -- score --write docs/diagnosis.md {{ARGS}}
 
+# The pictures of a report in docs/pictures, from a run with a fixed seed; needs Chromium and its driver.
+pictures:
+    cargo build --release --locked
+    rm -rf target/pictures
+    target/release/rollproof run scenarios/apache-prestop.yaml --trials 2 --seed 7 --out target/pictures || echo "ended with $?"
+    cargo test --locked --test html -- pictures target/pictures docs/pictures
+
 # The sample reports that are stored in reports/samples, with fixed seeds; about eight minutes.
 samples *NAMES:
     cargo build --release --locked

@@ -76,6 +76,8 @@ fn trial(slowest_ms: u64) -> Trial {
         first_answered_ns: BTreeMap::new(),
         kind_latency_us: BTreeMap::new(),
         lost: Vec::new(),
+        others: Vec::new(),
+        course: crate::timeline::Course::default(),
         logs: Vec::new(),
         failures: BTreeMap::new(),
         late_lines: 0,

@@ -49,7 +49,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Make or delete a kind cluster; show or remove what runs left on a cluster
     Cluster(ClusterArgs),
-    /// Print the JSON Schema of report.json or of a scenario file
+    /// Print the JSON Schema of report.json, of diff.json or of a scenario file
     Schema {
         /// Which schema
         #[arg(value_enum)]
@@ -84,6 +84,8 @@ pub enum Command {
 pub enum SchemaOf {
     /// report.json
     Report,
+    /// diff.json, which `report --against` writes
+    Diff,
     /// A scenario file
     Scenario,
 }

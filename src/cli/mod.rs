@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return print::usage(&error),
     };
-    let talk = print::Terminal::default();
+    let talk = print::Terminal;
     let network = |place: &WhereArgs| {
         if *place.cluster() != ClusterChoice::Embedded {
             Network::Host("the cluster is a real one".to_owned())
@@ -90,6 +90,7 @@ fn man(folder: Option<&Path>) -> ExitCode {
 fn schema(of: SchemaOf) -> ExitCode {
     let text = match of {
         SchemaOf::Report => serde_json::to_string_pretty(&crate::report::schema()),
+        SchemaOf::Diff => serde_json::to_string_pretty(&crate::diff::schema()),
         SchemaOf::Scenario => crate::scenario::schema_json(),
     };
     match text {

@@ -5,8 +5,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::ending::{Ended, Ending, Failure, Finished, Talk};
+use crate::html;
 use crate::record::{Reader, WriteError};
 use crate::report::{self, ReportDoc};
+use crate::timeline::Timeline;
 use crate::verdict::Verdict;
 
 const RECORD: &str = "record.jsonl";
@@ -107,19 +109,20 @@ impl Outputs {
 /// Analyses the record in `directory` and writes its reports beside it. A report that cannot be written takes nothing from
 /// the verdict: it is named, and the summary is there all the same.
 pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
-    let report = read(directory)?;
+    let timeline = timeline(directory)?;
+    let report = report::build(&timeline);
     let mut texts = vec![
         ("report.json".to_owned(), report::to_json(&report)),
         ("report.md".to_owned(), report::to_markdown(&report)),
+        ("report.html".to_owned(), html::render(&timeline, &report)),
+        ("junit.xml".to_owned(), report::to_junit(&report)),
+        ("latency.hlog".to_owned(), report::to_hlog(&timeline)),
     ];
     texts.extend(report.variants.iter().filter_map(|variant| {
         let patch = serde_json::to_string_pretty(variant.advice_patch.as_ref()?).ok()?;
         Some((report::patch_file(&variant.name), patch + "\n"))
     }));
-    let unwritten = texts.iter().find_map(|(name, text)| {
-        let path = directory.join(name);
-        replace(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
-    });
+    let unwritten = write(directory, &texts);
     Ok(Analysed {
         verdict: report.verdict,
         cut: report.ending == crate::verdict::Ending::Cut,
@@ -128,16 +131,28 @@ pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failur
     })
 }
 
+/// Writes files into `directory`; why not, of the first that could not be written.
+pub(super) fn write(directory: &Path, texts: &[(impl AsRef<str>, String)]) -> Option<String> {
+    texts.iter().find_map(|(name, text)| {
+        let path = directory.join(name.as_ref());
+        replace(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
+    })
+}
+
 /// The report of the record in `directory`.
 pub(super) fn read(directory: &Path) -> Result<ReportDoc, Failure> {
-    let record = record_in(directory)?;
-    report::of_file(&record).map_err(|error| Failure::User(format!("analysing {}: {error}", record.display())))
+    Ok(report::build(&timeline(directory)?))
+}
+
+/// The record in `directory`, put in order.
+pub(super) fn timeline(directory: &Path) -> Result<Timeline, Failure> {
+    report::timeline_of(open_record(directory)?)
+        .map_err(|error| Failure::User(format!("analysing {}: {error}", directory.join(RECORD).display())))
 }
 
 /// The page of one incident of the record in `directory`.
 pub(super) fn incident(directory: &Path, id: u32) -> Result<String, Failure> {
-    let timeline = report::timeline_of(open_record(directory)?)
-        .map_err(|error| Failure::User(format!("analysing the record in {}: {error}", directory.display())))?;
+    let timeline = timeline(directory)?;
     let page = report::incident_page(&timeline, id, &directory.display().to_string());
     page.map_err(|none| Failure::User(format!("showing an incident of {}: {none}", directory.display())))
 }

@@ -6,7 +6,7 @@ use crate::stats::{Alternative, LEVEL};
 use crate::verdict::{Conclusion, Metric};
 
 /// All comparisons, in the order of the variants.
-pub(super) fn comparison_lines(all: &[ComparisonDoc]) -> Vec<String> {
+pub(crate) fn comparison_lines(all: &[ComparisonDoc]) -> Vec<String> {
     let mut lines = Vec::new();
     for lost in all.iter().filter(|found| found.metric == Metric::Lost) {
         lines.push(lost_line(lost));
@@ -50,7 +50,7 @@ fn lost_line(found: &ComparisonDoc) -> String {
     )
 }
 
-fn conclusion(found: &ComparisonDoc) -> String {
+pub(crate) fn conclusion(found: &ComparisonDoc) -> String {
     match (found.conclusion, found.smallest_p) {
         (Some(Conclusion::Shown), _) => "the difference is shown".to_owned(),
         (Some(Conclusion::Observed), _) => "only observed: so few blocks can show no difference".to_owned(),
@@ -92,14 +92,14 @@ fn cost(found: &ComparisonDoc) -> Option<String> {
 }
 
 /// `-9.0 to -7.0 at 93.8 %`; `None` if one block leaves everything open.
-fn interval(difference: Difference, parts: f64, digits: usize) -> Option<String> {
+pub(crate) fn interval(difference: Difference, parts: f64, digits: usize) -> Option<String> {
     let (low, high, level) = (difference.low?, difference.high?, difference.level?);
     let (low, high) = (signed(low / parts, digits), signed(high / parts, digits));
     Some(format!("{low} to {high} at {:.1} %", 100.0 * level))
 }
 
 /// With its sign; what is rounded to zero has none.
-fn signed(value: f64, digits: usize) -> String {
+pub(crate) fn signed(value: f64, digits: usize) -> String {
     let text = format!("{value:+.digits$}");
     if text.chars().any(|c| c.is_ascii_digit() && c != '0') {
         text

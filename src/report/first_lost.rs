@@ -51,7 +51,7 @@ fn in_units(ns: u64, unit_ns: f64) -> f64 {
     (ns as f64 / unit_ns * 1_000.0).round() / 1_000.0
 }
 
-const fn stage_words(stage: Stage) -> &'static str {
+pub(crate) const fn stage_words(stage: Stage) -> &'static str {
     match stage {
         Stage::Waiting => "waiting for a connection",
         Stage::Connect => "connecting",
@@ -63,7 +63,7 @@ const fn stage_words(stage: Stage) -> &'static str {
 }
 
 /// `ECONNREFUSED` rather than a number.
-fn errno_name(number: i32) -> String {
+pub(crate) fn errno_name(number: i32) -> String {
     match nix::errno::Errno::from_raw(number) {
         nix::errno::Errno::UnknownErrno => format!("errno {number}"),
         known => format!("{known:?}"),

@@ -13,7 +13,7 @@ use crate::record::header::Expect;
 const MOST_ADVICE: usize = 3;
 
 /// `clean` or `loss`.
-pub(super) const fn expect_name(expect: Expect) -> &'static str {
+pub(crate) const fn expect_name(expect: Expect) -> &'static str {
     match expect {
         Expect::Clean => "clean",
         Expect::Loss => "loss",
@@ -21,7 +21,7 @@ pub(super) const fn expect_name(expect: Expect) -> &'static str {
 }
 
 /// What a variant's zero leaves open; `None` if it lost something or nothing counts.
-pub(super) fn limits_words(variant: &VariantDoc) -> Option<String> {
+pub(crate) fn limits_words(variant: &VariantDoc) -> Option<String> {
     let missed = variant.detection_limit.rollouts_losing_at_most_95?;
     let rollouts = if variant.trials == 1 { "1 rollout".to_owned() } else { format!("{} rollouts", variant.trials) };
     let gap = variant.detection_limit.gap_ms.map_or_else(
@@ -36,7 +36,7 @@ pub(super) fn limits_words(variant: &VariantDoc) -> Option<String> {
 }
 
 /// How long new connections went on to a variant's deleted pods; `None` if no pod shows it.
-pub(super) fn lag_words(variant: &VariantDoc) -> Option<String> {
+pub(crate) fn lag_words(variant: &VariantDoc) -> Option<String> {
     let PropagationDoc { after_deletion, after_not_ready, pods_not_observed } = variant.propagation_lag_ms;
     let lag = after_deletion?;
     let pods = if lag.count == 1 { "1 pod".to_owned() } else { format!("{} pods", lag.count) };
@@ -161,24 +161,46 @@ pub(super) fn hidden_words(variant: &VariantDoc) -> Option<String> {
 }
 
 /// A reason as a sentence: with its full stop.
-pub(super) fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     if text.is_empty() || text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }
 
+/// At most so many characters; what is left out is said by an ellipsis.
+pub(super) fn clipped(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(std::iter::once('\u{2026}')).collect()
+}
+
+/// Trials of a variant that decide nothing, and why: at most `most`, and how many more there are.
+pub(super) fn not_counting_words(variant: &VariantDoc, most: usize) -> Vec<String> {
+    let trials = variant.trials_list.iter().filter(|trial| !trial.reason.is_empty());
+    let all: Vec<String> =
+        trials.map(|trial| format!("trial {} does not count: {}", trial.trial, trial.reason)).collect();
+    let more = all.len().saturating_sub(most);
+    let rest = (more > 0).then(|| format!("and {more} more trials do not count."));
+    all.into_iter().take(most).chain(rest).collect()
+}
+
 /// Text from outside on one line, without control characters: a terminal or a table must not obey it.
-pub(super) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let clean = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
     text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { clean(c) }).collect()
 }
 
-/// Characters that change the order or the look of what stands around them.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// Characters that change the order or the look of what stands around them, and those that no XML may hold.
+pub(crate) const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 /// A time in microseconds for people: `0.85 ms`, `12 ms`, `1.2 s`.
 #[expect(clippy::cast_precision_loss, reason = "only three digits are shown")]
-pub(super) fn micros(us: u64) -> String {
+pub(crate) fn micros(us: u64) -> String {
     let ms = us as f64 / 1_000.0;
     match us {
         0..10_000 => format!("{ms:.2} ms"),
@@ -188,12 +210,13 @@ pub(super) fn micros(us: u64) -> String {
 }
 
 /// Seconds with one digit, or a dash.
-pub(super) fn seconds(value: Option<f64>) -> String {
+pub(crate) fn seconds(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |s| format!("{s:.1} s"))
 }
 
 /// A probability with three digits after the point, or what it is below.
-pub(super) fn probability(p: f64) -> String {
+#[must_use]
+pub fn probability(p: f64) -> String {
     if p < 0.000_5 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 

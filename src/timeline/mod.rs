@@ -6,6 +6,7 @@
 
 mod collect;
 mod counts;
+mod course;
 mod derive;
 mod distribution;
 mod edge;
@@ -18,6 +19,7 @@ mod window;
 
 pub use collect::{Collector, Timeline};
 pub use counts::Counts;
+pub use course::{Bin, Course};
 pub use distribution::Distribution;
 pub use edge::{Basis, Edge};
 pub use hook::{Hook, Script, Stop};

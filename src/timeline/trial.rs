@@ -6,6 +6,7 @@ use hdrhistogram::serialization::Deserializer;
 
 use super::TimelineError;
 use super::counts::Counts;
+use super::course::{self, Course, Thinned};
 use super::distribution::Distribution;
 use super::lag::{Connections, Departures, PropagationLags};
 use super::life::PodLife;
@@ -55,6 +56,11 @@ pub struct Trial {
     pub kind_latency_us: BTreeMap<u16, Distribution>,
     /// Every lost attempt, whole, in the order in which they ended.
     pub lost: Vec<Attempt>,
+    /// Attempts that were raced, unsent or the harness's own trouble, whole, in the order in which they ended: all of them, or
+    /// of many some that are even over the trial.
+    pub others: Vec<Attempt>,
+    /// What attempts came to, bin by bin.
+    pub course: Course,
     /// The last lines of the containers that ended with their pods while it ran.
     pub logs: Vec<LogTail>,
     /// All attempts that did not end ok and ended after the first mark, by what tells them apart.
@@ -95,6 +101,7 @@ pub(super) struct Gathering {
     pub(super) logs: Vec<LogTail>,
     ended: Vec<Ended>,
     lost: Vec<Attempt>,
+    others: Thinned,
     pulses: Vec<Pulse>,
     punctuality: Vec<Punctuality>,
     connections: Connections,
@@ -108,6 +115,7 @@ impl Gathering {
             logs: Vec::new(),
             ended: Vec::new(),
             lost: Vec::new(),
+            others: Thinned::new(),
             pulses: Vec::new(),
             punctuality: Vec::new(),
             connections: Connections::default(),
@@ -124,6 +132,8 @@ impl Gathering {
         self.ended.push(Ended { end_ns, what: Failure { arm, request, outcome, sum, reused: attempt.reused() } });
         if sum == Sum::Lost {
             self.lost.push(attempt);
+        } else {
+            self.others.push(attempt);
         }
     }
 
@@ -151,6 +161,10 @@ impl Gathering {
         with: &mut Deserializer,
     ) -> Result<Trial, TimelineError> {
         let window = Window::of(&self.marks);
+        let origin_ns = window.map_or(self.start.at_ns, |window| window.first_ns);
+        let moments = self.ended.iter().map(|ended| ended.end_ns);
+        let moments = moments.chain(self.pulses.iter().map(|pulse| pulse.at_ns));
+        let mut course = course::Builder::new(origin_ns, moments);
         let mut trial = Trial {
             pod_s: window.and_then(|window| pod_s(window.first_ns, window.gone_ns?)),
             start: self.start,
@@ -169,6 +183,8 @@ impl Gathering {
             first_answered_ns: BTreeMap::new(),
             kind_latency_us: BTreeMap::new(),
             lost: self.lost,
+            others: self.others.finish(),
+            course: Course::default(),
             logs: self.logs,
             failures: BTreeMap::new(),
             late_lines: 0,
@@ -178,16 +194,18 @@ impl Gathering {
         // is the rollout's loss, and does not make the lead-in dirty.
         for Ended { end_ns, what } in &self.ended {
             trial.counts(*end_ns, what.arm).add(what.sum, what.outcome, 1);
+            course.ended(*end_ns, what.sum);
             if trial.phase(*end_ns) != Phase::Before {
                 *trial.failures.entry(*what).or_default() += 1;
             }
         }
         for pulse in &self.pulses {
-            trial.add_pulse(pulse, with)?;
+            course.pulse(pulse, &trial.add_pulse(pulse, with)?);
         }
         for slice in &self.punctuality {
             trial.add_punctuality(slice, with)?;
         }
+        trial.course = course.finish();
         trial.lost.sort_by_key(|attempt| (attempt.end_ns, attempt.id));
         Ok(trial)
     }
@@ -205,7 +223,8 @@ impl Trial {
     }
 
     /// A slice belongs to the phase in which it starts: ok attempts are placed to a tenth of a second, others exactly.
-    fn add_pulse(&mut self, pulse: &Pulse, with: &mut Deserializer) -> Result<(), TimelineError> {
+    /// Gives the pulse's latencies.
+    fn add_pulse(&mut self, pulse: &Pulse, with: &mut Deserializer) -> Result<Distribution, TimelineError> {
         self.counts(pulse.at_ns, pulse.arm).add(Sum::Ok, Outcome::Ok, pulse.ok);
         if pulse.ok > 0 {
             self.note_served(pulse);
@@ -218,7 +237,7 @@ impl Trial {
         })?;
         self.latency_us.entry((self.phase(pulse.at_ns), pulse.arm)).or_default().merge(&latencies);
         self.kind_latency_us.entry(pulse.request).or_default().merge(&latencies);
-        Ok(())
+        Ok(latencies)
     }
 
     fn note_served(&mut self, pulse: &Pulse) {

@@ -1,0 +1,123 @@
+//! The page as a whole, and the policy that forbids it every request.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+
+use super::figure::{self, Common};
+use super::{causes, incidents, key, shot, summary};
+use crate::diagnose::diagnose;
+use crate::report::{ReportDoc, micros, one_line};
+use crate::timeline::Timeline;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// `report.html`: the report of this timeline, on one page that needs nothing else.
+///
+/// It is at most about 5 MB: drawings, points, pods and incidents are bounded, and the page says how many of how many it shows.
+#[must_use]
+pub fn render(timeline: &Timeline, report: &ReportDoc) -> String {
+    let albums = shot::albums(timeline, report, &diagnose(timeline));
+    let listed = incidents::listed(report);
+    let common = Common::new(&albums, listed.iter().map(|incident| incident.id).collect());
+    let body = html! {
+        a.skip href="#main" { "To the content" }
+        (key::definitions())
+        (summary::head(report))
+        (contents(report))
+        main id="main" {
+            (summary::variants(report))
+            (summary::comparison(report))
+            (causes::causes(report))
+            (summary::limits(report))
+            (summary::hidden(report))
+            section.timeline aria-labelledby="timeline" {
+                h2 id="timeline" { "What happened when" }
+                p { "One trial of each variant, all on one axis of time and with the same scales. " (points(&albums)) }
+                (key::key(&albums))
+                @for (number, album) in albums.iter().enumerate() { (figure::album(album, &common, number)) }
+            }
+            (incidents::incidents(report, &listed))
+            (incidents::trials(report))
+        }
+        (foot(report))
+        div id="tip" role="status" aria-live="polite" hidden {}
+        script { (PreEscaped(SCRIPT)) }
+    };
+    whole(report, &body).into_string()
+}
+
+fn whole(report: &ReportDoc, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                title { (one_line(&report.scenario)) ": " (report.verdict.name()) " - rollproof" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    }
+}
+
+/// Nothing may be fetched, and of code and style only what is compiled in counts: it is named by its hash.
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    let (script, style) = (hash(SCRIPT), hash(STYLE));
+    format!("default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'")
+}
+
+fn contents(report: &ReportDoc) -> Markup {
+    let all = [
+        ("variants", "Variants", true),
+        ("comparison", "Comparison", !report.comparison.is_empty()),
+        ("causes", "Causes", true),
+        ("limits", "Limits", summary::has_limits(report)),
+        ("timeline", "Timeline", true),
+        ("incidents", "Incidents", true),
+        ("trials", "Trials", true),
+    ];
+    html! {
+        nav aria-label="sections" {
+            ul { @for (id, name, _) in all.into_iter().filter(|(_, _, there)| *there) { li { a href={ "#" (id) } { (name) } } } }
+        }
+    }
+}
+
+fn points(albums: &[shot::Album<'_>]) -> String {
+    let (drawn, failed) = figure::points_shown(albums);
+    if drawn < failed {
+        format!(
+            "Failed attempts of all drawn trials: shown {drawn} of {failed}, thinned evenly; the record has them all."
+        )
+    } else {
+        String::new()
+    }
+}
+
+fn foot(report: &ReportDoc) -> Markup {
+    let lag = report.harness.send_lag_us.map_or_else(
+        || "nothing was sent".to_owned(),
+        |lag| {
+            format!(
+                "sends were late by {} (p50), {} (p99), {} (max)",
+                micros(lag.p50),
+                micros(lag.p99),
+                micros(lag.max)
+            )
+        },
+    );
+    html! {
+        footer {
+            p { "The load: " (lag) "; the largest gap between two sends was " (report.harness.largest_gap_ms) " ms." }
+            p { "Made by rollproof from the record alone; " code { "report.json" } " beside this page has the same for programs." }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What a reader wants first: the verdict in a sentence, the variants and the comparison in tables, what a zero leaves open, and
+//! who would have hidden the losses.
+
+use maud::{Markup, html};
+
+use crate::hidden::Client;
+use crate::report::{
+    ComparisonDoc, Quantiles, ReportDoc, comparison_lines, conclusion, expect_name, interval, lag_words, limits_words,
+    micros, one_line, probability, seconds, signed,
+};
+use crate::verdict::{Metric, Verdict};
+
+/// A verdict with its sign: neither colour nor sign alone tells it.
+fn badge(verdict: Verdict) -> Markup {
+    let sign = match verdict {
+        Verdict::Pass => "✓",
+        Verdict::Fail => "✗",
+        Verdict::Inconclusive => "?",
+    };
+    html! { strong class={ "verdict " (verdict.name()) } { span aria-hidden="true" { (sign) " " } (verdict.name()) } }
+}
+
+/// The head of the page.
+pub(super) fn head(report: &ReportDoc) -> Markup {
+    let cluster = format!("{} {}", one_line(&report.cluster.kind), one_line(&report.cluster.version));
+    html! {
+        header {
+            p.over-title { "rollproof report" }
+            h1 { (one_line(&report.scenario)) }
+            p.ruling { (badge(report.verdict)) " " (one_line(&report.reason)) }
+            dl.facts {
+                div { dt { "cluster" } dd { (cluster) } }
+                div { dt { "seed" } dd { (report.seed) } }
+                div { dt { "begun" } dd { time datetime=(one_line(&report.started)) { (one_line(&report.started)) } } }
+                div { dt { "rollproof" } dd { (one_line(&report.rollproof)) } }
+            }
+        }
+    }
+}
+
+/// A table that may be wider than the page.
+pub(super) fn table(caption: &str, columns: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                thead { tr { @for column in columns { th scope="col" class=[column.strip_prefix('#').map(|_| "num")] { (column.trim_start_matches('#')) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
+/// The variants, each with its verdict and its sums.
+pub(super) fn variants(report: &ReportDoc) -> Markup {
+    let p99 = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
+    let columns = [
+        "variant",
+        "verdict",
+        "expects",
+        "#rollouts",
+        "#with loss",
+        "#attempts",
+        "#lost",
+        "#raced",
+        "#unsent",
+        "#rollout",
+        "#pod-seconds",
+        "#p99 before",
+        "#during",
+        "#after",
+    ];
+    let rows = html! {
+        @for variant in &report.variants {
+            tr {
+                th scope="row" { (one_line(&variant.name)) }
+                td { (badge(variant.verdict)) }
+                td { (expect_name(variant.expect)) }
+                td.num { (variant.trials) " of " (variant.trials_planned) }
+                td.num { (variant.trials_with_loss) }
+                td.num { (variant.attempts) }
+                td.num { strong { (variant.lost) } }
+                td.num { (variant.raced) }
+                td.num { (variant.unsent) }
+                td.num { (seconds(variant.rollout_s.median)) }
+                td.num { (variant.pod_s.median.map_or_else(|| "-".to_owned(), |s| format!("{s:.1}"))) }
+                td.num { (p99(variant.latency_us.before)) }
+                td.num { (p99(variant.latency_us.during)) }
+                td.num { (p99(variant.latency_us.after)) }
+            }
+            tr.why { td colspan="14" { (one_line(&variant.reason)) } }
+        }
+    };
+    html! {
+        section aria-labelledby="variants" {
+            h2 id="variants" { "Variants" }
+            (table("Judged arms in the rollouts that count, from the first step to the end of the load", &columns, &rows))
+        }
+    }
+}
+
+/// Each variant beside the baseline.
+pub(super) fn comparison(report: &ReportDoc) -> Markup {
+    if report.comparison.is_empty() {
+        return html! {};
+    }
+    let baseline = report.comparison.first().map_or_else(String::new, |found| one_line(&found.baseline));
+    let columns = ["variant", "metric", "#difference", "#interval", "#p", "#p adjusted", "#blocks", "conclusion"];
+    let rows = html! { @for found in &report.comparison { (compared(found)) } };
+    html! {
+        section aria-labelledby="comparison" {
+            h2 id="comparison" { "Comparison" }
+            (table(&format!("Each variant minus {baseline}, by rollout"), &columns, &rows))
+            ul { @for line in comparison_lines(&report.comparison) { li { (one_line(&line)) } } }
+        }
+    }
+}
+
+fn compared(found: &ComparisonDoc) -> Markup {
+    let (name, parts, unit) = match found.metric {
+        Metric::Lost => ("lost a rollout", 1.0, ""),
+        Metric::RolloutS => ("rollout", 1.0, " s"),
+        Metric::PodS => ("pod-seconds", 1.0, ""),
+        Metric::P99DuringUs => ("p99 during", 1e3, " ms"),
+    };
+    let p = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), probability);
+    let difference = found.difference;
+    let estimate =
+        difference.map_or_else(|| "-".to_owned(), |found| format!("{}{unit}", signed(found.estimate / parts, 1)));
+    html! {
+        tr {
+            th scope="row" { (one_line(&found.variant)) }
+            td { (name) }
+            td.num { (estimate) }
+            td.num { (difference.and_then(|found| interval(found, parts, 1)).unwrap_or_else(|| "-".to_owned())) }
+            td.num { (p(found.p_value)) }
+            td.num { (p(found.p_adjusted)) }
+            td.num { (found.blocks) }
+            td { @if found.conclusion.is_some() { (conclusion(found)) } @else { span.quiet { "estimate only" } } }
+        }
+    }
+}
+
+/// What zeros leave open, and what else was measured or is to be known: lists with their titles.
+fn remarks(report: &ReportDoc) -> Vec<(&'static str, Vec<String>)> {
+    let limits = report.variants.iter().filter_map(limits_words).collect();
+    let lags = report.variants.iter().filter_map(lag_words).collect();
+    let lists = vec![("What a zero leaves open", limits), ("Propagation lag", lags), ("Notes", report.notes.clone())];
+    lists.into_iter().filter(|(_, lines): &(_, Vec<String>)| !lines.is_empty()).collect()
+}
+
+/// Whether there is anything of the kind.
+pub(super) fn has_limits(report: &ReportDoc) -> bool {
+    !remarks(report).is_empty()
+}
+
+/// The detection limits, the propagation lags, and the notes.
+pub(super) fn limits(report: &ReportDoc) -> Markup {
+    if !has_limits(report) {
+        return html! {};
+    }
+    html! {
+        section aria-labelledby="limits" {
+            h2 id="limits" { "Limits and notes" }
+            @for (title, lines) in remarks(report) {
+                h3 { (title) }
+                ul { @for line in lines { li { (one_line(&line)) } } }
+            }
+        }
+    }
+}
+
+/// How many of the lost each common client or proxy would have hidden.
+pub(super) fn hidden(report: &ReportDoc) -> Markup {
+    let lossy: Vec<_> = report.variants.iter().filter(|variant| variant.lost > 0).collect();
+    if lossy.is_empty() {
+        return html! {};
+    }
+    let columns: Vec<String> = ["variant", "#lost"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(Client::ALL.map(|client| format!("#{}", client.words())))
+        .collect();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let rows = html! {
+        @for variant in lossy {
+            tr {
+                th scope="row" { (one_line(&variant.name)) }
+                td.num { strong { (variant.lost) } }
+                @for client in Client::ALL {
+                    td.num { (variant.hidden_by.get(&client).copied().unwrap_or(0)) }
+                }
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="hidden" {
+            h2 id="hidden" { "Who would have hidden the losses" }
+            (table("Lost attempts that a client or proxy would have hidden by sending them again", &columns, &rows))
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Small records, the pages that are made of them, and what of these can be read without a browser.
+
+use rollproof::html;
+use rollproof::record::header::Expect;
+use rollproof::record::{Arm, Outcome, Reader, Sum};
+use rollproof::report;
+use serde_json::Value;
+
+use crate::pods::{self, NEW, OLD, Pod, STOPPED};
+use crate::records::{Run, Trial};
+
+pub(crate) const TESTS: &[(&str, fn())] = &[
+    ("every_part_is_there", every_part_is_there),
+    ("a_clean_run_says_what_it_leaves_open", a_clean_run_says_what_it_leaves_open),
+    ("the_same_record_gives_the_same_bytes", the_same_record_gives_the_same_bytes),
+    ("an_ordinary_run_is_small", an_ordinary_run_is_small),
+    ("a_hundred_thousand_failures_are_thinned_and_that_is_said", a_hundred_thousand_failures),
+    ("a_page_has_no_more_incidents_than_it_says", a_page_has_no_more_incidents_than_it_says),
+    ("a_record_without_a_rollout_or_a_trial_has_a_page", a_record_without_a_rollout_has_a_page),
+];
+
+/// The page of a record.
+pub(crate) fn page(record: &[u8]) -> String {
+    let timeline = report::timeline_of(Reader::new(record).unwrap()).unwrap();
+    html::render(&timeline, &report::build(&timeline))
+}
+
+/// A trial in which a pod is stopped at once: its listener is gone while routing still leads to it.
+pub(crate) fn stopped(trial: &mut Trial) {
+    pods::add(trial, &[STOPPED, OLD, NEW]);
+    trial.ok = 2;
+    for ms in [1_100, 1_150, 1_200, 1_300] {
+        trial.other(Arm::New, Outcome::Refused, Sum::Lost, ms);
+    }
+    trial.other(Arm::New, Outcome::ClosedBeforeByte, Sum::Lost, 700);
+    let cut = trial.last();
+    (cut.connected_ns, cut.sent_ns) = (Some(cut.planned_ns + 300_000), Some(cut.planned_ns + 400_000));
+    (cut.end_ns, cut.errno, cut.bytes_out) = (cut.planned_ns + 355_000_000, None, Some(90));
+    (cut.pod, cut.stage) = (Some("web-stopped".to_owned()), Some(rollproof::record::entry::Stage::Request));
+    trial.other(Arm::Blind, Outcome::Refused, Sum::Lost, 1_250);
+    trial.other(Arm::Reused, Outcome::ResetBeforeByte, Sum::Raced, 1_060);
+    trial.other(Arm::Reused, Outcome::Unsent, Sum::Unsent, 1_080);
+}
+
+fn calm(trial: &mut Trial) {
+    pods::add(trial, &[OLD, Pod { name: "web-other", ..NEW }]);
+}
+
+/// Two blocks of a variant that loses requests and one that does not.
+pub(crate) fn two_variants() -> Vec<u8> {
+    let run = Run::new(2, &[("web", Expect::Loss), ("calm", Expect::Clean)]).baseline("web");
+    let run = run.trial(1, "web", stopped).trial(1, "calm", |_| ());
+    let run = run.trial(2, "calm", |_| ()).trial(2, "web", |trial| {
+        stopped(trial);
+        trial.lost();
+    });
+    run.finished().bytes()
+}
+
+/// A run whose scenario, variant and pod have these names.
+pub(crate) fn named(scenario: &str, variant: &str, pod: &str) -> Vec<u8> {
+    let bytes = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", stopped).finished().bytes();
+    let lines = std::str::from_utf8(&bytes).unwrap().lines();
+    let renamed = lines.flat_map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        rename(&mut line, &[("sample", scenario), ("web", variant), ("web-stopped", pod), ("uid-web-stopped", "uid")]);
+        (line.to_string() + "\n").into_bytes()
+    });
+    renamed.collect()
+}
+
+fn rename(value: &mut Value, names: &[(&str, &str)]) {
+    match value {
+        Value::String(text) => {
+            if let Some((_, new)) = names.iter().find(|(old, _)| old == text) {
+                (*new).clone_into(text);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, names)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| rename(field, names)),
+        _ => {}
+    }
+}
+
+fn has(page: &str, words: &[&str]) {
+    for words in words {
+        assert!(page.contains(words), "the page has `{words}`");
+    }
+}
+
+fn every_part_is_there() {
+    let page = page(&two_variants());
+    has(&page, &["<!DOCTYPE html>", "Content-Security-Policy", "default-src 'none'", "lang=\"en\"", "</html>"]);
+    has(&page, &["<h1>sample</h1>", "id=\"variants\"", "id=\"comparison\"", "id=\"causes\"", "id=\"limits\""]);
+    has(&page, &["endpoint-race", "routing still led new connections", "cut-at-stop", "id=\"hidden\"", ">Go<"]);
+    has(&page, &["calm: no loss in 2 rollouts", "p adjusted", "only observed", "What would help"]);
+    has(&page, &["rollout begins", "old pods gone", "stop signal", "web-stopped", "preStop hook", "listener open"]);
+    has(&page, &["id=\"incident-1\"", "href=\"#incident-1\"", "rollproof report DIR --incident", "listener closed"]);
+    // One drawing of each variant is seen without a script: of the trial that lost the most, and of the first clean one.
+    let figures: Vec<&str> = page.match_indices("<figure id=").map(|(at, _)| &page[at..at + 40]).collect();
+    let hidden: Vec<bool> = figures.iter().map(|figure| figure.contains("hidden")).collect();
+    assert_eq!((figures.len(), hidden), (4, vec![true, false, false, true]), "{figures:?}");
+    assert!(!page.contains("://"), "a page names no address that could be fetched");
+}
+
+fn a_clean_run_says_what_it_leaves_open() {
+    let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", calm).finished();
+    let page = page(&run.bytes());
+    has(&page, &["No attempt failed.", "Nothing was lost that counts.", "There are none: nothing was lost.", "(95 %)"]);
+    assert!(!page.contains("<a class=\"k"), "no point");
+}
+
+fn the_same_record_gives_the_same_bytes() {
+    let record = two_variants();
+    assert!(page(&record) == page(&record));
+}
+
+fn an_ordinary_run_is_small() {
+    let mut run = Run::new(5, &[("web", Expect::Loss), ("calm", Expect::Clean)]).baseline("web");
+    for block in 1..=5 {
+        run = run.trial(block, "calm", |_| ()).trial(block, "web", |trial| {
+            stopped(trial);
+            trial.lost_times(200);
+        });
+    }
+    let page = page(&run.finished().bytes());
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+    has(&page, &["all 208 are shown"]);
+}
+
+fn a_hundred_thousand_failures() {
+    let mut run = Run::new(10, &[("web", Expect::Loss), ("calm", Expect::Clean)]);
+    for block in 1..=10 {
+        run = run.trial(block, "web", |trial| {
+            stopped(trial);
+            for at in 0..10_000 {
+                let ms = 1_100 + at * 7_000 / 10_000;
+                let (arm, outcome) =
+                    if at % 2 == 0 { (Arm::New, Outcome::Refused) } else { (Arm::Reused, Outcome::HeaderTimeout) };
+                trial.other(arm, outcome, Sum::Lost, ms);
+                trial.last().pod = Some(format!("web-{:05}", at % 500));
+            }
+        });
+    }
+    let page = page(&run.finished().bytes());
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    let points = page.matches("<a class=\"k").count();
+    assert!((5_000..=6_000).contains(&points), "{points}");
+    has(&page, &[&format!("shown {points} of 100080, thinned evenly"), "of 10008, thinned evenly by cause"]);
+    // What there is little of is all there: every trial's raced and unsent ones.
+    assert_eq!((page.matches("<a class=\"k14\"").count(), page.matches("<a class=\"k15\"").count()), (10, 10));
+}
+
+fn a_page_has_no_more_incidents_than_it_says() {
+    let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| {
+        pods::add(trial, &[STOPPED, OLD, NEW]);
+        // Each stands so far from the next that it is an incident of its own.
+        for at in 0..300 {
+            let arm = if at % 2 == 0 { Arm::New } else { Arm::Reused };
+            trial.other(arm, Outcome::HeaderTimeout, Sum::Lost, at * 9_000);
+        }
+    });
+    let page = page(&run.finished().bytes());
+    assert_eq!(page.matches("<article").count(), 200);
+    has(&page, &["Shown 200 of 300, the largest", "href=\"#incidents\""]);
+}
+
+fn a_record_without_a_rollout_has_a_page() {
+    let still = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| {
+        trial.rolled = false;
+        trial.lost();
+    });
+    has(&page(&still.finished().bytes()), &["incomplete", "id=\"trial-1\""]);
+    let empty = Run::new(1, &[("web", Expect::Clean)]);
+    has(&page(&empty.bytes()), &["inconclusive", "No trial of this variant is in the record."]);
+}
