@@ -585,13 +585,17 @@ _rollproof() {
             return 0
             ;;
         rollproof__subcmd__report)
-            opts="-h --incident --help"
+            opts="-h --incident --against --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --incident)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -689,7 +693,7 @@ _rollproof() {
             return 0
             ;;
         rollproof__subcmd__schema)
-            opts="-h --help report scenario"
+            opts="-h --help report diff scenario"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -30,7 +30,7 @@ complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "demo" -d 'Show 
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "report" -d 'Analyse and render a record again'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "cluster" -d 'Make or delete a kind cluster; show or remove what runs left on a cluster'
-complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "schema" -d 'Print the JSON Schema of report.json or of a scenario file'
+complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "schema" -d 'Print the JSON Schema of report.json, of diff.json or of a scenario file'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "completions" -d 'Print the script that completes commands and options in a shell'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "man" -d 'Print the program\'s manual page, or write the pages of all commands to a folder'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "target" -d 'The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)'
@@ -74,6 +74,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l keep -d 'Lea
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests on this machine all the same'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l incident -d 'Show this incident instead: its attempts, its pod\'s life and last log lines, and the command that runs it again' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l against -d 'Compare with an earlier run of the same scenario, and write diff.json and diff.md beside DIR\'s reports; the exit code stays that of DIR\'s own verdict' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -s h -l help -d 'Print help'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -s h -l help -d 'Print help'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "up" -d 'Make a kind cluster, unless it is there'
@@ -122,7 +123,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "report" -d 'Analyse and render a record again'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "cluster" -d 'Make or delete a kind cluster; show or remove what runs left on a cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "schema" -d 'Print the JSON Schema of report.json or of a scenario file'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "schema" -d 'Print the JSON Schema of report.json, of diff.json or of a scenario file'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "completions" -d 'Print the script that completes commands and options in a shell'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "man" -d 'Print the program\'s manual page, or write the pages of all commands to a folder'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "target" -d 'The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)'
