@@ -39,3 +39,12 @@ pictures:
     rm -rf target/pictures
     target/release/rollproof run scenarios/apache-prestop.yaml --trials 2 --seed 7 --out target/pictures || echo "ended with $?"
     cargo test --locked --test html -- pictures target/pictures docs/pictures
+
+# The sample reports that are stored in reports/samples, with fixed seeds; about eight minutes.
+samples *NAMES:
+    cargo build --release --locked
+    .ci/samples {{NAMES}}
+
+# The completions and manual pages that are stored in docs/, from the help.
+pages:
+    ROLLPROOF_UPDATE=1 cargo test --locked --test places stored

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cluster;
 pub mod commands;
 pub mod diagnose;
+pub mod diff;
 pub mod hidden;
 pub mod html;
 pub mod load;

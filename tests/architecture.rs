@@ -40,20 +40,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "advice"]),
     // a report with pictures
     ("html", &["record", "clock", "timeline", "verdict", "diagnose", "hidden", "advice", "report"]),
+    ("diff", &["record", "clock", "stats", "timeline", "verdict", "report"]),
     // what a person starts
     (
         "commands",
         &[
             "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe", "rollout",
-            "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "report", "html",
+            "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "report", "diff", "html",
         ],
     ),
-    ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "commands"]),
+    ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "diff", "commands"]),
 ];
 
 /// Modules of the analysis, which must be pure.
 const PURE: &[&str] =
-    &["timeline", "verdict", "diagnose", "hidden", "advice", "report", "html", "stats", "manifest", "scenario", "plan"];
+    &["timeline", "verdict", "diagnose", "hidden", "advice", "report", "diff", "html", "stats", "manifest", "scenario", "plan"];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;
 

@@ -1,5 +1,7 @@
 //! The arguments, as clap reads them.
 
+use std::path::PathBuf;
+
 use crate::agent::AgentArgs;
 use crate::commands::{ClusterArgs, DemoArgs, ReportArgs, RunArgs};
 use crate::target::TargetArgs;
@@ -15,6 +17,17 @@ Exit codes:
   5    inconclusive: nothing was shown either way
   130  interrupted
 When several hold, the first of 130, 1, 4, 3, 5 counts.";
+
+const COMPLETIONS: &str = "\
+Examples:
+  rollproof completions bash >~/.local/share/bash-completion/completions/rollproof
+  rollproof completions zsh >~/.zfunc/_rollproof         (with ~/.zfunc in $fpath)
+  rollproof completions fish >~/.config/fish/completions/rollproof.fish";
+
+const MAN: &str = "\
+Examples:
+  rollproof man | man -l -
+  rollproof man ~/.local/share/man/man1";
 
 /// Puts constant load on a Service while a rolling update runs, and says which requests were lost.
 #[derive(Debug, clap::Parser)]
@@ -36,11 +49,25 @@ pub enum Command {
     Report(ReportArgs),
     /// Make or delete a kind cluster; show or remove what runs left on a cluster
     Cluster(ClusterArgs),
-    /// Print the JSON Schema of report.json or of a scenario file
+    /// Print the JSON Schema of report.json, of diff.json or of a scenario file
     Schema {
         /// Which schema
         #[arg(value_enum)]
         of: SchemaOf,
+    },
+    /// Print the script that completes commands and options in a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the program's manual page, or write the pages of all commands to a folder
+    #[command(after_help = MAN)]
+    Man {
+        /// Write one file for each command there, such as /usr/local/share/man/man1
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
     /// The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)
     Target(TargetArgs),
@@ -57,6 +84,8 @@ pub enum Command {
 pub enum SchemaOf {
     /// report.json
     Report,
+    /// diff.json, which `report --against` writes
+    Diff,
     /// A scenario file
     Scenario,
 }

@@ -1,18 +1,22 @@
 //! The command line: arguments, exit codes, and the only code that prints.
 
 mod args;
+mod called;
 mod exit;
+mod pages;
 mod print;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 pub use args::Arguments;
 use args::{Command, SchemaOf};
 pub use exit::Exit;
+pub use pages::{Page, PageError, completions, pages};
 
 use crate::cluster::embedded::namespace::{self, Network};
 use crate::cluster::embedded::supervise;
@@ -28,11 +32,11 @@ pub fn main() -> ExitCode {
     {
         return code;
     }
-    let arguments = match Arguments::try_parse_from(&words) {
+    let arguments = match parse(&words) {
         Ok(arguments) => arguments,
         Err(error) => return print::usage(&error),
     };
-    let talk = print::Terminal::default();
+    let talk = print::Terminal;
     let network = |place: &WhereArgs| {
         if *place.cluster() != ClusterChoice::Embedded {
             Network::Host("the cluster is a real one".to_owned())
@@ -59,12 +63,34 @@ pub fn main() -> ExitCode {
         },
         Command::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),
         Command::Schema { of } => schema(of),
+        Command::Completions { shell } => print::text(Ok(completions(shell))),
+        Command::Man { folder } => man(folder.as_deref()),
     }
+}
+
+/// Reads the arguments; a mistake is told in the words of the name under which the program was started.
+fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
+    let mut command = called::command(called::plugin());
+    let matches = command.try_get_matches_from_mut(words)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Prints the program's manual page, or writes those of all commands to a folder.
+fn man(folder: Option<&Path>) -> ExitCode {
+    let text = match folder {
+        Some(folder) => pages::write_pages(folder),
+        None => pages().map(|pages| pages.into_iter().next().map(|page| page.text).unwrap_or_default()),
+    };
+    print::text(text.map_err(|error| match error {
+        PageError::Write { .. } => Failure::User(error.to_string()),
+        PageError::Render { .. } => Failure::Bug(error.to_string()),
+    }))
 }
 
 fn schema(of: SchemaOf) -> ExitCode {
     let text = match of {
         SchemaOf::Report => serde_json::to_string_pretty(&crate::report::schema()),
+        SchemaOf::Diff => serde_json::to_string_pretty(&crate::diff::schema()),
         SchemaOf::Scenario => crate::scenario::schema_json(),
     };
     match text {

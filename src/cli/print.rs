@@ -1,43 +1,50 @@
 //! The only code that prints. Data goes to stdout, talk to stderr; a reader that went away is no error.
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::called;
 use super::exit::Exit;
 use crate::commands::{Ending, Failure, Finished, Talk};
 use crate::verdict::Verdict;
 
 /// Says things on stderr. On a terminal the last line may be a state that the next one replaces.
 #[derive(Debug, Default)]
-pub(super) struct Terminal {
-    shown: Mutex<usize>,
-}
+pub(super) struct Terminal;
+
+/// A state is on the terminal's last line, and the next text replaces it.
+static STATE_SHOWN: Mutex<bool> = Mutex::new(false);
+/// To the line's beginning, and clears it (ECMA-48: CR, EL).
+const CLEAR: &str = "\r\u{1b}[2K";
+/// A line that is wider than the terminal would take two rows, of which only one can be cleared: so it is cut (DECAWM).
+const CUT: &str = "\u{1b}[?7l";
+const WRAP: &str = "\u{1b}[?7h";
 
 impl Talk for Terminal {
     fn say(&self, line: &str) {
-        let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        clear(&mut shown);
         talk(&format!("{}\n", plain(line)));
     }
 
     fn progress(&self, line: &str) {
-        if !std::io::stderr().is_terminal() {
+        if !std::io::stderr().is_terminal() || !steerable(std::env::var_os("TERM").as_deref()) {
             return;
         }
-        let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        clear(&mut shown);
-        let line = plain(line);
-        talk(&line);
-        *shown = line.chars().count();
+        let line: String = plain(line).chars().filter(|c| *c != '\n').collect();
+        let mut shown = state_shown();
+        *shown = true;
+        write_all(&format!("{CLEAR}{CUT}{line}{WRAP}"));
     }
 }
 
-fn clear(shown: &mut usize) {
-    if *shown > 0 {
-        talk(&format!("\r{}\r", " ".repeat(*shown)));
-        *shown = 0;
-    }
+/// Whether the terminal follows control sequences.
+fn steerable(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+fn state_shown() -> MutexGuard<'static, bool> {
+    STATE_SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Prints what a command ended with.
@@ -94,6 +101,10 @@ fn failed(failure: &Failure) -> Exit {
 /// Prints data on stdout; false, with a word on stderr, if it could not be written. A broken pipe is no failure: the reader
 /// has what it wanted.
 pub(super) fn data(text: &str) -> bool {
+    let shown = *state_shown();
+    if shown {
+        talk("");
+    }
     let mut out = std::io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let written =
@@ -107,8 +118,16 @@ pub(super) fn data(text: &str) -> bool {
     }
 }
 
-/// Says something on stderr. One that is closed or full changes nothing about the run.
+/// Says something on stderr, in the place of a state that is shown and in the words of the name under which the program was started.
 fn talk(text: &str) {
+    let mut shown = state_shown();
+    let clear = if std::mem::take(&mut *shown) { CLEAR } else { "" };
+    let typed = called::plugin().then(|| called::as_plugin(text));
+    write_all(&format!("{clear}{}", typed.as_deref().unwrap_or(text)));
+}
+
+/// Writes to stderr. One that is closed or full changes nothing about the run.
+fn write_all(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
@@ -141,6 +160,12 @@ mod tests {
     #[test]
     fn text_from_outside_does_not_steer_the_terminal() {
         assert_eq!(plain("a\x1b[2Jb\nc\x07"), "a\u{fffd}[2Jb\nc\u{fffd}");
+    }
+
+    #[test]
+    fn a_terminal_that_follows_no_sequences_is_shown_no_state() {
+        let with = |term: Option<&str>| steerable(term.map(OsStr::new));
+        assert_eq!([with(Some("xterm")), with(Some("dumb")), with(Some("")), with(None)], [true, false, false, false]);
     }
 
     #[test]

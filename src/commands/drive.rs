@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::context::Run;
-use super::ending::{Ended, Talk};
+use super::ending::Ended;
 use super::host::{Found, Host, NotReady};
+use super::progress::{self, Lengths, Shown};
 use super::repeat::{self, Queue, Recorded};
 use super::until_loss::UntilLoss;
 use crate::agent::AgentError;
@@ -17,7 +18,7 @@ use crate::plan::TrialPlan;
 use crate::record::entry::{EndReason, RunEnd, TrialEnd};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
-use crate::trial::{self, Load, Settled, SiteError, TrialError, Variant};
+use crate::trial::{self, Settled, SiteError, TrialError, Variant};
 
 /// How often the record's writer is asked whether it still can write.
 const WRITER_WATCH: Duration = Duration::from_millis(50);
@@ -77,6 +78,8 @@ impl Run<'_> {
         let mut given_up = BTreeSet::new();
         let mut queue = Queue::new(&self.plan.order);
         let (mut budget, begun_ns) = (Budget::new(self.plan.time_budget), self.clock.now());
+        let planned = self.plan.summary();
+        let mut lengths = Lengths::new(planned.longest / planned.trials.max(1));
         let mut until = self.how.until_loss.then(UntilLoss::default);
         while let Some(planned) = queue.take() {
             let planned = &planned;
@@ -89,7 +92,9 @@ impl Run<'_> {
             if given_up.contains(&planned.variant) {
                 continue;
             }
-            let ran = self.trial(variant, planned, queue.total()).await;
+            let trial_ns = self.clock.now();
+            let ran = self.trial(variant, planned, &queue, &lengths).await;
+            lengths.ended(planned.variant, Duration::from_nanos(self.clock.now().saturating_sub(trial_ns)));
             let ran = match ran {
                 Ok(()) => host.recorded(planned.trial).await.map_err(|error| TrialError::Site(error.into())),
                 error => error,
@@ -146,7 +151,10 @@ impl Run<'_> {
         }
         let why = match found {
             Recorded::Spoilt(why) => why,
-            Recorded::Sound(lost) => return lost,
+            Recorded::Sound { lost, words } => {
+                self.talk.say(&format!("{}: {words}", self.title(planned, queue)));
+                return lost;
+            }
             Recorded::NoEnd => return None,
         };
         let again = if queue.again(planned) { "; it is repeated" } else { "" };
@@ -176,14 +184,32 @@ impl Run<'_> {
         self.stop.run_until_cancelled(host.recover(self, sink, variants)).await.unwrap_or(Err(NotReady::Stopped))
     }
 
-    async fn trial(&self, variant: &Variant, planned: &TrialPlan, total: u32) -> Result<(), TrialError> {
-        let title = format!("trial {} of {total} (block {}, {})", planned.trial, planned.block, variant.name);
+    /// `trial 2 of 6 (with-prestop)`.
+    fn title(&self, planned: TrialPlan, queue: &Queue) -> String {
+        let name = self.plan.variants.get(planned.variant).map_or("", |variant| variant.name.as_str());
+        format!("trial {} of {} ({name})", planned.trial, queue.total())
+    }
+
+    async fn trial(
+        &self,
+        variant: &Variant,
+        planned: &TrialPlan,
+        queue: &Queue,
+        lengths: &Lengths,
+    ) -> Result<(), TrialError> {
+        let title = self.title(*planned, queue);
         self.talk.progress(&format!("{title}: waiting for the workload to come to rest"));
         let settled = trial::settle(&self.stop, variant, planned.trial).await?;
         let reset = settled == Settled::Reset;
-        let progress = Progress { title, talk: self.talk };
         let run = trial::Run { trial: planned.trial, block: planned.block, reset, every: PROGRESS };
-        trial::run(&self.stop, variant, run, &|load| progress.show(load)).await
+        let begun_ns = self.clock.now();
+        let show = |load: &trial::Load| {
+            let (ended, lost) = load.live();
+            let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
+            let left = lengths.left(queue.waiting(), planned.variant, elapsed);
+            self.talk.progress(&progress::line(&title, &Shown { ended, lost, elapsed, step: variant.step(), left }));
+        };
+        trial::run(&self.stop, variant, run, &show).await
     }
 
     /// Why the run was stopped: by a record that cannot be written, or by the user.
@@ -201,19 +227,6 @@ impl Run<'_> {
             Ended::Broken(why) | Ended::Refused(why) => (EndReason::Failed, why.clone()),
         };
         RunEnd { at_ns: self.clock.now(), reason, detail }
-    }
-}
-
-/// The line that shows how a trial's load fares.
-struct Progress<'a> {
-    title: String,
-    talk: &'a dyn Talk,
-}
-
-impl Progress<'_> {
-    fn show(&self, load: &Load) {
-        let (ended, lost) = load.live();
-        self.talk.progress(&format!("{}: {ended} requests, {lost} lost", self.title));
     }
 }
 

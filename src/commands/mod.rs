@@ -14,6 +14,7 @@ mod host;
 mod inputs;
 mod options;
 mod outputs;
+mod progress;
 mod repeat;
 mod report;
 mod run;

@@ -148,6 +148,10 @@ pub struct ReportArgs {
     /// Show this incident instead: its attempts, its pod's life and last log lines, and the command that runs it again
     #[arg(long, value_name = "N")]
     pub incident: Option<u32>,
+    /// Compare with an earlier run of the same scenario, and write diff.json and diff.md beside DIR's reports; the exit code stays
+    /// that of DIR's own verdict
+    #[arg(long, value_name = "OLD_DIR", conflicts_with = "incident")]
+    pub against: Option<PathBuf>,
 }
 
 /// Arguments of `cluster`.

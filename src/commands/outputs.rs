@@ -115,20 +115,27 @@ pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failur
         ("report.json".to_owned(), report::to_json(&report)),
         ("report.md".to_owned(), report::to_markdown(&report)),
         ("report.html".to_owned(), html::render(&timeline, &report)),
+        ("junit.xml".to_owned(), report::to_junit(&report)),
+        ("latency.hlog".to_owned(), report::to_hlog(&timeline)),
     ];
     texts.extend(report.variants.iter().filter_map(|variant| {
         let patch = serde_json::to_string_pretty(variant.advice_patch.as_ref()?).ok()?;
         Some((report::patch_file(&variant.name), patch + "\n"))
     }));
-    let unwritten = texts.iter().find_map(|(name, text)| {
-        let path = directory.join(name);
-        replace(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
-    });
+    let unwritten = write(directory, &texts);
     Ok(Analysed {
         verdict: report.verdict,
         cut: report.ending == crate::verdict::Ending::Cut,
         unwritten,
         terminal: report::to_terminal(&report, colour),
+    })
+}
+
+/// Writes files into `directory`; why not, of the first that could not be written.
+pub(super) fn write(directory: &Path, texts: &[(impl AsRef<str>, String)]) -> Option<String> {
+    texts.iter().find_map(|(name, text)| {
+        let path = directory.join(name.as_ref());
+        replace(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
     })
 }
 

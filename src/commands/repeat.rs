@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
+use super::progress;
 use crate::plan::TrialPlan;
 use crate::record::entry::Entry;
 use crate::record::reader::Reader;
@@ -33,6 +34,11 @@ impl Queue {
         self.number - 1
     }
 
+    /// The variants of the trials still to come, in their order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = usize> + '_ {
+        self.waiting.iter().map(|planned| planned.variant)
+    }
+
     pub(super) fn take(&mut self) -> Option<TrialPlan> {
         self.waiting.pop_front()
     }
@@ -55,8 +61,13 @@ impl Queue {
 pub(super) enum Recorded {
     /// Not its end, or not yet.
     NoEnd,
-    /// Nothing that spoils it; what its judged arms lost, if it counts.
-    Sound(Option<u64>),
+    /// Nothing that spoils it.
+    Sound {
+        /// What its judged arms lost, if it counts.
+        lost: Option<u64>,
+        /// What it came to, in words.
+        words: String,
+    },
     /// The harness spoilt it; why, in a sentence.
     Spoilt(String),
 }
@@ -82,8 +93,14 @@ fn judged(record: &Path, trial: u32) -> Option<Recorded> {
     let judged = judge(found, variant, timeline.header.max_lag_ms);
     Some(match judged.state {
         State::Invalid => Recorded::Spoilt(judged.reason),
-        State::Counts => Recorded::Sound(Some(judged.loss)),
-        State::Dirty | State::Incomplete => Recorded::Sound(None),
+        State::Counts => {
+            let rollout_s = judged.trial.window.and_then(|window| window.rollout_s());
+            let words = progress::came_to(judged.counts.lost, judged.counts.attempts(), rollout_s);
+            Recorded::Sound { lost: Some(judged.loss), words }
+        }
+        State::Dirty | State::Incomplete => {
+            Recorded::Sound { lost: None, words: format!("does not count: {}", judged.reason) }
+        }
     })
 }
 

@@ -1,6 +1,7 @@
 //! From a variant of the plan to a variant that runs: its namespace, its load, its watches.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::observe::Target;
 use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
 use crate::record::Arm;
 use crate::rollout::{Eviction, Handle, Roll, Workload};
-use crate::trial::{Action, Site, Variant};
+use crate::trial::{Action, Site, Step, Variant};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
 #[derive(Debug)]
@@ -116,6 +117,7 @@ pub(super) fn variant(
         site,
         load: load(variant, run.places.connections(index), run.plan.seed, run.how.record_all),
         changed: AtomicBool::new(false),
+        step: Mutex::new(Step::default()),
         timeout: variant.rollout_timeout,
         routing_lag,
     }

@@ -190,6 +190,7 @@ fn what_is_shipped_plans_and_is_known_as_such() {
         "apache-event-apart",
         "apache-prefork-apart",
         "apache-prestop",
+        "causes-servers",
         "control-identical",
         "control-no-rollout",
         "nginx-prestop",

@@ -1,55 +1,70 @@
-//! `report.md`: the report for a pull request or a page.
+//! `report.md`: the report for a pull request's comment, a job's summary, or a page. What decides stands first, the rest is folded up,
+//! and the whole stays below what a comment may hold.
 
 use super::compared::comparison_lines;
 use super::doc::{ReportDoc, VariantDoc};
+use super::escape::{html, markdown as escaped};
+use super::page::{Page, list, table};
 use super::words::{
-    advice_words, cause_words, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, one_line,
-    seconds,
+    advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, seconds,
 };
 use crate::record::Outcome;
 
-/// The report as Markdown. All text from outside is escaped: it can neither make markup nor leave its cell.
+/// Characters of a name: a manifest may hold any.
+const NAME_MAX: usize = 100;
+/// Characters of a sentence.
+const LINE_MAX: usize = 2_000;
+
+/// The report as Markdown, at most 60,000 bytes. All text from outside is escaped: it can neither make markup nor leave its cell.
 #[must_use]
 pub fn render(report: &ReportDoc) -> String {
-    let mut blocks = vec![
-        format!("# {}: {}", escaped(&report.scenario), report.verdict.name()),
-        escaped(&report.reason),
-        overview(report),
-    ];
+    let mut page = Page::default();
+    page.block(&format!("# {}: {}", name(&report.scenario), report.verdict.name()));
+    page.block(&line(&report.reason));
+    page.block(&overview(report));
+    for variant in &report.variants {
+        page.block(&why(report, variant));
+    }
     let compared = comparison_lines(&report.comparison).into_iter();
     let limits = report.variants.iter().filter_map(limits_words);
+    let remarks = compared.chain(limits).chain(report.notes.iter().cloned());
+    page.block(&titled("What the trials show:", &list(remarks.map(|remark| line(&remark)))));
     let lags = report.variants.iter().filter_map(lag_words);
     let hidden = report.variants.iter().filter_map(hidden_words);
-    let remarks = compared.chain(limits).chain(lags).chain(hidden).chain(report.notes.iter().cloned());
-    blocks.extend(list(remarks.map(|remark| escaped(&remark))));
+    let further = list(lags.chain(hidden).map(|remark| line(&remark)));
+    page.folded("Routing, and what clients would have hidden", &[further]);
     for variant in &report.variants {
-        blocks.push(format!("## {}", escaped(&variant.name)));
-        blocks.push(escaped(&variant.reason));
-        blocks.push(arms(variant));
-        blocks.extend(causes(report, variant));
-        blocks.extend(advice(variant));
-        blocks.extend(first_lost(variant));
-        blocks.push(trials(variant));
+        let title = format!("{}: arms, first lost, trials", html(&clipped(&variant.name, NAME_MAX)));
+        page.folded(&title, &[line(&variant.reason), arms(variant), first_lost(variant), trials(variant)]);
     }
-    blocks.push("## Run".to_owned());
-    blocks.push(run(report));
-    let mut text = blocks.join("\n\n");
-    text.push('\n');
-    text
+    page.folded("Run", &[run(report)]);
+    page.finish()
 }
 
-/// A table; cells are escaped already.
-fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-    let mut lines = vec![line(header.iter().map(|&name| name.to_owned()).collect())];
-    lines.push(line(vec!["---".to_owned(); header.len()]));
-    lines.extend(rows.map(line));
-    lines.join("\n")
+/// Text from outside as a sentence.
+fn line(text: &str) -> String {
+    escaped(&clipped(text, LINE_MAX))
 }
 
-fn list(items: impl Iterator<Item = String>) -> Option<String> {
-    let lines: Vec<String> = items.map(|item| format!("- {item}")).collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
+/// Text from outside as a name.
+fn name(text: &str) -> String {
+    escaped(&clipped(text, NAME_MAX))
+}
+
+/// Why a variant's requests were lost, and what would help; empty if it lost nothing.
+fn why(report: &ReportDoc, variant: &VariantDoc) -> String {
+    let causes = list(cause_words(report, variant).iter().map(|words| line(words)));
+    if causes.is_empty() {
+        return String::new();
+    }
+    let advice = list(advice_words(variant).iter().map(|words| line(words)));
+    let why = titled(&format!("Why **{}** lost requests:", name(&variant.name)), &causes);
+    if advice.is_empty() { why } else { format!("{why}\n\n{}", titled("What would help:", &advice)) }
+}
+
+/// A list under its title; without one it would be taken for a part of the list before it. Empty without items.
+fn titled(title: &str, list: &str) -> String {
+    if list.is_empty() { String::new() } else { format!("{title}\n\n{list}") }
 }
 
 fn overview(report: &ReportDoc) -> String {
@@ -72,7 +87,7 @@ fn overview(report: &ReportDoc) -> String {
     let p99 = |phase: Option<super::Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
     let rows = report.variants.iter().map(|variant| {
         vec![
-            escaped(&variant.name),
+            name(&variant.name),
             expect_name(variant.expect).to_owned(),
             variant.verdict.name().to_owned(),
             format!("{} of {}", variant.trials, variant.trials_planned),
@@ -111,21 +126,15 @@ fn arms(variant: &VariantDoc) -> String {
     table(&header, rows)
 }
 
-fn causes(report: &ReportDoc, variant: &VariantDoc) -> Option<String> {
-    let lines = list(cause_words(report, variant).iter().map(|line| escaped(line)))?;
-    Some(format!("Why requests were lost:\n\n{lines}"))
-}
-
-fn advice(variant: &VariantDoc) -> Option<String> {
-    let lines = list(advice_words(variant).iter().map(|line| escaped(line)))?;
-    Some(format!("What would help:\n\n{lines}"))
-}
-
-fn first_lost(variant: &VariantDoc) -> Option<String> {
-    let lines = list(lost_lines(&variant.first_lost).iter().map(|line| escaped(line)))?;
+fn first_lost(variant: &VariantDoc) -> String {
+    let lines = lost_lines(&variant.first_lost);
+    if lines.is_empty() {
+        return String::new();
+    }
     let more = variant.lost.saturating_sub(variant.first_lost.len() as u64);
-    let rest = if more > 0 { format!("\n- and {more} more in the record") } else { String::new() };
-    Some(format!("First lost, in seconds after the rollout's first step:\n\n{lines}{rest}"))
+    let rest = (more > 0).then(|| format!("and {more} more in the record"));
+    let lines = list(lines.iter().map(|words| line(words)).chain(rest));
+    titled("First lost, in seconds after the rollout's first step:", &lines)
 }
 
 fn trials(variant: &VariantDoc) -> String {
@@ -141,7 +150,7 @@ fn trials(variant: &VariantDoc) -> String {
             trial.raced.to_string(),
             seconds(trial.rollout_s),
             if trial.complete { "yes" } else { "no" }.to_owned(),
-            escaped(&trial.reason),
+            line(&trial.reason),
         ]
     });
     table(&header, rows)
@@ -154,44 +163,9 @@ fn run(report: &ReportDoc) -> String {
     );
     let cluster = format!("{} {}", report.cluster.kind, report.cluster.version);
     let lines = [
-        format!("rollproof {}, seed {}, begun {}", escaped(&report.rollproof), report.seed, escaped(&report.started)),
-        format!("cluster: {}", escaped(&cluster)),
+        format!("rollproof {}, seed {}, begun {}", name(&report.rollproof), report.seed, name(&report.started)),
+        format!("cluster: {}", name(&cluster)),
         format!("the load: {lag}; the largest gap between two sends was {} ms", report.harness.largest_gap_ms),
     ];
-    list(lines.into_iter()).unwrap_or_default()
-}
-
-/// Text from outside with every character that Markdown or HTML could take as markup made harmless.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in one_line(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            // A mention or a bare link would act where the page is shown.
-            '@' => safe.push_str("&#64;"),
-            ':' => safe.push_str(if safe.ends_with("http") || safe.ends_with("https") { "&#58;" } else { ":" }),
-            // Parentheses act only after a bracket, which is escaped.
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '+' | '|' | '~' | '$' => {
-                safe.push('\\');
-                safe.push(c);
-            }
-            _ => safe.push(c),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outside_text_is_no_markup() {
-        assert_eq!(escaped("a|b\n# c"), "a\\|b \\# c");
-        assert_eq!(escaped("<img src=x>"), "&lt;img src=x&gt;");
-        assert_eq!(escaped("[x](http://y) @all `z`"), "\\[x\\](http&#58;//y) &#64;all \\`z\\`");
-        assert_eq!(escaped("with-prestop"), "with-prestop");
-    }
+    list(lines.into_iter())
 }

@@ -9,11 +9,15 @@ mod compared;
 mod comparison;
 mod doc;
 mod doc_compared;
+mod escape;
 mod first_lost;
+mod hlog;
 mod incident;
 mod json;
+mod junit;
 mod lag;
 mod markdown;
+mod page;
 mod terminal;
 mod variant;
 mod words;
@@ -27,16 +31,19 @@ pub use doc::{
     Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, TrialDoc, VariantDoc,
 };
 pub use doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
+pub use escape::{html, markdown};
 pub use first_lost::FirstLost;
+pub use hlog::render as to_hlog;
 pub use incident::{NoIncident, incident_page};
 pub use json::{render as to_json, schema};
+pub use junit::render as to_junit;
 pub use markdown::render as to_markdown;
 pub use terminal::render as to_terminal;
-pub use words::patch_file;
+pub use words::{one_line, patch_file, probability};
 // What the writers of other layers share with those here.
 pub(crate) use compared::{comparison_lines, conclusion, interval, signed};
 pub(crate) use first_lost::{errno_name, stage_words};
-pub(crate) use words::{expect_name, is_invisible, lag_words, limits_words, micros, one_line, probability, seconds};
+pub(crate) use words::{expect_name, is_invisible, lag_words, limits_words, micros, seconds};
 
 use crate::record::{ReadError, Reader};
 use crate::timeline::{Collector, Timeline, TimelineError};

@@ -165,15 +165,37 @@ pub(crate) fn sentence(text: &str) -> String {
     if text.is_empty() || text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }
 
+/// At most so many characters; what is left out is said by an ellipsis.
+pub(super) fn clipped(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(std::iter::once('\u{2026}')).collect()
+}
+
+/// Trials of a variant that decide nothing, and why: at most `most`, and how many more there are.
+pub(super) fn not_counting_words(variant: &VariantDoc, most: usize) -> Vec<String> {
+    let trials = variant.trials_list.iter().filter(|trial| !trial.reason.is_empty());
+    let all: Vec<String> =
+        trials.map(|trial| format!("trial {} does not count: {}", trial.trial, trial.reason)).collect();
+    let more = all.len().saturating_sub(most);
+    let rest = (more > 0).then(|| format!("and {more} more trials do not count."));
+    all.into_iter().take(most).chain(rest).collect()
+}
+
 /// Text from outside on one line, without control characters: a terminal or a table must not obey it.
-pub(crate) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let clean = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
     text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { clean(c) }).collect()
 }
 
-/// Characters that change the order or the look of what stands around them.
+/// Characters that change the order or the look of what stands around them, and those that no XML may hold.
 pub(crate) const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 /// A time in microseconds for people: `0.85 ms`, `12 ms`, `1.2 s`.
@@ -193,7 +215,8 @@ pub(crate) fn seconds(value: Option<f64>) -> String {
 }
 
 /// A probability with three digits after the point, or what it is below.
-pub(crate) fn probability(p: f64) -> String {
+#[must_use]
+pub fn probability(p: f64) -> String {
     if p < 0.000_5 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 

@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, ResourceExt};
 
 use super::owned::belongs;
-use super::progress::{Progress, Replaced, progress};
+use super::progress::{Progress, Replaced, Standing, progress, standing};
 use super::{API_SILENCE_MAX, Handle, RolloutError, Workload};
 
 /// How a rollout that was followed ended.
@@ -51,7 +51,18 @@ pub async fn wait_complete(
     handle: &Handle,
     replaced: &Replaced,
     bound: Duration,
+    complete: impl FnMut(),
+) -> Result<Followed, RolloutError> {
+    follow(handle, replaced, bound, complete, |_| {}).await
+}
+
+/// As [`wait_complete`]; `shows` is told how far the rollout is whenever something has changed.
+pub async fn follow(
+    handle: &Handle,
+    replaced: &Replaced,
+    bound: Duration,
     mut complete: impl FnMut(),
+    mut shows: impl FnMut(Standing),
 ) -> Result<Followed, RolloutError> {
     let mut events = events(handle);
     let mut view = View::default();
@@ -82,6 +93,9 @@ pub async fn wait_complete(
                 continue;
             }
             None => return Ok(Followed::TimedOut(stands)),
+        }
+        if let Some(standing) = view.standing(&handle.workload, replaced) {
+            shows(standing);
         }
         let Some(now) = view.progress(&handle.workload, replaced) else { continue };
         if matches!(now, Progress::OldPodsLeft(_) | Progress::Done) && !told {
@@ -169,7 +183,15 @@ impl View {
         if !self.pods_known {
             return None;
         }
-        let pods: Vec<Pod> = self.pods.values().filter(|pod| belongs(workload, pod)).cloned().collect();
-        Some(progress(workload.kind, object, &pods, replaced))
+        Some(progress(workload.kind, object, &self.own_pods(workload), replaced))
+    }
+
+    fn standing(&self, workload: &Workload, replaced: &Replaced) -> Option<Standing> {
+        let object = self.workload.as_ref().filter(|_| self.pods_known)?;
+        Some(standing(workload.kind, object, &self.own_pods(workload), replaced))
+    }
+
+    fn own_pods(&self, workload: &Workload) -> Vec<Pod> {
+        self.pods.values().filter(|pod| belongs(workload, pod)).cloned().collect()
     }
 }

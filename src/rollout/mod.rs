@@ -19,9 +19,9 @@ use crate::manifest::WorkloadKind;
 
 pub use command::CommandError;
 pub use evict::{Answer, Chosen, EvictError, Eviction, Victim, choose, evict, pods_to_evict};
-pub use follow::{Followed, wait_complete};
+pub use follow::{Followed, follow, wait_complete};
 pub use owned::{belongs, finished, own_pods};
-pub use progress::{Progress, Replaced, progress};
+pub use progress::{Progress, Replaced, Standing, progress, standing};
 pub use step::{Roll, StepError, Took, api_words, perform};
 
 /// The workload that is rolled.

@@ -28,6 +28,32 @@ pub enum Progress {
     Failed(String),
 }
 
+/// How far a rollout is, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Pods that there should be.
+    pub wanted: i64,
+    /// Pods that are ready and stay: neither replaced nor terminating.
+    pub ready: usize,
+    /// Pods that are to go and are not gone.
+    pub old_left: usize,
+}
+
+/// How far a rollout is, in numbers. `pods` are the workload's own.
+#[must_use]
+pub fn standing(kind: WorkloadKind, workload: &DynamicObject, pods: &[Pod], replaced: &Replaced) -> Standing {
+    let status = Status { data: &workload.data };
+    let wanted = match kind {
+        WorkloadKind::DaemonSet => status.number("/status/desiredNumberScheduled"),
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet => status.replicas(),
+    };
+    let (leaving, staying): (Vec<&Pod>, Vec<&Pod>) = pods
+        .iter()
+        .filter(|pod| !finished(pod) || terminating(pod))
+        .partition(|pod| terminating(pod) || old(pod, replaced));
+    Standing { wanted, ready: staying.into_iter().filter(|pod| ready(pod)).count(), old_left: leaving.len() }
+}
+
 /// Complete as `kubectl rollout status` defines it for each kind (kubectl `polymorphichelpers/rollout_status.go`, v1.34),
 /// and beyond that as many ready pods as there should be, none of them replaced, none too many, and no replaced and no
 /// terminating pod left: `rollout status` returns before those end, and knows nothing of an eviction. `pods` are the
@@ -129,8 +155,8 @@ fn rolling(words: String) -> Result<i64, Progress> {
 }
 
 fn with_pods(desired: i64, pods: &[Pod], replaced: &Replaced) -> Progress {
-    let terminating = |pod: &&Pod| pod.metadata.deletion_timestamp.is_some();
-    let old = |pod: &&Pod| pod.uid().is_some_and(|uid| replaced.contains(&uid));
+    let old = |pod: &&Pod| old(pod, replaced);
+    let terminating = |pod: &&Pod| terminating(pod);
     let live = || pods.iter().filter(|pod| !terminating(pod) && !finished(pod));
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let fresh = live().filter(|pod| !old(pod)).collect::<Vec<_>>();
@@ -143,6 +169,14 @@ fn with_pods(desired: i64, pods: &[Pod], replaced: &Replaced) -> Progress {
     }
     let left = pods.iter().filter(|pod| terminating(pod) || (old(pod) && !finished(pod))).count();
     if left > 0 { Progress::OldPodsLeft(left) } else { Progress::Done }
+}
+
+fn terminating(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_some()
+}
+
+fn old(pod: &Pod, replaced: &Replaced) -> bool {
+    pod.uid().is_some_and(|uid| replaced.contains(&uid))
 }
 
 fn ready(pod: &Pod) -> bool {
@@ -250,6 +284,20 @@ mod tests {
         assert_eq!(with(&[a, b, ("other", "deleted")], &["old"]), Progress::OldPodsLeft(1));
         assert_eq!(with(&[a, b, ("old", "ready")], &["old"]), Progress::OldPodsLeft(1));
         assert_eq!(with(&[a, b], &["old"]), Progress::Done);
+    }
+
+    #[test]
+    fn the_numbers_tell_new_from_old() {
+        let of = |pods: &[(&str, &str)], replaced: &[&str]| {
+            let pods = pods.iter().map(|(uid, state)| pod(uid, state)).collect::<Vec<_>>();
+            let replaced = replaced.iter().map(|uid| (*uid).to_owned()).collect();
+            let Standing { wanted, ready, old_left } =
+                standing(WorkloadKind::Deployment, &deployment(2, 2, 2, 2), &pods, &replaced);
+            (wanted, ready, old_left)
+        };
+        assert_eq!(of(&[("a", "ready"), ("b", "ready")], &["a", "b"]), (2, 0, 2));
+        assert_eq!(of(&[("a", "deleted"), ("b", "ready"), ("c", "ready"), ("d", "starting")], &["a", "b"]), (2, 1, 2));
+        assert_eq!(of(&[("c", "ready"), ("d", "ready"), ("a", "finished")], &["a", "b"]), (2, 2, 0));
     }
 
     #[test]

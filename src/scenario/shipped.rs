@@ -30,6 +30,8 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
     "scenarios/apache-event-apart.yaml",
     "scenarios/apache-prefork-apart.yaml",
     "scenarios/apache-prestop.yaml",
+    "scenarios/causes-servers.yaml",
+    "scenarios/causes.yaml",
     "scenarios/control-identical.yaml",
     "scenarios/control-no-rollout.yaml",
     "scenarios/demo-apache.yaml",

@@ -8,6 +8,7 @@ pub mod interval;
 pub mod limits;
 pub mod median;
 pub mod sign_flip;
+pub mod two_sample;
 
 pub use fisher::{Split, fisher};
 pub use holm::{blocks_that_suffice, blocks_to_reach, holm, power, smallest_adjusted};
@@ -15,6 +16,7 @@ pub use interval::{Interval, mean_interval};
 pub use limits::{at_least, gap_ms, smallest_p, zero_upper_bound};
 pub use median::median;
 pub use sign_flip::{Alternative, sign_flip};
+pub use two_sample::{TwoSample, two_sample, two_sample_smallest_p};
 
 /// The level at which a difference counts as shown.
 pub const LEVEL: f64 = 0.05;

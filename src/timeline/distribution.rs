@@ -45,6 +45,11 @@ impl Distribution {
         *counter = counter.saturating_add(count);
     }
 
+    /// Each value and how often it came, in ascending order.
+    pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.counts.iter().map(|(value, count)| (*value, *count))
+    }
+
     /// How many values there are.
     #[must_use]
     pub fn len(&self) -> u64 {

@@ -6,6 +6,7 @@ mod eviction;
 mod one;
 mod settle;
 mod site;
+mod step;
 mod variant;
 
 use crate::cluster::kube::ApplyError;
@@ -14,6 +15,7 @@ use crate::rollout::{RolloutError, api_words};
 pub use one::{Run, run};
 pub use settle::{Settled, settle};
 pub use site::{Here, Load, Seat, Site, SiteError};
+pub use step::Step;
 pub use variant::{Action, Variant};
 
 /// A trial could not be run to its end.

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::eviction::{evicted, give_back};
 use super::site::{Load, SiteError};
+use super::step::Step;
 use super::variant::Action;
 use super::{TrialError, Variant};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::record::{Arm, Entry};
-use crate::rollout::{Followed, Replaced, Roll, RolloutError, Took, finished, own_pods, perform, wait_complete};
+use crate::rollout::{Followed, Replaced, Roll, RolloutError, Took, finished, follow, own_pods, perform};
 
 /// Load beyond the longest routing lag, where that is longer than the usual tail.
 const BEYOND_LAG: Duration = Duration::from_millis(500);
@@ -58,6 +59,7 @@ pub async fn run(
     live: &(dyn Fn(&Load) + Sync),
 ) -> Result<(), TrialError> {
     let (site, trial) = (&variant.site, run.trial);
+    variant.stands(Step::LeadIn);
     let start = TrialStart {
         at_ns: site.now().await?,
         trial,
@@ -176,8 +178,10 @@ async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result
     let site = &variant.site;
     tokio::time::sleep(LEAD_IN).await;
     let before = site.now().await?;
+    variant.stands(Step::Rolling(None));
     let middle = match &variant.action {
         Action::None { duration } => {
+            variant.stands(Step::Control);
             site.mark(number, MarkName::RolloutStep, before, "none").await?;
             tokio::time::sleep(*duration).await;
             let end = site.now().await?;
@@ -200,6 +204,7 @@ async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result
         }
         Action::Evict(eviction) => evicted(variant, number, eviction).await?,
     };
+    variant.stands(Step::Tail);
     // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
     tokio::time::sleep(TAIL.max(variant.routing_lag + BEYOND_LAG)).await;
     Ok(middle)
@@ -240,7 +245,8 @@ pub(super) async fn rolled(
         }
         Ok::<(), SiteError>(())
     };
-    let following = async move { wait_complete(&variant.handle, replaced, bound, complete).await };
+    let shows = |standing| variant.stands(Step::Rolling(Some(standing)));
+    let following = async move { follow(&variant.handle, replaced, bound, complete, shows).await };
     let (followed, marked) = tokio::join!(following, marking);
     marked?;
     let followed = followed?;

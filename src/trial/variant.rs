@@ -1,11 +1,13 @@
 //! A variant that runs: where it lives, how it is reached, loaded, watched and rolled.
 
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::site::Site;
+use super::step::Step;
 use crate::load::LoadPlan;
 use crate::rollout::{Eviction, Handle, Roll};
 
@@ -27,10 +29,24 @@ pub struct Variant {
     pub action: Action,
     /// A measured change stands, which its way back has yet to undo.
     pub changed: AtomicBool,
+    /// Where its present trial stands, to be shown.
+    pub step: Mutex<Step>,
     /// The longest that a rollout may take.
     pub timeout: Duration,
     /// How long the Service's routing may take to follow a change of its endpoints.
     pub routing_lag: Duration,
+}
+
+impl Variant {
+    /// Where its present trial stands.
+    #[must_use]
+    pub fn step(&self) -> Step {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn stands(&self, step: Step) {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    }
 }
 
 /// What a trial measures.

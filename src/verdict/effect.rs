@@ -29,7 +29,8 @@ impl Metric {
     pub const COSTS: [Self; 3] = [Self::RolloutS, Self::PodS, Self::P99DuringUs];
 
     /// The parts into which its unit is divided, so that whole numbers of them can be added up exactly.
-    const fn parts(self) -> f64 {
+    #[must_use]
+    pub const fn parts(self) -> f64 {
         match self {
             Self::Lost | Self::P99DuringUs => 1.0,
             Self::RolloutS | Self::PodS => 1e3,
@@ -69,6 +70,12 @@ pub struct Side<'a> {
 }
 
 impl Side<'_> {
+    /// The values of its counting trials, in the metric's parts; those that have none are left out.
+    #[must_use]
+    pub fn values(self, metric: Metric) -> Vec<i64> {
+        self.by_block(metric).into_values().collect()
+    }
+
     /// The value of each block's counting trial. A trial that did not count is not there, so that its repeat takes
     /// its block's place.
     fn by_block(self, metric: Metric) -> BTreeMap<u32, i64> {

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs rollproof for the action, from the source that the action itself is, unless the wanted version is there already.
+#
+# Reads:  ROLLPROOF_SOURCE     the folder with rollproof's Cargo.toml (the action's own)
+#         ROLLPROOF_ROOT       where `cargo install` puts bin/rollproof
+#         INPUT_VERSION        empty: that source. Else a version of crates.io, such as 0.1.0
+#         GITHUB_PATH          the file to which the folder of the program is added
+# Each value is data: none is ever part of a command.
+set -eu
+
+root=${ROLLPROOF_ROOT:?"install.sh: ROLLPROOF_ROOT is not set; it names the folder to install into"}
+version=${INPUT_VERSION:-}
+
+if [ -x "$root/bin/rollproof" ]; then
+  echo "rollproof is there: $("$root/bin/rollproof" --version)"
+elif ! command -v cargo >/dev/null; then
+  echo "install.sh: cargo was not found; hosted runners have it, elsewhere install Rust before this action" >&2
+  exit 3
+elif [ -n "$version" ]; then
+  case $version in
+    *[!0-9A-Za-z.+-]* | -*)
+      echo "install.sh: the input \`version\` is not a version; expected one like 0.1.0" >&2
+      exit 2
+      ;;
+  esac
+  cargo install --locked --root "$root" --version "$version" rollproof
+else
+  source=${ROLLPROOF_SOURCE:?"install.sh: ROLLPROOF_SOURCE is not set; it names the folder with rollproof's Cargo.toml"}
+  cargo install --locked --root "$root" --path "$source"
+fi
+
+if [ -n "${GITHUB_PATH:-}" ]; then
+  printf '%s\n' "$root/bin" >>"$GITHUB_PATH"
+fi

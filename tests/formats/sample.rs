@@ -1,0 +1,70 @@
+//! Runs whose reports are read: one of each ending, and one in which every text from outside is hostile.
+
+use rollproof::record::entry::{EndReason, Entry, Pulse};
+use rollproof::record::header::Expect;
+use rollproof::record::{Arm, Outcome, Reader, Sum};
+use rollproof::report;
+use rollproof::timeline::Timeline;
+
+use crate::records::{Run, encoded};
+
+/// Text that would act in a terminal, in XML, in HTML, in Markdown and in a log.
+pub(crate) const HOSTILE: &str = "a|b,c\n# d <script>alert(1)</script> ]]> &amp; `x` @all\u{1b}[31m \u{0}\u{8}\u{fffe}\u{ffff}\u{85}\u{202e} \
+    [l](http://h) </details> \"'";
+
+/// A variant that loses, as expected, one that must not and does, and one of which too few trials count.
+pub(crate) fn mixed() -> Run {
+    let variants = [("without", Expect::Loss), ("with", Expect::Clean), ("short", Expect::Clean)];
+    Run::new(2, &variants)
+        .baseline("without")
+        .trial(1, "without", |trial| trial.lost_times(40))
+        .trial(1, "with", |trial| {
+            for (index, us) in [700_u64, 5_003, 31_337, 2_000_001].into_iter().enumerate() {
+                let at_ns = trial.at(1_000 + i64::try_from(index).unwrap());
+                let latency_us = encoded(us, 11);
+                trial.extra_ok += 11;
+                trial.more.push(Entry::Pulse(Pulse {
+                    trial: trial.number(),
+                    at_ns,
+                    arm: Arm::New,
+                    request: 0,
+                    pod: None,
+                    ok: 11,
+                    latency_us,
+                    last_connect_ns: None,
+                }));
+            }
+        })
+        .trial(1, "short", |_| {})
+        .trial(2, "without", |trial| trial.lost_times(3))
+        .trial(2, "with", |trial| _ = trial.lost())
+        .trial(2, "short", |trial| trial.lag = Some((2, 150)))
+        .finished()
+}
+
+/// As [`mixed`], with hostile text wherever text comes from outside.
+pub(crate) fn hostile() -> Run {
+    let names = [HOSTILE, &HOSTILE[1..]];
+    Run::new(1, &names.map(|name| (name, Expect::Clean)))
+        .baseline(HOSTILE)
+        .plan(|header| {
+            header.scenario = HOSTILE.into();
+            header.rollproof = HOSTILE.into();
+            header.cluster.version = HOSTILE.into();
+            header.started = HOSTILE.into();
+            header.variants[0].load.requests[0].path = HOSTILE.into();
+            header.variants[0].rollout = HOSTILE.into();
+        })
+        .trial(1, HOSTILE, |trial| {
+            trial.other(Arm::New, Outcome::BadHttp, Sum::Lost, 1_000);
+            let last = trial.last();
+            (last.error, last.pod, last.errno) = (HOSTILE.to_owned(), Some(HOSTILE.to_owned()), None);
+        })
+        .trial(1, names[1], |trial| trial.stalled = Some(HOSTILE))
+        .ended(EndReason::Failed, HOSTILE)
+}
+
+/// The timeline of a run.
+pub(crate) fn timeline(run: &Run) -> Timeline {
+    report::timeline_of(Reader::new(run.bytes().as_slice()).unwrap()).unwrap()
+}
