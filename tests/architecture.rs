@@ -53,8 +53,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Modules of the analysis, which must be pure.
-const PURE: &[&str] =
-    &["timeline", "verdict", "diagnose", "hidden", "advice", "report", "diff", "html", "stats", "manifest", "scenario", "plan"];
+const PURE: &[&str] = &[
+    "timeline", "verdict", "diagnose", "hidden", "advice", "report", "diff", "html", "stats", "manifest", "scenario",
+    "plan",
+];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;
 
