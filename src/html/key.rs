@@ -54,6 +54,7 @@ pub(super) fn key(albums: &[Album<'_>]) -> Markup {
                 }
             }
             li { svg.sign viewBox="-8 -8 16 16" aria-hidden="true" { path.tip d="M0 5l-6 -9h12z" {} } "stop signal" }
+            li { svg.sign viewBox="-8 -8 16 16" aria-hidden="true" { g.grace { path d="M0 -8V8" {} } } "end of the grace period" }
             li {
                 svg.wide viewBox="0 0 30 12" aria-hidden="true" {
                     rect.ready width="12" height="12" {}

@@ -54,7 +54,7 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
     lines.extend(shown);
     if left_out > 0 {
         let words = if left_out == 1 { "1 more line is".to_owned() } else { format!("{left_out} more lines are") };
-        lines.push(format!("{words} in report.md."));
+        lines.push(format!("{words} in report.html and report.md."));
     }
     lines.push(String::new());
     lines.join("\n")

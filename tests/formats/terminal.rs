@@ -37,14 +37,14 @@ fn eight_variants_fit_a_screen() {
     assert!(rows(&text) <= ROWS, "{} rows: {text}", rows(&text));
     assert!(names.iter().all(|name| text.contains(name)), "the table has every variant: {text}");
     let last = text.lines().last().unwrap();
-    assert!(last.ends_with("more lines are in report.md."), "it says where the rest is: {last}");
+    assert!(last.ends_with("more lines are in report.html and report.md."), "it says where the rest is: {last}");
     assert!(text.contains("why requests were lost") && text.contains("unknown"), "{text}");
 }
 
 fn a_small_run_is_shown_whole() {
     let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| trial.lost_times(2)).finished();
     let text = to_terminal(&run.report(), false);
-    assert!(!text.contains("report.md") && text.contains("first lost"), "{text}");
+    assert!(!text.contains("report.html") && text.contains("first lost"), "{text}");
     assert!(!text.contains('\u{1b}') && to_terminal(&run.report(), true).contains("\u{1b}[1;31mFAIL"));
 }
 

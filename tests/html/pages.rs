@@ -1,5 +1,7 @@
 //! Small records, the pages that are made of them, and what of these can be read without a browser.
 
+use std::process::{Command, Stdio};
+
 use rollproof::html;
 use rollproof::record::header::Expect;
 use rollproof::record::{Arm, Outcome, Reader, Sum};
@@ -12,6 +14,7 @@ use crate::records::{Run, Trial};
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("every_part_is_there", every_part_is_there),
     ("a_clean_run_says_what_it_leaves_open", a_clean_run_says_what_it_leaves_open),
+    ("report_writes_the_page_beside_the_record", report_writes_the_page_beside_the_record),
     ("the_same_record_gives_the_same_bytes", the_same_record_gives_the_same_bytes),
     ("an_ordinary_run_is_small", an_ordinary_run_is_small),
     ("a_hundred_thousand_failures_are_thinned_and_that_is_said", a_hundred_thousand_failures),
@@ -108,6 +111,15 @@ fn a_clean_run_says_what_it_leaves_open() {
     let page = page(&run.bytes());
     has(&page, &["No attempt failed.", "Nothing was lost that counts.", "There are none: nothing was lost.", "(95 %)"]);
     assert!(!page.contains("<a class=\"k"), "no point");
+}
+
+fn report_writes_the_page_beside_the_record() {
+    let (folder, record) = (tempfile::tempdir().unwrap(), two_variants());
+    std::fs::write(folder.path().join("record.jsonl"), &record).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rollproof"));
+    let output = program.arg("report").arg(folder.path()).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(std::fs::read_to_string(folder.path().join("report.html")).unwrap() == page(&record));
 }
 
 fn the_same_record_gives_the_same_bytes() {
