@@ -70,7 +70,7 @@ pub(super) fn of_trials<'a>(
     })
 }
 
-/// From a pod's deletion to the last failure of new connections that were led to it all the same.
+/// From a pod's deletion to the last new connection that was led to it all the same.
 fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     // What is reset in an accept queue came long before it failed: only a refusal is as old as its connection.
     if incident.cause != Cause::EndpointRace {
@@ -79,11 +79,13 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     if incident.pod.is_none() {
         // Which of several pods it was is not known: the one that was deleted last gives the least that it can have been.
         let deletions = trial.pods.iter().filter_map(|pod| pod.deletion).map(|deletion| deletion.high_ns);
-        if let Some(latest_ns) = deletions.filter(|at_ns| *at_ns <= incident.last_ns).max() {
-            return Some(between_s(latest_ns, incident.last_ns));
+        if let Some(latest_ns) = deletions.filter(|at_ns| *at_ns <= incident.last_begun_ns).max() {
+            return Some(between_s(latest_ns, incident.last_begun_ns));
         }
     }
-    after(incident, incident.cause, "deletion")
+    // One that timed out failed long after it was led there.
+    let waited_s = between_s(incident.last_begun_ns, incident.last_ns);
+    after(incident, incident.cause, "deletion").map(|failed_s| (failed_s - waited_s).max(0.0))
 }
 
 /// From an edge to the last failure of an incident, if its cause is this.

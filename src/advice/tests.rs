@@ -96,6 +96,7 @@ fn incident(cause: Cause, edge: &str, gap_ms: f64) -> Incident {
         pod: Some("web-old".to_owned()),
         first_ns: 10 * SECOND,
         last_ns: 10 * SECOND + SECOND * 3 / 10,
+        last_begun_ns: 10 * SECOND + SECOND * 3 / 10,
         attempts: 5,
         outcomes: BTreeMap::new(),
         evidence: vec![Evidence {
@@ -189,6 +190,15 @@ fn of_several_pods_the_one_deleted_last_counts() {
     let unnamed = Incident { pod: None, ..incident(Cause::EndpointRace, "deletion", 5_000.0) };
     let found = advised(&variant("shop/web", |_| {}), &two, vec![unnamed]);
     assert_eq!(found.measured.routing_lag_s, Some(0.3));
+}
+
+#[test]
+fn a_connect_that_timed_out_was_led_to_its_pod_when_it_began() {
+    // The last of them failed 6.3 s after the deletion, having waited for five.
+    let waited =
+        Incident { last_begun_ns: 5 * SECOND + SECOND * 3 / 10, ..incident(Cause::EndpointRace, "deletion", 6_000.0) };
+    let found = advised(&variant("shop/web", |_| {}), &trial(40), vec![waited]);
+    assert_eq!(found.measured.routing_lag_s.map(f64::round), Some(1.0), "{found:?}");
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub struct Incident {
     pub first_ns: Stamp,
     /// When its last attempt failed.
     pub last_ns: Stamp,
+    /// When that last attempt was begun: routing led it then, however long it waited.
+    pub last_begun_ns: Stamp,
     /// Lost attempts.
     pub attempts: u64,
     /// How they ended.

@@ -35,6 +35,7 @@ impl<'a> Merger<'a> {
         self.latest.insert(key, at);
         let Some(incident) = self.into.incidents.get_mut(at) else { return };
         incident.last_ns = attempt.end_ns;
+        incident.last_begun_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
         incident.attempts += 1;
         *incident.outcomes.entry(attempt.outcome).or_default() += 1;
         self.into.attempts.push(Explained {
@@ -58,6 +59,7 @@ impl<'a> Merger<'a> {
             pod: finding.pod.map(str::to_owned),
             first_ns: attempt.end_ns,
             last_ns: attempt.end_ns,
+            last_begun_ns: attempt.started_ns.unwrap_or(attempt.planned_ns),
             attempts: 0,
             outcomes: BTreeMap::new(),
             evidence: finding.evidence(attempt.end_ns),
