@@ -47,9 +47,10 @@ pub struct Advised {
     pub patch: Option<Value>,
 }
 
-/// What to change in a variant, of which `trials` are those that count and `diagnosis` is the whole run's.
+/// What to change in a variant, of which `trials` are those that count; `run` are those of all variants, and `diagnosis` is the whole
+/// run's.
 #[must_use]
-pub fn advise(variant: &VariantHeader, trials: &[&Trial], diagnosis: &Diagnosis) -> Advised {
+pub fn advise(variant: &VariantHeader, trials: &[&Trial], run: &[&Trial], diagnosis: &Diagnosis) -> Advised {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
     for (_, incident) in of_trials(variant, trials, diagnosis) {
         let count = causes.entry(incident.cause).or_default();
@@ -60,7 +61,7 @@ pub fn advise(variant: &VariantHeader, trials: &[&Trial], diagnosis: &Diagnosis)
         let advice = causes.into_iter().map(|(cause, attempts)| sentence(cause, attempts, text.clone())).collect();
         return Advised { advice, ..Advised::default() };
     };
-    let measured = Measured::of(variant, &subject, trials, diagnosis);
+    let measured = Measured::of(variant, &subject, trials, run, diagnosis);
     let mut rules = Rules::new(variant, &subject, &measured, &causes);
     let advice = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
     let patch = patch(&subject, &rules.changes, variant.surge);
@@ -169,7 +170,7 @@ impl<'a> Rules<'a> {
     fn lag_words(&self) -> String {
         match (self.measured.routing_lag_s, self.measured.first_sleep_s()) {
             (Some(lag), Some(sleep)) => format!(
-                "The last new connection was led to a pod {lag:.1} s after its deletion was seen: wait at least {sleep} s before the \
+                "New connections were led to a pod until {lag:.1} s after its deletion was seen: wait at least {sleep} s before the \
                  server stops."
             ),
             _ => format!(

@@ -12,7 +12,8 @@ use crate::timeline::{PodLife, Trial};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
     /// The longest time after a pod's deletion was seen for which new connections still went to it, answered or not; `None` if
-    /// none shows it.
+    /// none shows it. Routing is the cluster's affair, so answered ones of every variant tell it: a pod that stops listening at once
+    /// hides it.
     pub routing_lag_s: Option<f64>,
     /// The longest that an answered request of a judged arm took, or that a cut one had taken; `None` if there was none.
     pub slowest_request_s: Option<f64>,
@@ -29,14 +30,20 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The figures of the trials that count, `diagnosis` being of the whole run.
-    pub(super) fn of(variant: &VariantHeader, subject: &Subject<'_>, trials: &[&Trial], diagnosis: &Diagnosis) -> Self {
+    /// The figures of a variant's trials that count, `run` being those of all variants, and `diagnosis` of the whole run.
+    pub(super) fn of(
+        variant: &VariantHeader,
+        subject: &Subject<'_>,
+        trials: &[&Trial],
+        run: &[&Trial],
+        diagnosis: &Diagnosis,
+    ) -> Self {
         let incidents = || of_trials(variant, trials, diagnosis);
         let (answered_s, cut_s) = (answered_s(variant, trials), cut_s(variant, trials, diagnosis));
         Self {
-            routing_lag_s: largest(incidents().filter_map(|(trial, one)| refused_lag_s(trial, one)).chain(
-                trials.iter().flat_map(|trial| &trial.propagation.pods).map(|pod| signed_s(pod.after_deletion_ns)),
-            )),
+            routing_lag_s: largest(
+                incidents().filter_map(|(trial, one)| refused_lag_s(trial, one)).chain(answered_lags_s(run)),
+            ),
             slowest_request_s: largest([answered_s, cut_s].into_iter().flatten()),
             slowest_was_cut: cut_s > answered_s,
             ready_to_served_s: largest(trials.iter().flat_map(|trial| &trial.pods).filter_map(ready_to_served_s)),
@@ -86,6 +93,12 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     // One that timed out failed long after it was led there.
     let waited_s = between_s(incident.last_begun_ns, incident.last_ns);
     after(incident, incident.cause, "deletion").map(|failed_s| (failed_s - waited_s).max(0.0))
+}
+
+/// From pods' deletions to the last connections that they answered. One before the deletion tells nothing of what came after.
+fn answered_lags_s(run: &[&Trial]) -> impl Iterator<Item = f64> {
+    let pods = run.iter().flat_map(|trial| &trial.propagation.pods);
+    pods.filter(|pod| pod.after_deletion_ns > 0).map(|pod| signed_s(pod.after_deletion_ns))
 }
 
 /// From an edge to the last failure of an incident, if its cause is this.

@@ -119,7 +119,7 @@ fn of(cause: Cause) -> Incident {
 }
 
 fn advised(variant: &VariantHeader, trial: &Trial, incidents: Vec<Incident>) -> Advised {
-    advise(variant, &[trial], &Diagnosis { incidents, attempts: Vec::new() })
+    advise(variant, &[trial], &[trial], &Diagnosis { incidents, attempts: Vec::new() })
 }
 
 /// The workload with the patch applied; it must apply, and name what it is for.
@@ -177,6 +177,20 @@ fn pods_that_were_still_answered_tell_the_lag_too() {
     slow.propagation.pods = vec![lag(4_200_000_000), lag(-1)];
     let found = advised(&variant("shop/web", |_| {}), &slow, vec![race()]);
     assert_eq!(only(&found).value.as_deref(), Some("sleep: {seconds: 6}"));
+}
+
+#[test]
+fn routing_is_measured_on_every_variant_and_only_after_a_deletion() {
+    let (mut own, mut other) = (trial(40), trial(40));
+    let lag = |after_deletion_ns| PodLag { pod: "a".to_owned(), after_deletion_ns, after_not_ready_ns: None };
+    own.propagation.pods = vec![lag(-77_000_000)];
+    let web = variant("shop/web", |_| {});
+    let diagnosis = Diagnosis { incidents: vec![of(Cause::CutAtStop)], attempts: Vec::new() };
+    let alone = advise(&web, &[&own], &[&own], &diagnosis);
+    assert_eq!(alone.measured.routing_lag_s, None, "no connection came after the deletion");
+    other.propagation.pods = vec![lag(1_060_000_000)];
+    let beside = advise(&web, &[&own], &[&own, &other], &diagnosis);
+    assert_eq!(beside.measured.routing_lag_s, Some(1.06));
 }
 
 #[test]
@@ -286,7 +300,7 @@ fn a_grace_period_is_raised_to_what_was_in_flight() {
     let explained =
         Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 13 * SECOND, cause: Cause::KilledAtGraceEnd, incident: 1 };
     let diagnosis = Diagnosis { incidents: vec![of(Cause::KilledAtGraceEnd)], attempts: vec![explained] };
-    let found = advise(&variant, &[&cut], &diagnosis);
+    let found = advise(&variant, &[&cut], &[&cut], &diagnosis);
     assert_eq!((found.measured.slowest_request_s, found.measured.slowest_was_cut), (Some(9.0), true));
     let advice = only(&found);
     assert_eq!(advice.field.as_deref(), Some("spec.template.spec.terminationGracePeriodSeconds"));

@@ -22,9 +22,13 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
         .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials, failed)))
         .collect();
     let diagnosis = diagnose(timeline);
+    let counting: Vec<_> =
+        judged.iter().flatten().filter(|judged| judged.state == State::Counts).map(|judged| judged.trial).collect();
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
-        .map(|((variant, trials), (_, ruling))| variant_doc(variant, trials, header.trials, ruling, &diagnosis))
+        .map(|((variant, trials), (_, ruling))| {
+            variant_doc(variant, trials, header.trials, ruling, &counting, &diagnosis)
+        })
         .collect();
     let (incidents, incidents_total) = incidents(&diagnosis, &header.variants, &judged);
     let ending = Ending::of(timeline);
