@@ -12,6 +12,7 @@ use super::patch::{Changes, patch};
 use super::server::Server;
 use super::subject::Subject;
 use crate::diagnose::{Cause, Diagnosis};
+use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
 use crate::timeline::Trial;
 
@@ -50,19 +51,25 @@ pub struct Advised {
 /// What to change in a variant, of which `trials` are those that count; `run` are those of all variants, and `diagnosis` is the whole
 /// run's.
 #[must_use]
-pub fn advise(variant: &VariantHeader, trials: &[&Trial], run: &[&Trial], diagnosis: &Diagnosis) -> Advised {
+pub fn advise(
+    variant: &VariantHeader,
+    again: Option<&VariantAgain>,
+    trials: &[&Trial],
+    run: &[&Trial],
+    diagnosis: &Diagnosis,
+) -> Advised {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
     for (_, incident) in of_trials(variant, trials, diagnosis) {
         let count = causes.entry(incident.cause).or_default();
         *count = count.saturating_add(incident.attempts);
     }
-    let Some(subject) = Subject::of(variant) else {
+    let Some(subject) = Subject::of(variant, again) else {
         let text = format!("The record does not hold the manifest of {}, so no field can be named.", variant.workload);
         let advice = causes.into_iter().map(|(cause, attempts)| sentence(cause, attempts, text.clone())).collect();
         return Advised { advice, ..Advised::default() };
     };
     let measured = Measured::of(variant, &subject, trials, run, diagnosis);
-    let mut rules = Rules::new(variant, &subject, &measured, &causes);
+    let mut rules = Rules::new(variant, again, &subject, &measured, &causes);
     let advice = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
     let patch = patch(&subject, &rules.changes, variant.surge);
     Advised { measured, advice, patch }
@@ -74,6 +81,7 @@ fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {
 
 struct Rules<'a> {
     variant: &'a VariantHeader,
+    again: Option<&'a VariantAgain>,
     subject: &'a Subject<'a>,
     measured: &'a Measured,
     /// The stop that serves all causes.
@@ -88,6 +96,7 @@ struct Rules<'a> {
 impl<'a> Rules<'a> {
     fn new(
         variant: &'a VariantHeader,
+        again: Option<&'a VariantAgain>,
         subject: &'a Subject<'a>,
         measured: &'a Measured,
         causes: &BTreeMap<Cause, u64>,
@@ -103,10 +112,19 @@ impl<'a> Rules<'a> {
         let stop = plan(subject, waits);
         let by_hook = cut || HOOKED.into_iter().any(has);
         let hook_changes = by_hook && stop.pre_stop.is_some();
-        // What is in flight as a plain sleep ends goes on after the stop signal.
-        let drain_s = if waits.last_s.is_some() { 0 } else { measured.last_sleep_s().unwrap_or(0) };
-        let grace_s = subject.grace_s.max(stop.until_done_s + drain_s + MARGIN_S);
-        Self { variant, subject, measured, stop, hook_changes, grace_s, changes: Changes::default() }
+        let drain_s = measured.last_sleep_s().unwrap_or(0);
+        let first_s = waits.first_s.unwrap_or(0).max(whole(subject.hook.first_sleep_s()));
+        let busy_s = if waits.last_s.is_some() {
+            stop.until_done_s
+        } else if subject.hook.stop().is_some() {
+            // What is in flight has the rest of the hook's own time.
+            stop.until_done_s.max(first_s + drain_s)
+        } else {
+            // What is in flight as a plain sleep ends goes on after the stop signal.
+            stop.until_done_s + drain_s
+        };
+        let grace_s = subject.grace_s.max(busy_s + MARGIN_S);
+        Self { variant, again, subject, measured, stop, hook_changes, grace_s, changes: Changes::default() }
     }
 
     fn of(&mut self, cause: Cause, attempts: u64) -> Advice {
@@ -255,7 +273,13 @@ impl<'a> Rules<'a> {
         if self.subject.target_port.is_null() {
             return Advice { cause, attempts, field: Some(field), value: None, text };
         }
-        let gets = self.variant.load.requests.iter().filter(|kind| kind.method == "GET");
+        // A probe sends no credentials, and takes any 2xx or 3xx for ready: what wants another answer is nothing to ask for.
+        let plain = |index: usize| {
+            let rest = self.again.and_then(|again| again.requests.get(index));
+            rest.is_none_or(|rest| rest.statuses.is_empty() && rest.headers.iter().all(|header| !header.hashed))
+        };
+        let kinds = self.variant.load.requests.iter().enumerate();
+        let gets = kinds.filter(|(index, kind)| kind.method == "GET" && plain(*index)).map(|(_, kind)| kind);
         let path = gets.max_by(|a, b| a.share.total_cmp(&b.share)).map(|kind| kind.path.clone());
         let port = &self.subject.target_port;
         let asks = path.map_or_else(

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::server::{Server, server};
+use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
 use crate::timeline::Hook;
 
@@ -29,11 +30,11 @@ pub(super) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// The workload that the header names; `None` if its manifests do not hold it.
-    pub(super) fn of(variant: &'a VariantHeader) -> Option<Self> {
+    pub(super) fn of(variant: &'a VariantHeader, again: Option<&VariantAgain>) -> Option<Self> {
         let manifest = variant.workload_manifest()?;
         let pod = manifest.pointer("/spec/template/spec")?;
         let containers = pod.get("containers").and_then(Value::as_array)?;
-        let target_port = target_port(variant);
+        let target_port = target_port(variant, again);
         let serves = |container: &&Value| has_port(container, &target_port);
         let container = containers.iter().find(serves).or_else(|| containers.first())?;
         let index = containers.iter().position(|one| std::ptr::eq(one, container))?;
@@ -60,10 +61,12 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The `targetPort` of the Service's first port, which is its `port` where there is none.
-fn target_port(variant: &VariantHeader) -> Value {
+/// The `targetPort` of the Service's port that the load goes to, which is its `port` where there is none.
+fn target_port(variant: &VariantHeader, again: Option<&VariantAgain>) -> Value {
     let name = variant.service.rsplit('/').next().unwrap_or(&variant.service);
-    let port = variant.manifest("service", name).and_then(|found| found.pointer("/spec/ports/0"));
+    let ports = variant.manifest("service", name).and_then(|found| found.pointer("/spec/ports")?.as_array());
+    let of_load = |port: &&Value| again.is_none_or(|again| port.get("port") == Some(&Value::from(again.service_port)));
+    let port = ports.and_then(|ports| ports.iter().find(of_load));
     let target = |port: &Value| port.get("targetPort").or_else(|| port.get("port")).cloned();
     port.and_then(target).unwrap_or(Value::Null)
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Advice, Advised, advise};
 use crate::diagnose::{Cause, Diagnosis, Evidence, Explained, Incident};
 use crate::manifest::strategic_merge;
+use crate::record::again::{RequestAgain, VariantAgain};
 use crate::record::entry::TrialStart;
 use crate::record::header::{Expect, VariantHeader};
 use crate::record::{Arm, Outcome, Sum, sample};
@@ -119,7 +120,7 @@ fn of(cause: Cause) -> Incident {
 }
 
 fn advised(variant: &VariantHeader, trial: &Trial, incidents: Vec<Incident>) -> Advised {
-    advise(variant, &[trial], &[trial], &Diagnosis { incidents, attempts: Vec::new() })
+    advise(variant, None, &[trial], &[trial], &Diagnosis { incidents, attempts: Vec::new() })
 }
 
 /// The workload with the patch applied; it must apply, and name what it is for.
@@ -179,6 +180,45 @@ fn pods_that_were_still_answered_tell_the_lag_too() {
     assert_eq!(only(&found).value.as_deref(), Some("sleep: {seconds: 6}"));
 }
 
+/// What running the variant again needs: the load goes to this port and expects these statuses of its one kind of request.
+fn again(service_port: u16, statuses: &[u16]) -> VariantAgain {
+    VariantAgain {
+        rollout: crate::record::again::Rollout::Restart,
+        rollout_timeout_ns: SECOND,
+        timeout_ns: SECOND,
+        connections: None,
+        service_port,
+        service_port_name: String::new(),
+        target_port: 8080,
+        service_added: false,
+        shipped: false,
+        notes: Vec::new(),
+        requests: vec![RequestAgain { statuses: statuses.to_vec(), ..RequestAgain::default() }],
+    }
+}
+
+#[test]
+fn a_readiness_probe_asks_the_loads_own_port_for_what_any_probe_takes() {
+    let mut served = variant("shop/web", |_| {});
+    served.manifests[1]["spec"]["ports"] =
+        json!([{"name": "metrics", "port": 9090}, {"name": "web", "port": 80, "targetPort": "http"}]);
+    let diagnosis = Diagnosis { incidents: vec![of(Cause::NotReadyYet)], attempts: Vec::new() };
+    let probe = |again: &VariantAgain| {
+        let found = advise(&served, Some(again), &[&trial(40)], &[&trial(40)], &diagnosis);
+        web(&patched(&served, &found))["readinessProbe"].clone()
+    };
+    assert_eq!(probe(&again(80, &[]))["httpGet"]["port"], "http");
+    assert_eq!(probe(&again(80, &[404]))["tcpSocket"]["port"], "http", "a probe does not take a 404 for ready");
+}
+
+#[test]
+fn a_hook_that_drains_needs_no_grace_beyond_its_own_time() {
+    let variant = with_grace(hooked("httpd", "apachectl -k graceful-stop; sleep 30"), 40);
+    let found = advised(&variant, &trial(6_000), vec![race()]);
+    assert_eq!(script(&patched(&variant, &found)), "sleep 3; apachectl -k graceful-stop; sleep 30");
+    assert_eq!(grace(&patched(&variant, &found)), Some(40), "40 s hold the 33 s of the hook");
+}
+
 #[test]
 fn routing_is_measured_on_every_variant_and_only_after_a_deletion() {
     let (mut own, mut other) = (trial(40), trial(40));
@@ -186,10 +226,10 @@ fn routing_is_measured_on_every_variant_and_only_after_a_deletion() {
     own.propagation.pods = vec![lag(-77_000_000)];
     let web = variant("shop/web", |_| {});
     let diagnosis = Diagnosis { incidents: vec![of(Cause::CutAtStop)], attempts: Vec::new() };
-    let alone = advise(&web, &[&own], &[&own], &diagnosis);
+    let alone = advise(&web, None, &[&own], &[&own], &diagnosis);
     assert_eq!(alone.measured.routing_lag_s, None, "no connection came after the deletion");
     other.propagation.pods = vec![lag(1_060_000_000)];
-    let beside = advise(&web, &[&own], &[&own, &other], &diagnosis);
+    let beside = advise(&web, None, &[&own], &[&own, &other], &diagnosis);
     assert_eq!(beside.measured.routing_lag_s, Some(1.06));
 }
 
@@ -300,7 +340,7 @@ fn a_grace_period_is_raised_to_what_was_in_flight() {
     let explained =
         Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 13 * SECOND, cause: Cause::KilledAtGraceEnd, incident: 1 };
     let diagnosis = Diagnosis { incidents: vec![of(Cause::KilledAtGraceEnd)], attempts: vec![explained] };
-    let found = advise(&variant, &[&cut], &[&cut], &diagnosis);
+    let found = advise(&variant, None, &[&cut], &[&cut], &diagnosis);
     assert_eq!((found.measured.slowest_request_s, found.measured.slowest_was_cut), (Some(9.0), true));
     let advice = only(&found);
     assert_eq!(advice.field.as_deref(), Some("spec.template.spec.terminationGracePeriodSeconds"));

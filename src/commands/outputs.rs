@@ -1,7 +1,8 @@
 //! The output directory: made before anything is begun, and filled with reports however the run ended.
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::ending::{Ended, Ending, Failure, Finished, Talk};
@@ -131,12 +132,21 @@ pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failur
     })
 }
 
-/// Writes files into `directory`; why not, of the first that could not be written.
+/// Writes files into `directory`; why not, of the first that could not be written. Each is tried: an old one must not stand beside a
+/// new verdict for another's sake.
 pub(super) fn write(directory: &Path, texts: &[(impl AsRef<str>, String)]) -> Option<String> {
-    texts.iter().find_map(|(name, text)| {
+    let mut failed = texts.iter().filter_map(|(name, text)| {
         let path = directory.join(name.as_ref());
-        replace(&path, text).err().map(|error| format!("writing {}: {error}", path.display()))
-    })
+        let error = replace(&path, text).err()?;
+        Some(format!(
+            "writing {}: {error}; make room for it, then `rollproof report {}` writes the reports again",
+            path.display(),
+            directory.display()
+        ))
+    });
+    let first = failed.next();
+    failed.for_each(drop);
+    first
 }
 
 /// The report of the record in `directory`.
@@ -179,12 +189,16 @@ pub(super) fn open_record(directory: &Path) -> Result<Reader<BufReader<File>>, F
     Reader::open(&record).map_err(|error| Failure::User(format!("reading {}: {error}", record.display())))
 }
 
-/// Writes beside the file and puts it in its place whole: a full disk leaves the old one, and a link is not followed.
+/// Writes beside the file and puts it in its place whole: a full disk leaves the old one, and a link is not followed, because what
+/// is written has a name that nobody could have laid out before.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
-        let _ = fs::remove_file(&beside);
-    })
+    let directory = path.parent().unwrap_or(Path::new("."));
+    // As the user's mask has it: the reports are for others too.
+    let mode = fs::Permissions::from_mode(0o666);
+    let mut beside = tempfile::Builder::new().prefix(".report-").permissions(mode).tempfile_in(directory)?;
+    beside.write_all(text.as_bytes())?;
+    beside.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// `2026-11-23T10:00:00Z` as a part of a file name.
@@ -201,6 +215,31 @@ pub(super) fn rfc3339(unix_ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_that_was_laid_out_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "mine").unwrap();
+        for name in ["report.json", "report.new"] {
+            std::os::unix::fs::symlink(&victim, folder.path().join(name)).unwrap();
+        }
+        assert_eq!(write(folder.path(), &[("report.json", "ours".to_owned())]), None);
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        assert_eq!(fs::read_to_string(folder.path().join("report.json")).unwrap(), "ours");
+        assert!(!folder.path().join("report.json").is_symlink());
+    }
+
+    #[test]
+    fn what_cannot_be_written_keeps_nothing_else_from_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("report.json")).unwrap();
+        let texts = [("report.json", "a".to_owned()), ("report.md", "b".to_owned())];
+        let said = write(folder.path(), &texts).unwrap();
+        assert!(said.contains("report.json") && said.contains("rollproof report"), "{said}");
+        assert_eq!(fs::read_to_string(folder.path().join("report.md")).unwrap(), "b");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside them");
+    }
 
     #[test]
     fn times_become_names_and_rfc3339() {

@@ -63,7 +63,9 @@ pub(super) fn outcome(report: &ReportDoc) -> String {
         format!("{lost}: the loss did not show again, so nothing was shown")
     } else if advised.lost == 0 {
         format!("{lost}: the advice cured it in these trials")
-    } else if advised.lost < source.lost {
+    } else if u128::from(advised.lost) * u128::from(source.trials)
+        < u128::from(source.lost) * u128::from(advised.trials)
+    {
         format!("{lost}: less, but the advice did not cure it")
     } else {
         format!("{lost}: the advice did not help")

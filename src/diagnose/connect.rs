@@ -59,10 +59,11 @@ fn without_new_pods<'a>(deaf: &[&'a PodLife], attempt: &Attempt, scene: &Scene<'
         [pod] => Finding::of(gone_deaf(pod, attempt), pod, OF_A_DEAF_POD),
         several => {
             let causes: Vec<Cause> = several.iter().map(|pod| gone_deaf(pod, attempt)).collect();
-            // The one that went last is the likeliest; which it was does not matter where all went alike.
-            let last = several.iter().max_by_key(|pod| pod.deletion.map(|deletion| deletion.high_ns));
-            let evidence = last.map(|pod| Proof::Edges(pod, OF_A_DEAF_POD)).into_iter().collect();
             let cause = if causes.iter().all(|cause| *cause == causes[0]) { causes[0] } else { Cause::EndpointRace };
+            // Of those that went so the one that went last is the likeliest; which it was does not matter.
+            let so = several.iter().zip(&causes).filter(|(_, one)| **one == cause).map(|(pod, _)| pod);
+            let last = so.max_by_key(|pod| pod.deletion.map(|deletion| deletion.high_ns));
+            let evidence = last.map(|pod| Proof::Edges(pod, OF_A_DEAF_POD)).into_iter().collect();
             Finding::without_pod(cause, evidence)
         }
     }

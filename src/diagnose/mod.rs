@@ -25,8 +25,8 @@ use crate::timeline::Timeline;
 use finding::Finding;
 use scene::Scene;
 
-/// A NAT entry of a connect that timed out lives 120 s (`nf_conntrack_tcp_timeout_syn_sent`), and each repetition renews it.
-const NAT_ENTRY_NS: u64 = 180_000_000_000;
+/// A NAT entry of a connect that timed out lives 120 s after its last SYN (`nf_conntrack_tcp_timeout_syn_sent`).
+const NAT_ENTRY_NS: u64 = 120_000_000_000;
 
 /// Explains every lost attempt of a run.
 #[must_use]
@@ -41,7 +41,8 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
         let mut merger = merge::Merger::new(&mut all, &trial.start.variant);
         for attempt in &trial.lost {
             merger.add(attempt, &explain(attempt, &scene));
-            if let Some(port) = timed_out_port(attempt) {
+            // The embedded cluster routes without NAT.
+            if let Some(port) = timed_out_port(attempt).filter(|_| timeline.header.cluster.kind != "embedded") {
                 scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
             }
         }

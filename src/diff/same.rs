@@ -31,6 +31,7 @@ pub(super) fn mismatches(old: &Header, new: &Header) -> Vec<String> {
         load(&mut found, before, after);
         let name = one_line(&before.name);
         told(&mut found, &format!("the rollout of {name}"), &before.rollout, &after.rollout);
+        in_full(&mut found, old, new, before, after);
     }
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
@@ -65,6 +66,21 @@ fn load(found: &mut Vec<String>, before: &VariantHeader, after: &VariantHeader) 
     }
 }
 
+/// What only the part for running again tells: headers, bodies and expected statuses, and what exactly a patch or a command does.
+fn in_full(found: &mut Vec<String>, old: &Header, new: &Header, before: &VariantHeader, after: &VariantHeader) {
+    let again = |header: &'_ Header, variant: &VariantHeader| {
+        header.again.as_ref().and_then(|again| again.variants.get(&variant.name)).cloned()
+    };
+    let (Some(of_old), Some(of_new)) = (again(old, before), again(new, after)) else { return };
+    let name = one_line(&before.name);
+    if before.load.requests == after.load.requests && of_old.requests != of_new.requests {
+        found.push(format!("the headers, bodies or expected statuses of the requests of {name} differ"));
+    }
+    if before.rollout == after.rollout && of_old.rollout != of_new.rollout {
+        found.push(format!("the rollout of {name}, a {}, does not do the same", one_line(&before.rollout)));
+    }
+}
+
 fn told<T: PartialEq + std::fmt::Display>(found: &mut Vec<String>, what: &str, old: &T, new: &T) {
     if old != new {
         found.push(format!("{what} was {} and is {}", one_line(&old.to_string()), one_line(&new.to_string())));
@@ -74,6 +90,14 @@ fn told<T: PartialEq + std::fmt::Display>(found: &mut Vec<String>, what: &str, o
 /// What else differs: a difference of machines is not a difference of code.
 pub(super) fn notes(old: &Header, new: &Header) -> Vec<String> {
     let mut found = Vec::new();
+    if old.started_unix_ns > new.started_unix_ns {
+        found.push(format!(
+            "the old run began later ({}) than the new one ({}): are the directories the right way round?",
+            one_line(&old.started),
+            one_line(&new.started)
+        ));
+    }
+    told(&mut found, "the number of planned trials", &old.trials, &new.trials);
     told(&mut found, "rollproof's version", &old.rollproof, &new.rollproof);
     told(&mut found, "the kind of cluster", &old.cluster.kind, &new.cluster.kind);
     told(&mut found, "the cluster's version", &old.cluster.version, &new.cluster.version);
@@ -94,6 +118,8 @@ pub(super) fn notes(old: &Header, new: &Header) -> Vec<String> {
         told(&mut found, &format!("the surge of {name}"), &before.surge, &after.surge);
         let connections = format!("the number of kept-alive connections of {name}");
         told(&mut found, &connections, &before.load.connections, &after.load.connections);
+        told(&mut found, &format!("what {name} may lose"), &before.lost_at_most, &after.lost_at_most);
+        told(&mut found, &format!("whether raced attempts count as lost of {name}"), &before.strict, &after.strict);
         if before.expect != after.expect {
             found.push(format!("what is expected of {name} differs"));
         }

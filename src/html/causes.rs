@@ -15,7 +15,13 @@ pub(super) fn causes(report: &ReportDoc) -> Markup {
     html! {
         section aria-labelledby="causes" {
             h2 id="causes" { "Causes and what would help" }
-            @if report.variants.iter().all(|variant| variant.causes.is_empty()) { p { "Nothing was lost that counts." } }
+            @if report.variants.iter().all(|variant| variant.causes.is_empty()) { {
+                p { "No attempt was lost in the trials that count." }
+                @if report.variants.iter().any(|variant| variant.strict && variant.raced > 0) {
+                    p { "Under " code { "strict" } " raced attempts count as losses too; their cause is the race between a closing "
+                        "server and a writing client." }
+                }
+            } }
             @for variant in report.variants.iter().filter(|variant| !variant.causes.is_empty()) { (of_variant(variant)) }
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn incidents(report: &ReportDoc, listed: &[&IncidentDoc]) -> Markup {
     html! {
         section aria-labelledby="incidents" {
             h2 id="incidents" tabindex="-1" { "Incidents" }
-            @if listed.is_empty() { p { "There are none: nothing was lost." } }
+            @if listed.is_empty() { p { "There are none: no attempt was lost." } }
             @else {
                 p { "An incident is a run of lost attempts of one arm with one cause. " (counted(listed.len() as u64, report.incidents_total)) }
                 @for incident in listed { (one(incident)) }

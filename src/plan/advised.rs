@@ -7,6 +7,7 @@ use super::order;
 use super::types::{RunPlan, VariantPlan};
 use crate::manifest::strategic_merge;
 use crate::record::header::Expect;
+use crate::scenario::values::MAX_NAME;
 
 /// What is added to the name of a variant that is tried with its advice.
 pub const ADVISED: &str = "-advised";
@@ -20,7 +21,7 @@ impl RunPlan {
     pub fn advised(&self, index: usize, patch: &Value) -> Result<Option<Self>, PlanError> {
         let Some(source) = self.variants.get(index) else { return Ok(None) };
         let mut advised = VariantPlan {
-            name: format!("{}{ADVISED}", source.name),
+            name: advised_name(&source.name),
             expect: Expect::Clean,
             lost_at_most: 0,
             strict: false,
@@ -50,5 +51,23 @@ impl RunPlan {
             notes: Vec::new(),
             ..self.clone()
         }))
+    }
+}
+
+/// A name may have 40 letters, so a long one gives some up.
+fn advised_name(source: &str) -> String {
+    let kept: String = source.chars().take(MAX_NAME - ADVISED.len()).collect();
+    format!("{}{ADVISED}", kept.trim_end_matches('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_name_leaves_room_for_what_is_added() {
+        assert_eq!(advised_name("web"), "web-advised");
+        let long = advised_name(&"a".repeat(MAX_NAME));
+        assert_eq!((long.len(), long.ends_with("a-advised")), (MAX_NAME, true));
     }
 }

@@ -27,7 +27,8 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
         .map(|((variant, trials), (_, ruling))| {
-            variant_doc(variant, trials, header.trials, ruling, &counting, &diagnosis)
+            let again = header.again.as_ref().and_then(|again| again.variants.get(&variant.name));
+            variant_doc(variant, trials, header.trials, ruling, again, &counting, &diagnosis)
         })
         .collect();
     let (incidents, incidents_total) = incidents(&diagnosis, &header.variants, &judged);

@@ -10,7 +10,7 @@ use super::words::{
     advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros,
     not_counting_words, one_line, seconds,
 };
-use crate::verdict::Verdict;
+use crate::verdict::{Metric, Verdict};
 
 /// Rows of a screen that the summary may take, and the columns at which its lines wrap.
 const ROWS: usize = 40;
@@ -64,7 +64,15 @@ pub fn render(report: &ReportDoc, color: bool) -> String {
 fn pieces(report: &ReportDoc) -> Vec<Piece> {
     let alone = |rank: Rank, line: String| Piece { rank, lines: vec![one_line(&line)] };
     let mut all: Vec<Piece> = Vec::new();
-    all.extend(comparison_lines(&report.comparison).into_iter().map(|line| alone(Rank::Comparison, line)));
+    let (lost, costs): (Vec<_>, Vec<_>) =
+        report.comparison.iter().cloned().partition(|found| found.metric == Metric::Lost);
+    for found in lost {
+        // What was lost stands before what it costs, and is kept rather.
+        let of_this = costs.iter().filter(|cost| cost.variant == found.variant);
+        let lines = comparison_lines(&std::iter::once(&found).chain(of_this).cloned().collect::<Vec<_>>());
+        let ranks = [Rank::Comparison, Rank::Further];
+        all.extend(lines.into_iter().zip(ranks).map(|(line, rank)| alone(rank, line)));
+    }
     all.extend(report.variants.iter().filter_map(limits_words).map(|line| alone(Rank::Limit, line)));
     all.extend(report.variants.iter().filter_map(lag_words).map(|line| alone(Rank::Routing, line)));
     for variant in &report.variants {

@@ -12,6 +12,7 @@ use super::words::sentence;
 use crate::advice;
 use crate::diagnose::Diagnosis;
 use crate::hidden::{self, AttemptFacts, Client};
+use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
 use crate::record::{Arm, Sum};
 use crate::stats;
@@ -25,6 +26,7 @@ pub(super) fn variant_doc(
     trials: &[Judged<'_>],
     planned: u32,
     ruling: &Ruling,
+    again: Option<&VariantAgain>,
     run: &[&Trial],
     diagnosis: &Diagnosis,
 ) -> VariantDoc {
@@ -36,7 +38,7 @@ pub(super) fn variant_doc(
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
     let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
     let counted: Vec<&Trial> = counting.iter().map(|judged| judged.trial).collect();
-    let advised = advice::advise(variant, &counted, run, diagnosis);
+    let advised = advice::advise(variant, again, &counted, run, diagnosis);
     let loss = counting.iter().any(|trial| trial.loss > 0);
     VariantDoc {
         name: variant.name.clone(),

@@ -39,6 +39,9 @@ pub(crate) fn limits_words(variant: &VariantDoc) -> Option<String> {
 pub(crate) fn lag_words(variant: &VariantDoc) -> Option<String> {
     let PropagationDoc { after_deletion, after_not_ready, pods_not_observed } = variant.propagation_lag_ms;
     let lag = after_deletion?;
+    if lag.max <= 0.0 {
+        return Some(format!("{}: no new connection reached a pod after its deletion.", variant.name));
+    }
     let pods = if lag.count == 1 { "1 pod".to_owned() } else { format!("{} pods", lag.count) };
     let further = match pods_not_observed {
         0 => String::new(),
@@ -194,7 +197,7 @@ pub fn one_line(text: &str) -> String {
 pub(crate) const fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
     )
 }
 

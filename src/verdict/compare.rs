@@ -104,6 +104,6 @@ fn alone(baseline: Side<'_>, variant: Side<'_>) -> Comparison {
 fn lost_anything(side: Side<'_>) -> Split {
     let counting = || side.trials.iter().filter(|judged| judged.state == State::Counts);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let with = counting().filter(|judged| judged.counts.lost > 0).count();
+    let with = counting().filter(|judged| judged.loss > 0).count();
     Split { with: count(with), without: count(counting().count() - with) }
 }

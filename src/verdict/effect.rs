@@ -41,7 +41,7 @@ impl Metric {
     fn of(self, judged: &Judged<'_>, variant: &VariantHeader) -> Option<i64> {
         let trial = judged.trial;
         match self {
-            Self::Lost => i64::try_from(judged.counts.lost).ok(),
+            Self::Lost => i64::try_from(judged.loss).ok(),
             Self::RolloutS => trial.window?.rollout_s().map(|s| whole(s * self.parts())),
             Self::PodS => trial.pod_s.map(|s| whole(s * self.parts())),
             Self::P99DuringUs => {

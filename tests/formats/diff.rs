@@ -18,6 +18,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("diff_few_trials_cannot_show_anything", None, few_trials_cannot_show_anything),
         test("diff_runs_of_another_scenario_are_refused", None, runs_of_another_scenario_are_refused),
         test("diff_other_machines_are_told", None, other_machines_are_told),
+        test("diff_other_bodies_and_patches_are_refused", None, other_bodies_and_patches_are_refused),
+        test("diff_swapped_runs_are_noticed", None, swapped_runs_are_noticed),
         test("diff_a_cut_record_is_compared_as_far_as_it_goes", None, a_cut_record_is_compared),
         test("diff_the_schema_is_committed", None, the_schema_is_committed),
         test("diff_equal_runs_are_seldom_called_different", None, equal_runs_are_seldom_called_different),
@@ -106,6 +108,40 @@ fn runs_of_another_scenario_are_refused() {
     let same = attempt(&mixed(), &mixed()).unwrap_err().to_string();
     assert!(same.contains("both records are of the run that began at"), "{same}");
     assert!(attempt(&hostile(), &again(&hostile())).is_ok(), "hostile names are compared as any others");
+}
+
+/// What running this again needs: each variant sends this body and is patched to so many replicas.
+fn with_again(run: &Run, body: &str, replicas: u32) -> Run {
+    let variant = |name: &String| {
+        let kept = serde_json::json!({
+            "rollout": {"patch": {"patch": {"spec": {"replicas": replicas}}}}, "rollout_timeout_ns": 1, "timeout_ns": 1,
+            "service_port": 80, "target_port": 80, "shipped": false, "requests": [{"body": body}],
+        });
+        (name.clone(), kept)
+    };
+    run.clone().plan(|header| {
+        let variants: serde_json::Map<_, _> = header.variants.iter().map(|one| variant(&one.name)).collect();
+        let again = serde_json::json!({
+            "cluster": "embedded", "base_ns": 0, "min_sync_period_ns": 0, "probe": true, "folders": [], "variants": variants,
+        });
+        header.again = Some(serde_json::from_value(again).unwrap());
+    })
+}
+
+fn other_bodies_and_patches_are_refused() {
+    let old = with_again(&mixed(), "a", 2);
+    assert!(attempt(&old, &again(&old)).is_ok());
+    let refused = |new: &Run, words: &str| {
+        let error = attempt(&old, &again(new)).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    };
+    refused(&with_again(&mixed(), "b", 2), "the headers, bodies or expected statuses of the requests of with differ");
+    refused(&with_again(&mixed(), "a", 3), "the rollout of with, a restart, does not do the same");
+}
+
+fn swapped_runs_are_noticed() {
+    let notes = compared(&again(&mixed()), &mixed()).notes.join("\n");
+    assert!(notes.contains("the old run began later"), "{notes}");
 }
 
 fn other_machines_are_told() {
