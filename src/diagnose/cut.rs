@@ -11,7 +11,9 @@ use crate::timeline::PodLife;
 
 /// Between an edge and what it causes, as far as a busy machine is late.
 const SLACK_NS: u64 = 150_000_000;
-/// A write on a connection that is being closed fails within two round trips and this.
+/// A write on a connection that is being closed fails within two round trips and this. It is more than what counts as `raced`
+/// (`RACE_ALLOWANCE_NS`): there a client's right to send again is at stake, here only what is likelier on a
+/// busy machine.
 const RACE_NS: u64 = 40_000_000;
 /// No answer for three times the usual latency and this means that nobody was at work on it.
 const UNSERVED_NS: u64 = 50_000_000;

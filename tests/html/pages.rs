@@ -109,7 +109,15 @@ fn every_part_is_there() {
 fn a_clean_run_says_what_it_leaves_open() {
     let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", calm).finished();
     let page = page(&run.bytes());
-    has(&page, &["No attempt failed.", "No attempt was lost in the trials that count.", "There are none: nothing was lost.", "(95 %)"]);
+    has(
+        &page,
+        &[
+            "No attempt failed.",
+            "No attempt was lost in the trials that count.",
+            "There are none: no attempt was lost.",
+            "(95 %)",
+        ],
+    );
     assert!(!page.contains("<a class=\"k"), "no point");
 }
 
