@@ -35,6 +35,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("a_drain_is_cut_by_the_stop_signal_or_by_its_own_timeout", drains),
         test("the_accept_queue_is_reset_with_the_listener_or_with_the_process", queue),
         test("an_idle_connection_is_closed_by_a_server_that_lives_on_or_cut_by_one_that_ends", idle),
+        test("what_is_written_between_a_kill_and_the_end_of_the_process_is_not_scored", idle_as_killed),
         test("a_timeout_of_a_request_that_was_accepted_is_overload", timeouts),
         test("a_status_is_the_servers_own", status),
         test("the_matrix_stands_between_its_markers_or_nowhere", markers),
@@ -265,9 +266,12 @@ fn queue() {
 
 /// The label of an attempt on a connection of `old` that was opened at 5 s and ended at 10 s, written at `sent`.
 fn kept(end: End, sent: u64, exit: u64) -> Truth {
-    let mut world = change(|old| old.exit = Some(exit));
+    kept_on(change(|old| old.exit = Some(exit)), Some((10 * S, end)), sent)
+}
+
+fn kept_on(mut world: World, end: Option<(u64, End)>, sent: u64) -> Truth {
     world.picks.push((5 * S - MS, Some("old".into())));
-    let connection = Connection { accepted: 5 * S, port: 7, reads: vec![6 * S], end: Some((10 * S, end)) };
+    let connection = Connection { accepted: 5 * S, port: 7, reads: vec![6 * S], end };
     world.pods.get_mut("old").unwrap().connections.insert(0, connection);
     let link = json!({"id": 1, "age_ns": 5 * S, "uses": 3, "rtt_ns": MS, "local_port": 7});
     let more = json!({"arm": "reused", "connection": link, "sent_ns": sent});
@@ -281,8 +285,21 @@ fn idle() {
     assert_eq!(kept(closed, before, later), Truth::Is(Cause::KeepaliveRace), "the server lived on");
     assert_eq!(kept(closed, before, at_once), Truth::Is(Cause::CutAtStop), "it ended with the close");
     assert_eq!(kept(cut, before, 10 * S), Truth::Is(Cause::CutAtStop), "the request was on its way");
-    assert_eq!(kept(cut, arriving, 10 * S), Truth::Is(Cause::KeepaliveRace), "it came as the connection was going");
+    assert_eq!(kept(cut, arriving, 10 * S), Truth::Is(Cause::CutAtStop), "written before the cut, however shortly");
     assert_eq!(kept(cut, after, 10 * S), Truth::Is(Cause::KeepaliveRace), "it was written on a dead connection");
+}
+
+/// A kill is noted as it is sent, not as the system closes the connection: in between, the log does not order the two.
+fn idle_as_killed() {
+    let killed_at = |sent| {
+        let world = change(|old| {
+            (old.exit, old.killed, old.finished) = (None, Some(10 * S), Some(10 * S + 50 * MS));
+        });
+        kept_on(world, None, sent)
+    };
+    assert_eq!(killed_at(10 * S - 5 * MS), Truth::Is(Cause::KilledAtGraceEnd), "the request was on its way");
+    assert!(matches!(killed_at(10 * S + 20 * MS), Truth::Undecidable(_)));
+    assert_eq!(killed_at(10 * S + 60 * MS), Truth::Is(Cause::KeepaliveRace), "it was written on a dead connection");
 }
 
 fn timeouts() {
