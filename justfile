@@ -40,6 +40,12 @@ pictures:
     target/release/rollproof run scenarios/apache-prestop.yaml --trials 2 --seed 7 --out target/pictures || echo "ended with $?"
     cargo test --locked --test html -- pictures target/pictures docs/pictures
 
+# The picture of each cause in docs/pictures/causes: one rollout each, about four minutes.
+cause-pictures:
+    cargo build --release --locked
+    cargo test --locked --no-run --test html
+    .ci/cause-pictures
+
 # The sample reports that are stored in reports/samples, with fixed seeds; about eight minutes.
 samples *NAMES:
     cargo build --release --locked

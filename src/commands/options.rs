@@ -57,6 +57,40 @@ impl WhereArgs {
     pub fn cluster(&self) -> &ClusterChoice {
         self.cluster.as_ref().unwrap_or(&ClusterChoice::Embedded)
     }
+
+    /// What was given that means nothing on the chosen cluster, in words: whoever gives it expects it to do something.
+    #[must_use]
+    pub(super) fn misplaced(&self) -> Option<String> {
+        let cluster = self.cluster();
+        let embedded = *cluster == ClusterChoice::Embedded;
+        let made = matches!(cluster, ClusterChoice::Kind(_));
+        let given = [
+            (self.keep && embedded, "--keep", "which leaves no namespace behind", "--cluster kind"),
+            (
+                self.load_from != LoadPlace::default() && embedded,
+                "--load-from",
+                "whose load is this process",
+                "--cluster kind",
+            ),
+            (self.agent_image.is_some() && embedded, "--agent-image", "which has no agent", "--cluster kind"),
+            (self.kind_config.is_some() && !made, "--kind-config", "which kind does not make", "--cluster kind"),
+            (self.kind_image.is_some() && !made, "--kind-image", "which kind does not make", "--cluster kind"),
+            (
+                self.host_network && !embedded,
+                "--host-network",
+                "whose pods are not on this machine's network",
+                "--cluster embedded",
+            ),
+            (
+                self.allow_host_commands && !embedded,
+                "--allow-host-commands",
+                "whose pods run in their own containers",
+                "--cluster embedded",
+            ),
+        ];
+        let (_, flag, why, other) = given.into_iter().find(|(misplaced, ..)| *misplaced)?;
+        Some(format!("{flag} means nothing on cluster {cluster}, {why}; leave it out, or give {other}"))
+    }
 }
 
 /// Arguments of `demo`.

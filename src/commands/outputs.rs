@@ -41,16 +41,8 @@ impl Outputs {
                 directory.display()
             ))
         })?;
-        let outputs = Self { directory };
-        if outputs.record().exists() {
-            return Err(Failure::User(format!(
-                "{} is there already, and a record is never written over; name another directory with --out, or read \
-                 this one with `rollproof report {}`",
-                outputs.record().display(),
-                outputs.directory.display()
-            )));
-        }
-        Ok(outputs)
+        is_free(&directory)?;
+        Ok(Self { directory })
     }
 
     /// The record's path.
@@ -105,6 +97,20 @@ impl Outputs {
         };
         Ok(Finished { ending, summary: analysed.terminal, directory: self.directory.clone() })
     }
+}
+
+/// Refuses a directory that holds a record.
+pub(super) fn is_free(directory: &Path) -> Result<(), Failure> {
+    let record = directory.join(RECORD);
+    if record.exists() {
+        return Err(Failure::User(format!(
+            "{} is there already, and a record is never written over; name another directory with --out, or read this one \
+             with `rollproof report {}`",
+            record.display(),
+            directory.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Analyses the record in `directory` and writes its reports beside it. A report that cannot be written takes nothing from

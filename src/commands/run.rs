@@ -98,6 +98,11 @@ pub(super) fn launch(
     colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
+    if let Some(misplaced) = place.misplaced() {
+        return Err(Failure::User(misplaced));
+    }
+    // Before a cluster is looked for, or made.
+    place.out.as_deref().map_or(Ok(()), outputs::is_free)?;
     plan.set_aside("not applied, because Helm neither installs nor upgrades with it", is_foreign_hook);
     let stage = match place.cluster() {
         ClusterChoice::Embedded => {

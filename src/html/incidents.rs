@@ -1,6 +1,7 @@
 //! The incidents and the trials: each incident can be linked to, and says what decided and how to see all of it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
@@ -21,15 +22,15 @@ pub(super) fn listed(report: &ReportDoc) -> Vec<&IncidentDoc> {
     largest
 }
 
-/// All of them.
-pub(super) fn incidents(report: &ReportDoc, listed: &[&IncidentDoc]) -> Markup {
+/// All of them. `drawn` are the trials to which a link can lead.
+pub(super) fn incidents(report: &ReportDoc, listed: &[&IncidentDoc], drawn: &BTreeSet<u32>) -> Markup {
     html! {
         section aria-labelledby="incidents" {
             h2 id="incidents" tabindex="-1" { "Incidents" }
             @if listed.is_empty() { p { "There are none: no attempt was lost." } }
             @else {
                 p { "An incident is a run of lost attempts of one arm with one cause. " (counted(listed.len() as u64, report.incidents_total)) }
-                @for incident in listed { (one(incident)) }
+                @for incident in listed { (one(incident, drawn)) }
             }
         }
     }
@@ -45,7 +46,7 @@ fn counted(shown: u64, all: u64) -> String {
     }
 }
 
-fn one(incident: &IncidentDoc) -> Markup {
+fn one(incident: &IncidentDoc, drawn: &BTreeSet<u32>) -> Markup {
     let outcomes: Vec<String> =
         incident.outcomes.iter().map(|(outcome, count)| format!("{} {count}", outcome.name())).collect();
     let lost = if incident.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", incident.attempts) };
@@ -56,7 +57,9 @@ fn one(incident: &IncidentDoc) -> Markup {
             }
             p {
                 (lost) " of arm " (incident.arm.name()) " in "
-                a href={ "#trial-" (incident.trial) } { "trial " (incident.trial) } " of " (one_line(&incident.variant))
+                @if drawn.contains(&incident.trial) { a href={ "#trial-" (incident.trial) } { "trial " (incident.trial) } }
+                @else { "trial " (incident.trial) " (not drawn)" }
+                " of " (one_line(&incident.variant))
                 @if let Some(pod) = &incident.pod { ", pod " (one_line(pod)) }
     ", " (when(incident)) ": "
                 (incident.cause.meaning()) "."

@@ -22,6 +22,7 @@ pub fn render(timeline: &Timeline, report: &ReportDoc) -> String {
     let albums = shot::albums(timeline, report, &diagnose(timeline));
     let listed = incidents::listed(report);
     let common = Common::new(&albums, listed.iter().map(|incident| incident.id).collect());
+    let drawn = albums.iter().flat_map(|album| &album.shots).map(|shot| shot.doc.trial).collect();
     let body = html! {
         a.skip href="#main" { "To the content" }
         (key::definitions())
@@ -39,7 +40,7 @@ pub fn render(timeline: &Timeline, report: &ReportDoc) -> String {
                 (key::key(&albums))
                 @for (number, album) in albums.iter().enumerate() { (figure::album(album, &common, number)) }
             }
-            (incidents::incidents(report, &listed))
+            (incidents::incidents(report, &listed, &drawn))
             (incidents::trials(report))
         }
         (foot(report))

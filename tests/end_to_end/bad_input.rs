@@ -78,6 +78,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests.push(test("refused_an_image_without_recipe", Needs::Nothing, image_without_recipe));
     tests.push(test("refused_an_output_directory_that_cannot_be_written", Needs::Nothing, unwritable));
     tests.push(test("refused_a_record_that_is_there_already", Needs::Nothing, record_there));
+    tests.push(test("refused_an_option_that_means_nothing_on_the_cluster", Needs::Nothing, misplaced));
     tests.push(test("refused_a_record_of_a_newer_format", Needs::Nothing, newer_record));
     tests.push(test("refused_a_directory_without_record", Needs::Nothing, no_record));
     tests.push(test("refused_a_time_budget_below_one_block", Needs::Nothing, || {
@@ -143,6 +144,24 @@ fn record_there() {
     fs::write(out.join("record.jsonl"), "precious\n").unwrap();
     run(program().arg("run").arg(&file).arg("--out").arg(&out)).expect_code(2).says(&["record.jsonl"]);
     assert_eq!(fs::read_to_string(out.join("record.jsonl")).unwrap(), "precious\n", "nothing is lost");
+    run(program().arg("run").arg(&file).args(["--cluster", "context:none", "--out"]).arg(&out))
+        .expect_code(2)
+        .says(&["record.jsonl"]);
+}
+
+/// Before any cluster is looked for: none of these is there.
+fn misplaced() {
+    for (flags, flag) in [
+        (&["--keep"][..], "--keep"),
+        (&["--load-from", "host"], "--load-from"),
+        (&["--agent-image", "a:1"], "--agent-image"),
+        (&["--kind-image", "a:1"], "--kind-image"),
+        (&["--cluster", "context:none", "--kind-config", "a.yaml"], "--kind-config"),
+        (&["--cluster", "kind:none", "--host-network"], "--host-network"),
+        (&["--cluster", "kind:none", "--allow-host-commands"], "--allow-host-commands"),
+    ] {
+        refused_with(flags, SCENARIO, &[flag, "means nothing on cluster", "leave it out"]);
+    }
 }
 
 fn newer_record() {

@@ -1,6 +1,7 @@
 //! `report.html`, as text and in a real Chromium. Goal: everything that a reader is promised is there, works with mouse and
 //! keyboard, asks the network for nothing, and text from outside stays text. Where Chromium or its driver is missing, the tests
-//! that need them are named as ignored. `pictures FOLDER OUT` makes the documentation's pictures of the record in FOLDER.
+//! that need them are named as ignored. `pictures FOLDER OUT` makes the documentation's pictures of the record in FOLDER;
+//! `picture FOLDER FILE` makes one of its drawings.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -24,9 +25,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [first, folder, out] = &words[..]
-        && first == "pictures"
+        && let Some(make) = pictures::maker(first)
     {
-        pictures::make(Path::new(folder), Path::new(out));
+        make(Path::new(folder), Path::new(out));
         browser::close();
         return ExitCode::SUCCESS;
     }

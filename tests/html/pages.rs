@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("an_ordinary_run_is_small", an_ordinary_run_is_small),
     ("a_hundred_thousand_failures_are_thinned_and_that_is_said", a_hundred_thousand_failures),
     ("a_page_has_no_more_incidents_than_it_says", a_page_has_no_more_incidents_than_it_says),
+    ("no_link_leads_nowhere_where_not_every_trial_is_drawn", no_link_leads_nowhere),
     ("a_record_without_a_rollout_or_a_trial_has_a_page", a_record_without_a_rollout_has_a_page),
 ];
 
@@ -183,6 +184,18 @@ fn a_page_has_no_more_incidents_than_it_says() {
     let page = page(&run.finished().bytes());
     assert_eq!(page.matches("<article").count(), 200);
     has(&page, &["Shown 200 of 300, the largest", "href=\"#incidents\""]);
+}
+
+fn no_link_leads_nowhere() {
+    let trials = 1..=50;
+    let run = trials.fold(Run::new(50, &[("web", Expect::Clean)]), |run, number| run.trial(number, "web", stopped));
+    let page = page(&run.finished().bytes());
+    let links: Vec<&str> = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(links.iter().any(|link| link.starts_with("trial-")), "some trials are drawn");
+    for link in links {
+        assert!(page.contains(&format!("id=\"{link}\"")), "#{link} leads nowhere");
+    }
+    has(&page, &["trial 50 (not drawn)"]);
 }
 
 fn a_record_without_a_rollout_has_a_page() {

@@ -14,10 +14,35 @@ const PICTURES: [(&str, &str, u32, f64); 4] = [
     ("apache-dark-narrow.png", "dark", 400, 1.0),
 ];
 
-/// Makes them of the record in `folder`.
-pub(crate) fn make(folder: &Path, out: &Path) {
+/// What makes the pictures of the record in a folder, by the word for it on the command line.
+pub(crate) fn maker(word: &str) -> Option<fn(&Path, &Path)> {
+    match word {
+        "pictures" => Some(all),
+        "picture" => Some(drawings),
+        _ => None,
+    }
+}
+
+fn page(folder: &Path) -> String {
     assert!(crate::browser::missing().is_none(), "{:?} is needed", crate::browser::missing());
-    let page = crate::pages::page(&std::fs::read(folder.join("record.jsonl")).unwrap());
+    crate::pages::page(&std::fs::read(folder.join("record.jsonl")).unwrap())
+}
+
+/// The drawings of the record in `folder`, as the file `out`.
+fn drawings(folder: &Path, out: &Path) {
+    let page = page(folder);
+    with(async |browser| {
+        browser.size(1_000, 900).await;
+        browser.scheme("light").await;
+        browser.open(&page).await;
+        let place = wide(browser, 1_000.0).await;
+        std::fs::write(out, browser.picture(place, 0.72).await).unwrap();
+    });
+}
+
+/// The pictures of a whole page, into the folder `out`.
+fn all(folder: &Path, out: &Path) {
+    let page = page(folder);
     with(async |browser| {
         for (name, scheme, width, scale) in PICTURES {
             browser.size(width, 900).await;
