@@ -150,6 +150,7 @@ fn attempt(trial: u32, id: u64, planned_ns: u64) -> Attempt {
             age_ns: 60_000,
             uses: 0,
             rtt_ns: 50_000,
+            least_rtt_ns: 0,
             local_port: 43_210,
             readable_before_write: false,
         }),

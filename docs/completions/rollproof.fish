@@ -45,7 +45,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-config
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-image -d 'The node image, for a kind cluster that has to be made' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests that are not rollproof\'s own)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l keep -d 'Leave the run\'s namespaces on a real cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests on this machine all the same'
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests on this machine all the same. With --from: run the command by which the record rolls the workload'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s f -l filename -d 'Manifests to roll as they are, without a scenario: GET / at 100 requests a second on new and reused connections, a restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated. With --from: the Secrets, which a record holds as hashes only' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l from -d 'Run again what the record in DIR tells of: the same manifests, load, variants, trials and seed' -r -F
@@ -71,7 +71,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l try-advice -
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l record-all -d 'Keep each attempt in the record, not only those that were not answered as expected'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests that are not rollproof\'s own)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l keep -d 'Leave the run\'s namespaces on a real cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests on this machine all the same'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests on this machine all the same. With --from: run the command by which the record rolls the workload'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l incident -d 'Show this incident instead: its attempts, its pod\'s life and last log lines, and the command that runs it again' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l against -d 'Compare with an earlier run of the same scenario, and write diff.json and diff.md beside DIR\'s reports; the exit code stays that of DIR\'s own verdict' -r -F

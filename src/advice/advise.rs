@@ -273,10 +273,12 @@ impl<'a> Rules<'a> {
         if self.subject.target_port.is_null() {
             return Advice { cause, attempts, field: Some(field), value: None, text };
         }
-        // A probe sends no credentials, and takes any 2xx or 3xx for ready: what wants another answer is nothing to ask for.
+        // A probe sends none of the load's headers, waits a second, and takes any 2xx or 3xx for ready: what needs a header, is
+        // slow or wants another answer is nothing to ask for.
         let plain = |index: usize| {
             let rest = self.again.and_then(|again| again.requests.get(index));
-            rest.is_none_or(|rest| rest.statuses.is_empty() && rest.headers.iter().all(|header| !header.hashed))
+            let slow = u16::try_from(index).is_ok_and(|kind| self.measured.slow_kinds.contains(&kind));
+            !slow && rest.is_none_or(|rest| rest.statuses.is_empty() && rest.headers.is_empty())
         };
         let kinds = self.variant.load.requests.iter().enumerate();
         let gets = kinds.filter(|(index, kind)| kind.method == "GET" && plain(*index)).map(|(_, kind)| kind);
@@ -319,6 +321,14 @@ impl<'a> Rules<'a> {
         let cause = Cause::NoEndpoint;
         let why = "For a time no pod of the Service could serve.";
         if !self.subject.is_deployment() {
+            if self.subject.text("/kind") == "DaemonSet" {
+                let text = format!(
+                    "{why} A DaemonSet takes a node's pod away before it makes its successor, unless it may have both for a while."
+                );
+                let field = Some("spec.updateStrategy.rollingUpdate".to_owned());
+                let value = Some("maxUnavailable: 0, maxSurge: 1".to_owned());
+                return Advice { cause, attempts, field, value, text };
+            }
             let text = format!(
                 "{why} A {} takes a pod away before it makes its successor: it needs at least 2 replicas that serve, and a \
                  readinessProbe.",

@@ -23,6 +23,8 @@ pub struct Measured {
     pub ready_to_served_s: Option<f64>,
     /// The longest time after a new pod was declared ready at which a request was lost to its slowness; `None` without one.
     pub slow_start_s: Option<f64>,
+    /// The kinds of requests, by their index in the load, that usually or now and then take longer than a probe should wait.
+    pub slow_kinds: BTreeSet<u16>,
     /// `terminationGracePeriodSeconds`.
     pub grace_s: u64,
     /// The preStop hook in words.
@@ -47,7 +49,8 @@ impl Measured {
             slowest_request_s: largest([answered_s, cut_s].into_iter().flatten()),
             slowest_was_cut: cut_s > answered_s,
             ready_to_served_s: largest(trials.iter().flat_map(|trial| &trial.pods).filter_map(ready_to_served_s)),
-            slow_start_s: largest(incidents().filter_map(|(_, one)| after(one, Cause::Overload, "endpoint ready"))),
+            slow_start_s: largest(incidents().filter_map(|(trial, one)| slow_start_s(trial, one))),
+            slow_kinds: slow_kinds(trials),
             grace_s: subject.grace_s,
             hook: subject.hook.words(),
         }
@@ -93,6 +96,26 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     // One that timed out failed long after it was led there.
     let waited_s = between_s(incident.last_begun_ns, incident.last_ns);
     after(incident, incident.cause, "deletion").map(|failed_s| (failed_s - waited_s).max(0.0))
+}
+
+/// Half of a probe's `timeoutSeconds`, which is 1 unless it is set.
+const SLOW_US: u64 = 500_000;
+
+fn slow_kinds(trials: &[&Trial]) -> BTreeSet<u16> {
+    let kinds = trials.iter().flat_map(|trial| &trial.kind_latency_us);
+    kinds.filter(|(_, all)| all.per_mille(990).is_some_and(|us| us > SLOW_US)).map(|(kind, _)| *kind).collect()
+}
+
+/// From a new pod's readiness to the last request that was lost to its slowness.
+fn slow_start_s(trial: &Trial, incident: &Incident) -> Option<f64> {
+    let failed_s = after(incident, Cause::Overload, "endpoint ready")?;
+    if incident.pod.is_some() {
+        return Some(failed_s);
+    }
+    // Which of several young pods it was is not known: the one that was ready last gives the least that it can have been.
+    let ready = trial.pods.iter().filter(|pod| pod.new).filter_map(|pod| pod.endpoint_ready.or(pod.ready));
+    let latest_ns = ready.map(|ready| ready.high_ns).filter(|at_ns| *at_ns <= incident.last_begun_ns).max();
+    Some(latest_ns.map_or(failed_s, |latest_ns| between_s(latest_ns, incident.last_ns)))
 }
 
 /// From pods' deletions to the last connections that they answered. One before the deletion tells nothing of what came after.

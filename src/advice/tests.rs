@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Advice, Advised, advise};
 use crate::diagnose::{Cause, Diagnosis, Evidence, Explained, Incident};
 use crate::manifest::strategic_merge;
-use crate::record::again::{RequestAgain, VariantAgain};
+use crate::record::again::{HeaderField, RequestAgain, VariantAgain};
 use crate::record::entry::TrialStart;
 use crate::record::header::{Expect, VariantHeader};
 use crate::record::{Arm, Outcome, Sum, sample};
@@ -209,6 +209,14 @@ fn a_readiness_probe_asks_the_loads_own_port_for_what_any_probe_takes() {
     };
     assert_eq!(probe(&again(80, &[]))["httpGet"]["port"], "http");
     assert_eq!(probe(&again(80, &[404]))["tcpSocket"]["port"], "http", "a probe does not take a 404 for ready");
+    let mut with_host = again(80, &[]);
+    with_host.requests[0].headers =
+        vec![HeaderField { name: "host".to_owned(), value: "shop.example".to_owned(), hashed: false }];
+    assert_eq!(probe(&with_host)["tcpSocket"]["port"], "http", "a probe sends no header of the load's");
+    let mut slow = trial(2_000);
+    slow.kind_latency_us = slow.latency_us.values().map(|all| (0, all.clone())).collect();
+    let found = advise(&served, Some(&again(80, &[])), &[&slow], &[&slow], &diagnosis);
+    assert_eq!(web(&patched(&served, &found))["readinessProbe"]["tcpSocket"]["port"], "http", "a probe waits a second");
 }
 
 #[test]

@@ -57,7 +57,9 @@ pub(super) fn finished(result: Result<Finished, Failure>) -> ExitCode {
         Err(failure) => {
             let exit = failed(&failure);
             match failure {
-                Failure::Input(diagnostic) => talk(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))),
+                Failure::Input(diagnostic) => {
+                    talk(&only_coloured(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))));
+                }
                 Failure::Bug(text) => talk(&format!("error: {}\nThis is a bug in rollproof.\n", plain(&text))),
                 other => talk(&format!("error: {}\n", plain(&other.to_string()))),
             }
@@ -136,6 +138,26 @@ fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
+/// A rendered error with its colours, and without any other control: it quotes what the user's files hold. A colour that they bring
+/// themselves is all that is left to them.
+fn only_coloured(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        shown.push_str(&plain(&rest[..at]));
+        rest = &rest[at..];
+        let colour = rest.strip_prefix("\u{1b}[").and_then(|codes| {
+            let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            codes[end..].starts_with('m').then_some(end + 3)
+        });
+        let length = colour.unwrap_or(1);
+        shown.push_str(if colour.is_some() { &rest[..length] } else { "\u{fffd}" });
+        rest = &rest[length..];
+    }
+    shown.push_str(&plain(rest));
+    shown
+}
+
 /// Prints clap's own answer: help on stdout, an error on stderr.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
@@ -156,6 +178,15 @@ pub(super) fn server(result: Result<(), impl std::fmt::Display>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_keeps_its_colours_and_nothing_else_that_steers() {
+        let hostile = "\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7} \u{1b}[2J \u{9b}2J a\nb\u{1b}";
+        assert_eq!(
+            only_coloured(hostile),
+            "\u{1b}[31mred\u{1b}[0m \u{fffd}]0;title\u{fffd} \u{fffd}[2J \u{fffd}2J a\nb\u{fffd}"
+        );
+    }
 
     #[test]
     fn text_from_outside_does_not_steer_the_terminal() {

@@ -9,7 +9,7 @@ use super::host::ClusterChoice;
 use super::options::RunArgs;
 use super::outputs::open_record;
 use crate::manifest::{Disk, Files, parse};
-use crate::plan::{Given, Overrides, PlanError, RunPlan, from_record};
+use crate::plan::{Given, Overrides, PlanError, Rollout, RunPlan, from_record};
 use crate::record::header::Header;
 use crate::yaml::Source;
 
@@ -49,7 +49,26 @@ pub(super) fn plan_from(
     let input = |error: PlanError| Failure::Input(Box::new(error));
     let given = Given { secrets: secrets(manifests)?, headers: headers(&arguments.header)? };
     let overrides = Overrides { seed: arguments.place.seed.unwrap_or(header.seed), ..*overrides };
-    from_record(&header, &arguments.variant, &given, &overrides).map_err(input)
+    let plan = from_record(&header, &arguments.variant, &given, &overrides).map_err(input)?;
+    if !arguments.place.allow_host_commands {
+        runs_no_command(&plan, directory)?;
+    }
+    Ok(plan)
+}
+
+/// A record is a file that people hand on. What rolls its workload is a program of this machine, which its reader has not seen.
+fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), Failure> {
+    for variant in &plan.variants {
+        let Rollout::Command { run, back } = &variant.rollout else { continue };
+        let commands: Vec<String> = std::iter::once(run).chain(back).map(|words| format!("{words:?}")).collect();
+        return Err(Failure::User(format!(
+            "the record in {} rolls variant {} by running {} on this machine; add --allow-host-commands if you trust it",
+            directory.display(),
+            variant.name,
+            commands.join(" and ")
+        )));
+    }
+    Ok(())
 }
 
 fn header(directory: &Path) -> Result<Header, Failure> {
@@ -113,6 +132,18 @@ fn field(line: &str) -> Result<(HeaderName, HeaderValue), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_of_a_record_is_shown_and_not_run_unasked() {
+        let sources = [Source::new("web.yaml", include_str!("../../manifests/target.yaml"))];
+        let choice = crate::plan::Choice::default();
+        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &Overrides::default()).unwrap();
+        runs_no_command(&plan, Path::new("run")).unwrap();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        plan.variants[0].rollout = Rollout::Command { run: words(&["sh", "-c", "a b"]), back: Some(words(&["c"])) };
+        let said = runs_no_command(&plan, Path::new("run")).unwrap_err().to_string();
+        assert!(said.contains(r#"["sh", "-c", "a b"] and ["c"]"#) && said.contains("--allow-host-commands"), "{said}");
+    }
 
     #[test]
     fn headers_are_read_from_words_and_files() {

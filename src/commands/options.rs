@@ -46,7 +46,8 @@ pub struct WhereArgs {
     /// Leave the run's namespaces on a real cluster
     #[arg(long)]
     pub keep: bool,
-    /// Where no private network is to be had: run the commands of these manifests on this machine all the same
+    /// Where no private network is to be had: run the commands of these manifests on this machine all the same. With --from: run the
+    /// command by which the record rolls the workload
     #[arg(long)]
     pub allow_host_commands: bool,
 }
@@ -79,12 +80,6 @@ impl WhereArgs {
                 self.host_network && !embedded,
                 "--host-network",
                 "whose pods are not on this machine's network",
-                "--cluster embedded",
-            ),
-            (
-                self.allow_host_commands && !embedded,
-                "--allow-host-commands",
-                "whose pods run in their own containers",
                 "--cluster embedded",
             ),
         ];

@@ -102,7 +102,10 @@ pub(super) fn launch(
         return Err(Failure::User(misplaced));
     }
     // Before a cluster is looked for, or made.
-    place.out.as_deref().map_or(Ok(()), outputs::is_free)?;
+    if let Some(out) = &place.out {
+        outputs::is_free(out)?;
+        outputs::is_free(&out.join(try_advice::FOLDER))?;
+    }
     plan.set_aside("not applied, because Helm neither installs nor upgrades with it", is_foreign_hook);
     let stage = match place.cluster() {
         ClusterChoice::Embedded => {
@@ -131,18 +134,33 @@ pub(super) fn launch(
     let begun = Clock::start();
     let mut finished = execute(&plan, stage.as_ref(), place, how, colour, talk)?;
     let left = plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
-    if how.try_advice && matches!(finished.ending, Ending::Judged(_)) {
-        let advised = try_advice::plan(&plan, &finished.directory, left, talk)?;
-        if let Some(advised) = advised {
+    if let (true, Ending::Judged(verdict)) = (how.try_advice, finished.ending) {
+        let planned = try_advice::plan(&plan, &finished.directory, left, talk);
+        let tried = planned.and_then(|advised| {
+            let Some(advised) = advised else { return Ok(None) };
             talk.say(advised.summary().to_string().trim_end());
             let place = WhereArgs { out: Some(finished.directory.join(try_advice::FOLDER)), ..place.clone() };
             let tried = execute(&advised, stage.as_ref(), &place, how, colour, talk)?;
-            finished.summary.push('\n');
-            finished.summary.push_str(&tried.summary);
-            finished.summary.push_str(&try_advice::outcome(&outputs::read(&tried.directory)?));
-            // The planned variants decide; what was tried besides is told. An interruption is one all the same.
-            if matches!(tried.ending, Ending::Interrupted) {
-                finished.ending = Ending::Interrupted;
+            let outcome = try_advice::outcome(&outputs::read(&tried.directory)?);
+            Ok(Some((tried, outcome)))
+        });
+        // The planned variants decide, and what they showed is said; what was tried besides is told. An interruption is one all
+        // the same, and a machine that failed is named where nothing worse is.
+        match tried {
+            Ok(None) => {}
+            Ok(Some((tried, outcome))) => {
+                finished.summary = format!("{}\n{}{outcome}", finished.summary, tried.summary);
+                if matches!(tried.ending, Ending::Interrupted) {
+                    finished.ending = Ending::Interrupted;
+                }
+            }
+            Err(failure) => {
+                talk.say(&format!("--try-advice: not tried to its end: {failure}"));
+                match failure {
+                    Failure::Interrupted => finished.ending = Ending::Interrupted,
+                    Failure::Machine(_) | Failure::Bug(_) => finished.ending = Ending::Broken(verdict),
+                    Failure::Input(_) | Failure::User(_) => {}
+                }
             }
         }
     }

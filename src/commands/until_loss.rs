@@ -20,6 +20,8 @@ impl UntilLoss {
     /// Takes the next trial: what it lost, if it counts. The sentence with which the run ends here, once a loss has shown.
     pub(super) fn take(&mut self, plan: &RunPlan, planned: TrialPlan, lost: Option<u64>) -> Option<String> {
         self.ran += 1;
+        // The control is there to lose.
+        let lost = lost.filter(|_| plan.control != Some(planned.variant));
         match lost? {
             0 => {
                 *self.without.entry(planned.variant).or_default() += 1;
@@ -53,7 +55,8 @@ impl UntilLoss {
                 rollouts(count)
             )
         };
-        plan.variants.iter().enumerate().map(line).collect()
+        let looked_at = plan.variants.iter().enumerate().filter(|(index, _)| plan.control != Some(*index));
+        looked_at.map(line).collect()
     }
 }
 
@@ -84,6 +87,17 @@ mod tests {
         assert_eq!(until.take(&plan, trial(2), None), None, "an invalid trial decides nothing");
         let said = until.take(&plan, trial(3), Some(2)).unwrap();
         assert_eq!(said, "a loss has shown after 3 rollouts: trial 3 of as-written lost 2 attempts; the run ends here");
+    }
+
+    #[test]
+    fn what_the_control_loses_ends_nothing() {
+        let (mut plan, mut until) = (plan(), UntilLoss::default());
+        plan.add_control().unwrap();
+        let control = TrialPlan { trial: 1, block: 1, variant: plan.control.unwrap() };
+        assert_eq!(until.take(&plan, control, Some(12)), None);
+        assert_eq!(until.take(&plan, trial(2), Some(0)), None);
+        assert_eq!(until.not_shown(&plan).len(), 1, "and it is not what was looked at");
+        assert!(until.take(&plan, trial(3), Some(1)).unwrap().contains("of as-written lost 1 attempt"));
     }
 
     #[test]

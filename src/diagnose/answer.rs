@@ -20,6 +20,12 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         .and([said]);
     };
     let pod = scene.named(name, attempt.end_ns);
+    if pod.is_some_and(|pod| pod.new) && scene.shares_name(name) {
+        return Finding::unknown(format!(
+            "the new pod has the name of the old one, {name}, so that it is not known whether it had answered before"
+        ))
+        .and([said]);
+    }
     // A new pod that has answered nothing as expected yet, and later does answer such requests, was not ready.
     let early = pod.filter(|pod| pod.new && pod.served.is_none_or(|(first_ns, _)| attempt.end_ns < first_ns));
     let later = scene.trial.answered_kinds.contains(&(name.clone(), attempt.request));

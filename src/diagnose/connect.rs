@@ -1,6 +1,7 @@
 //! Connections that were not made: refused, without a route, or without an answer.
 
 use super::cause::Cause;
+use super::cut::pod_vanished;
 use super::finding::{Finding, Proof};
 use super::scene::{SEEN_LATE_NS, Scene};
 use crate::record::Outcome;
@@ -55,7 +56,7 @@ fn without_new_pods<'a>(deaf: &[&'a PodLife], attempt: &Attempt, scene: &Scene<'
         ));
     }
     match deaf {
-        [] => Finding::unknown(nobody(attempt.outcome)),
+        [] => Finding::unknown(scene.vanished().map_or_else(|| nobody(attempt.outcome).to_owned(), pod_vanished)),
         [pod] => Finding::of(gone_deaf(pod, attempt), pod, OF_A_DEAF_POD),
         several => {
             let causes: Vec<Cause> = several.iter().map(|pod| gone_deaf(pod, attempt)).collect();

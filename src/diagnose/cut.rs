@@ -5,9 +5,9 @@ use super::finding::{Finding, Proof};
 use super::scene::{ROUTING_LAG_MAX_NS, Scene, begins_gracefully, stop_begins};
 use super::timeout;
 use crate::clock::Stamp;
-use crate::record::entry::Attempt;
+use crate::record::entry::{Attempt, ConnectionUse};
 use crate::record::{Arm, Outcome};
-use crate::timeline::PodLife;
+use crate::timeline::{Hook, PodLife};
 
 /// Between an edge and what it causes, as far as a busy machine is late.
 const SLACK_NS: u64 = 150_000_000;
@@ -79,9 +79,17 @@ fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     if raced(attempt) {
         return Finding::without_pod(Cause::KeepaliveRace, Vec::new());
     }
+    if let Some(pod) = scene.vanished() {
+        return Finding::unknown(pod_vanished(pod));
+    }
     Finding::unknown(
         "no pod was stopping at that moment; the servers' logs, or a capture, would tell who ended the connection",
     )
+}
+
+/// What is missing where a pod went unseen.
+pub(super) fn pod_vanished(pod: &PodLife) -> String {
+    format!("{} went, and no watch saw its deletion, so that it is not known when it was stopped", pod.name)
 }
 
 fn ended_by_itself<'a>(pod: &PodLife) -> Finding<'a> {
@@ -194,7 +202,9 @@ fn ran_out_of_grace(attempt: &Attempt, pod: &PodLife) -> bool {
 
 /// The hook began the drain, was over, and then the server cut what it was draining.
 fn drain_was_cut(attempt: &Attempt, pod: &PodLife) -> bool {
-    if pod.hook.stop().is_none() || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns) {
+    // Where it cannot be read how long a hook waits, it is not known to have returned.
+    let readable = matches!(&pod.hook, Hook::Exec(script) if script.sleeps_s.is_some());
+    if !readable || pod.hook.stop().is_none() || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns) {
         return false;
     }
     // A command that is known to be graceful cuts nothing itself. Of a signal only the order tells: first the listener
@@ -230,7 +240,7 @@ fn keeps_alive(attempt: &Attempt) -> bool {
 /// The connection had ended before it was written on, or its end was on its way: what the server does with a request takes at least
 /// a round trip.
 fn failed_at_once(attempt: &Attempt) -> bool {
-    let rtt_ns = attempt.connection.as_ref().map_or(0, |connection| connection.rtt_ns);
+    let rtt_ns = attempt.connection.as_ref().map_or(0, ConnectionUse::round_trip_ns);
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
     ended_before_write(attempt) || waited.is_some_and(|waited| waited < rtt_ns / 2)
 }
@@ -243,7 +253,7 @@ fn ended_before_write(attempt: &Attempt) -> bool {
 /// Written on a kept-alive connection, and closed before a byte within the time that the race takes.
 fn raced(attempt: &Attempt) -> bool {
     let early = is_unanswered(attempt);
-    let rtt_ns = attempt.connection.as_ref().map_or(0, |connection| connection.rtt_ns);
+    let rtt_ns = attempt.connection.as_ref().map_or(0, ConnectionUse::round_trip_ns);
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
     early
         && keeps_alive(attempt)

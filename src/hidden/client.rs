@@ -87,7 +87,7 @@ pub fn hides(client: Client, attempt: &AttemptFacts<'_>) -> bool {
 
 /// No connection came about, so that nothing was sent.
 pub(super) const fn connect_failed(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable)
+    matches!(outcome, Outcome::Refused | Outcome::Unreachable)
 }
 
 /// The connection ended before a byte of the answer came.
@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_failed_connect_is_repeated_whatever_was_asked() {
-        for outcome in [Outcome::Refused, Outcome::ConnectTimeout, Outcome::Unreachable] {
+        assert_eq!(by("GET", Outcome::ConnectTimeout, false), [], "when each gives up is a setting");
+        for outcome in [Outcome::Refused, Outcome::Unreachable] {
             for method in ["GET", "POST"] {
                 assert_eq!(by(method, outcome, false), [Client::Java, Client::Nginx, Client::ConnectRetry]);
             }

@@ -79,6 +79,7 @@ impl Flight {
             age_ns,
             uses: link.uses,
             rtt_ns: link.rtt_ns,
+            least_rtt_ns: self.shared.least_connect_ns(),
             local_port: link.local_port,
             readable_before_write: false,
         };
@@ -198,7 +199,7 @@ impl Flight {
             ended_before_write: seen.readable_before_write,
             write_to_failure_ns: seen.sent.map(|sent| end.saturating_sub(sent)),
             // The dial of an attempt on a kept-alive arm makes a fresh connection, on which nothing can race.
-            rtt_ns: self.carrier.as_ref().filter(|_| !self.is_fresh()).map(|(_, carrier)| carrier.rtt_ns),
+            rtt_ns: self.carrier.as_ref().filter(|_| !self.is_fresh()).map(|(_, carrier)| carrier.round_trip_ns()),
         };
         sum(self.planned.arm, outcome, evidence)
     }

@@ -24,6 +24,7 @@ pub(super) async fn dial(shared: &Shared, deadline: Pin<&mut Sleep>) -> Result<L
     let begun = shared.clock.now();
     let (stream, lease) = connect(shared, address, deadline).await?;
     let established = shared.clock.now();
+    shared.connected_in(established.saturating_sub(begun));
     let local_port = stream.local_addr().map_err(DialError::Connect)?.port();
     let (socket, facts) = CountedSocket::new(stream, shared.clock, lease);
     let io = TokioIo::new(socket);

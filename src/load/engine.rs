@@ -57,6 +57,8 @@ pub(super) struct Shared {
     pub(super) collector: Mutex<Collector>,
     pub(super) pacing: Pacing,
     connections: AtomicU64,
+    /// The shortest connect time so far, in nanoseconds.
+    least_connect_ns: AtomicU64,
 }
 
 /// What decides when attempts are sent.
@@ -84,7 +86,18 @@ impl Shared {
             collector: Mutex::new(collector),
             pacing,
             connections: AtomicU64::new(0),
+            least_connect_ns: AtomicU64::new(u64::MAX),
         }
+    }
+
+    /// A connection took so long to connect.
+    pub(super) fn connected_in(&self, ns: u64) {
+        self.least_connect_ns.fetch_min(ns, Relaxed);
+    }
+
+    /// The shortest connect time so far, in nanoseconds; there has been a connection.
+    pub(super) fn least_connect_ns(&self) -> u64 {
+        self.least_connect_ns.load(Relaxed)
     }
 
     /// The number of the next connection.

@@ -96,12 +96,19 @@ pub(super) fn event(at_ns: Stamp, event: &Event) -> EventSeen {
         at_ns,
         namespace: event.namespace().unwrap_or_default(),
         about: format!("{}/{}", about.kind.as_deref().unwrap_or("?"), about.name.as_deref().unwrap_or("?")),
+        container: about.field_path.as_deref().and_then(container_of),
         reason: bounded(event.reason.clone().unwrap_or_default()),
         message: bounded(event.message.clone().unwrap_or_default()),
         kind: bounded(event.type_.clone().unwrap_or_default()),
         count: event.count.unwrap_or(1),
         last: last.or_else(|| event.event_time.as_ref().map(|micro| micro.0.to_string())),
     }
+}
+
+/// The container in a field path as kubelet writes it: `spec.containers{web}`.
+fn container_of(field_path: &str) -> Option<String> {
+    let name = field_path.strip_prefix("spec.containers{")?.strip_suffix('}')?;
+    Some(bounded(name.to_owned()))
 }
 
 pub(super) fn workload(at_ns: Stamp, kind: &str, object: &DynamicObject) -> WorkloadSeen {

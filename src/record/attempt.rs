@@ -134,6 +134,20 @@ impl Attempt {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+impl ConnectionUse {
+    /// The round-trip time, in nanoseconds. A connect that a busy client or a SYN sent twice made long is none, and would make
+    /// a request that was cut look raced.
+    #[must_use]
+    pub const fn round_trip_ns(&self) -> u64 {
+        if self.least_rtt_ns == 0 || self.rtt_ns < self.least_rtt_ns { self.rtt_ns } else { self.least_rtt_ns }
+    }
+}
+
 /// The connection that carried an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionUse {
@@ -143,8 +157,11 @@ pub struct ConnectionUse {
     pub age_ns: u64,
     /// Requests that it carried before this one.
     pub uses: u32,
-    /// Its connect time, taken as the round-trip time, in nanoseconds.
+    /// Its connect time, in nanoseconds: a round trip, and whatever kept the client or a packet waiting.
     pub rtt_ns: u64,
+    /// The shortest connect time of the load's connections until then, in nanoseconds: the round trip itself. 0 in records before it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub least_rtt_ns: u64,
     /// Its local port.
     pub local_port: u16,
     /// Kept alive, it could be read before this request's first byte was written: the peer had closed or reset it by then, or had

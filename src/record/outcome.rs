@@ -165,7 +165,7 @@ pub struct RaceEvidence {
     pub ended_before_write: bool,
     /// Time from the request's first written byte to the failure, in nanoseconds; `None` if nothing was written.
     pub write_to_failure_ns: Option<u64>,
-    /// The connection's connect time, taken as its round-trip time, in nanoseconds.
+    /// The round-trip time, in nanoseconds; `None` if the connection was made for this attempt.
     pub rtt_ns: Option<u64>,
 }
 

@@ -101,6 +101,7 @@ pub(crate) fn attempt(id: u64, arm: Arm, outcome: Outcome, sum: Sum, planned_ns:
             age_ns: 0,
             uses: 0,
             rtt_ns: 0,
+            least_rtt_ns: 0,
             local_port: 40_000,
             readable_before_write: false,
         }),

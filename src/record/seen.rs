@@ -140,6 +140,9 @@ pub struct EventSeen {
     pub namespace: String,
     /// What it is about, for example `Pod/web-5d9c-x`.
     pub about: String,
+    /// The container that it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Its reason.
     pub reason: String,
     /// Its message.

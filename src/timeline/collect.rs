@@ -8,10 +8,11 @@ use super::TimelineError;
 use super::hook::Hook;
 use super::lag::Departures;
 use super::lives::Lives;
+use super::serving::Serving;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
 use crate::record::entry::{Entry, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
-use crate::record::header::{Header, VariantHeader};
+use crate::record::header::Header;
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
@@ -128,11 +129,12 @@ impl Collector {
         let namespace = gathering.start.namespace.clone();
         let pod_s = |from: Stamp, to: Stamp| self.lives.used_s(&namespace, from, to);
         let propagation = gathering.propagation(&self.departures, end.as_ref());
-        let hook = self.hook(&gathering.start.variant);
+        let (serving, hook) = self.serving(&gathering.start.variant);
         let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;
         trial.propagation = propagation;
         if let Some(window) = trial.window {
-            trial.pods = self.lives.of_trial(&namespace, window, &hook, &trial.served);
+            trial.pods = self.lives.of_trial(&namespace, window, (&serving, &hook), &trial.served);
+            trial.forget_shared_names();
         }
         self.done.push(trial);
         Ok(())
@@ -146,10 +148,12 @@ impl Collector {
         }
     }
 
-    /// The preStop hook of a variant's workload.
-    fn hook(&self, variant: &str) -> Hook {
+    /// The name of the container of a variant's workload that serves, and its preStop hook.
+    fn serving(&self, variant: &str) -> (String, Hook) {
         let known = self.header.variants.iter().find(|known| known.name == variant);
-        known.and_then(VariantHeader::workload_manifest).map_or(Hook::None, Hook::of_workload)
+        let again = self.header.again.as_ref().and_then(|again| again.variants.get(variant));
+        let serving = known.and_then(|known| Serving::of(known, again));
+        serving.map(|serving| (serving.name().to_owned(), Hook::of_container(serving.container))).unwrap_or_default()
     }
 
     fn of_trial(&mut self, trial: u32, take: impl FnOnce(&mut Gathering)) {

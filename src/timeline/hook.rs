@@ -100,13 +100,10 @@ impl Hook {
         }
     }
 
-    /// The hook of a workload's manifest: of its first container that has one.
+    /// The preStop hook of a container in a manifest.
     #[must_use]
-    pub fn of_workload(manifest: &Value) -> Self {
-        let spec = manifest.pointer("/spec/template/spec");
-        let containers = spec.and_then(|spec| spec.get("containers")).and_then(Value::as_array);
-        let hooks = containers.into_iter().flatten().filter_map(|container| container.pointer("/lifecycle/preStop"));
-        hooks.map(of_handler).find(|hook| *hook != Self::None).unwrap_or_default()
+    pub fn of_container(container: &Value) -> Self {
+        container.pointer("/lifecycle/preStop").map(of_handler).unwrap_or_default()
     }
 }
 
@@ -243,10 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn the_hook_is_found_in_the_workloads_template() {
-        let workload = json!({"spec": {"template": {"spec": {"containers": [
-            {"name": "a"}, {"name": "b", "lifecycle": {"preStop": {"httpGet": {"path": "/stop", "port": 80}}}}]}}}});
-        assert_eq!(Hook::of_workload(&workload), Hook::Http);
-        assert_eq!(Hook::of_workload(&json!({"kind": "Service"})), Hook::None);
+    fn the_hook_is_found_in_the_container() {
+        let container = json!({"name": "b", "lifecycle": {"preStop": {"httpGet": {"path": "/stop", "port": 80}}}});
+        assert_eq!(Hook::of_container(&container), Hook::Http);
+        assert_eq!(Hook::of_container(&json!({"name": "a"})), Hook::None);
     }
 }

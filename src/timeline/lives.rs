@@ -28,8 +28,20 @@ struct Pod {
     restarts: i32,
     /// First seen in phase Running.
     running_ns: Option<Stamp>,
+    /// What its containers came to, by name.
+    ended: BTreeMap<String, Ended>,
+    /// The hooks that failed, with the containers whose they were; `None` in records that do not tell.
+    failed_hooks: Vec<(Option<String>, Edge)>,
     /// The server's clock agrees with ours, as far as its deletion shows.
     clock_agrees: bool,
+}
+
+/// A container that has ended.
+#[derive(Debug, Clone)]
+struct Ended {
+    at: Edge,
+    exit_code: Option<i32>,
+    reason: Option<String>,
 }
 
 /// One namespace.
@@ -177,11 +189,11 @@ impl Lives {
         let Some(pod) = self.space(&seen.namespace).named(name) else { return };
         let at = Edge::received(seen.at_ns);
         match seen.reason.as_str() {
-            "Scheduled" => pod.life.scheduled.get_or_insert(at),
-            "Killing" if pod.life.gone.is_none() => pod.life.hook_start.get_or_insert(at),
-            "FailedPreStopHook" => pod.life.hook_failed.get_or_insert(at),
-            _ => return,
-        };
+            "Scheduled" => _ = pod.life.scheduled.get_or_insert(at),
+            "Killing" if pod.life.gone.is_none() => _ = pod.life.hook_start.get_or_insert(at),
+            "FailedPreStopHook" => pod.failed_hooks.push((seen.container.clone(), at)),
+            _ => {}
+        }
     }
 
     pub(super) fn gap(&mut self, gap: &Gap) {
@@ -206,12 +218,12 @@ impl Lives {
         times.reduce(|sum, more| sum + more).map(seconds)
     }
 
-    /// The pods of a trial, the older ones first. `served` tells from when to when each pod answered as expected.
+    /// The pods of a trial, the older ones first. `serving` is the container that serves and its hook; `served` tells from when to when each pod answered as expected.
     pub(super) fn of_trial(
         &self,
         namespace: &str,
         window: Window,
-        hook: &Hook,
+        (container, hook): (&str, &Hook),
         served: &BTreeMap<String, (Stamp, Stamp)>,
     ) -> Vec<PodLife> {
         let Some(space) = self.spaces.get(namespace) else { return Vec::new() };
@@ -221,6 +233,7 @@ impl Lives {
                 let mut life = pod.life.clone();
                 life.new = life.created.is_some_and(|created| created.high_ns >= window.first_ns);
                 life.hook = hook.clone();
+                pod.of_container(container, &mut life);
                 life.served = served.get(&life.name).copied();
                 space.widen(&mut life);
                 derive(&mut life);
@@ -244,7 +257,14 @@ impl Space {
                 }
             }
         };
-        for edge in [&mut life.created, &mut life.ready, &mut life.deletion, &mut life.gone, &mut life.crashed] {
+        for edge in [
+            &mut life.created,
+            &mut life.ready,
+            &mut life.deletion,
+            &mut life.finished,
+            &mut life.gone,
+            &mut life.crashed,
+        ] {
             widen(edge, "pods");
         }
         for edge in [
@@ -262,7 +282,18 @@ impl Space {
 }
 
 impl Pod {
-    /// The main container is the one that ends last or, while none has ended, the first.
+    /// What is told of one container: its end, and that its hook failed.
+    fn of_container(&self, name: &str, life: &mut PodLife) {
+        if let Some(ended) = self.ended.get(name) {
+            life.finished = Some(ended.at);
+            life.exit_code = ended.exit_code;
+            life.reason.clone_from(&ended.reason);
+        }
+        let own = self.failed_hooks.iter().find(|(of, _)| of.as_deref().is_none_or(|of| of == name));
+        life.hook_failed = own.map(|(_, at)| *at);
+    }
+
+    /// The main container is the one that ends last or, while none has ended, the first, unless it is known which one serves.
     fn containers(&mut self, seen: &PodSeen, at: Edge, started_unix_ns: u64) {
         let restarts = seen.containers.iter().map(|container| container.restarts).max().unwrap_or(0);
         let ended_early =
@@ -275,8 +306,18 @@ impl Pod {
         if container.state == "running" {
             self.life.started.get_or_insert(at);
         }
+        if self.life.deletion.is_none() {
+            return;
+        }
+        for container in seen.containers.iter().filter(|container| container.state == "terminated") {
+            if !self.ended.contains_key(&container.name) {
+                let at = self.finished(container, at, started_unix_ns);
+                let ended = Ended { at, exit_code: container.exit_code, reason: container.reason.clone() };
+                self.ended.insert(container.name.clone(), ended);
+            }
+        }
         let all_ended = seen.containers.iter().all(|container| container.state == "terminated");
-        if self.life.deletion.is_none() || !all_ended || self.life.finished.is_some() {
+        if !all_ended || self.life.finished.is_some() {
             return;
         }
         let last = seen.containers.iter().max_by_key(|container| container.finished.clone()).unwrap_or(container);
@@ -380,7 +421,7 @@ mod tests {
         let seen_ns = 13_500_000_000;
         pods.pod(&PodSeen { at_ns: seen_ns, containers: vec![container], ..deletion });
         let window = Window { first_ns: 0, complete_ns: None, gone_ns: None, stopped_ns: None };
-        pods.of_trial("ns", window, &Hook::None, &BTreeMap::new())[0].finished.unwrap()
+        pods.of_trial("ns", window, ("web", &Hook::None), &BTreeMap::new())[0].finished.unwrap()
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod hook;
 mod lag;
 mod life;
 mod lives;
+mod serving;
 mod trial;
 mod window;
 
@@ -25,6 +26,7 @@ pub use edge::{Basis, Edge};
 pub use hook::{Hook, Script, Stop};
 pub use lag::{PodLag, PropagationLags};
 pub use life::PodLife;
+pub use serving::Serving;
 pub use trial::{Failure, Trial};
 pub use window::{Phase, Window};
 

@@ -268,6 +268,21 @@ impl Trial {
         Ok(())
     }
 
+    /// A `StatefulSet` gives the next pod the same name: whose answer it was, the name does not tell.
+    pub(super) fn forget_shared_names(&mut self) {
+        let mut names = BTreeMap::new();
+        for pod in &self.pods {
+            *names.entry(pod.name.clone()).or_insert(0_u32) += 1;
+        }
+        let shared = |name: &str| names.get(name).is_some_and(|pods| *pods > 1);
+        for pod in self.pods.iter_mut().filter(|pod| shared(&pod.name)) {
+            pod.served = None;
+        }
+        self.served.retain(|name, _| !shared(name));
+        self.first_answered_ns.retain(|name, _| !shared(name));
+        self.answered_kinds.retain(|(name, _)| !shared(name));
+    }
+
     /// Attempts of an arm over the whole trial, as the record has them.
     #[must_use]
     pub fn recorded(&self, arm: Arm) -> u64 {

@@ -61,6 +61,9 @@ pub fn judge<'a>(trial: &'a Trial, variant: &VariantHeader, max_lag_ms: u64) -> 
     let trouble = trial.end.as_ref().map(|end| end.trouble.clone()).filter(|trouble| !trouble.is_empty());
     let (state, reason) = if let Some(reason) = trouble {
         (State::Invalid, reason)
+    } else if let Some(reason) = overflowed(trial) {
+        // Before what seems to be missing: it may be what was lost.
+        (State::Invalid, reason)
     } else if let Some(reason) = incomplete(trial) {
         (State::Incomplete, reason)
     } else if let Some(reason) = invalid(trial, max_lag_ms) {
@@ -82,13 +85,12 @@ fn incomplete(trial: &Trial) -> Option<String> {
     Some(format!("nothing was rolled out: {why}"))
 }
 
+fn overflowed(trial: &Trial) -> Option<String> {
+    (trial.overflowed > 0)
+        .then(|| format!("{} of the record were lost because its channel was full", plural(trial.overflowed, "line")))
+}
+
 fn invalid(trial: &Trial, max_lag_ms: u64) -> Option<String> {
-    if trial.overflowed > 0 {
-        return Some(format!(
-            "{} of the record were lost because its channel was full",
-            plural(trial.overflowed, "line")
-        ));
-    }
     if trial.late_lines > 0 {
         return Some(format!("{} of it came after its end", plural(trial.late_lines, "line")));
     }

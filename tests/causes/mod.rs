@@ -1,5 +1,6 @@
 //! Why attempts were lost: for each cause a small record that shows it, and a twin that lacks what decides and must not.
 
+mod containers;
 mod pods;
 
 use rollproof::diagnose::Cause;

@@ -14,6 +14,8 @@ const STARTED_UNIX_NS: u64 = 1_795_514_400_000_000_000;
 #[derive(Clone, Default)]
 pub(crate) struct Pod {
     pub(crate) name: &'static str,
+    /// What tells it from another one of its name.
+    pub(crate) uid: &'static str,
     /// From when on it is there; an old one from before the load.
     pub(crate) seen: Option<i64>,
     pub(crate) endpoint_ready: Option<i64>,
@@ -22,10 +24,14 @@ pub(crate) struct Pod {
     pub(crate) grace_s: i64,
     pub(crate) not_ready: Option<i64>,
     pub(crate) hook_failed: Option<i64>,
+    /// The container whose hook failed, where the event tells.
+    pub(crate) hook_of: Option<&'static str>,
     pub(crate) closed: Option<i64>,
     /// When its container ended, and its exit code.
     pub(crate) finished: Option<(i64, i32)>,
     pub(crate) restarted: Option<i64>,
+    /// When another container beside the serving one was killed.
+    pub(crate) sidecar_killed: Option<i64>,
     /// From when to when it answered new connections.
     pub(crate) served: Option<(i64, i64)>,
 }
@@ -33,6 +39,7 @@ pub(crate) struct Pod {
 /// An old pod that nothing happens to.
 pub(crate) const OLD: Pod = Pod {
     name: "web-old",
+    uid: "",
     seen: Some(-2_900),
     endpoint_ready: Some(-2_900),
     opened: Some(-2_900),
@@ -40,9 +47,11 @@ pub(crate) const OLD: Pod = Pod {
     grace_s: 30,
     not_ready: None,
     hook_failed: None,
+    hook_of: None,
     closed: None,
     finished: None,
     restarted: None,
+    sidecar_killed: None,
     served: Some((-2_900, 8_000)),
 };
 
@@ -75,6 +84,15 @@ pub(crate) fn add(trial: &mut Trial, pods: &[Pod]) {
         answers(trial, pod);
     }
     endpoints(trial, pods);
+    // As it was seen: of two pods of one name the later one is meant, once it is there.
+    trial.more.sort_by_key(|entry| match entry {
+        Entry::Pod(seen) => seen.at_ns,
+        Entry::Endpoints(seen) => seen.at_ns,
+        Entry::Event(seen) => seen.at_ns,
+        Entry::Listener(seen) => seen.after_ns,
+        Entry::Pulse(pulse) => pulse.at_ns,
+        _ => 0,
+    });
 }
 
 fn life(trial: &mut Trial, pod: &Pod) {
@@ -83,7 +101,7 @@ fn life(trial: &mut Trial, pod: &Pod) {
         change: Change::Changed,
         namespace: NAMESPACE.to_owned(),
         name: pod.name.to_owned(),
-        uid: format!("uid-{}", pod.name),
+        uid: format!("uid-{}{}", pod.name, pod.uid),
         owner: Some("ReplicaSet/web-1".to_owned()),
         ip: Some("127.0.0.9".to_owned()),
         node: None,
@@ -111,13 +129,22 @@ fn life(trial: &mut Trial, pod: &Pod) {
             // kubelet looks for ended containers once a second.
             let ended = container("terminated", Some(code), Some(wall(trial.at(at))));
             let at_ns = trial.at(at + 400);
-            entries.push(PodSeen { at_ns, containers: vec![ended.clone()], ..deleted.clone() });
-            entries.push(PodSeen { at_ns: at_ns + 1, change: Change::Gone, containers: vec![ended], ..deleted });
+            let mut containers = vec![ended];
+            let sidecar = |state, code, at| ContainerSeen { name: "sidecar".to_owned(), ..container(state, code, at) };
+            containers.extend(pod.sidecar_killed.map(|_| sidecar("running", None, None)));
+            entries.push(PodSeen { at_ns, containers: containers.clone(), ..deleted.clone() });
+            let mut gone_ns = at_ns + 1;
+            if let Some(killed) = pod.sidecar_killed {
+                containers[1] = sidecar("terminated", Some(137), Some(wall(trial.at(killed))));
+                gone_ns = trial.at(killed + 400);
+            }
+            entries.push(PodSeen { at_ns: gone_ns, change: Change::Gone, containers, ..deleted });
         }
     }
     trial.more.extend(entries.into_iter().map(Entry::Pod));
     if let Some(at) = pod.hook_failed {
         trial.more.push(Entry::Event(EventSeen {
+            container: pod.hook_of.map(str::to_owned),
             at_ns: trial.at(at),
             namespace: NAMESPACE.to_owned(),
             about: format!("Pod/{}", pod.name),

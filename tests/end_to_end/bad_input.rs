@@ -144,6 +144,13 @@ fn record_there() {
     fs::write(out.join("record.jsonl"), "precious\n").unwrap();
     run(program().arg("run").arg(&file).arg("--out").arg(&out)).expect_code(2).says(&["record.jsonl"]);
     assert_eq!(fs::read_to_string(out.join("record.jsonl")).unwrap(), "precious\n", "nothing is lost");
+    // Where `--try-advice` would write is looked at before the first trial, not after the last.
+    let tried = folder.path().join("tried");
+    fs::create_dir_all(tried.join("advised")).unwrap();
+    fs::write(tried.join("advised/record.jsonl"), "precious\n").unwrap();
+    run(program().arg("run").arg(&file).args(["--try-advice", "--out"]).arg(&tried))
+        .expect_code(2)
+        .says(&["advised/record.jsonl"]);
     run(program().arg("run").arg(&file).args(["--cluster", "context:none", "--out"]).arg(&out))
         .expect_code(2)
         .says(&["record.jsonl"]);
@@ -158,7 +165,6 @@ fn misplaced() {
         (&["--kind-image", "a:1"], "--kind-image"),
         (&["--cluster", "context:none", "--kind-config", "a.yaml"], "--kind-config"),
         (&["--cluster", "kind:none", "--host-network"], "--host-network"),
-        (&["--cluster", "kind:none", "--allow-host-commands"], "--allow-host-commands"),
     ] {
         refused_with(flags, SCENARIO, &[flag, "means nothing on cluster", "leave it out"]);
     }

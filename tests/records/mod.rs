@@ -224,6 +224,7 @@ impl Trial {
                 age_ns: 0,
                 uses: 0,
                 rtt_ns: 0,
+                least_rtt_ns: 0,
                 local_port: 40_000,
                 readable_before_write: false,
             }),
