@@ -176,18 +176,31 @@ fn duration_s(word: &str) -> Option<f64> {
     number.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0).map(|seconds| seconds * unit)
 }
 
-/// Words that tell a server to stop: Apache's and nginx's own, and a signal to the main process.
+/// Programs that stop Apache or nginx, under the names that distributions and forks give them.
+const CONTROLS: [&str; 9] =
+    ["apachectl", "apache2ctl", "httpd", "apache2", "nginx", "openresty", "angie", "freenginx", "tengine"];
+
+/// Words that tell a server to stop: Apache's and nginx's own, and a signal to the main process. A program that is not known, a
+/// misspelt one too, tells nobody anything that is known.
 fn stop(text: &str) -> Option<Stop> {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c == ';' || c == '&').collect();
+    let told = text.split([';', '&', '|', '\n']).filter_map(stop_of_command);
+    told.reduce(|one, other| if Stop::Graceful == one { one } else { other })
+}
+
+fn stop_of_command(command: &str) -> Option<Stop> {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let runs = |programs: &[&str]| {
+        words.iter().any(|word| word.rsplit('/').next().is_some_and(|name| programs.contains(&name)))
+    };
     let has = |option: &str, value: &str| words.windows(2).any(|pair| pair == [option, value]);
-    let kills = words.iter().any(|word| matches!(word.rsplit('/').next(), Some("kill" | "pkill" | "killall")));
+    let (controls, kills) = (runs(&CONTROLS), runs(&["kill", "pkill", "killall"]));
     // nginx, and many after it, drain on SIGQUIT; Apache on SIGWINCH.
     let gentle = ["-QUIT", "-SIGQUIT", "-3", "-WINCH", "-SIGWINCH", "-28"];
     let signal = words.iter().any(|word| gentle.contains(word)) || has("-s", "QUIT") || has("-s", "WINCH");
-    if has("-k", "graceful-stop") || has("-s", "quit") || (kills && signal) {
+    if (controls && (has("-k", "graceful-stop") || has("-s", "quit"))) || (kills && signal) {
         return Some(Stop::Graceful);
     }
-    (kills || has("-k", "stop") || has("-s", "stop")).then_some(Stop::Signal)
+    (kills || (controls && (has("-k", "stop") || has("-s", "stop")))).then_some(Stop::Signal)
 }
 
 #[cfg(test)]
@@ -234,7 +247,7 @@ mod tests {
         for text in ["kill -TERM 1", "kill 1; sleep 3", "nginx -s stop"] {
             assert_eq!(exec(text).stop(), Some(Stop::Signal), "{text}");
         }
-        for text in ["sleep 3", "curl -s localhost/quit", "echo kills", "apachectl -k graceful"] {
+        for text in ["sleep 3", "curl -s localhost/quit", "echo kills", "apachectl -k graceful", "ngnix -s quit"] {
             assert_eq!(exec(text).stop(), None, "{text}");
         }
     }

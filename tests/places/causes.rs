@@ -46,5 +46,7 @@ fn pages_name_variants() {
             page.contains(&command) && text.contains(&format!("\n  {}:", cause.name()))
         });
         assert!(is_shown, "docs/causes/{}.md shows no variant of its name", cause.name());
+        let picture = format!("pictures/causes/{}.png", cause.name());
+        assert!(page.contains(&picture) && root().join("docs").join(&picture).is_file(), "no {picture}");
     }
 }

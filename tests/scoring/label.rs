@@ -106,9 +106,10 @@ fn anybody_serves(world: &World, at: Stamp) -> bool {
     led_to(world, at).any(|life| life.listens(at))
 }
 
-/// Whether new connections are led, or about to be led, to a pod that does not listen yet.
+/// Whether new connections are led, or about to be led, to a pod that does not listen yet. It was taken for ready before its
+/// endpoint says so: that is why the last old pod could go.
 fn anybody_is_early(world: &World, at: Stamp) -> bool {
-    led_to(world, at)
+    led_to(world, at.saturating_add(AT_ONCE_NS))
         .any(|life| life.listening.is_none_or(|from| at < from) && life.gone().is_none_or(|gone| at < gone))
 }
 

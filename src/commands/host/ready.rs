@@ -33,26 +33,33 @@ pub(super) async fn complete(variant: &Variant) -> Result<Result<(), String>, No
     })
 }
 
-/// Waits until one request of each kind is answered as expected, and holds the plan's connections against how long each
-/// takes.
+/// Waits until one request of each kind is answered as expected, and soon enough for the plan's connections. A server's first
+/// answers may be its slowest, so that a slow one is asked for again for a while.
 pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Variant) -> Result<(), NotReady> {
     let since = run.clock.now();
-    let service_times = loop {
+    loop {
         let mut plan = variant.load.clone();
         plan.timeout = plan.timeout.min(ANSWERS_WITHIN);
         let answers = variant.site.preflight(&plan).await;
         let answers = answers.map_err(|error| NotReady::Machine(format!("variant {}: {error}", planned.name)))?;
-        let Some(bad) = answers.iter().find(|answer| answer.attempt.outcome != Outcome::Ok) else {
-            break answers.iter().map(served_in).collect::<Vec<_>>();
-        };
-        let within = patience(bad.attempt.outcome);
-        if run.clock.now() > since + crate::clock::saturating_ns(within) {
-            return Err(NotReady::Machine(unanswered(planned, &bad.attempt, within)));
+        let over = |within: Duration| run.clock.now() > since + crate::clock::saturating_ns(within);
+        if let Some(bad) = answers.iter().find(|answer| answer.attempt.outcome != Outcome::Ok) {
+            let within = patience(bad.attempt.outcome);
+            if over(within) {
+                return Err(NotReady::Machine(unanswered(planned, &bad.attempt, within)));
+            }
+        } else {
+            let service_times: Vec<Duration> = answers.iter().map(served_in).collect();
+            match sizing::check_busy(&variant.load, &service_times) {
+                Ok(()) => return Ok(()),
+                Err(error) if over(ANSWERS_WITHIN) => {
+                    return Err(NotReady::User(format!("variant {}: {error}", planned.name)));
+                }
+                Err(_) => {}
+            }
         }
         tokio::time::sleep(ANSWER_POLL).await;
-    };
-    sizing::check_busy(&variant.load, &service_times)
-        .map_err(|error| NotReady::User(format!("variant {}: {error}", planned.name)))
+    }
 }
 
 /// How long the request kept its connection busy. The connect is left out: while routing still follows the new pods, its
