@@ -6,7 +6,7 @@ use super::subject::Subject;
 use crate::clock::Stamp;
 use crate::diagnose::{Cause, Diagnosis, Incident};
 use crate::record::header::VariantHeader;
-use crate::timeline::{PodLife, Trial};
+use crate::timeline::{Edge, PodLife, Trial};
 
 /// What a variant's counting trials measured. Times are in seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -88,8 +88,8 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     }
     if incident.pod.is_none() {
         // Which of several pods it was is not known: the one that was deleted last gives the least that it can have been.
-        let deletions = trial.pods.iter().filter_map(|pod| pod.deletion).map(|deletion| deletion.high_ns);
-        if let Some(latest_ns) = deletions.filter(|at_ns| *at_ns <= incident.last_begun_ns).max() {
+        let deletions = trial.pods.iter().filter_map(|pod| pod.deletion);
+        if let Some(latest_ns) = latest(deletions, incident.last_begun_ns) {
             return Some(between_s(latest_ns, incident.last_begun_ns));
         }
     }
@@ -114,14 +114,18 @@ fn slow_start_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     }
     // Which of several young pods it was is not known: the one that was ready last gives the least that it can have been.
     let ready = trial.pods.iter().filter(|pod| pod.new).filter_map(|pod| pod.endpoint_ready.or(pod.ready));
-    let latest_ns = ready.map(|ready| ready.high_ns).filter(|at_ns| *at_ns <= incident.last_begun_ns).max();
-    Some(latest_ns.map_or(failed_s, |latest_ns| between_s(latest_ns, incident.last_ns)))
+    Some(latest(ready, incident.last_begun_ns).map_or(failed_s, |latest_ns| between_s(latest_ns, incident.last_ns)))
 }
 
 /// From pods' deletions to the last connections that they answered. One before the deletion tells nothing of what came after.
 fn answered_lags_s(run: &[&Trial]) -> impl Iterator<Item = f64> {
     let pods = run.iter().flat_map(|trial| &trial.propagation.pods);
     pods.filter(|pod| pod.after_deletion_ns > 0).map(|pod| signed_s(pod.after_deletion_ns))
+}
+
+/// The latest of these edges that were over by `at_ns`.
+fn latest(edges: impl Iterator<Item = Edge>, at_ns: Stamp) -> Option<Stamp> {
+    edges.map(|edge| edge.high_ns).filter(|edge_ns| *edge_ns <= at_ns).max()
 }
 
 /// From an edge to the last failure of an incident, if its cause is this.

@@ -20,7 +20,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         .and([said]);
     };
     let pod = scene.named(name, attempt.end_ns);
-    if pod.is_some_and(|pod| pod.new) && scene.shares_name(name) {
+    if pod.is_some_and(|pod| pod.new) && scene.trial.shares_name(name) {
         return Finding::unknown(format!(
             "the new pod has the name of the old one, {name}, so that it is not known whether it had answered before"
         ))

@@ -7,7 +7,7 @@ use super::timeout;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse};
 use crate::record::{Arm, Outcome};
-use crate::timeline::{Hook, PodLife};
+use crate::timeline::PodLife;
 
 /// Between an edge and what it causes, as far as a busy machine is late.
 const SLACK_NS: u64 = 150_000_000;
@@ -203,8 +203,10 @@ fn ran_out_of_grace(attempt: &Attempt, pod: &PodLife) -> bool {
 /// The hook began the drain, was over, and then the server cut what it was draining.
 fn drain_was_cut(attempt: &Attempt, pod: &PodLife) -> bool {
     // Where it cannot be read how long a hook waits, it is not known to have returned.
-    let readable = matches!(&pod.hook, Hook::Exec(script) if script.sleeps_s.is_some());
-    if !readable || pod.hook.stop().is_none() || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns) {
+    if !pod.hook.length_is_known()
+        || pod.hook.stop().is_none()
+        || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns)
+    {
         return false;
     }
     // A command that is known to be graceful cuts nothing itself. Of a signal only the order tells: first the listener

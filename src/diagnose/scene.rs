@@ -113,7 +113,7 @@ impl<'a> Scene<'a> {
         let named = came.filter_map(|pod| first.get(&pod.name).copied()).min();
         let nameless =
             first.get("").copied().filter(|_| first.len() == 1).map(|_| back_ns.saturating_add(OUTAGE_TAIL_NS));
-        let untold = self.pods().any(|pod| pod.new && self.shares_name(&pod.name));
+        let untold = self.pods().any(|pod| pod.new && self.trial.shares_name(&pod.name));
         let tail = untold.then(|| back_ns.saturating_add(OUTAGE_TAIL_NS));
         named.or(nameless).or(tail).unwrap_or(Stamp::MAX)
     }
@@ -121,12 +121,6 @@ impl<'a> Scene<'a> {
     /// A pod that went while no watch saw its deletion.
     pub(super) fn vanished(&self) -> Option<&'a PodLife> {
         self.pods().find(|pod| pod.deletion.is_none() && pod.gone.is_some())
-    }
-
-    /// Whether two pods of the trial had this name, one after the other, as those of a `StatefulSet` have: what is said of the name is said
-    /// of neither.
-    pub(super) fn shares_name(&self, name: &str) -> bool {
-        self.pods().filter(|pod| pod.name == name).count() > 1
     }
 
     /// Pods whose listener may be gone while routing may still lead to them.

@@ -75,7 +75,7 @@ fn hook_end(life: &PodLife, acted: Edge) -> Option<Edge> {
         // The server was done first, and the hook ended with it.
         return Some(Edge::derived(finished.low_ns, finished.high_ns, "the container's end, before the hook's"));
     }
-    if life.hook.only_sleeps() || matches!(&life.hook, Hook::Exec(script) if script.sleeps_s.is_some()) {
+    if life.hook.length_is_known() {
         return Some(full);
     }
     let latest = acted.high_ns.saturating_add(grace_ns);

@@ -64,6 +64,16 @@ impl Hook {
         }
     }
 
+    /// Whether it can be read how long it waits.
+    #[must_use]
+    pub fn length_is_known(&self) -> bool {
+        match self {
+            Self::Sleep(_) => true,
+            Self::Exec(script) => script.sleeps_s.is_some(),
+            Self::None | Self::Http => false,
+        }
+    }
+
     /// How it begins the server's stop by itself, if it does.
     #[must_use]
     pub const fn stop(&self) -> Option<Stop> {

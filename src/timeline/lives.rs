@@ -218,7 +218,8 @@ impl Lives {
         times.reduce(|sum, more| sum + more).map(seconds)
     }
 
-    /// The pods of a trial, the older ones first. `serving` is the container that serves and its hook; `served` tells from when to when each pod answered as expected.
+    /// The pods of a trial, the older ones first. `container` is the one that serves, with its hook; `served` tells from when to
+    /// when each pod answered as expected.
     pub(super) fn of_trial(
         &self,
         namespace: &str,

@@ -268,19 +268,22 @@ impl Trial {
         Ok(())
     }
 
-    /// A `StatefulSet` gives the next pod the same name: whose answer it was, the name does not tell.
+    /// Whether two of its pods had this name, one after the other, as those of a `StatefulSet` have.
+    #[must_use]
+    pub fn shares_name(&self, name: &str) -> bool {
+        self.pods.iter().filter(|pod| pod.name == name).count() > 1
+    }
+
+    /// Whose answer it was, a name that two pods had does not tell: it is said of neither.
     pub(super) fn forget_shared_names(&mut self) {
-        let mut names = BTreeMap::new();
-        for pod in &self.pods {
-            *names.entry(pod.name.clone()).or_insert(0_u32) += 1;
-        }
-        let shared = |name: &str| names.get(name).is_some_and(|pods| *pods > 1);
-        for pod in self.pods.iter_mut().filter(|pod| shared(&pod.name)) {
+        let names = self.pods.iter().map(|pod| pod.name.clone());
+        let shared: BTreeSet<String> = names.filter(|name| self.shares_name(name)).collect();
+        for pod in self.pods.iter_mut().filter(|pod| shared.contains(&pod.name)) {
             pod.served = None;
         }
-        self.served.retain(|name, _| !shared(name));
-        self.first_answered_ns.retain(|name, _| !shared(name));
-        self.answered_kinds.retain(|(name, _)| !shared(name));
+        self.served.retain(|name, _| !shared.contains(name));
+        self.first_answered_ns.retain(|name, _| !shared.contains(name));
+        self.answered_kinds.retain(|(name, _)| !shared.contains(name));
     }
 
     /// Attempts of an arm over the whole trial, as the record has them.
