@@ -80,6 +80,7 @@ fn trial(slowest_ms: u64) -> Trial {
         others: Vec::new(),
         course: crate::timeline::Course::default(),
         logs: Vec::new(),
+        trouble: String::new(),
         failures: BTreeMap::new(),
         late_lines: 0,
         overflowed: 0,

@@ -74,9 +74,6 @@ pub enum Command {
     /// Carries load and watches in a pod of the cluster
     #[command(hide = true)]
     Agent(AgentArgs),
-    /// Holds one container's processes and ends them all when its parent is gone
-    #[command(hide = true)]
-    Supervise,
 }
 
 /// What `schema` prints.

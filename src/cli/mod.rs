@@ -26,6 +26,10 @@ use crate::commands::{self, ClusterChoice, Failure, WhereArgs};
 #[must_use]
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    // One of the small processes that supervise a container; its environment is the container's.
+    if words.get(1).is_some_and(|word| word == supervise::ARGUMENT) {
+        return supervise::main(words.into_iter().skip(2));
+    }
     let mark = std::env::var(namespace::MARK).ok();
     if mark.as_deref() == Some(namespace::PROBE)
         && let Network::Tried(code) = namespace::enter(mark.as_deref(), &words)
@@ -48,8 +52,6 @@ pub fn main() -> ExitCode {
     };
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match arguments.command {
-        // Both are single-purpose processes inside a pod.
-        Command::Supervise => supervise::main(),
         Command::Agent(agent) => print::server(crate::commands::agent(agent)),
         Command::Target(target) => print::server(crate::target::run(&target)),
         Command::Run(mut run) => print::finished(

@@ -49,6 +49,8 @@ pub enum Entry {
     Gap(Gap),
     /// Lines were lost because the channel to the writer was full. The trial is invalid.
     Overflow(Overflow),
+    /// The harness had trouble of its own. The trial that ran there is invalid.
+    HarnessTrouble(HarnessTrouble),
     /// A trial ended.
     TrialEnd(TrialEnd),
     /// The run ended; a record without this line was cut.
@@ -111,6 +113,17 @@ pub struct Overflow {
     pub at_ns: Stamp,
     /// How many since the last such line.
     pub lines: u64,
+}
+
+/// The harness had trouble of its own, for example a supervisor of the embedded cluster that was killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HarnessTrouble {
+    /// When it was noticed.
+    pub at_ns: Stamp,
+    /// The namespace that it befell.
+    pub namespace: String,
+    /// What happened, in a sentence.
+    pub what: String,
 }
 
 /// A trial ended.

@@ -11,7 +11,7 @@ use super::lives::Lives;
 use super::serving::Serving;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
-use crate::record::entry::{Entry, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
+use crate::record::entry::{Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
 use crate::record::header::Header;
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
@@ -96,6 +96,7 @@ impl Collector {
             }
             Entry::Log(log) => self.keep_log(log),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
+            Entry::HarnessTrouble(trouble) => self.befell(trouble),
             Entry::RunEnd(end) => self.end = Some(end),
             Entry::Header(_) | Entry::Workload(_) => {}
         }
@@ -138,6 +139,14 @@ impl Collector {
         }
         self.done.push(trial);
         Ok(())
+    }
+
+    /// Trouble is told when it happens, so it is that of the trial that runs in its namespace.
+    fn befell(&mut self, trouble: HarnessTrouble) {
+        let own = self.running.values_mut().find(|trial| trial.start.namespace == trouble.namespace);
+        if let Some(trial) = own.filter(|trial| trial.trouble.is_empty()) {
+            trial.trouble = trouble.what;
+        }
     }
 
     /// A log belongs to the trial that runs in its namespace; between two, nothing is measured.

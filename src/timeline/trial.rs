@@ -63,6 +63,8 @@ pub struct Trial {
     pub course: Course,
     /// The last lines of the containers that ended with their pods while it ran.
     pub logs: Vec<LogTail>,
+    /// The first trouble of the harness's own that befell it, in a sentence; empty without any.
+    pub trouble: String,
     /// All attempts that did not end ok and ended after the first mark, by what tells them apart.
     pub failures: BTreeMap<Failure, u64>,
     /// Lines of this trial that came after its end.
@@ -99,6 +101,7 @@ pub(super) struct Gathering {
     pub(super) start: TrialStart,
     pub(super) marks: Vec<Mark>,
     pub(super) logs: Vec<LogTail>,
+    pub(super) trouble: String,
     ended: Vec<Ended>,
     lost: Vec<Attempt>,
     others: Thinned,
@@ -113,6 +116,7 @@ impl Gathering {
             start,
             marks: Vec::new(),
             logs: Vec::new(),
+            trouble: String::new(),
             ended: Vec::new(),
             lost: Vec::new(),
             others: Thinned::new(),
@@ -186,6 +190,7 @@ impl Gathering {
             others: self.others.finish(),
             course: Course::default(),
             logs: self.logs,
+            trouble: self.trouble,
             failures: BTreeMap::new(),
             late_lines: 0,
             overflowed: 0,

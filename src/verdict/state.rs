@@ -58,9 +58,10 @@ pub struct Judged<'a> {
 pub fn judge<'a>(trial: &'a Trial, variant: &VariantHeader, max_lag_ms: u64) -> Judged<'a> {
     let counts = trial.judged_counts(&variant.load.judged);
     let loss = counts.lost + if variant.strict { counts.raced } else { 0 };
-    let trouble = trial.end.as_ref().map(|end| end.trouble.clone()).filter(|trouble| !trouble.is_empty());
+    let at_end = trial.end.as_ref().map_or("", |end| end.trouble.as_str());
+    let trouble = [trial.trouble.as_str(), at_end].into_iter().find(|trouble| !trouble.is_empty());
     let (state, reason) = if let Some(reason) = trouble {
-        (State::Invalid, reason)
+        (State::Invalid, reason.to_owned())
     } else if let Some(reason) = overflowed(trial) {
         // Before what seems to be missing: it may be what was lost.
         (State::Invalid, reason)

@@ -21,6 +21,7 @@ pub(crate) struct Bench {
     pub(crate) folder: PathBuf,
     _dir: tempfile::TempDir,
     truth: Arc<Mutex<Vec<NodeEntry>>>,
+    trouble: Arc<Mutex<Vec<String>>>,
 }
 
 impl Bench {
@@ -32,6 +33,8 @@ impl Bench {
         let store = Store::new(WallClock::system(), 1);
         let truth = Arc::new(Mutex::new(Vec::new()));
         let entries = Arc::clone(&truth);
+        let trouble = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&trouble);
         let config = NodeConfig {
             name: "node".to_owned(),
             executable: std::env::current_exe().unwrap(),
@@ -40,11 +43,13 @@ impl Bench {
             image_folders: Vec::new(),
             shared_network: std::env::var(MARK).is_err(),
             target_truth: None,
+            isolation: crate::supervise::isolation(),
+            trouble: Arc::new(move |_, what| told.lock().unwrap().push(what)),
             clock: Clock::start(),
             truth: Arc::new(move |entry| entries.lock().unwrap().push(entry)),
         };
         let node = Node::start(config, store.clone());
-        Self { store, node, folder: dir.path().to_path_buf(), _dir: dir, truth }
+        Self { store, node, folder: dir.path().to_path_buf(), _dir: dir, truth, trouble }
     }
 
     /// Creates a pod of one container `web` that runs a shell script; `more` is merged into the container and
@@ -64,6 +69,11 @@ impl Bench {
         });
         let metadata = json!({"name": name, "namespace": "default", "labels": {"app": "web"}});
         self.store.create(Kind::Pod, json!({"metadata": metadata, "spec": spec})).unwrap();
+    }
+
+    /// What the node said of its own trouble.
+    pub(crate) fn trouble(&self) -> Vec<String> {
+        self.trouble.lock().unwrap().clone()
     }
 
     pub(crate) fn delete(&self, name: &str) {

@@ -22,7 +22,9 @@ fn main() -> ExitCode {
     }
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
-        Some("supervise") => return rollproof::cluster::embedded::supervise::main(),
+        Some("supervise") => {
+            return rollproof::cluster::embedded::supervise::main(std::env::args_os().skip(2));
+        }
         Some("hold") => return supervise::hold(arguments),
         Some("look") => return namespace::look(),
         _ => {}

@@ -5,6 +5,7 @@ use rollproof::cluster::embedded::store::Kind;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
+use crate::supervise::{daemon, found, looping, pid_of};
 use crate::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -234,10 +235,12 @@ async fn no_recipe() {
 
 async fn shutdown() {
     let bench = Bench::start();
-    bench.shell("p", "echo $$$$; (setsid sleep 301 &); trap '' TERM; echo up; sleep 302", 30, &json!({}));
-    bench.says("p", "up").await;
-    let pid: u32 = bench.node.tail("default", "p", 2).lines().next().unwrap()["web: ".len()..].parse().unwrap();
-    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists());
+    let marks = tempfile::tempdir().unwrap();
+    let (main, left) = (marks.path().join("main"), marks.path().join("left"));
+    let script = format!("{}; trap '' TERM; exec {}", daemon(&left), looping(&main));
+    bench.shell("p", &script, 30, &json!({}));
+    pid_of(&main).await;
+    pid_of(&left).await;
     bench.end().await;
-    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    assert_eq!((found(&main), found(&left)), (None, None));
 }

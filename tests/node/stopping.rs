@@ -2,10 +2,13 @@
 //! `killContainer` and `executePreStopHook`, v1.34; the documentation's page "Pod Lifecycle", "Termination of Pods").
 
 use libtest_mimic::Trial;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rollproof::cluster::embedded::node::Deed;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
+use crate::supervise::{daemon, found, looping, parent, pid_of};
 use crate::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -20,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_shell_that_does_not_catch_term_is_killed_at_the_end_of_the_grace", killed_at_grace_end),
         trial("the_containers_stop_signal_wins_over_the_images", own_stop_signal),
         trial("a_daemon_of_the_container_does_not_outlive_it", no_daemon_left),
+        trial("a_killed_supervisor_is_told_as_the_nodes_own_trouble", supervisor_killed),
         trial("a_pod_removed_by_force_is_still_stopped_in_order", forced),
     ]
 }
@@ -155,14 +159,29 @@ async fn own_stop_signal() {
 async fn no_daemon_left() {
     let bench = Bench::start();
     let file = bench.folder.join("daemon");
-    let path = file.display();
-    let daemon = format!("setsid sh -c 'echo $$$$ > {path}.part; mv {path}.part {path}; exec sleep 300'");
-    let script = format!("({daemon} &); until test -e {path}; do sleep 0.02; done; {POLITE}");
+    let script = format!("{}; until test -e {}; do sleep 0.02; done; {POLITE}", daemon(&file), file.display());
     up(&bench, &script, 30, &json!({})).await;
-    let pid = std::fs::read_to_string(&file).unwrap();
-    assert!(std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
+    assert!(found(&file).is_some());
     bench.delete_and_wait("p").await;
-    assert!(!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
+    assert_eq!(found(&file), None);
+    assert!(bench.trouble().is_empty(), "an ordinary end is nobody's trouble: {:?}", bench.trouble());
+    bench.end().await;
+}
+
+async fn supervisor_killed() {
+    let bench = Bench::start();
+    let file = bench.folder.join("main");
+    let (other, mark) = (bench.folder.join("other"), file.display());
+    bench.shell("other", &looping(&other), 1, &json!({}));
+    bench.shell("p", &format!("{}; rm {mark}", looping(&file)), 1, &json!({}));
+    bench.running("other").await;
+    let supervisor = parent(parent(pid_of(&file).await).unwrap()).unwrap();
+    kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    let web = bench.until("p", "restarted", |web| web["restartCount"] == 1).await;
+    assert_eq!(web["lastState"]["terminated"]["exitCode"], 137);
+    let trouble = bench.trouble();
+    assert!(trouble.len() == 1 && trouble[0].contains("container web in pod p was killed"), "{trouble:?}");
+    assert!(found(&other).is_some());
     bench.end().await;
 }
 

@@ -11,9 +11,10 @@ use tokio::net::TcpSocket;
 
 use super::Logs;
 use super::control_plane::{ControlPlane, ControlPlaneConfig};
-use super::node::{Node, NodeConfig};
+use super::node::{Node, NodeConfig, NodeTrouble};
 use super::proxy::{ServiceRoute, SyncRule};
 use super::store::{ApiError, Kind};
+use super::supervise::Isolation;
 use super::truth::{Truth, TruthError, TruthWriter};
 use crate::clock::{Clock, saturating_ns};
 
@@ -27,7 +28,7 @@ const NODE: &str = "embedded";
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How the cluster is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// The run's clock.
     pub clock: Clock,
@@ -43,6 +44,8 @@ pub struct Config {
     pub image_folders: Vec<PathBuf>,
     /// Where the truth log goes.
     pub truth: PathBuf,
+    /// Takes the cluster's own trouble, which no workload is to blame for.
+    pub trouble: NodeTrouble,
 }
 
 /// The embedded cluster could not be started.
@@ -102,10 +105,13 @@ impl Embedded {
             truth: truth.clone(),
         })?;
         let target_truth = std::path::absolute(config.truth.with_file_name("truth-target.jsonl"));
+        let executable = std::env::current_exe().map_err(system("finding this program's own path"))?;
         let node = Node::start(
             NodeConfig {
                 name: NODE.to_owned(),
-                executable: std::env::current_exe().map_err(system("finding this program's own path"))?,
+                isolation: Isolation::available(&executable),
+                trouble: config.trouble,
+                executable,
                 folder: folder.path().to_owned(),
                 path: std::env::var("PATH").unwrap_or_default(),
                 image_folders: config.image_folders,

@@ -8,7 +8,8 @@ use crate::cluster::kube::{apply, create_namespace};
 use crate::commands::context::Run;
 use crate::commands::variants;
 use crate::observe::Observer;
-use crate::record::Sink;
+use crate::record::entry::HarnessTrouble;
+use crate::record::{Entry, Sink};
 use crate::rollout::api_words;
 use crate::trial::{Here, Site, Variant};
 
@@ -19,7 +20,11 @@ pub(in crate::commands) fn version() -> &'static str {
     VERSION
 }
 
-pub(super) fn start(run: &Run<'_>) -> Result<Embedded, String> {
+pub(super) fn start(run: &Run<'_>, sink: &Sink) -> Result<Embedded, String> {
+    let (clock, sink) = (run.clock, sink.clone());
+    let trouble = move |namespace: &str, what: String| {
+        sink.send(Entry::HarnessTrouble(HarnessTrouble { at_ns: clock.now(), namespace: namespace.to_owned(), what }));
+    };
     let config = Config {
         clock: run.clock,
         seed: run.plan.seed,
@@ -28,6 +33,7 @@ pub(super) fn start(run: &Run<'_>) -> Result<Embedded, String> {
         shared_network: run.shared_network,
         image_folders: run.plan.folders.clone(),
         truth: run.outputs.truth(),
+        trouble: Arc::new(trouble),
     };
     Embedded::start(config).map_err(|error| format!("starting the embedded cluster: {error}"))
 }

@@ -142,7 +142,9 @@ impl Host {
     /// Starts what a run needs before its variants.
     pub(super) async fn start(found: Found, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
         match found {
-            Found::Embedded { .. } => embedded::start(run).map(Box::new).map(Self::Embedded).map_err(NotReady::Machine),
+            Found::Embedded { .. } => {
+                embedded::start(run, sink).map(Box::new).map(Self::Embedded).map_err(NotReady::Machine)
+            }
             Found::Real(reached) => Ok(Self::Real(Box::new(Box::pin(Real::start(*reached, run, sink)).await?))),
         }
     }

@@ -1,9 +1,14 @@
 //! What a node is given.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::truth::NodeTruth;
 use crate::clock::Clock;
+use crate::cluster::embedded::supervise::Isolation;
+
+/// Takes trouble of the harness's own: the namespace that it befell, and a sentence.
+pub type NodeTrouble = Arc<dyn Fn(&str, String) + Send + Sync>;
 
 /// One node's settings.
 #[derive(Clone)]
@@ -22,6 +27,10 @@ pub struct NodeConfig {
     pub shared_network: bool,
     /// Where the built-in servers write what they did, for the truth log.
     pub target_truth: Option<PathBuf>,
+    /// How containers are kept apart from the machine's other processes.
+    pub isolation: Isolation,
+    /// Takes the node's own trouble: what befell a container and would not have on a real node.
+    pub trouble: NodeTrouble,
     /// The run's clock, for truth entries.
     pub clock: Clock,
     /// Takes truth entries.

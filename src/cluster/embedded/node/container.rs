@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
@@ -19,7 +20,7 @@ use super::status::{Ended, State, ended_reason};
 use super::truth::Deed;
 use super::{probe, stop, termination};
 use crate::cluster::embedded::store::whole_seconds;
-use crate::cluster::embedded::supervise::{End, Supervisor};
+use crate::cluster::embedded::supervise::{End, Ended as SupervisedEnd, Supervisor};
 
 const RELIST_PERIOD_NS: u64 = 1_000_000_000;
 /// Time between attempts to start a container that cannot be started, at least: the kubelet's own syncs are this far
@@ -114,7 +115,7 @@ async fn start(pod: &Arc<Pod>, index: usize) -> Result<Run, NodeError> {
     let files = Files::of(&pod.config.folder, pod.namespace(), pod.name(), name);
     let launch = launch(&pod.config, &pod.store, &pod.object, container, &files).await?;
     pod.event(index, Type::Normal, "Created", &format!("Created container: {name}"));
-    let supervisor = Arc::new(Supervisor::start(&pod.config.executable)?);
+    let supervisor = Arc::new(Supervisor::start(&pod.config.executable, pod.config.isolation)?);
     let started_at = pod.store.now();
     let pid = supervisor.start_main(launch.main.clone()).await?;
     pod.truth(index, Deed::ContainerStarted { pid });
@@ -192,8 +193,17 @@ fn follow(pod: &Arc<Pod>, index: usize, supervisor: &Supervisor) -> watch::Recei
     let pod = Arc::clone(pod);
     tokio::spawn(async move {
         let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
-        // Without a word the supervisor was lost, and its container with it.
-        let end = end.unwrap_or(End::Code(137));
+        let end = match end {
+            Some(SupervisedEnd::Main(end)) => end,
+            Some(SupervisedEnd::Lost) | None => {
+                let (name, container) = (pod.name(), pod.container_name(index));
+                let what = format!(
+                    "the supervisor of container {container} in pod {name} was killed, and the container with it"
+                );
+                (pod.config.trouble)(pod.namespace(), what);
+                End::Signal(Signal::SIGKILL as i32)
+            }
+        };
         pod.truth(index, Deed::ContainerFinished { exit_code: end.exit_code() });
         tell.send_replace(Some(Finished { end, at: pod.store.now_text() }));
     });

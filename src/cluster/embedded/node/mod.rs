@@ -25,7 +25,7 @@ mod stop;
 mod termination;
 mod truth;
 
-pub use config::NodeConfig;
+pub use config::{NodeConfig, NodeTrouble};
 pub use error::NodeError;
 pub use kubelet::Node;
 pub use refusals::refusals;

@@ -4,14 +4,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{oneshot, watch};
 
+use super::ARGUMENT;
+use super::isolation::Isolation;
 use super::protocol::{End, MAIN, Report, Request, Spawn};
+
+/// How long a supervisor without its guard may take to end what it supervises.
+const ENDS_WITHIN: Duration = Duration::from_secs(15);
 
 /// What can go wrong with a supervised process. Each message is a whole sentence.
 #[derive(Debug, Error)]
@@ -32,8 +38,32 @@ pub enum SuperviseError {
     Gone,
 }
 
-/// Follows the end of the main process: nothing until then.
-pub type Watch = watch::Receiver<Option<End>>;
+/// How a container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// With its main process.
+    Main(End),
+    /// It was killed, because its supervisor or its guard was: that is no doing of what runs in it, and the harness's
+    /// own trouble.
+    Lost,
+}
+
+impl Ended {
+    /// The exit code as container runtimes report it.
+    #[must_use]
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Main(end) => end.exit_code(),
+            Self::Lost => End::Signal(nix::sys::signal::Signal::SIGKILL as i32).exit_code(),
+        }
+    }
+}
+
+/// Follows the end of a container: nothing until it and everything in it is gone.
+pub type Watch = watch::Receiver<Option<Ended>>;
+
+/// The way to a supervisor; it ends the container when it is closed.
+type Input = tokio::sync::Mutex<Option<ChildStdin>>;
 
 /// A process executed beside the main process, when it has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,28 +87,38 @@ struct Waiting {
 /// One container's supervisor. Dropping it ends the container and everything in it.
 #[derive(Debug)]
 pub struct Supervisor {
-    input: tokio::sync::Mutex<ChildStdin>,
+    guard: i32,
+    input: Arc<Input>,
     waiting: Arc<Mutex<Waiting>>,
     ended: Watch,
 }
 
 impl Supervisor {
-    /// Starts `executable supervise` in a process group of its own, so that a terminal's Ctrl-C does not reach it.
-    pub fn start(executable: &Path) -> Result<Self, SuperviseError> {
+    /// Starts guard and supervisor, in a process group of their own, so that a terminal's Ctrl-C does not reach them.
+    /// `executable` is this program.
+    pub fn start(executable: &Path, isolation: Isolation) -> Result<Self, SuperviseError> {
         let fail = |source| SuperviseError::Start { path: executable.to_path_buf(), source };
         let mut child = Command::new(executable)
-            .arg("supervise")
+            .args([ARGUMENT, "guard", isolation.argument()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
             .map_err(fail)?;
+        let guard = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or_else(|| fail(io::Error::other("its pipes are missing")))?;
         let waiting = Arc::new(Mutex::new(Waiting { next_id: MAIN + 1, ..Waiting::default() }));
         let (announce, ended) = watch::channel(None);
-        tokio::spawn(listen(child, output, Arc::clone(&waiting), announce));
-        Ok(Self { input: tokio::sync::Mutex::new(input), waiting, ended })
+        let input = Arc::new(Input::new(Some(input)));
+        tokio::spawn(listen(child, output, Arc::downgrade(&input), Arc::clone(&waiting), announce));
+        Ok(Self { guard, input, waiting, ended })
+    }
+
+    /// The guard's process id; the supervisor is its child.
+    #[must_use]
+    pub fn guard(&self) -> i32 {
+        self.guard
     }
 
     /// Starts the main process and gives its process id. Its output goes to `log`.
@@ -147,33 +187,57 @@ impl Supervisor {
     }
 }
 
-async fn write(input: &mut ChildStdin, request: &Request) -> Result<(), SuperviseError> {
+async fn write(input: &mut Option<ChildStdin>, request: &Request) -> Result<(), SuperviseError> {
+    let Some(input) = input else { return Err(SuperviseError::Gone) };
     let mut line = serde_json::to_vec(request).unwrap_or_default();
     line.push(b'\n');
     input.write_all(&line).await.map_err(|_| SuperviseError::Gone)
 }
 
-/// Reads reports until the supervisor is gone. However that comes about, the container has then ended: without a
-/// report of its main process it was killed.
+/// Hands reports over until the container is gone, and announces how it ended.
 async fn listen(
-    mut child: Child,
+    mut guard: Child,
     output: ChildStdout,
+    input: Weak<Input>,
     waiting: Arc<Mutex<Waiting>>,
-    ended: watch::Sender<Option<End>>,
+    announce: watch::Sender<Option<Ended>>,
 ) {
     let mut lines = BufReader::new(output).lines();
-    let mut last = None;
+    let first = tokio::select! {
+        biased;
+        end = reports(&mut lines, &waiting) => end,
+        _ = guard.wait() => None,
+    };
+    // A supervisor whose guard was killed still runs, or its last words are still in the pipe.
+    let dropped = input.upgrade().is_none();
+    if let Some(input) = input.upgrade() {
+        drop(input.lock().await.take());
+    }
+    let last = match first {
+        Some(end) => Some(end),
+        None => tokio::time::timeout(ENDS_WITHIN, reports(&mut lines, &waiting)).await.unwrap_or_default(),
+    };
+    *lock(&waiting) = Waiting { gone: true, ..Waiting::default() };
+    let _ = guard.wait().await;
+    let ended = match last {
+        Some(end) => Ended::Main(end),
+        // It was let go, and killed itself for that.
+        None if dropped => Ended::Main(End::Signal(nix::sys::signal::Signal::SIGKILL as i32)),
+        None => Ended::Lost,
+    };
+    announce.send_replace(Some(ended));
+}
+
+/// Hands reports over until the main process has ended; `None` if no more come before that.
+async fn reports(lines: &mut Lines<BufReader<ChildStdout>>, waiting: &Mutex<Waiting>) -> Option<End> {
     while let Ok(Some(line)) = lines.next_line().await {
         let Ok(report) = serde_json::from_str::<Report>(&line) else { break };
         if let Report::Exited { id: MAIN, end, .. } = report {
-            last = Some(end);
-            break;
+            return Some(end);
         }
-        hand_over(report, &mut lock(&waiting));
+        hand_over(report, &mut lock(waiting));
     }
-    *lock(&waiting) = Waiting { gone: true, ..Waiting::default() };
-    let _ = child.wait().await;
-    ended.send_replace(Some(last.unwrap_or(End::Signal(nix::sys::signal::Signal::SIGKILL as i32))));
+    None
 }
 
 fn hand_over(report: Report, waiting: &mut Waiting) {

@@ -3,9 +3,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// Rounds of killing what is left, and the pause between them: a process in the middle of a fork escapes one round,
+/// one in an uninterruptible call takes a while. Ten seconds in all.
+const MAX_KILL_ROUNDS: u32 = 2_000;
+const KILL_PAUSE: Duration = Duration::from_millis(5);
+
+/// SIGKILLs every descendant of this process, a child subreaper, until none is left; false if some would not die.
+pub(super) fn kill_all() -> bool {
+    let me = Pid::this().as_raw();
+    for _ in 0..MAX_KILL_ROUNDS {
+        for pid in of(me) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                // No child is left, and every orphan would be one.
+                Err(Errno::ECHILD) => return true,
+                Ok(WaitStatus::StillAlive) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        thread::sleep(KILL_PAUSE);
+    }
+    false
+}
 
 /// Every living process below `root`, itself excluded. Zombies are left out: they only wait to be reaped.
-pub(super) fn of(root: i32) -> BTreeSet<i32> {
+fn of(root: i32) -> BTreeSet<i32> {
     below(root, &parents())
 }
 

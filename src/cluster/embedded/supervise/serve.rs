@@ -1,18 +1,14 @@
-//! The supervisor's side: `rollproof supervise`, one per container, started by the node with pipes for standard input
-//! and output. It runs before any runtime or thread exists.
+//! The supervisor: one per container, with the node's pipes as standard input and output.
 //!
-//! It is a child subreaper, so every orphan below it becomes its child: when the main process ends, or when standard
-//! input ends because rollproof is gone, it kills all descendants until none is left.
+//! It is a child subreaper, so every orphan below it becomes its child, or the main process's in a pid namespace: when
+//! the main process ends, or when standard input ends because rollproof is gone, it kills all descendants until none is left.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, ExitCode};
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -20,33 +16,43 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::descendants::kill_all;
+use super::isolation::Isolation;
 use super::log::Log;
 use super::output::Output;
 use super::protocol::{End, MAIN, Report, Request, Spawn};
-use super::{descendants, signals};
+use super::{ARGUMENT, ITSELF, signals};
 
 /// Longest request line. An environment with all its values may be a megabyte, as in Kubernetes.
 const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
-/// Rounds of killing what is left, and the pause between them: a process in the middle of a fork escapes one round,
-/// one in an uninterruptible call takes a while. Ten seconds in all.
-const MAX_KILL_ROUNDS: u32 = 2_000;
-const KILL_PAUSE: Duration = Duration::from_millis(5);
+/// Longest reason that a process gives for not having started.
+const MAX_REASON_BYTES: u64 = 4 * 1024;
 
 /// Serves one container until its main process and every descendant are gone, or until standard input ends.
 ///
 /// Exit codes: 0 when nothing is left, 3 when the machine does not allow a supervisor (the reason on standard error),
 /// 1 when a descendant could not be killed.
-#[must_use]
-pub fn main() -> ExitCode {
-    let mut server = match Server::new() {
+pub(super) fn main(isolation: Isolation) -> ExitCode {
+    let server = Server::new(isolation).map_err(|errno| format!("{errno}; a Linux kernel 3.4 is needed"));
+    let mut server = match server.and_then(|server| isolation.prepare().map(|()| server)) {
         Ok(server) => server,
-        Err(errno) => {
-            let _ = writeln!(io::stderr(), "cannot supervise a container: {errno}; a Linux kernel 3.4 is needed");
+        Err(reason) => {
+            let _ = writeln!(io::stderr(), "cannot supervise a container: {reason}");
             return ExitCode::from(3);
         }
     };
     server.run();
-    if kill_descendants() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if kill_all() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Blocks the signals that a supervisor reads instead of being ended by them, so that the descendants end first.
+pub(super) fn block_termination() -> nix::Result<SigSet> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    Ok(mask)
 }
 
 /// A process that was asked for.
@@ -59,6 +65,7 @@ struct Child {
 
 #[derive(Debug)]
 struct Server {
+    isolation: Isolation,
     mask: SigSet,
     signals: SignalFd,
     input: Vec<u8>,
@@ -70,16 +77,12 @@ struct Server {
 }
 
 impl Server {
-    fn new() -> nix::Result<Self> {
+    fn new(isolation: Isolation) -> nix::Result<Self> {
         prctl::set_child_subreaper(true)?;
-        // Termination signals are read like everything else, so that they too end the descendants first.
-        let mut mask = SigSet::empty();
-        for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-            mask.add(signal);
-        }
-        mask.thread_block()?;
+        let mask = block_termination()?;
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self {
+            isolation,
             mask,
             signals,
             input: Vec::new(),
@@ -104,7 +107,7 @@ impl Server {
             }
         }
         let Some(end) = self.main_end else { return };
-        kill_descendants();
+        kill_all();
         let ended: Vec<i32> = self.children.keys().copied().collect();
         for pid in ended {
             self.report_exit(pid, End::Signal(Signal::SIGKILL as i32));
@@ -236,21 +239,31 @@ impl Server {
         if (spawn.id == MAIN) == self.main.is_some() {
             return Err("a container has one main process, which is started first".to_owned());
         }
-        let Some((program, args)) = spawn.argv.split_first() else { return Err("the command is empty".to_owned()) };
+        let Some(program) = spawn.argv.first() else { return Err("the command is empty".to_owned()) };
         let log = match &spawn.log {
             Some(path) => Some(Log::open(path).map_err(|e| format!("cannot open the log {}: {e}", path.display()))?),
             None => None,
         };
         let (reader, writer) = io::pipe().map_err(|e| format!("cannot make a pipe for the output: {e}"))?;
         let errors = writer.try_clone().map_err(|e| format!("cannot make a pipe for the output: {e}"))?;
-        let mut command = Command::new(program);
-        command.args(args).env_clear().envs(&spawn.env).stdin(Stdio::null()).stdout(writer).stderr(errors);
+        let (mut reason, report) = io::pipe().map_err(|e| format!("cannot make a pipe for the report: {e}"))?;
+        let mut command = Command::new(ITSELF);
+        command.args([ARGUMENT, "start", self.isolation.argument()]).args(&spawn.argv);
+        command.env_clear().envs(&spawn.env).stdin(report).stdout(writer).stderr(errors);
         // A process group of its own, so that `kill 0` in a container means the container.
         command.process_group(0);
         if let Some(cwd) = &spawn.cwd {
             command.current_dir(cwd);
         }
-        let child = self.with_open_mask(|| command.spawn()).map_err(|e| format!("cannot run {program:?}: {e}"))?;
+        let mut child = self.with_open_mask(|| command.spawn()).map_err(|e| format!("cannot run {program:?}: {e}"))?;
+        // The parent's end of the report is in the command.
+        drop(command);
+        let mut failure = String::new();
+        let read = reason.by_ref().take(MAX_REASON_BYTES).read_to_string(&mut failure);
+        if read.is_err() || !failure.is_empty() {
+            let _ = child.wait();
+            return Err(failure);
+        }
         let pid = i32::try_from(child.id()).map_err(|e| format!("cannot use the process id: {e}"))?;
         if spawn.id == MAIN {
             self.main = Some(pid);
@@ -276,24 +289,4 @@ impl Server {
             self.orphaned = true;
         }
     }
-}
-
-/// SIGKILLs every descendant until none is left; false if some would not die.
-fn kill_descendants() -> bool {
-    let me = Pid::this().as_raw();
-    for _ in 0..MAX_KILL_ROUNDS {
-        for pid in descendants::of(me) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                // No child is left, and every orphan would be one.
-                Err(Errno::ECHILD) => return true,
-                Ok(WaitStatus::StillAlive) | Err(_) => break,
-                Ok(_) => {}
-            }
-        }
-        thread::sleep(KILL_PAUSE);
-    }
-    false
 }
