@@ -165,7 +165,8 @@ type Change = fn(&mut Trial);
 
 #[test]
 fn the_harness_own_trouble_makes_a_trial_invalid_and_a_repeat_takes_its_place() {
-    let troubles: [(&str, Change); 6] = [
+    let troubles: [(&str, Change); 7] = [
+        ("supervisor of container web", |trial| trial.harness_trouble(None)),
         ("channel was full", |trial| trial.overflow(3)),
         ("150 ms late", |trial| trial.lag = Some((2, 150))),
         ("client-local 1", |trial| _ = trial.other(Arm::Blind, Outcome::ClientLocal, Sum::Harness, 100)),
@@ -192,6 +193,11 @@ fn the_harness_own_trouble_makes_a_trial_invalid_and_a_repeat_takes_its_place() 
             assert_eq!((repeated.variants[0].trials, repeated.variants[0].trials_invalid), (1, 1), "{words}");
         }
     }
+}
+
+#[test]
+fn trouble_in_another_namespace_does_no_harm() {
+    assert_eq!(states(&one(|trial| trial.harness_trouble(Some("another"))).variants[0]), [State::Counts]);
 }
 
 #[test]

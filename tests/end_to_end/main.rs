@@ -9,6 +9,7 @@ mod advised;
 mod again;
 mod bad_input;
 mod bad_luck;
+mod kills;
 mod manifests;
 #[allow(dead_code, reason = "shared with the tests on kind")]
 mod program;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     tests.extend(rollouts::tests());
     tests.extend(bad_input::tests());
     tests.extend(bad_luck::tests());
+    tests.extend(kills::tests());
     tests.extend(manifests::tests());
     tests.extend(again::tests());
     tests.extend(advised::tests());

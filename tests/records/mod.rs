@@ -7,8 +7,8 @@ use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use rollproof::record::entry::{
-    Attempt, Change, ConnectionUse, EndReason, Entry, Mark, MarkName, Overflow, PodSeen, Pulse, Punctuality, RunEnd,
-    Stage, TrialEnd, TrialStart,
+    Attempt, Change, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Pulse,
+    Punctuality, RunEnd, Stage, TrialEnd, TrialStart,
 };
 use rollproof::record::header::{ClusterHeader, Expect, Header, LoadHeader, RequestHeader, VariantHeader};
 use rollproof::record::{Arm, FORMAT, Outcome, Reader, Sum};
@@ -379,6 +379,13 @@ impl Trial {
     pub(crate) fn overflow(&mut self, lines: u64) {
         let at_ns = self.at(2_000);
         self.more.push(Entry::Overflow(Overflow { at_ns, lines }));
+    }
+
+    /// The harness has trouble of its own in the trial's namespace, or in another.
+    pub(crate) fn harness_trouble(&mut self, namespace: Option<&str>) {
+        let namespace = namespace.map_or_else(|| format!("rollproof-{}", self.variant), ToOwned::to_owned);
+        let what = "the supervisor of container web in pod web-1 was killed".to_owned();
+        self.more.push(Entry::HarnessTrouble(HarnessTrouble { at_ns: self.at(2_000), namespace, what }));
     }
 }
 
