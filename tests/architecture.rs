@@ -13,40 +13,46 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rng", &[]),
     ("yaml", &[]),
     ("stats", &["rng"]),
-    ("record", &["clock", "stats"]),
+    // the description of a run, which everything reads
+    ("spec", &["clock"]),
+    ("record", &["clock", "spec", "stats"]),
     // input
     ("manifest", &["yaml", "record"]),
-    ("scenario", &["yaml", "manifest", "record", "stats"]),
-    ("plan", &["scenario", "manifest", "record", "rng", "stats", "yaml"]),
+    ("scenario", &["spec", "yaml", "manifest", "record", "stats"]),
+    ("plan", &["spec", "scenario", "manifest", "record", "rng", "stats", "yaml"]),
     // action: load, observe, rollout and target do not know each other
-    ("load", &["clock", "rng", "record", "stats"]),
+    ("load", &["spec", "clock", "rng", "record", "stats"]),
     ("observe", &["clock", "record"]),
     ("rollout", &["clock", "record", "manifest"]),
     ("target", &["clock", "record"]),
     ("cluster", &["clock", "rng", "record", "manifest", "yaml", "load"]),
     // the same load and observers, in a pod
-    ("agent", &["clock", "record", "load", "observe", "cluster"]),
+    ("agent", &["spec", "clock", "record", "load", "observe", "cluster"]),
     (
         "trial",
-        &["clock", "rng", "record", "plan", "manifest", "scenario", "load", "observe", "rollout", "cluster", "agent"],
+        &[
+            "spec", "clock", "rng", "record", "plan", "manifest", "scenario", "load", "observe", "rollout", "cluster",
+            "agent",
+        ],
     ),
     // analysis: from the record alone
-    ("timeline", &["record", "clock", "stats"]),
-    ("verdict", &["record", "clock", "stats", "timeline"]),
-    ("diagnose", &["record", "clock", "stats", "timeline"]),
-    ("hidden", &["record"]),
+    ("timeline", &["spec", "record", "clock", "stats"]),
+    ("verdict", &["spec", "record", "clock", "stats", "timeline"]),
+    ("diagnose", &["spec", "record", "clock", "stats", "timeline"]),
+    ("hidden", &["spec", "record"]),
     // the one that must know how a patch is applied
-    ("advice", &["record", "clock", "stats", "timeline", "diagnose", "manifest"]),
-    ("report", &["record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "advice"]),
+    ("advice", &["spec", "record", "clock", "stats", "timeline", "diagnose", "manifest"]),
+    ("report", &["spec", "record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "advice"]),
     // a report with pictures
-    ("html", &["record", "clock", "timeline", "verdict", "diagnose", "hidden", "advice", "report"]),
-    ("diff", &["record", "clock", "stats", "timeline", "verdict", "report"]),
+    ("html", &["spec", "record", "clock", "timeline", "verdict", "diagnose", "hidden", "advice", "report"]),
+    ("diff", &["spec", "record", "clock", "stats", "timeline", "verdict", "report"]),
     // what a person starts
     (
         "commands",
         &[
-            "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe", "rollout",
-            "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "report", "diff", "html",
+            "spec", "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe",
+            "rollout", "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "report", "diff",
+            "html",
         ],
     ),
     ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "diff", "commands"]),
@@ -55,7 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Modules of the analysis, which must be pure.
 const PURE: &[&str] = &[
     "timeline", "verdict", "diagnose", "hidden", "advice", "report", "diff", "html", "stats", "manifest", "scenario",
-    "plan",
+    "plan", "spec",
 ];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;

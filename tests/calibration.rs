@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault_server::{FaultServer, FullBacklog, OnAccept};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 use rollproof::clock::Clock;
-use rollproof::load::{self, Expected, LoadPlan, RequestKind, Route, Summary};
+use rollproof::load::{self, LoadPlan, Route, Summary};
 use rollproof::record::entry::{Attempt, Entry};
 use rollproof::record::{Arm, Outcome, Sum, sink};
+use rollproof::spec::{LoadSpec, RequestSpec};
 
 /// The outcome that each path leads to on the exact arms, and on the pooled one.
 const SCRIPT: [(&str, Outcome, Outcome); 22] = [
@@ -45,35 +46,20 @@ const SCRIPT: [(&str, Outcome, Outcome); 22] = [
     ("/half-head-reset", Outcome::HeadCut, Outcome::ResetBeforeByte),
 ];
 
-fn kind(path: &str, arm: Arm) -> RequestKind {
-    let mut headers = HeaderMap::new();
-    headers.insert(http::header::HOST, HeaderValue::from_static("calibration.test"));
+fn kind(path: &str, arm: Arm) -> RequestSpec {
     let post = path == "/posted";
-    RequestKind {
+    let request = RequestSpec {
         method: if post { Method::POST } else { Method::GET },
-        path_and_query: path.parse().unwrap(),
-        headers,
-        body: if post { fault_server::POSTED.into() } else { bytes::Bytes::new() },
-        expected: Expected::default(),
-        share: 1.0,
-        arms: vec![(arm, 1.0)],
-    }
+        body: if post { fault_server::POSTED.to_owned() } else { String::new() },
+        ..RequestSpec::get(path.parse().unwrap(), vec![(arm, 1.0)])
+    };
+    request.with_header(http::header::HOST, "calibration.test")
 }
 
-fn plan(rate: f64, connections: usize, requests: Vec<RequestKind>) -> LoadPlan {
-    LoadPlan {
-        trial: 1,
-        rate,
-        timeout: Duration::from_millis(700),
-        connections,
-        requests,
-        max_in_flight: 1_000,
-        seed: 1,
-        record_all: false,
-        pod_header: HeaderName::from_static("x-pod"),
-        attempt_header: Some(HeaderName::from_static("x-rollproof-attempt")),
-        local_ports: load::LocalPorts::Kernel,
-    }
+fn plan(rate: f64, connections: usize, requests: Vec<RequestSpec>) -> LoadPlan {
+    let spec = LoadSpec::new(rate, Duration::from_millis(700), requests);
+    let attempt_header = Some(HeaderName::from_static("x-rollproof-attempt"));
+    LoadPlan { max_in_flight: 1_000, attempt_header, ..LoadPlan::new(spec, connections) }
 }
 
 /// What a load left in its record.

@@ -8,37 +8,19 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, setrlimit};
 use rollproof::clock::Clock;
-use rollproof::load::{self, Expected, LoadPlan, RequestKind};
+use rollproof::load::{self, LoadPlan};
 use rollproof::record::entry::Entry;
 use rollproof::record::{Arm, Outcome, Sum, sink};
+use rollproof::spec::{LoadSpec, RequestSpec};
 
 #[test]
 fn without_descriptors_an_attempt_is_client_local_on_every_arm() {
     setrlimit(Resource::RLIMIT_NOFILE, 256, 256).unwrap();
     // Nobody listens: an attempt that gets a socket is refused, one that does not is told apart.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let request = RequestKind {
-        method: http::Method::GET,
-        path_and_query: "/".parse().unwrap(),
-        headers: http::HeaderMap::new(),
-        body: bytes::Bytes::new(),
-        expected: Expected::default(),
-        share: 1.0,
-        arms: Arm::ALL.map(|arm| (arm, 1.0)).to_vec(),
-    };
-    let plan = LoadPlan {
-        trial: 1,
-        rate: 200.0,
-        timeout: Duration::from_secs(1),
-        connections: 2,
-        requests: vec![request],
-        max_in_flight: 100,
-        seed: 1,
-        record_all: false,
-        pod_header: http::HeaderName::from_static("x-pod"),
-        attempt_header: None,
-        local_ports: load::LocalPorts::Kernel,
-    };
+    let arms = Arm::ALL.map(|arm| (arm, 1.0)).to_vec();
+    let spec = LoadSpec::new(200.0, Duration::from_secs(1), vec![RequestSpec::get("/".parse().unwrap(), arms)]);
+    let plan = LoadPlan { max_in_flight: 100, ..LoadPlan::new(spec, 2) };
     let (sink, source) = sink::channel(sink::CAPACITY);
     let running = load::start(plan, Arc::new(closed), Clock::start(), sink).unwrap();
     let planned_by = |count| {

@@ -9,11 +9,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rollproof::clock::Clock;
-use rollproof::load::{self, Expected, LoadPlan, RequestKind, Running, Summary};
+use rollproof::load::{self, LoadPlan, Running, Summary};
 use rollproof::record::entry::{Attempt, Entry, Pulse, Punctuality, Stage};
 use rollproof::record::{Arm, Outcome, Source, Sum, sink};
+use rollproof::spec::{LoadSpec, RequestSpec};
 
 /// A server that answers each request of a connection after `delay`; `None` never answers. Its threads end with their
 /// clients.
@@ -43,30 +43,9 @@ fn answer(mut stream: std::net::TcpStream, delay: Option<Duration>) {
 }
 
 fn plan(rate: f64, arms: &[(Arm, f64)]) -> LoadPlan {
-    let mut headers = HeaderMap::new();
-    headers.insert(http::header::HOST, HeaderValue::from_static("load.test"));
-    let request = RequestKind {
-        method: Method::GET,
-        path_and_query: "/".parse().unwrap(),
-        headers,
-        body: bytes::Bytes::new(),
-        expected: Expected::default(),
-        share: 1.0,
-        arms: arms.to_vec(),
-    };
-    LoadPlan {
-        trial: 7,
-        rate,
-        timeout: Duration::from_millis(400),
-        connections: 2,
-        requests: vec![request],
-        max_in_flight: 1_000,
-        seed: 1,
-        record_all: false,
-        pod_header: HeaderName::from_static("x-pod"),
-        attempt_header: None,
-        local_ports: load::LocalPorts::Kernel,
-    }
+    let request = RequestSpec::get("/".parse().unwrap(), arms.to_vec()).with_header(http::header::HOST, "load.test");
+    let spec = LoadSpec::new(rate, Duration::from_millis(400), vec![request]);
+    LoadPlan { trial: 7, max_in_flight: 1_000, ..LoadPlan::new(spec, 2) }
 }
 
 fn start(plan: &LoadPlan, address: SocketAddr) -> (Running, Source) {
@@ -139,7 +118,7 @@ fn successes_are_pulses_that_add_up_and_name_the_pod() {
 #[test]
 fn a_slow_answer_does_not_delay_the_next_request() {
     let mut plan = plan(50.0, &[(Arm::New, 1.0)]);
-    plan.timeout = Duration::from_secs(3);
+    plan.spec.timeout = Duration::from_secs(3);
     plan.record_all = true;
     let (running, source) = start(&plan, server(Some(Duration::from_millis(600))));
     until_planned(&running, 50);
@@ -207,7 +186,7 @@ fn a_short_wait_is_latency_not_failure() {
 fn above_the_cap_attempts_are_deferred_at_once() {
     let mut plan = plan(100.0, &[(Arm::New, 1.0)]);
     plan.max_in_flight = 3;
-    plan.timeout = Duration::from_secs(5);
+    plan.spec.timeout = Duration::from_secs(5);
     let (running, source) = start(&plan, server(None));
     until_planned(&running, 20);
     running.abort();
@@ -247,7 +226,7 @@ fn a_closed_loop_plans_nothing_new_while_nothing_ends() {
 #[test]
 fn an_abort_ends_what_is_in_flight_and_what_waits_on_every_arm() {
     let mut plan = plan(200.0, &Arm::ALL.map(|arm| (arm, 1.0)));
-    plan.timeout = Duration::from_secs(10);
+    plan.spec.timeout = Duration::from_secs(10);
     let (running, source) = start(&plan, server(None));
     until_planned(&running, 40);
     assert!(!running.is_finished());
@@ -270,7 +249,9 @@ fn a_plan_that_cannot_be_run_is_refused_with_what_was_expected() {
         let (sink, _source) = sink::channel(1);
         load::start(plan, Arc::new(address), Clock::start(), sink).map(|_| ()).unwrap_err().to_string()
     };
-    let message = refusal(LoadPlan { timeout: Duration::ZERO, ..plan(10.0, &[(Arm::New, 1.0)]) });
+    let mut timeless = plan(10.0, &[(Arm::New, 1.0)]);
+    timeless.spec.timeout = Duration::ZERO;
+    let message = refusal(timeless);
     assert!(message.contains("the timeout is 0, expected a positive duration"), "{message}");
     let message = refusal(LoadPlan { connections: 1_000_000_000, ..plan(10.0, &[(Arm::Reused, 1.0)]) });
     assert!(message.contains("open files"), "{message}");
@@ -279,9 +260,9 @@ fn a_plan_that_cannot_be_run_is_refused_with_what_was_expected() {
 #[test]
 fn a_preflight_tells_service_time_and_readiness_of_each_kind() {
     let mut plan = plan(10.0, &[(Arm::Reused, 1.0)]);
-    let mut second = plan.requests[0].clone();
-    second.expected = Expected::Statuses(vec![404]);
-    plan.requests.push(second);
+    let mut second = plan.spec.requests[0].clone();
+    second.statuses = vec![404];
+    plan.spec.requests.push(second);
     let address: SocketAddr = server(Some(Duration::from_millis(50)));
     let results = load::preflight(&plan, Arc::new(address), Clock::start()).unwrap();
     let outcomes: Vec<_> = results.iter().map(|result| (result.attempt.outcome, result.attempt.status)).collect();

@@ -5,12 +5,12 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use nix::sys::resource::{UsageWho, getrusage};
 use rollproof::clock::Clock;
-use rollproof::load::{self, Expected, LoadPlan, RequestKind};
+use rollproof::load::{self, LoadPlan};
 use rollproof::record::header::{ClusterHeader, Header};
 use rollproof::record::{Arm, FORMAT, Outcome, Writer, sink};
+use rollproof::spec::{LoadSpec, RequestSpec};
 
 use super::machine;
 use super::server::Server;
@@ -129,30 +129,8 @@ fn arm_named(name: &str) -> Arm {
 }
 
 fn plan(rate: f64, arms: Vec<(Arm, f64)>, timeout: Duration) -> LoadPlan {
-    let mut headers = HeaderMap::new();
-    headers.insert(http::header::HOST, HeaderValue::from_static("127.0.0.1"));
-    let request = RequestKind {
-        method: Method::GET,
-        path_and_query: "/".parse().unwrap(),
-        headers,
-        body: bytes::Bytes::new(),
-        expected: Expected::default(),
-        share: 1.0,
-        arms,
-    };
-    LoadPlan {
-        trial: 1,
-        rate,
-        timeout,
-        connections: CONNECTIONS,
-        requests: vec![request],
-        max_in_flight: load::sizing::max_in_flight(rate, timeout),
-        seed: 1,
-        record_all: false,
-        pod_header: HeaderName::from_static("x-pod"),
-        attempt_header: None,
-        local_ports: load::LocalPorts::Kernel,
-    }
+    let request = RequestSpec::get("/".parse().unwrap(), arms).with_header(http::header::HOST, "127.0.0.1");
+    LoadPlan::new(LoadSpec::new(rate, timeout, vec![request]), CONNECTIONS)
 }
 
 fn seconds_since(clock: Clock, then: u64) -> f64 {

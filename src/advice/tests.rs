@@ -184,7 +184,7 @@ fn pods_that_were_still_answered_tell_the_lag_too() {
 /// What running the variant again needs: the load goes to this port and expects these statuses of its one kind of request.
 fn again(service_port: u16, statuses: &[u16]) -> VariantAgain {
     VariantAgain {
-        rollout: crate::record::again::Rollout::Restart,
+        rollout: crate::spec::RolloutAction::Restart,
         rollout_timeout_ns: SECOND,
         timeout_ns: SECOND,
         connections: None,

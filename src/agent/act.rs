@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::order::Order;
+use super::order::LoadOrder;
 use super::wire::{Done, End, Live, Moment, Nowhere, Probes, Reach, Standing};
 use crate::clock::Clock;
-use crate::load::{self, LocalPorts, Preflight, Route, Running, blocking};
+use crate::load::{self, LoadPlan, LocalPorts, Preflight, Route, Running, blocking};
 use crate::observe::{Observer, Target};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
@@ -75,9 +75,13 @@ impl Body {
         Done {}
     }
 
-    pub(super) async fn preflight(&self, order: Order) -> Result<Vec<Preflight>, String> {
+    fn own_ports(&self, plan: LoadPlan) -> LoadPlan {
+        LoadPlan { local_ports: self.local_ports.clone(), ..plan }
+    }
+
+    pub(super) async fn preflight(&self, order: LoadOrder) -> Result<Vec<Preflight>, String> {
         let (address, clock) = (order.address, self.clock);
-        let plan = order.plan(self.local_ports.clone())?;
+        let plan = self.own_ports(order.plan);
         let sent = blocking(move || load::preflight(&plan, Arc::new(address), clock)).await;
         sent.map_err(|error| error.to_string())
     }
@@ -87,12 +91,12 @@ impl Body {
         Nowhere { why: load::reach(&route, reach.tries).await }
     }
 
-    pub(super) async fn start_load(&self, order: Order) -> Result<Done, String> {
+    pub(super) async fn start_load(&self, order: LoadOrder) -> Result<Done, String> {
         if lock(&self.load).running.is_some() {
             return Err("a load is running already".to_owned());
         }
         let (address, clock, sink): (SocketAddr, _, _) = (order.address, self.clock, self.sink.clone());
-        let plan = order.plan(self.local_ports.clone())?;
+        let plan = self.own_ports(order.plan);
         let started = blocking(move || load::start(plan, Arc::new(address), clock, sink)).await;
         let running = started.map_err(|error| error.to_string())?;
         *lock(&self.load) = Slot { running: Some(running), ended: None };

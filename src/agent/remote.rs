@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::AgentError;
-use super::order::Order;
+use super::order::LoadOrder;
 use super::rights::Right;
 use super::wire::{
     BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, Nowhere, PORT, Probes, Reach, Refusal, Standing, TOKEN_HEADER,
@@ -122,8 +122,14 @@ impl Remote {
     /// One request of each kind.
     pub async fn preflight(&self, plan: &LoadPlan, address: SocketAddr) -> Result<Vec<Preflight>, AgentError> {
         // One after the other, each for as long as it may take.
-        let patience = PATIENCE + plan.timeout * u32::try_from(plan.requests.len()).unwrap_or(u32::MAX);
-        self.command_within("sending the first requests", "/preflight", &Order::new(plan, address), patience).await
+        let patience = PATIENCE + plan.spec.timeout * u32::try_from(plan.spec.requests.len()).unwrap_or(u32::MAX);
+        self.command_within(
+            "sending the first requests",
+            "/preflight",
+            &LoadOrder { address, plan: plan.clone() },
+            patience,
+        )
+        .await
     }
 
     /// Makes so many connections to `address` and closes them; how the first that came nowhere ended.
@@ -134,7 +140,7 @@ impl Remote {
 
     /// Starts the load.
     pub async fn start_load(&self, plan: &LoadPlan, address: SocketAddr) -> Result<(), AgentError> {
-        self.command::<Done>("starting the load", "/plan", &Order::new(plan, address)).await.map(|_| ())
+        self.command::<Done>("starting the load", "/plan", &LoadOrder { address, plan: plan.clone() }).await.map(|_| ())
     }
 
     /// Ends the load: no more attempts are planned, and with `abort` none is awaited.

@@ -1,13 +1,14 @@
 //! What the embedded cluster cannot do, said by name before anything starts.
 
 use crate::manifest::WorkloadKind;
-use crate::plan::{Rollout, RunPlan};
+use crate::plan::RunPlan;
+use crate::spec::RolloutAction;
 
 /// Why a plan cannot run on the embedded cluster; `None` if it can.
 pub(super) fn beyond_embedded(plan: &RunPlan) -> Option<String> {
     plan.variants.iter().find_map(|variant| {
         let workload = &variant.workload;
-        let what = match (workload.kind, &variant.rollout) {
+        let what = match (workload.kind, &variant.rollout.action) {
             (WorkloadKind::StatefulSet | WorkloadKind::DaemonSet, _) => {
                 format!(
                     "{} is a {}, and the embedded cluster rolls Deployments only",
@@ -15,10 +16,10 @@ pub(super) fn beyond_embedded(plan: &RunPlan) -> Option<String> {
                     workload.kind.name()
                 )
             }
-            (_, Rollout::Command { .. }) => {
+            (_, RolloutAction::Command { .. }) => {
                 "its rollout is a command, which cannot reach the embedded cluster's API from outside".to_owned()
             }
-            (_, Rollout::Evict { cordon: true, .. }) => {
+            (_, RolloutAction::Evict { cordon: true, .. }) => {
                 "its rollout cordons a node, and the embedded cluster has one only".to_owned()
             }
             _ => return None,
@@ -33,29 +34,29 @@ mod tests {
     use crate::plan::{Choice, Overrides, build_for_manifests};
     use crate::yaml::Source;
 
-    fn refusal(kind: &str, rollout: Rollout) -> Option<String> {
+    fn refusal(kind: &str, rollout: RolloutAction) -> Option<String> {
         let manifest =
             include_str!("../../manifests/target.yaml").replace("kind: Deployment", &format!("kind: {kind}"));
         let sources = [Source::new("web.yaml", &manifest)];
         let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
-        plan.variants[0].rollout = rollout;
+        plan.variants[0].rollout.action = rollout;
         beyond_embedded(&plan)
     }
 
     #[test]
     fn what_the_embedded_cluster_cannot_do_is_refused_by_name() {
-        let command = || Rollout::Command { run: vec!["helm".into()], back: None };
-        let evict = |cordon| Rollout::Evict { node: None, cordon };
+        let command = || RolloutAction::Command { run: vec!["helm".into()], back: None };
+        let evict = |cordon| RolloutAction::Evict { node: None, cordon };
         for (kind, rollout, why) in [
-            ("StatefulSet", Rollout::Restart, "is a StatefulSet"),
-            ("DaemonSet", Rollout::Restart, "is a DaemonSet"),
+            ("StatefulSet", RolloutAction::Restart, "is a StatefulSet"),
+            ("DaemonSet", RolloutAction::Restart, "is a DaemonSet"),
             ("Deployment", command(), "its rollout is a command"),
             ("Deployment", evict(true), "its rollout cordons a node"),
         ] {
             let refused = refusal(kind, rollout).unwrap();
             assert!(refused.contains(why) && refused.ends_with("run it with --cluster kind"), "{refused}");
         }
-        for rollout in [Rollout::Restart, evict(false), Rollout::Scale { from: 2, to: 3 }] {
+        for rollout in [RolloutAction::Restart, evict(false), RolloutAction::Scale { from: 2, to: 3 }] {
             assert_eq!(refusal("Deployment", rollout), None);
         }
     }

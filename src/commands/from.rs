@@ -9,8 +9,9 @@ use super::host::ClusterChoice;
 use super::options::RunArgs;
 use super::outputs::open_record;
 use crate::manifest::{Disk, Files, parse};
-use crate::plan::{Given, Overrides, PlanError, Rollout, RunPlan, from_record};
+use crate::plan::{Given, Overrides, PlanError, RunPlan, from_record};
 use crate::record::header::Header;
+use crate::spec::RolloutAction;
 use crate::yaml::Source;
 
 /// Chooses the cluster of the record where the user names none. Must be asked before anything is begun: where a run takes
@@ -59,7 +60,7 @@ pub(super) fn plan_from(
 /// A record is a file that people hand on. What rolls its workload is a program of this machine, which its reader has not seen.
 fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), Failure> {
     for variant in &plan.variants {
-        let Rollout::Command { run, back } = &variant.rollout else { continue };
+        let RolloutAction::Command { run, back } = &variant.rollout.action else { continue };
         let commands: Vec<String> = std::iter::once(run).chain(back).map(|words| format!("{words:?}")).collect();
         return Err(Failure::User(format!(
             "the record in {} rolls variant {} by running {} on this machine; add --allow-host-commands if you trust it",
@@ -140,7 +141,8 @@ mod tests {
         let mut plan = crate::plan::build_for_manifests(&sources, &choice, &Overrides::default()).unwrap();
         runs_no_command(&plan, Path::new("run")).unwrap();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        plan.variants[0].rollout = Rollout::Command { run: words(&["sh", "-c", "a b"]), back: Some(words(&["c"])) };
+        plan.variants[0].rollout.action =
+            RolloutAction::Command { run: words(&["sh", "-c", "a b"]), back: Some(words(&["c"])) };
         let said = runs_no_command(&plan, Path::new("run")).unwrap_err().to_string();
         assert!(said.contains(r#"["sh", "-c", "a b"] and ["c"]"#) && said.contains("--allow-host-commands"), "{said}");
     }

@@ -89,8 +89,8 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), Failure> {
             return Err(Failure::User(format!("{place}: {refusal}")));
         }
         let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
-        let rolled = match &variant.rollout {
-            crate::plan::Rollout::Image { to, .. } => Some(to.as_str()),
+        let rolled = match &variant.rollout.action {
+            crate::spec::RolloutAction::Image { to, .. } => Some(to.as_str()),
             _ => None,
         };
         for image in images.chain(rolled) {

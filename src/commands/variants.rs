@@ -5,17 +5,16 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::HeaderValue;
+use http::header::HOST;
 use serde_json::Value;
 
 use super::context::Run;
-use crate::load::{Expected, LoadPlan, RequestKind, sizing};
+use crate::load::{LoadPlan, sizing};
 use crate::manifest::{short_hash, undo};
 use crate::observe::Target;
-use crate::plan::{Rollout, RunPlan, VariantFacts, VariantLoad, VariantPlan};
-use crate::record::Arm;
+use crate::plan::{RunPlan, VariantFacts, VariantPlan};
 use crate::rollout::{Eviction, Handle, Roll, Workload};
+use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
 use crate::trial::{Action, Site, Step, Variant};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
@@ -118,75 +117,47 @@ pub(super) fn variant(
         load: load(variant, run.places.connections(index), run.plan.seed, run.how.record_all),
         changed: AtomicBool::new(false),
         step: Mutex::new(Step::default()),
-        timeout: variant.rollout_timeout,
+        timeout: variant.rollout.timeout,
         routing_lag,
     }
 }
 
 fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -> Action {
-    let (roll, back) = match variant.rollout.clone() {
-        Rollout::Restart => (Roll::Restart, None),
-        Rollout::Env { container, name } => (Roll::Env { container, name }, None),
-        Rollout::Image { container, from, to } => {
+    let (roll, back) = match variant.rollout.action.clone() {
+        RolloutAction::Restart => (Roll::Restart, None),
+        RolloutAction::Env { container, name } => (Roll::Env { container, name }, None),
+        RolloutAction::Image { container, from, to } => {
             let back = Roll::Image { container: container.clone(), image: from };
             (Roll::Image { container, image: to }, Some(back))
         }
-        Rollout::Patch { .. } => {
+        RolloutAction::Patch { .. } => {
             // Both ways are the difference of two whole manifests, so that each is as if it had been applied alone.
             let original = manifests.get(variant.workload.index).unwrap_or(&Value::Null);
             let patched = patched.unwrap_or(original);
             (Roll::Patch(undo(patched, original)), Some(Roll::Patch(undo(original, patched))))
         }
-        Rollout::Scale { from, to } => (Roll::Scale { to }, Some(Roll::Scale { to: from })),
-        Rollout::Command { run, back } => (Roll::Command(run), back.map(Roll::Command)),
-        Rollout::Evict { node, cordon } => return Action::Evict(Eviction { node, cordon }),
-        Rollout::None { duration } => return Action::None { duration },
+        RolloutAction::Scale { from, to } => (Roll::Scale { to }, Some(Roll::Scale { to: from })),
+        RolloutAction::Command { run, back } => (Roll::Command(run), back.map(Roll::Command)),
+        RolloutAction::Evict { node, cordon } => return Action::Evict(Eviction { node, cordon }),
+        RolloutAction::None { duration } => return Action::None { duration },
     };
     Action::Roll { roll, back }
 }
 
 fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) -> LoadPlan {
-    let VariantLoad { rate, timeout, pod_header, requests, .. } = &variant.load;
-    LoadPlan {
-        trial: 0,
-        rate: *rate,
-        timeout: *timeout,
-        connections,
-        requests: requests.iter().map(|request| kind(request, &host(variant))).collect(),
-        max_in_flight: sizing::max_in_flight(*rate, *timeout),
-        seed,
-        record_all,
-        pod_header: pod_header.clone(),
-        attempt_header: None,
-        local_ports: crate::load::LocalPorts::Kernel,
+    let mut spec = variant.load.clone();
+    for request in &mut spec.requests {
+        if request.headers.iter().all(|header| header.name != HOST) {
+            request.headers.push(HeaderSpec { name: HOST, value: HeaderText::Value(host(variant)) });
+        }
     }
-}
-
-fn kind(request: &crate::plan::RequestPlan, host: &HeaderValue) -> RequestKind {
-    let mut headers = request.headers.clone();
-    if !headers.contains_key(http::header::HOST) {
-        headers.insert(http::header::HOST, host.clone());
-    }
-    RequestKind {
-        method: request.method.clone(),
-        path_and_query: request.path.clone(),
-        headers,
-        body: Bytes::from(request.body.clone()),
-        expected: if request.statuses.is_empty() {
-            Expected::SuccessOrRedirect
-        } else {
-            Expected::Statuses(request.statuses.clone())
-        },
-        share: request.share,
-        arms: request.arms.clone(),
-    }
+    LoadPlan { trial: 0, seed, record_all, ..LoadPlan::new(spec, connections) }
 }
 
 /// The Service's name, as a client inside the namespace would say it.
-fn host(variant: &VariantPlan) -> HeaderValue {
+fn host(variant: &VariantPlan) -> String {
     let service = &variant.service;
-    let text = if service.port == 80 { service.name.clone() } else { format!("{}:{}", service.name, service.port) };
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("service"))
+    if service.port == 80 { service.name.clone() } else { format!("{}:{}", service.name, service.port) }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl Flight {
     /// The response's head is complete. Returns the pod that it names.
     pub(super) fn head(&mut self, head: &Parts) -> Option<Arc<str>> {
         self.status = Some(head.status.as_u16());
-        let named = head.headers.get(&self.shared.plan.pod_header).and_then(|value| value.to_str().ok())?;
+        let named = head.headers.get(&self.shared.plan.spec.pod_header).and_then(|value| value.to_str().ok())?;
         let same = self.pod.as_deref() == Some(named);
         let pod = if same { self.pod.clone() } else { self.collector().pod(named) };
         self.pod.clone_from(&pod);
@@ -128,7 +128,7 @@ impl Flight {
 
     /// The response was complete: the outcome is its status's.
     pub(super) fn complete(mut self) {
-        let expected = &self.shared.plan.requests[usize::from(self.planned.request)].expected;
+        let expected = &self.shared.plan.spec.requests[usize::from(self.planned.request)];
         let outcome = self.status.map_or(Outcome::BadHttp, |status| classify::of_status(status, expected));
         self.finish(outcome, None, String::new());
     }
@@ -193,7 +193,7 @@ impl Flight {
     }
 
     fn sum(&self, outcome: Outcome, seen: Seen, end: Stamp) -> Sum {
-        let method = &self.shared.plan.requests[usize::from(self.planned.request)].method;
+        let method = &self.shared.plan.spec.requests[usize::from(self.planned.request)].method;
         let evidence = RaceEvidence {
             idempotent: method.is_idempotent(),
             ended_before_write: seen.readable_before_write,

@@ -7,28 +7,30 @@ use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::record::Arm;
+use crate::spec::{Arm, RequestSpec};
 
 use super::attempt::Flight;
 use super::classify::{self, DialError, End};
 use super::dial::dial;
 use super::exchange::{Link, exchange};
-use super::plan::{LoadPlan, RequestKind};
+use super::plan::LoadPlan;
 use super::rotation::AWAIT_FIN;
 use super::schedule::Planned;
 
 /// A kind's request, ready to be copied.
 pub(super) struct Prepared {
     uri: Uri,
+    pub(super) body: Bytes,
     kept: HeaderMap,
     closing: HeaderMap,
 }
 
 impl Prepared {
-    pub(super) fn new(kind: &RequestKind) -> Self {
-        let mut closing = kind.headers.clone();
+    pub(super) fn new(kind: &RequestSpec) -> Self {
+        let kept = kind.header_map();
+        let mut closing = kept.clone();
         closing.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        Self { uri: Uri::from(kind.path_and_query.clone()), kept: kind.headers.clone(), closing }
+        Self { uri: Uri::from(kind.path.clone()), body: Bytes::from(kind.body.clone()), kept, closing }
     }
 
     /// The headers of an attempt on `arm`.
@@ -42,8 +44,8 @@ impl Prepared {
 
     /// The request of an attempt.
     pub(super) fn request(&self, plan: &LoadPlan, planned: Planned) -> Request<Full<Bytes>> {
-        let kind = &plan.requests[usize::from(planned.request)];
-        let mut request = Request::new(Full::new(kind.body.clone()));
+        let kind = &plan.spec.requests[usize::from(planned.request)];
+        let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = kind.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers(plan, planned);

@@ -78,8 +78,8 @@ impl Shared {
         collector: Collector,
     ) -> Self {
         Self {
-            prepared: plan.requests.iter().map(Prepared::new).collect(),
-            timeout_ns: saturating_ns(plan.timeout),
+            prepared: plan.spec.requests.iter().map(Prepared::new).collect(),
+            timeout_ns: saturating_ns(plan.spec.timeout),
             plan,
             route,
             clock,
@@ -285,7 +285,7 @@ async fn pace(
     mut schedule: Schedule,
     timer: &Timer,
 ) -> std::io::Result<()> {
-    let floor_ns = if shared.plan.rate > FLOOR_RATE { FLOOR_NS } else { 0 };
+    let floor_ns = if shared.plan.spec.rate > FLOOR_RATE { FLOOR_NS } else { 0 };
     loop {
         let stopping = control.stop.load(Relaxed);
         let now = shared.clock.now();
@@ -349,9 +349,9 @@ struct Arms {
 impl Arms {
     fn new(shared: &Arc<Shared>, runtime: &Runtime) -> Result<Self, LoadError> {
         let plan = &shared.plan;
-        let kept = |arm| plan.uses(arm).then(|| Kept::new(arm, plan.connections));
+        let kept = |arm| plan.spec.uses(arm).then(|| Kept::new(arm, plan.connections));
         let _inside = runtime.enter();
-        let pooled = plan.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.timeout));
+        let pooled = plan.spec.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.spec.timeout));
         let pooled = pooled.transpose().map_err(|error| LoadError::System {
             doing: "building the client of the arm pooled",
             source: std::io::Error::other(error),

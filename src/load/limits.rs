@@ -31,6 +31,6 @@ pub(super) fn in_flight_cap(plan: &LoadPlan, limit: u64) -> Result<usize, LoadEr
     if left == 0 {
         return Err(LoadError::Descriptors { needed: kept + 1, limit, reserved: RESERVED });
     }
-    let dials = plan.uses(Arm::New) || plan.uses(Arm::Pooled);
+    let dials = plan.spec.uses(Arm::New) || plan.spec.uses(Arm::Pooled);
     Ok(if dials { plan.max_in_flight.min(usize::try_from(left).unwrap_or(usize::MAX)) } else { plan.max_in_flight })
 }

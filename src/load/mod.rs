@@ -38,7 +38,7 @@ mod timer;
 pub use blocking::blocking;
 pub use engine::{Running, saturate, start};
 pub use limits::raise_descriptors;
-pub use plan::{Expected, LoadError, LoadPlan, RequestKind, Route};
+pub use plan::{LoadError, LoadPlan, Route};
 pub use preflight::{Preflight, preflight};
 pub use reach::reach;
 pub use rotation::{LocalPorts, PortRotation};

@@ -1,12 +1,11 @@
 //! What to send: the plan of one trial's load, and the checks that it makes sense.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method};
+use http::HeaderName;
+use serde::{Deserialize, Serialize};
 
-use crate::record::Arm;
+use crate::spec::{Arm, LoadSpec};
 
 use super::rotation::LocalPorts;
 use super::sizing;
@@ -24,72 +23,27 @@ impl Route for SocketAddr {
     }
 }
 
-/// The load of one trial.
-#[derive(Debug, Clone)]
+/// The load of one trial: what the spec says, sized.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoadPlan {
+    /// What to send. A `Host` is among the headers of each kind of request.
+    pub spec: LoadSpec,
     /// The trial's number, for the record.
     pub trial: u32,
-    /// Requests a second, all arms together.
-    pub rate: f64,
-    /// The most that one request may take from its start (connect, head and body together), and the longest that an
-    /// attempt waits, from its planned time, for a kept-alive connection.
-    pub timeout: Duration,
     /// Kept-alive connections of each of the arms `reused` and `blind`.
     pub connections: usize,
-    /// The kinds of request; attempts and pulses refer to them by index.
-    pub requests: Vec<RequestKind>,
-    /// The most attempts that may be planned and not yet ended; further ones are `deferred` at once.
+    /// The most requests that may be planned and not yet ended; further ones are `deferred` at once.
     pub max_in_flight: usize,
     /// The seed of the order of arms and kinds.
     pub seed: u64,
     /// Record ok attempts one by one too.
     pub record_all: bool,
-    /// The response header that names the pod.
-    pub pod_header: HeaderName,
     /// A request header that carries the attempt's number, so that a server can tell whether it saw one twice.
+    #[serde(skip)]
     pub attempt_header: Option<HeaderName>,
-    /// Who chooses the local ports of the arms `new`, `reused` and `blind`.
+    /// Who chooses the local ports of the arms `new`, `reused` and `blind`. It is the affair of whoever carries the load.
+    #[serde(skip)]
     pub local_ports: LocalPorts,
-}
-
-/// One kind of request.
-#[derive(Debug, Clone)]
-pub struct RequestKind {
-    /// Its method.
-    pub method: Method,
-    /// Its target in origin form, for example `/slow?ms=6000`.
-    pub path_and_query: http::uri::PathAndQuery,
-    /// Its headers, `Host` included.
-    pub headers: HeaderMap,
-    /// Its body, empty for none.
-    pub body: Bytes,
-    /// The statuses that count as ok.
-    pub expected: Expected,
-    /// The weight of this kind among all attempts.
-    pub share: f64,
-    /// The arms that carry it, with their weights within this kind.
-    pub arms: Vec<(Arm, f64)>,
-}
-
-/// Which statuses are ok.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Expected {
-    /// Any 2xx or 3xx.
-    #[default]
-    SuccessOrRedirect,
-    /// These.
-    Statuses(Vec<u16>),
-}
-
-impl Expected {
-    /// Whether `status` is ok.
-    #[must_use]
-    pub fn accepts(&self, status: u16) -> bool {
-        match self {
-            Self::SuccessOrRedirect => (200..400).contains(&status),
-            Self::Statuses(statuses) => statuses.contains(&status),
-        }
-    }
 }
 
 /// Why a load cannot run.
@@ -203,41 +157,48 @@ const MAX_RATE: f64 = 1_000_000.0;
 const MAX_KINDS: usize = 1_024;
 
 impl LoadPlan {
+    /// `spec`, with so many kept-alive connections, as trial 1.
+    #[must_use]
+    pub fn new(spec: LoadSpec, connections: usize) -> Self {
+        Self {
+            max_in_flight: sizing::max_in_flight(spec.rate, spec.timeout),
+            spec,
+            trial: 1,
+            connections,
+            seed: 1,
+            record_all: false,
+            attempt_header: None,
+            local_ports: LocalPorts::Kernel,
+        }
+    }
+
     /// Checks what can be checked without a server.
     pub fn check(&self) -> Result<(), LoadError> {
-        if !(self.rate > 0.0 && self.rate <= MAX_RATE) {
-            return Err(LoadError::Rate { rate: self.rate, most: MAX_RATE });
+        if !(self.spec.rate > 0.0 && self.spec.rate <= MAX_RATE) {
+            return Err(LoadError::Rate { rate: self.spec.rate, most: MAX_RATE });
         }
-        if self.timeout.is_zero() {
+        if self.spec.timeout.is_zero() {
             return Err(LoadError::Timeout);
         }
         if self.max_in_flight == 0 {
             return Err(LoadError::NoneInFlight);
         }
-        if self.requests.len() > MAX_KINDS {
-            return Err(LoadError::TooManyKinds { count: self.requests.len(), most: MAX_KINDS });
+        if self.spec.requests.len() > MAX_KINDS {
+            return Err(LoadError::TooManyKinds { count: self.spec.requests.len(), most: MAX_KINDS });
         }
-        for (request, kind) in self.requests.iter().enumerate() {
+        for (request, kind) in self.spec.requests.iter().enumerate() {
             let weights = std::iter::once(kind.share).chain(kind.arms.iter().map(|(_, weight)| *weight));
             if let Some(weight) = weights.into_iter().find(|weight| !(weight.is_finite() && *weight >= 0.0)) {
                 return Err(LoadError::Weight { request, weight });
             }
         }
-        if !Arm::ALL.iter().any(|arm| self.uses(*arm)) {
+        if !Arm::ALL.iter().any(|arm| self.spec.uses(*arm)) {
             return Err(LoadError::NothingToSend);
         }
-        let kept = [Arm::Reused, Arm::Blind].into_iter().find(|arm| self.uses(*arm));
+        let kept = [Arm::Reused, Arm::Blind].into_iter().find(|arm| self.spec.uses(*arm));
         if let Some(arm) = kept.filter(|_| self.connections == 0) {
             return Err(LoadError::NoConnections { arm });
         }
         sizing::check_ports(self)
-    }
-
-    /// Whether any attempt is carried by `arm`.
-    #[must_use]
-    pub fn uses(&self, arm: Arm) -> bool {
-        self.requests
-            .iter()
-            .any(|kind| kind.share > 0.0 && kind.arms.iter().any(|(a, weight)| *a == arm && *weight > 0.0))
     }
 }

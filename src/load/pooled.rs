@@ -52,12 +52,13 @@ pub(super) async fn carry(mut flight: Flight, client: reqwest::Client) {
     let shared = flight.shared().clone();
     let planned = flight.planned();
     let index = usize::from(planned.request);
-    let kind = &shared.plan.requests[index];
+    let kind = &shared.plan.spec.requests[index];
     let mut request = client
-        .request(kind.method.clone(), url(&kind.path_and_query))
+        .request(kind.method.clone(), url(&kind.path))
         .headers(shared.prepared[index].headers(&shared.plan, planned));
-    if !kind.body.is_empty() {
-        request = request.body(kind.body.clone());
+    let body = &shared.prepared[index].body;
+    if !body.is_empty() {
+        request = request.body(body.clone());
     }
     flight.start();
     let response = match request.send().await {

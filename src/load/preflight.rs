@@ -44,7 +44,7 @@ pub fn preflight(plan: &LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result
 
 /// A runtime of its own, on a thread of its own: the caller may be inside another one.
 fn run(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Preflight>, LoadError> {
-    let kinds = plan.requests.len();
+    let kinds = plan.spec.requests.len();
     let (sink, source) = sink::channel(kinds);
     let (batches, _) = sync_channel(1);
     let runtime = tokio::runtime::Builder::new_current_thread()

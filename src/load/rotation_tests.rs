@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rotation::{LocalPorts, PortRotation};
-use super::{Expected, LoadPlan, RequestKind, Running, Summary, saturate, start};
+use super::{LoadPlan, Running, Summary, saturate, start};
 use crate::clock::Clock;
 use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, Outcome, Source, Sum, sink};
+use crate::spec::{LoadSpec, RequestSpec};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -52,27 +53,11 @@ fn answer(mut stream: TcpStream, after: After) {
 }
 
 fn plan(arm: Arm, rate: f64, ports: &Arc<PortRotation>) -> LoadPlan {
-    LoadPlan {
-        trial: 1,
-        rate,
-        timeout: Duration::from_millis(300),
-        connections: 2,
-        requests: vec![RequestKind {
-            method: http::Method::GET,
-            path_and_query: http::uri::PathAndQuery::from_static("/"),
-            headers: [(http::header::HOST, http::HeaderValue::from_static("load.test"))].into_iter().collect(),
-            body: bytes::Bytes::new(),
-            expected: Expected::default(),
-            share: 1.0,
-            arms: vec![(arm, 1.0)],
-        }],
-        max_in_flight: 100,
-        seed: 1,
-        record_all: true,
-        pod_header: http::HeaderName::from_static("x-pod"),
-        attempt_header: None,
-        local_ports: LocalPorts::Rotation(Arc::clone(ports)),
-    }
+    let request = RequestSpec::get(http::uri::PathAndQuery::from_static("/"), vec![(arm, 1.0)]);
+    let request = request.with_header(http::header::HOST, "load.test");
+    let spec = LoadSpec::new(rate, Duration::from_millis(300), vec![request]);
+    let local_ports = LocalPorts::Rotation(Arc::clone(ports));
+    LoadPlan { max_in_flight: 100, record_all: true, local_ports, ..LoadPlan::new(spec, 2) }
 }
 
 /// So many ports of the machine's rotation. Tests that run at once start at different places, and so does the next run:

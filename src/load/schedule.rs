@@ -37,7 +37,7 @@ pub(super) struct Planned {
 impl Schedule {
     /// The schedule of a plan that passed its check, from `start` on.
     pub(super) fn new(plan: &LoadPlan, start: Stamp) -> Self {
-        Self { start, rate: plan.rate, next_id: 0, sequence: Sequence::new(plan) }
+        Self { start, rate: plan.spec.rate, next_id: 0, sequence: Sequence::new(plan) }
     }
 
     /// When the next attempt is planned. Counted from the start and not from the last one, so that rounding does not
@@ -114,9 +114,9 @@ impl Sequence {
 /// Every kind and arm with a positive weight, as whole parts.
 #[expect(clippy::cast_possible_truncation, reason = "the ratio is between 0 and 1")]
 fn weights(plan: &LoadPlan) -> Vec<Weighted> {
-    let shares: f64 = plan.requests.iter().filter(|kind| arms_sum(&kind.arms) > 0.0).map(|kind| kind.share).sum();
+    let shares: f64 = plan.spec.requests.iter().filter(|kind| arms_sum(&kind.arms) > 0.0).map(|kind| kind.share).sum();
     let mut entries = Vec::new();
-    for (request, kind) in (0u16..).zip(&plan.requests) {
+    for (request, kind) in (0u16..).zip(&plan.spec.requests) {
         let arms = arms_sum(&kind.arms);
         for (arm, weight) in &kind.arms {
             let part = kind.share / shares * (weight / arms);
@@ -147,34 +147,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::load::{Expected, RequestKind};
+    use crate::spec::{LoadSpec, RequestSpec};
 
-    fn kind(share: f64, arms: &[(Arm, f64)]) -> RequestKind {
-        RequestKind {
-            method: http::Method::GET,
-            path_and_query: http::uri::PathAndQuery::from_static("/"),
-            headers: http::HeaderMap::new(),
-            body: bytes::Bytes::new(),
-            expected: Expected::default(),
-            share,
-            arms: arms.to_vec(),
-        }
+    fn kind(share: f64, arms: &[(Arm, f64)]) -> RequestSpec {
+        RequestSpec { share, ..RequestSpec::get(http::uri::PathAndQuery::from_static("/"), arms.to_vec()) }
     }
 
-    fn plan(rate: f64, seed: u64, requests: Vec<RequestKind>) -> LoadPlan {
-        LoadPlan {
-            trial: 1,
-            rate,
-            timeout: Duration::from_secs(1),
-            connections: 4,
-            requests,
-            max_in_flight: 10,
-            seed,
-            record_all: false,
-            pod_header: http::HeaderName::from_static("x-pod"),
-            attempt_header: None,
-            local_ports: crate::load::LocalPorts::Kernel,
-        }
+    fn plan(rate: f64, seed: u64, requests: Vec<RequestSpec>) -> LoadPlan {
+        LoadPlan { seed, ..LoadPlan::new(LoadSpec::new(rate, Duration::from_secs(1), requests), 4) }
     }
 
     fn mixed(seed: u64) -> LoadPlan {
@@ -230,8 +210,8 @@ mod tests {
         assert!(mixed(1).check().is_ok());
         let nothing = plan(10.0, 1, vec![kind(1.0, &[(Arm::New, 0.0)])]);
         assert!(nothing.check().unwrap_err().to_string().contains("nothing to send"));
-        assert!(plan(0.0, 1, mixed(1).requests).check().unwrap_err().to_string().contains("the rate is 0"));
-        assert!(plan(f64::NAN, 1, mixed(1).requests).check().is_err());
+        assert!(plan(0.0, 1, mixed(1).spec.requests).check().unwrap_err().to_string().contains("the rate is 0"));
+        assert!(plan(f64::NAN, 1, mixed(1).spec.requests).check().is_err());
         let negative = plan(10.0, 1, vec![kind(1.0, &[(Arm::New, -1.0)])]);
         assert!(negative.check().unwrap_err().to_string().contains("weight -1"));
         let without = LoadPlan { connections: 0, ..mixed(1) };

@@ -17,20 +17,21 @@ pub const CONNECTIONS_PER_REPLICA: usize = 4;
 /// Requests a second that `arm` carries.
 #[must_use]
 pub fn arm_rate(plan: &LoadPlan, arm: Arm) -> f64 {
-    (0..plan.requests.len()).map(|request| kind_rate(plan, request, arm)).sum()
+    (0..plan.spec.requests.len()).map(|request| kind_rate(plan, request, arm)).sum()
 }
 
 /// Requests a second of one kind that `arm` carries.
 fn kind_rate(plan: &LoadPlan, request: usize, arm: Arm) -> f64 {
     let weight_sum = |arms: &[(Arm, f64)]| arms.iter().map(|(_, weight)| weight).sum::<f64>();
-    let shares: f64 = plan.requests.iter().filter(|kind| weight_sum(&kind.arms) > 0.0).map(|kind| kind.share).sum();
-    let kind = &plan.requests[request];
+    let shares: f64 =
+        plan.spec.requests.iter().filter(|kind| weight_sum(&kind.arms) > 0.0).map(|kind| kind.share).sum();
+    let kind = &plan.spec.requests[request];
     let of_kind = weight_sum(&kind.arms);
     if shares <= 0.0 || of_kind <= 0.0 {
         return 0.0;
     }
     let of_arm: f64 = kind.arms.iter().filter(|(a, _)| *a == arm).map(|(_, weight)| weight).sum();
-    plan.rate * (kind.share / shares) * (of_arm / of_kind)
+    plan.spec.rate * (kind.share / shares) * (of_arm / of_kind)
 }
 
 /// The time between two uses of one of `connections`, in seconds: they are used in turn. Service time is left out, so
@@ -55,7 +56,7 @@ pub fn default_connections(replicas: u32, arm_rate: f64) -> usize {
 /// `service` has one entry for each kind, in the plan's order; a missing one counts as zero.
 #[must_use]
 pub fn busy_connections(plan: &LoadPlan, arm: Arm, service: &[Duration]) -> f64 {
-    (0..plan.requests.len())
+    (0..plan.spec.requests.len())
         .zip(service)
         .map(|(request, service)| kind_rate(plan, request, arm) * service.as_secs_f64())
         .sum()
@@ -85,7 +86,7 @@ pub fn connections_per_s(ports: usize, kept: usize) -> f64 {
 /// the shortest rest supposes, is not known before the load.
 pub fn check_ports(plan: &LoadPlan) -> Result<(), LoadError> {
     let LocalPorts::Rotation(rotation) = &plan.local_ports else { return Ok(()) };
-    let kept_arms = [Arm::Reused, Arm::Blind].into_iter().filter(|arm| plan.uses(*arm)).count();
+    let kept_arms = [Arm::Reused, Arm::Blind].into_iter().filter(|arm| plan.spec.uses(*arm)).count();
     let most = connections_per_s(rotation.count(), plan.connections.saturating_mul(kept_arms));
     let rate = arm_rate(plan, Arm::New);
     if rate > most {
@@ -106,37 +107,17 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::load::{Expected, PortRotation, RequestKind};
+    use crate::load::PortRotation;
+    use crate::spec::{LoadSpec, RequestSpec};
 
-    fn kind(path: &'static str, share: f64, arms: &[(Arm, f64)]) -> RequestKind {
-        RequestKind {
-            method: http::Method::GET,
-            path_and_query: http::uri::PathAndQuery::from_static(path),
-            headers: http::HeaderMap::new(),
-            body: bytes::Bytes::new(),
-            expected: Expected::default(),
-            share,
-            arms: arms.to_vec(),
-        }
+    fn kind(path: &'static str, share: f64, arms: &[(Arm, f64)]) -> RequestSpec {
+        RequestSpec { share, ..RequestSpec::get(http::uri::PathAndQuery::from_static(path), arms.to_vec()) }
     }
 
     fn plan(connections: usize) -> LoadPlan {
-        LoadPlan {
-            trial: 1,
-            rate: 200.0,
-            timeout: Duration::from_secs(10),
-            connections,
-            requests: vec![
-                kind("/", 0.9, &[(Arm::New, 1.0), (Arm::Reused, 1.0)]),
-                kind("/slow", 0.1, &[(Arm::Reused, 1.0)]),
-            ],
-            max_in_flight: 2_000,
-            seed: 1,
-            record_all: false,
-            pod_header: http::HeaderName::from_static("x-pod"),
-            attempt_header: None,
-            local_ports: LocalPorts::Kernel,
-        }
+        let requests =
+            vec![kind("/", 0.9, &[(Arm::New, 1.0), (Arm::Reused, 1.0)]), kind("/slow", 0.1, &[(Arm::Reused, 1.0)])];
+        LoadPlan::new(LoadSpec::new(200.0, Duration::from_secs(10), requests), connections)
     }
 
     fn close(a: f64, b: f64) -> bool {

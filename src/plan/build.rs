@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Context, PlanError};
 use super::rollout_kinds::Subject;
-use super::types::{Choice, EmbeddedPlan, Overrides, Rollout, RunPlan, VariantPlan};
+use super::types::{Choice, EmbeddedPlan, Overrides, RunPlan, VariantPlan};
 use super::{load, order, patches, rollout};
 use crate::manifest::{
     Files, Object, Service, Workload, WorkloadKind, check_together, parse, service, slips, workload,
 };
 use crate::record::header::Expect;
-use crate::scenario::model::{EmbeddedSpec, LoadSpec, VariantSpec};
+use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioVariant};
 use crate::scenario::values::{MAX_NAME, Rate, Trials};
 use crate::scenario::{Scenario, Shipped};
+use crate::spec::RolloutAction;
 use crate::yaml::{Document, Located, Place, Source};
 
 /// The name of the only variant of a run without variants.
@@ -39,7 +40,7 @@ pub fn build(scenario: &Scenario, files: &dyn Files, overrides: &Overrides) -> R
         rollout: file.rollout.as_ref(),
         rate: overrides.rate,
     };
-    let sole = VariantSpec::default();
+    let sole = ScenarioVariant::default();
     let variants = if file.variants.0.is_empty() {
         vec![base.variant(SOLE_VARIANT, &sole)?]
     } else {
@@ -67,7 +68,7 @@ pub fn build_for_manifests(sources: &[Source], choice: &Choice, overrides: &Over
     }
     check_together(&objects)?;
     let nowhere = Place::default();
-    let load = LoadSpec::default();
+    let load = ScenarioLoad::default();
     let base = Base {
         context: Context { source: None },
         folder: Path::new(""),
@@ -80,7 +81,7 @@ pub fn build_for_manifests(sources: &[Source], choice: &Choice, overrides: &Over
         rollout: None,
         rate: overrides.rate,
     };
-    let variant = base.variant(SOLE_VARIANT, &VariantSpec::default())?;
+    let variant = base.variant(SOLE_VARIANT, &ScenarioVariant::default())?;
     let name = name_of(&variant.workload.name);
     let mut plan = assemble(&name, vec![variant], overrides.trials.unwrap_or(DEFAULT_TRIALS), overrides.seed);
     plan.folders = folders(&base.objects);
@@ -155,7 +156,7 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
 }
 
 /// What should be said of a variant before the start.
-fn notes(workload: &Workload, patches: &[Document], rollout: &Rollout) -> Vec<String> {
+fn notes(workload: &Workload, patches: &[Document], rollout: &RolloutAction) -> Vec<String> {
     let mut notes = Vec::new();
     if workload.kind == WorkloadKind::DaemonSet {
         notes.push(format!(
@@ -166,7 +167,7 @@ fn notes(workload: &Workload, patches: &[Document], rollout: &Rollout) -> Vec<St
     let kind = |patch: &Document| patch.value["kind"].as_str().unwrap_or(workload.kind.name()).to_owned();
     let of_variant = patches.iter().flat_map(|patch| slips(&kind(patch), &patch.value));
     let of_rollout = match rollout {
-        Rollout::Patch { patch } => slips(workload.kind.name(), patch),
+        RolloutAction::Patch { patch } => slips(workload.kind.name(), patch),
         _ => Vec::new(),
     };
     notes.extend(of_variant.chain(of_rollout).map(|slip| {
@@ -190,7 +191,7 @@ fn folders(objects: &[Object]) -> Vec<PathBuf> {
     folders
 }
 
-fn embedded(spec: &EmbeddedSpec) -> EmbeddedPlan {
+fn embedded(spec: &ScenarioEmbedded) -> EmbeddedPlan {
     let default = EmbeddedPlan::default();
     EmbeddedPlan {
         base: spec.base.map_or(default.base, |time| time.0),
@@ -207,13 +208,13 @@ struct Base<'a> {
     workload: Option<(&'a str, &'a Place)>,
     service: Option<(&'a str, &'a Place)>,
     port: Option<(&'a crate::manifest::PortName, &'a Place)>,
-    load: &'a LoadSpec,
-    rollout: Option<&'a Located<crate::scenario::model::RolloutSpec>>,
+    load: &'a ScenarioLoad,
+    rollout: Option<&'a Located<crate::scenario::model::ScenarioRollout>>,
     rate: Option<f64>,
 }
 
 impl Base<'_> {
-    fn variant(&self, name: &str, spec: &VariantSpec) -> Result<VariantPlan, PlanError> {
+    fn variant(&self, name: &str, spec: &ScenarioVariant) -> Result<VariantPlan, PlanError> {
         let mut objects = self.objects.clone();
         let target = self.workload(&objects)?.index;
         let documents = patches::read(self.context, self.folder, self.files, &spec.patch)?;
@@ -227,10 +228,13 @@ impl Base<'_> {
         let service = self.service(&objects, &workload).map_err(patched)?;
         let Self { context, folder, files, .. } = *self;
         let subject = Subject { context, folder, files, objects: &objects, workload: &workload, variant: name };
-        let (rollout, rollout_timeout) = rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
-        let foreign = matches!(rollout, Rollout::Image { .. } | Rollout::Patch { .. } | Rollout::Command { .. });
+        let rollout = rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
+        let foreign = matches!(
+            rollout.action,
+            RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Command { .. }
+        );
         let shipped = shipped && !foreign;
-        let notes = notes(&workload, &documents, &rollout);
+        let notes = notes(&workload, &documents, &rollout.action);
         let load = load::plan(self.context, &load::overlay(self.load, &spec.load), self.rate)?;
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added.clone()).collect();
         Ok(VariantPlan {
@@ -244,14 +248,13 @@ impl Base<'_> {
             service,
             load,
             rollout,
-            rollout_timeout,
             shipped,
             notes,
         })
     }
 
     /// Says that it was a variant's patches that broke what was whole before.
-    fn after_patches(&self, name: &str, spec: &VariantSpec, error: PlanError) -> PlanError {
+    fn after_patches(&self, name: &str, spec: &ScenarioVariant, error: PlanError) -> PlanError {
         let (PlanError::Manifest(error), Some(first)) = (&error, spec.patch.0.first()) else { return error };
         let message = format!("in variant {name}, with its patches: {error}");
         self.context.fault(Some(&first.place), &message, "check what the patches change")

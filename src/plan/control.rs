@@ -5,12 +5,13 @@ use std::path::Path;
 
 use super::build::ONE_VARIANT;
 use super::error::PlanError;
-use super::types::{Overrides, RequestPlan, RunPlan, VariantLoad, VariantPlan};
+use super::types::{Overrides, RunPlan, VariantPlan};
 use super::{build_for_manifests, order};
 use crate::manifest::Files;
 use crate::record::Arm;
 use crate::record::header::Expect;
 use crate::scenario::Shipped;
+use crate::spec::{LoadSpec, RequestSpec};
 use crate::yaml::Source;
 
 /// The control's name, which no other variant may have beside it.
@@ -61,19 +62,12 @@ fn built_in(seed: u64) -> Result<VariantPlan, PlanError> {
 }
 
 /// One kind of request that travels as all of `load`'s together do. The built-in server names its pod in the default header.
-fn load(load: &VariantLoad) -> VariantLoad {
+fn load(load: &LoadSpec) -> LoadSpec {
     let carried = Arm::ALL.into_iter().map(|arm| (arm, load.rate_of(arm) / load.rate));
-    VariantLoad {
+    let arms = carried.filter(|(_, weight)| *weight > 0.0).collect();
+    LoadSpec {
         pod_header: http::HeaderName::from_static("x-pod"),
-        requests: vec![RequestPlan {
-            method: http::Method::GET,
-            path: http::uri::PathAndQuery::from_static("/"),
-            headers: http::HeaderMap::new(),
-            body: String::new(),
-            statuses: Vec::new(),
-            share: 1.0,
-            arms: carried.filter(|(_, weight)| *weight > 0.0).collect(),
-        }],
+        requests: vec![RequestSpec::get(http::uri::PathAndQuery::from_static("/"), arms)],
         ..load.clone()
     }
 }

@@ -6,14 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, uri::PathAndQuery};
+use http::{HeaderName, Method, uri::PathAndQuery};
 use serde_json::Value;
 
 use super::build::{ONE_VARIANT, build, build_for_manifests, check_overrides};
 use super::error::PlanError;
 use super::give_again::{Given, give_again};
 use super::order;
-use super::types::{Choice, EmbeddedPlan, Overrides, RequestPlan, Rollout, RunPlan, VariantLoad, VariantPlan};
+use super::types::{Choice, EmbeddedPlan, Overrides, RunPlan, VariantPlan};
 use crate::manifest::hash::without_copies;
 use crate::manifest::{Object, Service, WorkloadKind, check_together, workload};
 use crate::record::again::{Again, RequestAgain, VariantAgain};
@@ -22,6 +22,7 @@ use crate::scenario::http as written;
 use crate::scenario::shipped::SHIPPED;
 use crate::scenario::values::{Name, Rate, Trials};
 use crate::scenario::{self, Shipped};
+use crate::spec::{HeaderSpec, HeaderText, LoadSpec, RequestSpec, RolloutAction, RolloutSpec};
 use crate::yaml::{Place, Source};
 
 /// What errors call the record.
@@ -68,7 +69,7 @@ pub fn from_record(
     plan.control = plan.index_of(header.control.as_deref());
     plan.order = order::blocks(plan.variants.len(), plan.trials, plan.seed);
     plan.keep_variants(wanted)?;
-    give_again(&mut plan, header, given)?;
+    give_again(&mut plan, given)?;
     Ok(plan)
 }
 
@@ -171,14 +172,13 @@ fn back(header: &VariantHeader, again: &Again, rate: Option<f64>) -> Result<Vari
         workload: rolled,
         service,
         load: load(header, own, rate)?,
-        rollout: own.rollout.clone(),
-        rollout_timeout: time(own.rollout_timeout_ns)?,
+        rollout: RolloutSpec { action: own.rollout.clone(), timeout: time(own.rollout_timeout_ns)? },
         notes: own.notes.clone(),
     })
 }
 
-fn brings_its_own(rollout: &Rollout) -> bool {
-    matches!(rollout, Rollout::Image { .. } | Rollout::Patch { .. } | Rollout::Command { .. })
+fn brings_its_own(rollout: &RolloutAction) -> bool {
+    matches!(rollout, RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Command { .. })
 }
 
 /// Whether these are the objects of a compiled-in manifest, alone or in a compiled-in scenario. The record's word is not
@@ -196,14 +196,14 @@ fn is_shipped(manifests: &[Value]) -> bool {
     })
 }
 
-fn load(header: &VariantHeader, own: &VariantAgain, rate: Option<f64>) -> Result<VariantLoad, PlanError> {
+fn load(header: &VariantHeader, own: &VariantAgain, rate: Option<f64>) -> Result<LoadSpec, PlanError> {
     let load = &header.load;
     damaged(Rate::new(load.rate))?;
     if load.judged.is_empty() || load.requests.is_empty() || load.requests.len() != own.requests.len() {
         return Err(damage(&format!("variant {} has no judged arm, or not two halves of each request", header.name)));
     }
     let pairs = load.requests.iter().zip(&own.requests);
-    Ok(VariantLoad {
+    Ok(LoadSpec {
         rate: rate.unwrap_or(load.rate),
         timeout: time(own.timeout_ns)?,
         connections: own.connections,
@@ -213,7 +213,7 @@ fn load(header: &VariantHeader, own: &VariantAgain, rate: Option<f64>) -> Result
     })
 }
 
-fn request_plan(request: &RequestHeader, own: &RequestAgain) -> Result<RequestPlan, PlanError> {
+fn request_plan(request: &RequestHeader, own: &RequestAgain) -> Result<RequestSpec, PlanError> {
     let path: PathAndQuery = damaged(written::Path::new(&request.path))?.0;
     let bad = |what: &str| damage(&format!("the request {} {}: {what}", request.method, request.path));
     let method: Method = request.method.parse().map_err(|_| bad("its method is none"))?;
@@ -221,13 +221,14 @@ fn request_plan(request: &RequestHeader, own: &RequestAgain) -> Result<RequestPl
     if request.arms.is_empty() || shares.into_iter().any(|share| !(0.0..=1.000_001).contains(&share)) {
         return Err(bad("its share or its arms' weights are not between 0 and 1"));
     }
-    let mut headers = HeaderMap::new();
+    let mut headers = Vec::new();
     for field in &own.headers {
         let name: HeaderName = field.name.parse().map_err(|_| bad("one of its headers has no name"))?;
-        let value = HeaderValue::from_str(&field.value).map_err(|_| bad("one of its headers has no value"))?;
-        headers.append(name, value);
+        let value = field.value.clone();
+        let value = if field.hashed { HeaderText::Hash(value) } else { HeaderText::Value(value) };
+        headers.push(HeaderSpec { name, value });
     }
-    Ok(RequestPlan {
+    Ok(RequestSpec {
         method,
         path,
         headers,

@@ -13,7 +13,7 @@ use super::types::RunPlan;
 use crate::manifest::documents::{reference, text};
 use crate::manifest::hash::{SECRET_DATA, hash_of};
 use crate::manifest::short_hash;
-use crate::record::header::Header;
+use crate::spec::HeaderText;
 
 /// What the user gives again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,20 +24,16 @@ pub struct Given {
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// Puts what was given in the place of the hashes. `plan` was made from `header`, and may have fewer variants.
-pub(super) fn give_again(plan: &mut RunPlan, header: &Header, given: &Given) -> Result<(), PlanError> {
+/// Puts what was given in the place of the hashes.
+pub(super) fn give_again(plan: &mut RunPlan, given: &Given) -> Result<(), PlanError> {
     let mut wanting = Wanting::default();
     for variant in &mut plan.variants {
         let secrets = variant.manifests.iter_mut().filter(|object| object["kind"] == "Secret");
         secrets.for_each(|secret| wanting.secret(secret, given));
-        let recorded = header.again.as_ref().and_then(|again| again.variants.get(&variant.name));
-        let recorded = recorded.map(|own| own.requests.as_slice()).unwrap_or_default();
-        for (request, own) in variant.load.requests.iter_mut().zip(recorded) {
-            for field in own.headers.iter().filter(|field| field.hashed) {
-                let Some(value) = wanting.header(&field.name, &field.value, given) else { continue };
-                if let Ok(name) = field.name.parse::<HeaderName>() {
-                    request.headers.insert(name, value);
-                }
+        for header in variant.load.requests.iter_mut().flat_map(|request| &mut request.headers) {
+            let HeaderText::Hash(hash) = &header.value else { continue };
+            if let Some(value) = wanting.header(header.name.as_str(), hash, given) {
+                header.value = HeaderText::Value(value);
             }
         }
     }
@@ -72,12 +68,12 @@ impl Wanting {
         }
     }
 
-    fn header(&mut self, name: &str, hash: &str, given: &Given) -> Option<HeaderValue> {
+    fn header(&mut self, name: &str, hash: &str, given: &Given) -> Option<String> {
         self.asked.1 = true;
-        let mut same =
-            given.headers.iter().filter(|(known, _)| known.as_str() == name).map(|(_, value)| value).peekable();
+        let mut same = given.headers.iter().filter(|(known, _)| known.as_str() == name).peekable();
         let why = if same.peek().is_none() { "is not given" } else { "is given with another value" };
-        let found = same.find(|value| value.to_str().is_ok_and(|value| short_hash(value) == hash)).cloned();
+        let mut texts = same.filter_map(|(_, value)| value.to_str().ok());
+        let found = texts.find(|value| short_hash(value) == hash).map(ToOwned::to_owned);
         if found.is_none() {
             self.headers.insert(format!("`{name}` {why}"));
         }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::types::{RequestPlan, RunPlan, VariantLoad, VariantPlan};
+use super::types::{RunPlan, VariantPlan};
 use crate::manifest::{short_hash, without_secrets};
 use crate::record::again::{Again, HeaderField, RequestAgain, VariantAgain};
 use crate::record::entry::FORMAT;
 use crate::record::header::{ClusterHeader, Header, LoadHeader, RequestHeader, VariantHeader};
+use crate::spec::{HeaderText, LoadSpec, RequestSpec};
 
 /// Parts of the names of headers whose values are credentials, or may be.
 const CREDENTIALS: [&str; 10] =
@@ -95,7 +96,7 @@ fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
         namespace: facts.namespace,
         workload: variant.workload.reference.clone(),
         service: variant.service.name.clone(),
-        rollout: variant.rollout.describe(),
+        rollout: variant.rollout.action.describe(),
         replicas: variant.workload.replicas,
         surge: variant.surge(),
         load: load_header(&variant.load, facts.connections),
@@ -106,8 +107,8 @@ fn variant_header(variant: &VariantPlan, facts: VariantFacts) -> VariantHeader {
 fn variant_again(variant: &VariantPlan) -> VariantAgain {
     let service = &variant.service;
     VariantAgain {
-        rollout: variant.rollout.clone(),
-        rollout_timeout_ns: ns(variant.rollout_timeout),
+        rollout: variant.rollout.action.clone(),
+        rollout_timeout_ns: ns(variant.rollout.timeout),
         timeout_ns: ns(variant.load.timeout),
         connections: variant.load.connections,
         service_port: service.port,
@@ -120,7 +121,7 @@ fn variant_again(variant: &VariantPlan) -> VariantAgain {
     }
 }
 
-fn load_header(load: &VariantLoad, connections: u32) -> LoadHeader {
+fn load_header(load: &LoadSpec, connections: u32) -> LoadHeader {
     LoadHeader {
         rate: load.rate,
         timeout_ms: u64::try_from(load.timeout.as_millis()).unwrap_or(u64::MAX),
@@ -131,7 +132,7 @@ fn load_header(load: &VariantLoad, connections: u32) -> LoadHeader {
     }
 }
 
-fn request_header(request: &RequestPlan) -> RequestHeader {
+fn request_header(request: &RequestSpec) -> RequestHeader {
     RequestHeader {
         method: request.method.as_str().to_owned(),
         path: request.path.as_str().to_owned(),
@@ -140,13 +141,16 @@ fn request_header(request: &RequestPlan) -> RequestHeader {
     }
 }
 
-fn request_again(request: &RequestPlan) -> RequestAgain {
-    let headers = request.headers.iter().map(|(name, value)| {
-        let name = name.as_str().to_owned();
-        // A scenario's values are visible ASCII.
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let hashed = is_credential(&name);
-        HeaderField { value: if hashed { short_hash(&value) } else { value }, name, hashed }
+fn request_again(request: &RequestSpec) -> RequestAgain {
+    let headers = request.headers.iter().map(|header| {
+        let name = header.name.as_str().to_owned();
+        match &header.value {
+            HeaderText::Value(value) if is_credential(&name) => {
+                HeaderField { value: short_hash(value), name, hashed: true }
+            }
+            HeaderText::Value(value) => HeaderField { value: value.clone(), name, hashed: false },
+            HeaderText::Hash(hash) => HeaderField { value: hash.clone(), name, hashed: true },
+        }
     });
     RequestAgain { headers: headers.collect(), body: request.body.clone(), statuses: request.statuses.clone() }
 }

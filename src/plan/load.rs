@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{HeaderName, Method, uri::PathAndQuery};
 
 use super::error::{Context, PlanError};
-use super::types::{RequestPlan, VariantLoad};
 use crate::record::Arm;
-use crate::scenario::model::{LoadSpec, RequestSpec};
+use crate::scenario::model::{ScenarioLoad, ScenarioRequest};
+use crate::spec::{LoadSpec, RequestSpec};
 use crate::yaml::Located;
 
 const DEFAULT_RATE: f64 = 100.0;
@@ -22,9 +22,9 @@ const MAX_BODY: usize = 1024 * 1024;
 const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The scenario's load with a variant's keys on top.
-pub(super) fn overlay(base: &LoadSpec, over: &LoadSpec) -> LoadSpec {
+pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad {
     let over = over.clone();
-    LoadSpec {
+    ScenarioLoad {
         rate: over.rate.or(base.rate),
         timeout: over.timeout.or_else(|| base.timeout.clone()),
         connections: over.connections.or_else(|| base.connections.clone()),
@@ -35,10 +35,10 @@ pub(super) fn overlay(base: &LoadSpec, over: &LoadSpec) -> LoadSpec {
 }
 
 /// The load that `spec` describes.
-pub(super) fn plan(context: Context<'_>, spec: &LoadSpec, rate: Option<f64>) -> Result<VariantLoad, PlanError> {
+pub(super) fn plan(context: Context<'_>, spec: &ScenarioLoad, rate: Option<f64>) -> Result<LoadSpec, PlanError> {
     let requests = requests(context, spec)?;
     let judged = judged(context, spec, &requests)?;
-    Ok(VariantLoad {
+    Ok(LoadSpec {
         rate: rate.or(spec.rate.map(crate::scenario::values::Rate::per_s)).unwrap_or(DEFAULT_RATE),
         timeout: timeout(context, spec)?,
         connections: connections(context, spec)?,
@@ -48,7 +48,7 @@ pub(super) fn plan(context: Context<'_>, spec: &LoadSpec, rate: Option<f64>) -> 
     })
 }
 
-fn timeout(context: Context<'_>, spec: &LoadSpec) -> Result<Duration, PlanError> {
+fn timeout(context: Context<'_>, spec: &ScenarioLoad) -> Result<Duration, PlanError> {
     let Some(timeout) = &spec.timeout else { return Ok(DEFAULT_TIMEOUT) };
     let duration = timeout.value.0;
     // Stamps and the record count in milliseconds at the coarsest.
@@ -59,7 +59,7 @@ fn timeout(context: Context<'_>, spec: &LoadSpec) -> Result<Duration, PlanError>
     Ok(duration)
 }
 
-fn connections(context: Context<'_>, spec: &LoadSpec) -> Result<Option<u32>, PlanError> {
+fn connections(context: Context<'_>, spec: &ScenarioLoad) -> Result<Option<u32>, PlanError> {
     match &spec.connections {
         Some(count) if !(1..=10_000).contains(&count.value) => {
             let message = format!("`connections` is {}, expected 1 to 10000", count.value);
@@ -69,17 +69,10 @@ fn connections(context: Context<'_>, spec: &LoadSpec) -> Result<Option<u32>, Pla
     }
 }
 
-fn requests(context: Context<'_>, spec: &LoadSpec) -> Result<Vec<RequestPlan>, PlanError> {
+fn requests(context: Context<'_>, spec: &ScenarioLoad) -> Result<Vec<RequestSpec>, PlanError> {
     let Some(list) = &spec.requests else {
-        return Ok(vec![RequestPlan {
-            method: Method::GET,
-            path: PathAndQuery::from_static("/"),
-            headers: http::HeaderMap::new(),
-            body: String::new(),
-            statuses: Vec::new(),
-            share: 1.0,
-            arms: weights(&DEFAULT_ARMS.map(|arm| (arm, 1.0))),
-        }]);
+        let arms = weights(&DEFAULT_ARMS.map(|arm| (arm, 1.0)));
+        return Ok(vec![RequestSpec::get(PathAndQuery::from_static("/"), arms)]);
     };
     if list.value.is_empty() || list.value.len() > MAX_REQUESTS {
         let message = format!("there are {} kinds of request, expected 1 to {MAX_REQUESTS}", list.value.len());
@@ -90,9 +83,9 @@ fn requests(context: Context<'_>, spec: &LoadSpec) -> Result<Vec<RequestPlan>, P
 }
 
 /// Each kind's share. Those that give none divide evenly what the others leave.
-fn shares(context: Context<'_>, list: &Located<Vec<Located<RequestSpec>>>) -> Result<Vec<f64>, PlanError> {
+fn shares(context: Context<'_>, list: &Located<Vec<Located<ScenarioRequest>>>) -> Result<Vec<f64>, PlanError> {
     const ROUNDING: f64 = 1e-6;
-    let given = |request: &Located<RequestSpec>| request.value.share.as_ref().map(|share| share.value.0);
+    let given = |request: &Located<ScenarioRequest>| request.value.share.as_ref().map(|share| share.value.0);
     let sum = list.value.iter().filter_map(given).sum::<f64>();
     let open = list.value.iter().filter(|request| given(request).is_none()).count();
     let percent = (sum * 1e6).round() / 1e4;
@@ -118,7 +111,7 @@ fn shares(context: Context<'_>, list: &Located<Vec<Located<RequestSpec>>>) -> Re
     Ok(list.value.iter().map(|request| given(request).unwrap_or(each) / whole).collect())
 }
 
-fn request_plan(context: Context<'_>, spec: &RequestSpec, share: f64) -> Result<RequestPlan, PlanError> {
+fn request_plan(context: Context<'_>, spec: &ScenarioRequest, share: f64) -> Result<RequestSpec, PlanError> {
     let method = spec.method.as_ref().map_or(Method::GET, |method| method.0.clone());
     if let Some(body) = &spec.body {
         if body.value.len() > MAX_BODY {
@@ -131,7 +124,7 @@ fn request_plan(context: Context<'_>, spec: &RequestSpec, share: f64) -> Result<
         }
     }
     let arms = spec.arms.as_ref().map(|arms| weights(&arms.value.0));
-    Ok(RequestPlan {
+    Ok(RequestSpec {
         method,
         path: spec.path.0.clone(),
         headers: spec.headers.0.clone(),
@@ -150,7 +143,7 @@ fn weights(arms: &[(Arm, f64)]) -> Vec<(Arm, f64)> {
     arms
 }
 
-fn judged(context: Context<'_>, spec: &LoadSpec, requests: &[RequestPlan]) -> Result<Vec<Arm>, PlanError> {
+fn judged(context: Context<'_>, spec: &ScenarioLoad, requests: &[RequestSpec]) -> Result<Vec<Arm>, PlanError> {
     let used = |arm: &Arm| requests.iter().any(|request| request.arms.iter().any(|(known, _)| known == arm));
     let wanted = match &spec.judge {
         Some(judge) => judge.value.0.iter().map(|arm| arm.value).collect::<Vec<_>>(),

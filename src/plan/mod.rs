@@ -35,6 +35,4 @@ pub use from_record::from_record;
 pub use give_again::Given;
 pub use header::{Facts, VariantFacts};
 pub use summary::{Summary, VariantSummary};
-pub use types::{
-    Choice, EmbeddedPlan, LEAD_IN, Overrides, RequestPlan, Rollout, RunPlan, TAIL, TrialPlan, VariantLoad, VariantPlan,
-};
+pub use types::{Choice, EmbeddedPlan, LEAD_IN, Overrides, RunPlan, TAIL, TrialPlan, VariantPlan};

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::error::{Context, PlanError};
 use super::rollout_kinds::{self, Subject};
-use super::types::Rollout;
 use crate::manifest::{Container, Workload};
-use crate::scenario::model::{EnvSpec, ImageSpec, NoneSpec, RolloutSpec};
+use crate::scenario::model::{ScenarioEnv, ScenarioImage, ScenarioNone, ScenarioRollout};
+use crate::spec::{RolloutAction, RolloutSpec};
 use crate::yaml::{Located, Place};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
@@ -20,15 +20,15 @@ const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, patch: FILE, scale:
 /// The rollout of `own`, with the kind and the time limit that it leaves out taken from `base`.
 pub(super) fn plan(
     subject: &Subject<'_>,
-    own: Option<&Located<RolloutSpec>>,
-    base: Option<&Located<RolloutSpec>>,
-) -> Result<(Rollout, Duration), PlanError> {
+    own: Option<&Located<ScenarioRollout>>,
+    base: Option<&Located<ScenarioRollout>>,
+) -> Result<RolloutSpec, PlanError> {
     let context = subject.context;
-    let mut rollout = Rollout::Restart;
+    let mut action = RolloutAction::Restart;
     let mut timeout = DEFAULT_TIMEOUT;
     for spec in [base, own].into_iter().flatten() {
         if let Some(kind) = kind(subject, spec)? {
-            rollout = kind;
+            action = kind;
         }
         if let Some(limit) = &spec.value.timeout {
             timeout = limit.value.0;
@@ -38,12 +38,12 @@ pub(super) fn plan(
             }
         }
     }
-    Ok((rollout, timeout))
+    Ok(RolloutSpec { action, timeout })
 }
 
-fn kind(subject: &Subject<'_>, spec: &Located<RolloutSpec>) -> Result<Option<Rollout>, PlanError> {
+fn kind(subject: &Subject<'_>, spec: &Located<ScenarioRollout>) -> Result<Option<RolloutAction>, PlanError> {
     let (context, workload) = (subject.context, subject.workload);
-    let RolloutSpec { restart, image, env, none, patch, scale, undo, command, evict, timeout } = &spec.value;
+    let ScenarioRollout { restart, image, env, none, patch, scale, undo, command, evict, timeout } = &spec.value;
     if let Some(at) = undo {
         let message = format!("a rollout by `undo` is not yet supported, expected {KINDS}");
         let help = "`patch` and `image` go back by themselves before the next trial";
@@ -75,10 +75,10 @@ fn kind(subject: &Subject<'_>, spec: &Located<RolloutSpec>) -> Result<Option<Rol
         none.as_ref().map(|none| no_rollout(context, none)),
     ];
     let planned = planned.into_iter().flatten().next();
-    planned.or_else(|| restart.is_some().then_some(Ok(Rollout::Restart))).transpose()
+    planned.or_else(|| restart.is_some().then_some(Ok(RolloutAction::Restart))).transpose()
 }
 
-fn image_change(context: Context<'_>, spec: &ImageSpec, workload: &Workload) -> Result<Rollout, PlanError> {
+fn image_change(context: Context<'_>, spec: &ScenarioImage, workload: &Workload) -> Result<RolloutAction, PlanError> {
     let to = spec.to.value.trim();
     if to.is_empty() || to.contains(char::is_whitespace) {
         let message = format!("the image is `{}`, expected a reference such as apache:2", spec.to.value);
@@ -89,16 +89,16 @@ fn image_change(context: Context<'_>, spec: &ImageSpec, workload: &Workload) -> 
         let message = format!("{to} is what container {} runs already, so that nothing would roll", container.name);
         return Err(context.fault(Some(&spec.to.place), &message, "name another image, or roll by `restart: {}`"));
     }
-    Ok(Rollout::Image { container: container.name.clone(), from: container.image.clone(), to: to.to_owned() })
+    Ok(RolloutAction::Image { container: container.name.clone(), from: container.image.clone(), to: to.to_owned() })
 }
 
 fn env_change(
     context: Context<'_>,
-    spec: &EnvSpec,
+    spec: &ScenarioEnv,
     workload: &Workload,
     manifest: &Value,
     place: &Place,
-) -> Result<Rollout, PlanError> {
+) -> Result<RolloutAction, PlanError> {
     let name = spec.name.as_ref().map_or(DEFAULT_VARIABLE, |name| name.value.as_str());
     let place = spec.name.as_ref().map_or(place, |name| &name.place);
     let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
@@ -117,7 +117,7 @@ fn env_change(
         );
         return Err(context.fault(Some(place), &message, "name another variable"));
     }
-    Ok(Rollout::Env { container: container.name.clone(), name: name.to_owned() })
+    Ok(RolloutAction::Env { container: container.name.clone(), name: name.to_owned() })
 }
 
 fn container<'a>(
@@ -140,11 +140,11 @@ fn container<'a>(
     }
 }
 
-fn no_rollout(context: Context<'_>, spec: &NoneSpec) -> Result<Rollout, PlanError> {
+fn no_rollout(context: Context<'_>, spec: &ScenarioNone) -> Result<RolloutAction, PlanError> {
     let duration = spec.for_time.value.0;
     if duration < Duration::from_secs(1) {
         let message = format!("`for` is {}, expected at least 1s of load", spec.for_time.value);
         return Err(context.fault(Some(&spec.for_time.place), &message, "for example `none: {for: 10s}`"));
     }
-    Ok(Rollout::None { duration })
+    Ok(RolloutAction::None { duration })
 }

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::error::{Context, PlanError};
 use super::patches;
-use super::types::Rollout;
 use crate::manifest::workload::MAX_REPLICAS;
 use crate::manifest::{Files, Object, Workload, WorkloadKind, workload};
-use crate::scenario::command::CommandSpec;
-use crate::scenario::model::{EvictSpec, ScaleSpec};
+use crate::scenario::command::ScenarioCommand;
+use crate::scenario::model::{ScenarioEvict, ScenarioScale};
 use crate::scenario::shapes::{PatchSource, Several};
+use crate::spec::RolloutAction;
 use crate::yaml::Located;
 
 /// What a rollout is planned for.
@@ -31,7 +31,7 @@ impl Subject<'_> {
     }
 }
 
-pub(super) fn patch(subject: &Subject<'_>, spec: &Located<PatchSource>) -> Result<Rollout, PlanError> {
+pub(super) fn patch(subject: &Subject<'_>, spec: &Located<PatchSource>) -> Result<RolloutAction, PlanError> {
     let Subject { context, folder, files, objects, workload: rolled, variant } = *subject;
     let refuse = |message: &str, help: &str| Err(context.fault(Some(&spec.place), message, help));
     let documents = patches::read(context, folder, files, &Several(vec![spec.clone()]))?;
@@ -57,10 +57,10 @@ pub(super) fn patch(subject: &Subject<'_>, spec: &Located<PatchSource>) -> Resul
         );
     }
     workload(&patched, Some(&rolled.reference)).map_err(|error| context.manifest(Some(&spec.place), error))?;
-    Ok(Rollout::Patch { patch: patches::body(document) })
+    Ok(RolloutAction::Patch { patch: patches::body(document) })
 }
 
-pub(super) fn scale(subject: &Subject<'_>, spec: &ScaleSpec) -> Result<Rollout, PlanError> {
+pub(super) fn scale(subject: &Subject<'_>, spec: &ScenarioScale) -> Result<RolloutAction, PlanError> {
     let Subject { context, workload, .. } = *subject;
     let refuse = |message: &str, help: &str| Err(context.fault(Some(&spec.to.place), message, help));
     if workload.kind == WorkloadKind::DaemonSet {
@@ -78,11 +78,11 @@ pub(super) fn scale(subject: &Subject<'_>, spec: &ScaleSpec) -> Result<Rollout, 
         let message = format!("{} has {to} replicas already, so that nothing would change", workload.reference);
         return refuse(&message, "name another number");
     }
-    Ok(Rollout::Scale { from: workload.replicas, to })
+    Ok(RolloutAction::Scale { from: workload.replicas, to })
 }
 
-pub(super) fn command(context: Context<'_>, spec: &Located<CommandSpec>) -> Result<Rollout, PlanError> {
-    let CommandSpec { run, back } = &spec.value;
+pub(super) fn command(context: Context<'_>, spec: &Located<ScenarioCommand>) -> Result<RolloutAction, PlanError> {
+    let ScenarioCommand { run, back } = &spec.value;
     for (key, words) in [("command", Some(run)), ("back", back.as_ref())] {
         let Some(words) = words else { continue };
         let program = words.first().map_or("", |word| word.trim());
@@ -104,15 +104,15 @@ pub(super) fn command(context: Context<'_>, spec: &Located<CommandSpec>) -> Resu
             return Err(context.fault(Some(&spec.place), &message, "remove it"));
         }
     }
-    Ok(Rollout::Command { run: run.clone(), back: back.clone() })
+    Ok(RolloutAction::Command { run: run.clone(), back: back.clone() })
 }
 
-pub(super) fn evict(context: Context<'_>, spec: &EvictSpec) -> Result<Rollout, PlanError> {
+pub(super) fn evict(context: Context<'_>, spec: &ScenarioEvict) -> Result<RolloutAction, PlanError> {
     if let Some(node) = spec.node.as_ref().filter(|node| !is_node_name(&node.value)) {
         let message = format!("the node is `{}`, expected a node's name", node.value.escape_debug());
         return Err(context.fault(Some(&node.place), &message, "leave it out for the node with most of the pods"));
     }
-    Ok(Rollout::Evict { node: spec.node.as_ref().map(|node| node.value.clone()), cordon: spec.cordon })
+    Ok(RolloutAction::Evict { node: spec.node.as_ref().map(|node| node.value.clone()), cordon: spec.cordon })
 }
 
 /// A DNS subdomain (RFC 1123), as the names of nodes are.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::compared::Compared;
-use super::types::{LEAD_IN, Rollout, RunPlan, TAIL, VariantPlan};
+use super::types::{LEAD_IN, RunPlan, TAIL, VariantPlan};
 use crate::record::Arm;
 use crate::record::header::Expect;
+use crate::spec::RolloutAction;
 use crate::stats::{gap_ms, zero_upper_bound};
 
 /// How long a pod takes to start and be ready, where its manifest says nothing: a guess for the estimate only.
@@ -91,18 +92,18 @@ pub(super) fn longest(variant: &VariantPlan) -> Duration {
 /// Lead-in, rollout and tail, and the way back where there is one. Pods are replaced in steps of what surge and unavailability allow.
 fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
     let at_once = variant.workload.surge.saturating_add(variant.workload.unavailable).max(1);
-    let steps = match variant.rollout {
-        Rollout::Scale { .. } | Rollout::Evict { .. } => 1,
+    let steps = match variant.rollout.action {
+        RolloutAction::Scale { .. } | RolloutAction::Evict { .. } => 1,
         _ => variant.workload.replicas.div_ceil(at_once),
     };
-    let rollout = match variant.rollout {
-        Rollout::None { duration } => duration,
+    let rollout = match variant.rollout.action {
+        RolloutAction::None { duration } => duration,
         _ => (START + readiness_delay(variant)).saturating_mul(steps).saturating_add(stop),
     };
-    let rollout = rollout.min(variant.rollout_timeout);
-    let goes_back = match &variant.rollout {
-        Rollout::Image { .. } | Rollout::Patch { .. } | Rollout::Scale { .. } => true,
-        Rollout::Command { back, .. } => back.is_some(),
+    let rollout = rollout.min(variant.rollout.timeout);
+    let goes_back = match &variant.rollout.action {
+        RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Scale { .. } => true,
+        RolloutAction::Command { back, .. } => back.is_some(),
         _ => false,
     };
     LEAD_IN + if goes_back { rollout.saturating_mul(2) } else { rollout } + TAIL

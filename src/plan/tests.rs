@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Choice, Overrides, PlanError, Rollout, RunPlan, build, build_for_manifests};
+use super::{Choice, Overrides, PlanError, RunPlan, build, build_for_manifests};
 use crate::manifest::{Files, ReadError};
 use crate::record::Arm;
 use crate::record::header::{ClusterHeader, Expect};
 use crate::scenario::{Shipped, load};
+use crate::spec::RolloutAction;
 use crate::stats::Alternative;
 use crate::yaml::Source;
 
@@ -59,7 +60,7 @@ fn what_a_scenario_leaves_out_has_its_default() {
     );
     assert_eq!((only.workload.replicas, only.workload.surge), (2, 1));
     assert_eq!((only.service.name.as_str(), only.service.port, only.service.target_port), ("web", 80, 80));
-    assert_eq!((&only.rollout, only.rollout_timeout), (&Rollout::Restart, Duration::from_mins(5)));
+    assert_eq!((&only.rollout.action, only.rollout.timeout), (&RolloutAction::Restart, Duration::from_mins(5)));
     assert!(close(only.load.rate, 100.0) && only.load.timeout == Duration::from_secs(10));
     assert_eq!((only.load.connections, only.load.pod_header.as_str()), (None, "x-pod"));
     assert_eq!(only.load.judged, [Arm::New, Arm::Reused]);
@@ -81,8 +82,8 @@ fn every_key_reaches_the_plan() {
     );
     assert_eq!(plan.variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     let first = &plan.variants[0];
-    assert_eq!((first.lost_at_most, first.strict, first.rollout_timeout), (2, true, Duration::from_secs(30)));
-    assert_eq!(first.rollout, Rollout::None { duration: Duration::from_secs(5) });
+    assert_eq!((first.lost_at_most, first.strict, first.rollout.timeout), (2, true, Duration::from_secs(30)));
+    assert_eq!(first.rollout.action, RolloutAction::None { duration: Duration::from_secs(5) });
     assert_eq!((first.load.connections, first.load.pod_header.as_str()), (Some(7), "x-server"));
     assert_eq!((first.load.timeout, first.load.judged.as_slice()), (Duration::from_millis(500), &[Arm::Blind][..]));
     let request = &first.load.requests[0];
@@ -91,7 +92,7 @@ fn every_key_reaches_the_plan() {
         ("POST", "hi", &[200, 404][..])
     );
     assert_eq!(request.arms, [(Arm::New, 0.25), (Arm::Blind, 0.75)]);
-    assert_eq!(request.headers["host"], "web.example");
+    assert_eq!(request.header_map()["host"], "web.example");
 }
 
 #[test]
@@ -112,9 +113,9 @@ fn a_variant_s_load_and_rollout_stand_over_the_scenario_s() {
     let [a, b, c] = plan.variants.as_slice() else { panic!("three variants") };
     assert!(close(a.load.rate, 50.0) && close(b.load.rate, 10.0));
     assert_eq!(b.load.timeout, Duration::from_secs(2));
-    assert_eq!(b.rollout, Rollout::Env { container: "apache".into(), name: "ROLLPROOF_TRIAL".into() });
-    assert_eq!((b.rollout_timeout, c.rollout_timeout), (Duration::from_mins(1), Duration::from_mins(2)));
-    assert_eq!((&a.rollout, &c.rollout), (&Rollout::Restart, &Rollout::Restart));
+    assert_eq!(b.rollout.action, RolloutAction::Env { container: "apache".into(), name: "ROLLPROOF_TRIAL".into() });
+    assert_eq!((b.rollout.timeout, c.rollout.timeout), (Duration::from_mins(1), Duration::from_mins(2)));
+    assert_eq!((&a.rollout.action, &c.rollout.action), (&RolloutAction::Restart, &RolloutAction::Restart));
 }
 
 #[test]
@@ -148,8 +149,8 @@ fn patches_reach_the_object_that_they_name() {
 #[test]
 fn an_image_alternates_between_the_manifest_s_and_another() {
     let plan = plan("rollout: {image: {to: \"apache:next\"}}\n");
-    let image = Rollout::Image { container: "apache".into(), from: "apache".into(), to: "apache:next".into() };
-    assert_eq!(plan.variants[0].rollout, image);
+    let image = RolloutAction::Image { container: "apache".into(), from: "apache".into(), to: "apache:next".into() };
+    assert_eq!(plan.variants[0].rollout.action, image);
     assert!(!plan.variants[0].shipped, "another image is not known, although the manifest is");
 }
 
@@ -265,19 +266,25 @@ fn the_header_holds_the_plan_without_secrets() {
 #[test]
 fn every_kind_of_rollout_reaches_the_plan() {
     let of = |rollout: &str| plan(&format!("rollout: {rollout}\n")).variants.remove(0);
-    assert_eq!(of("{scale: {to: 3}}").rollout, Rollout::Scale { from: 2, to: 3 });
+    assert_eq!(of("{scale: {to: 3}}").rollout.action, RolloutAction::Scale { from: 2, to: 3 });
     let run = vec!["helm".to_owned(), "upgrade".to_owned()];
-    assert_eq!(of("{command: [helm, upgrade]}").rollout, Rollout::Command { run: run.clone(), back: None });
+    assert_eq!(
+        of("{command: [helm, upgrade]}").rollout.action,
+        RolloutAction::Command { run: run.clone(), back: None }
+    );
     let back = Some(vec!["helm".to_owned(), "rollback".to_owned()]);
-    assert_eq!(of("{command: {run: [helm, upgrade], back: [helm, rollback]}}").rollout, Rollout::Command { run, back });
-    assert_eq!(of("{evict: {}}").rollout, Rollout::Evict { node: None, cordon: false });
-    let named = of("{evict: {node: n1.example, cordon: true}}").rollout;
-    assert_eq!(named, Rollout::Evict { node: Some("n1.example".into()), cordon: true });
+    assert_eq!(
+        of("{command: {run: [helm, upgrade], back: [helm, rollback]}}").rollout.action,
+        RolloutAction::Command { run, back }
+    );
+    assert_eq!(of("{evict: {}}").rollout.action, RolloutAction::Evict { node: None, cordon: false });
+    let named = of("{evict: {node: n1.example, cordon: true}}").rollout.action;
+    assert_eq!(named, RolloutAction::Evict { node: Some("n1.example".into()), cordon: true });
     let inline = of(
         "{patch: {kind: Deployment, metadata: {name: web, labels: {a: b}}, spec: {template: {spec: {dnsPolicy: Default}}}}}",
     );
     let patch = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"template": {"spec": {"dnsPolicy": "Default"}}}});
-    assert_eq!(inline.rollout, Rollout::Patch { patch });
+    assert_eq!(inline.rollout.action, RolloutAction::Patch { patch });
     assert_eq!(inline.patched().unwrap().pointer("/spec/template/spec/dnsPolicy"), Some(&json!("Default")));
     assert!(!inline.shipped && !of("{command: [a]}").shipped && of("{scale: {to: 3}}").shipped);
 }

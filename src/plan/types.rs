@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, Method, uri::PathAndQuery};
 use serde_json::Value;
 
 use crate::manifest::{ManifestError, Service, Workload, strategic_merge};
-use crate::record::Arm;
-pub use crate::record::again::Rollout;
 use crate::record::header::Expect;
+use crate::spec::{LoadSpec, RolloutAction, RolloutSpec};
 
 /// The load before a rollout's first mark.
 pub const LEAD_IN: Duration = Duration::from_secs(3);
@@ -69,11 +67,9 @@ pub struct VariantPlan {
     /// Its Service.
     pub service: Service,
     /// Its load.
-    pub load: VariantLoad,
+    pub load: LoadSpec,
     /// What a trial does to the workload.
-    pub rollout: Rollout,
-    /// The longest that a rollout may take.
-    pub rollout_timeout: Duration,
+    pub rollout: RolloutSpec,
     /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else.
     pub shipped: bool,
     /// What should be said of it before the start.
@@ -84,8 +80,8 @@ impl VariantPlan {
     /// The pods that a trial may have beyond `workload.replicas`.
     #[must_use]
     pub fn surge(&self) -> u32 {
-        match self.rollout {
-            Rollout::Scale { from, to } => to.saturating_sub(from),
+        match self.rollout.action {
+            RolloutAction::Scale { from, to } => to.saturating_sub(from),
             _ => self.workload.surge,
         }
     }
@@ -93,7 +89,7 @@ impl VariantPlan {
     /// The workload's manifest with a rollout's patch in it; `None` for any other rollout.
     #[must_use]
     pub fn patched(&self) -> Option<Value> {
-        let Rollout::Patch { patch } = &self.rollout else { return None };
+        let RolloutAction::Patch { patch } = &self.rollout.action else { return None };
         let mut manifest = self.manifests.get(self.workload.index)?.clone();
         strategic_merge(&mut manifest, patch).ok()?;
         Some(manifest)
@@ -108,53 +104,6 @@ impl VariantPlan {
         self.workload = self.workload.with_pods(manifest, pods)?;
         Ok(())
     }
-}
-
-/// The load of a variant. Shares, and the weights of each request's arms, add to 1.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VariantLoad {
-    /// Requests a second, all arms together.
-    pub rate: f64,
-    /// The time that a request may take.
-    pub timeout: Duration,
-    /// Kept-alive connections of each of the arms `reused` and `blind`; `None` leaves them to the load.
-    pub connections: Option<u32>,
-    /// The response header that names the pod.
-    pub pod_header: HeaderName,
-    /// The arms that decide the verdict, in the order of [`Arm::ALL`].
-    pub judged: Vec<Arm>,
-    /// The kinds of request.
-    pub requests: Vec<RequestPlan>,
-}
-
-impl VariantLoad {
-    /// Requests a second that `arm` carries.
-    #[must_use]
-    pub fn rate_of(&self, arm: Arm) -> f64 {
-        let parts = self.requests.iter().flat_map(|request| {
-            request.arms.iter().filter(|(known, _)| *known == arm).map(|(_, weight)| request.share * weight)
-        });
-        self.rate * parts.sum::<f64>()
-    }
-}
-
-/// One kind of request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RequestPlan {
-    /// Its method.
-    pub method: Method,
-    /// Its path with query.
-    pub path: PathAndQuery,
-    /// Its headers; `Host` only if the scenario sets it.
-    pub headers: HeaderMap,
-    /// Its body, empty for none.
-    pub body: String,
-    /// The statuses that are expected; empty for any 2xx or 3xx.
-    pub statuses: Vec<u16>,
-    /// The share of all attempts that are of this kind.
-    pub share: f64,
-    /// The part of this kind's attempts that each arm carries.
-    pub arms: Vec<(Arm, f64)>,
 }
 
 /// One trial, in the order of the run.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{Arm, Outcome, Sum};
+use super::outcome::{Outcome, Sum};
 use crate::clock::Stamp;
+use crate::spec::Arm;
 
 /// Successful attempts of one arm, request kind and pod in one slice of 100 ms (by their planned time).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

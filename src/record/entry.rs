@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::header::Header;
-use super::outcome::Arm;
+use crate::spec::Arm;
 
 pub use super::attempt::{Attempt, ConnectionUse, Pulse, Punctuality, Stage};
 pub use super::seen::{

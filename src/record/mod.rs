@@ -15,8 +15,9 @@ pub mod seen;
 pub mod sink;
 pub mod writer;
 
+pub use crate::spec::Arm;
 pub use entry::{Entry, FORMAT};
-pub use outcome::{Arm, Outcome, Sum};
+pub use outcome::{Outcome, Sum};
 pub use reader::{ReadError, Reader};
 pub use reproduce::reproduction_command;
 pub use sink::{Sink, Source};

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A program with its arguments, and another that undoes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandSpec {
+pub struct ScenarioCommand {
     /// The measured command.
     pub run: Vec<String>,
     /// The unmeasured way back.
@@ -28,30 +28,30 @@ struct Both {
 struct CommandVisitor;
 
 impl<'de> Visitor<'de> for CommandVisitor {
-    type Value = CommandSpec;
+    type Value = ScenarioCommand;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a program with its arguments, such as [helm, upgrade, web, ./chart], or {run: [...], back: [...]}")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<CommandSpec, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ScenarioCommand, A::Error> {
         let run = Vec::deserialize(SeqAccessDeserializer::new(list))?;
-        Ok(CommandSpec { run, back: None })
+        Ok(ScenarioCommand { run, back: None })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CommandSpec, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ScenarioCommand, A::Error> {
         let Both { run, back } = Both::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(CommandSpec { run, back })
+        Ok(ScenarioCommand { run, back })
     }
 }
 
-impl<'de> Deserialize<'de> for CommandSpec {
+impl<'de> Deserialize<'de> for ScenarioCommand {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CommandVisitor)
     }
 }
 
-impl JsonSchema for CommandSpec {
+impl JsonSchema for ScenarioCommand {
     fn schema_name() -> Cow<'static, str> {
         "Command".into()
     }

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, uri::PathAndQuery};
+use http::{HeaderName, StatusCode, uri::PathAndQuery};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+use crate::spec::{HeaderSpec, HeaderText};
 
 /// The most headers of a request.
 pub const MAX_HEADERS: usize = 64;
@@ -57,7 +59,7 @@ pub struct PodHeader(pub HeaderName);
 
 /// A request's headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub HeaderMap);
+pub struct Headers(pub Vec<HeaderSpec>);
 
 impl<'de> Deserialize<'de> for Path {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -109,29 +111,33 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-        let mut headers = HeaderMap::new();
+        let mut headers: Vec<HeaderSpec> = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, String>()? {
             let name = header_name(&name).map_err(A::Error::custom)?;
-            let value = header_value(&name, &value).map_err(A::Error::custom)?;
+            let value = header_value(&name, value).map_err(A::Error::custom)?;
             if headers.len() >= MAX_HEADERS {
                 return Err(A::Error::custom(format!("there are more than {MAX_HEADERS} headers, expected fewer")));
             }
-            if headers.insert(name.clone(), value).is_some() {
+            if headers.iter().any(|known| known.name == name) {
                 return Err(A::Error::custom(format!("the header {name} stands here twice, expected it once")));
             }
+            headers.push(HeaderSpec { name, value });
         }
         Ok(Headers(headers))
     }
 }
 
-fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, String> {
+fn header_value(name: &HeaderName, text: String) -> Result<HeaderText, String> {
     if OWN_HEADERS.contains(&name.as_str()) {
         return Err(format!("the header {name} is set by the load itself, expected others; choose arms instead"));
     }
+    if text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
+        return Ok(HeaderText::Value(text));
+    }
     // The value is not shown: it may be a credential.
-    HeaderValue::from_str(text).map_err(|_| {
-        format!("the value of the header {name} has a line break or another character that no header may hold, expected visible ASCII")
-    })
+    Err(format!(
+        "the value of the header {name} has a line break or another character that no header may hold, expected visible ASCII"
+    ))
 }
 
 impl<'de> Deserialize<'de> for Headers {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::command::CommandSpec;
+use super::command::ScenarioCommand;
 use super::http::{Headers, Method, Path, PodHeader, Status};
 use super::shapes::{Arms, Named, PatchSource, Port, Several};
 use super::values::{Name, Rate, Share, Time, Trials};
@@ -31,10 +31,10 @@ pub struct ScenarioFile {
     pub port: Option<Located<Port>>,
     /// The load.
     #[serde(default)]
-    pub load: LoadSpec,
+    pub load: ScenarioLoad,
     /// What a trial does to the workload; `restart` by default.
     #[serde(default)]
-    pub rollout: Option<Located<RolloutSpec>>,
+    pub rollout: Option<Located<ScenarioRollout>>,
     /// Trials of each variant, 1 by default.
     #[serde(default)]
     pub trials: Option<Trials>,
@@ -43,10 +43,10 @@ pub struct ScenarioFile {
     pub baseline: Option<Located<String>>,
     /// The variants, by name. Without any, the manifests are tried as they are written.
     #[serde(default)]
-    pub variants: Named<VariantSpec>,
+    pub variants: Named<ScenarioVariant>,
     /// The embedded cluster's routing lag.
     #[serde(default)]
-    pub embedded: EmbeddedSpec,
+    pub embedded: ScenarioEmbedded,
     /// A send later than this during a rollout makes the trial invalid, in milliseconds; 100 by default.
     #[serde(default)]
     #[schemars(range(min = 1, max = 60_000))]
@@ -59,7 +59,7 @@ pub struct ScenarioFile {
 /// The load: which requests, how often, over which connections.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LoadSpec {
+pub struct ScenarioLoad {
     /// Requests a second, all arms together; 100 by default.
     #[serde(default)]
     pub rate: Option<Rate>,
@@ -78,13 +78,13 @@ pub struct LoadSpec {
     pub judge: Option<Located<Several<Arm>>>,
     /// The kinds of request; `GET /` on the arms `new` and `reused` by default.
     #[serde(default)]
-    pub requests: Option<Located<Vec<Located<RequestSpec>>>>,
+    pub requests: Option<Located<Vec<Located<ScenarioRequest>>>>,
 }
 
 /// One kind of request.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RequestSpec {
+pub struct ScenarioRequest {
     /// Its path, with query.
     pub path: Path,
     /// Its method; `GET` by default.
@@ -111,32 +111,32 @@ pub struct RequestSpec {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
-pub struct RolloutSpec {
+pub struct ScenarioRollout {
     /// Restarts every pod, as `kubectl rollout restart` does.
     #[serde(default)]
     pub restart: Option<Nothing>,
     /// Changes an image, and back in the next trial.
     #[serde(default)]
-    pub image: Option<ImageSpec>,
+    pub image: Option<ScenarioImage>,
     /// Sets an environment variable to the trial's number.
     #[serde(default)]
-    pub env: Option<EnvSpec>,
+    pub env: Option<ScenarioEnv>,
     /// Patches the workload, and undoes it before the next trial.
     #[serde(default)]
     pub patch: Option<Located<PatchSource>>,
     /// Changes the number of replicas, and back before the next trial.
     #[serde(default)]
-    pub scale: Option<ScaleSpec>,
+    pub scale: Option<ScenarioScale>,
     /// Runs a command of one's own, without a shell. `$(ROLLPROOF_NAMESPACE)` and `$(ROLLPROOF_TRIAL)` stand for the
     /// namespace and the trial's number, which are in its environment too.
     #[serde(default)]
-    pub command: Option<Located<CommandSpec>>,
+    pub command: Option<Located<ScenarioCommand>>,
     /// Evicts the workload's pods from one node.
     #[serde(default)]
-    pub evict: Option<EvictSpec>,
+    pub evict: Option<ScenarioEvict>,
     /// Rolls nothing out: the load alone, as a control.
     #[serde(default)]
-    pub none: Option<NoneSpec>,
+    pub none: Option<ScenarioNone>,
     /// Not yet supported.
     #[serde(default)]
     #[schemars(skip)]
@@ -157,7 +157,7 @@ pub type Later = serde::de::IgnoredAny;
 /// A change of image.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ImageSpec {
+pub struct ScenarioImage {
     /// The image that odd trials roll to.
     #[schemars(length(min = 1))]
     pub to: Located<String>,
@@ -169,7 +169,7 @@ pub struct ImageSpec {
 /// A change of an environment variable.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EnvSpec {
+pub struct ScenarioEnv {
     /// The variable; `ROLLPROOF_TRIAL` by default.
     #[serde(default)]
     #[schemars(length(min = 1))]
@@ -182,7 +182,7 @@ pub struct EnvSpec {
 /// A change of scale.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ScaleSpec {
+pub struct ScenarioScale {
     /// The number of replicas that a trial scales to.
     #[schemars(range(min = 1, max = 1_000))]
     pub to: Located<u64>,
@@ -191,7 +191,7 @@ pub struct ScaleSpec {
 /// An eviction.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EvictSpec {
+pub struct ScenarioEvict {
     /// The node; the one with most of the workload's pods by default.
     #[serde(default)]
     #[schemars(length(min = 1))]
@@ -204,7 +204,7 @@ pub struct EvictSpec {
 /// No rollout.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NoneSpec {
+pub struct ScenarioNone {
     /// How long the load goes on in place of a rollout.
     #[serde(rename = "for")]
     pub for_time: Located<Time>,
@@ -213,7 +213,7 @@ pub struct NoneSpec {
 /// A variant: the manifests with one change.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct VariantSpec {
+pub struct ScenarioVariant {
     /// Strategic merge patches, applied in order.
     #[serde(default)]
     pub patch: Several<PatchSource>,
@@ -228,16 +228,16 @@ pub struct VariantSpec {
     pub strict: Option<Located<bool>>,
     /// Its own rollout.
     #[serde(default)]
-    pub rollout: Option<Located<RolloutSpec>>,
+    pub rollout: Option<Located<ScenarioRollout>>,
     /// Its own load; keys that it leaves out are those of the scenario.
     #[serde(default)]
-    pub load: LoadSpec,
+    pub load: ScenarioLoad,
 }
 
 /// The routing lag of the embedded cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EmbeddedSpec {
+pub struct ScenarioEmbedded {
     /// From a change of endpoints until a sync is due; 100 ms by default.
     #[serde(default)]
     pub base: Option<Time>,

@@ -16,13 +16,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fault_server::{FaultServer, OnAccept, POSTED};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::Method;
 use libtest_mimic::{Arguments, Failed, Trial};
 use rollproof::clock::Clock;
 use rollproof::hidden::{AttemptFacts, Client, hides};
-use rollproof::load::{self, Expected, LoadPlan, RequestKind};
+use rollproof::load::{self, LoadPlan};
 use rollproof::record::entry::{Attempt, Entry};
 use rollproof::record::{Arm, Outcome, sink};
+use rollproof::spec::{LoadSpec, RequestSpec};
 
 /// A fault and how it is met: by `method path`, on a connection that has carried `first`, if that is not empty.
 struct Case {
@@ -158,19 +159,13 @@ fn pooled(case: &Case, server: SocketAddr) -> bool {
     attempts.iter().all(|attempt| attempt.outcome == Outcome::Status5xx)
 }
 
-fn kind(method: &str, path: &str, arm: Arm) -> RequestKind {
-    let mut headers = HeaderMap::new();
-    headers.insert(http::header::HOST, HeaderValue::from_static("hidden.test"));
-    let posted = if method == "POST" { POSTED.into() } else { bytes::Bytes::new() };
-    RequestKind {
+fn kind(method: &str, path: &str, arm: Arm) -> RequestSpec {
+    let request = RequestSpec {
         method: Method::from_bytes(method.as_bytes()).unwrap(),
-        path_and_query: path.parse().unwrap(),
-        headers,
-        body: posted,
-        expected: Expected::default(),
-        share: 1.0,
-        arms: vec![(arm, 1.0)],
-    }
+        body: if method == "POST" { POSTED.to_owned() } else { String::new() },
+        ..RequestSpec::get(path.parse().unwrap(), vec![(arm, 1.0)])
+    };
+    request.with_header(http::header::HOST, "hidden.test")
 }
 
 /// The case's requests in turn on one connection; the attempts that did not end ok.
@@ -179,19 +174,8 @@ fn run(case: &Case, arm: Arm, server: SocketAddr) -> Vec<Attempt> {
     if !case.first.is_empty() {
         requests.push(kind("GET", case.first, arm));
     }
-    let plan = LoadPlan {
-        trial: 1,
-        rate: 20.0,
-        timeout: Duration::from_secs(2),
-        connections: 1,
-        requests,
-        max_in_flight: 100,
-        seed: 1,
-        record_all: false,
-        pod_header: HeaderName::from_static("x-pod"),
-        attempt_header: None,
-        local_ports: load::LocalPorts::Kernel,
-    };
+    let plan =
+        LoadPlan { max_in_flight: 100, ..LoadPlan::new(LoadSpec::new(20.0, Duration::from_secs(2), requests), 1) };
     let (sink, source) = sink::channel(sink::CAPACITY);
     let running = load::start(plan, Arc::new(server), Clock::start(), sink).unwrap();
     while running.live().planned() < 8 {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{LoadPlace, NotReady};
 use crate::cluster::kind::{Kind, KindError, Rewrite, images_of, recipe};
 use crate::commands::context::Run;
-use crate::plan::Rollout;
+use crate::spec::RolloutAction;
 
 /// Sees to it that the nodes have what the manifests name; what the names become there.
 pub(super) async fn provide(
@@ -55,11 +55,11 @@ fn named(run: &Run<'_>) -> BTreeSet<String> {
     let mut images = BTreeSet::new();
     for variant in &run.plan.variants {
         images.extend(images_of(&variant.manifests));
-        match &variant.rollout {
-            Rollout::Image { to, .. } => {
+        match &variant.rollout.action {
+            RolloutAction::Image { to, .. } => {
                 images.insert(to.clone());
             }
-            Rollout::Patch { patch } => images.extend(images_of(std::slice::from_ref(patch))),
+            RolloutAction::Patch { patch } => images.extend(images_of(std::slice::from_ref(patch))),
             _ => {}
         }
     }

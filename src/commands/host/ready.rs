@@ -39,7 +39,7 @@ pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Vari
     let since = run.clock.now();
     loop {
         let mut plan = variant.load.clone();
-        plan.timeout = plan.timeout.min(ANSWERS_WITHIN);
+        plan.spec.timeout = plan.spec.timeout.min(ANSWERS_WITHIN);
         let answers = variant.site.preflight(&plan).await;
         let answers = answers.map_err(|error| NotReady::Machine(format!("variant {}: {error}", planned.name)))?;
         let over = |within: Duration| run.clock.now() > since + crate::clock::saturating_ns(within);

@@ -19,9 +19,10 @@ use crate::commands::context::Run;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{Observer, Target};
-use crate::plan::{Rollout, VariantPlan};
+use crate::plan::VariantPlan;
 use crate::record::Sink;
 use crate::rollout::api_words;
+use crate::spec::{RolloutAction, RolloutSpec};
 use crate::trial::{Here, Seat, Site, Variant};
 
 /// How long routing may follow a change of endpoints: kube-proxy's minimal sync period is 1 s where nobody changed it, and
@@ -48,7 +49,8 @@ impl Real {
     /// Makes the run's namespaces, and brings the agent up.
     pub(super) async fn start(reached: Reached, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
         let Reached { client, from, agent_image, keep, nodes, clean, kubeconfig, .. } = reached;
-        let commands = run.plan.variants.iter().any(|variant| matches!(variant.rollout, Rollout::Command { .. }));
+        let commands =
+            run.plan.variants.iter().any(|variant| matches!(variant.rollout.action, RolloutAction::Command { .. }));
         let kubeconfig = commands
             .then(|| private_file(&kubeconfig))
             .transpose()
@@ -181,14 +183,13 @@ impl Real {
     }
 
     /// The rollout with the nodes' names of images.
-    fn renamed(&self, rollout: &Rollout) -> Rollout {
-        let name = |image: &String| self.rewrite.name(image);
-        match rollout {
-            Rollout::Image { container, from, to } => {
-                Rollout::Image { container: container.clone(), from: name(from), to: name(to) }
-            }
-            other => other.clone(),
+    fn renamed(&self, rollout: &RolloutSpec) -> RolloutSpec {
+        let mut renamed = rollout.clone();
+        if let RolloutAction::Image { from, to, .. } = &mut renamed.action {
+            *from = self.rewrite.name(from);
+            *to = self.rewrite.name(to);
         }
+        renamed
     }
 
     /// Where the load connects to.

@@ -5,8 +5,9 @@ use kube::Client;
 use crate::agent::{Right, agent_rights, missing_rights};
 use crate::commands::ending::Failure;
 use crate::manifest::WorkloadKind;
-use crate::plan::{Rollout, RunPlan};
+use crate::plan::RunPlan;
 use crate::rollout::api_words;
+use crate::spec::RolloutAction;
 
 use super::LoadPlace;
 
@@ -44,8 +45,8 @@ fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<Right> {
             need(&["create", "patch", "get", "list", "watch", "delete"], "apps", kind.plural());
         }
     }
-    let cordons = plan.variants.iter().filter_map(|variant| match variant.rollout {
-        Rollout::Evict { cordon, .. } => Some(cordon),
+    let cordons = plan.variants.iter().filter_map(|variant| match variant.rollout.action {
+        RolloutAction::Evict { cordon, .. } => Some(cordon),
         _ => None,
     });
     if let Some(cordon) = cordons.reduce(|some, other| some || other) {
