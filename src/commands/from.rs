@@ -13,26 +13,23 @@ use crate::plan::{Given, Overrides, PlanError, Rollout, RunPlan, from_record};
 use crate::record::header::Header;
 use crate::yaml::Source;
 
-/// Chooses the cluster of the record where the user names none. Must be asked before anything is begun: where a run takes
-/// place decides how the program starts.
+/// Refuses the record of a run on a real cluster where the user names none: nothing is asked of, made on or done to a cluster
+/// because a record says so. Must be asked before anything is begun.
 ///
 /// # Errors
 /// The record cannot be read, or its cluster must be named.
-pub fn choose_recorded_cluster(arguments: &mut RunArgs) -> Result<(), Failure> {
+pub fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), Failure> {
     let (Some(directory), None) = (&arguments.from, &arguments.place.cluster) else { return Ok(()) };
     let Some(again) = header(directory)?.again else { return Ok(()) };
     match again.cluster.parse() {
-        // Nothing is done to a cluster of the user's own that is not named on this command line.
-        Ok(ClusterChoice::Context(name)) => Err(Failure::User(format!(
-            "the run that {} records took place on the cluster of context {}, and a cluster that rollproof did not make is \
-             touched only where it is named; add `--cluster context:{}` to use it again, or `--cluster embedded`",
-            directory.display(),
-            name.escape_debug(),
-            name.escape_debug()
-        ))),
-        Ok(choice) => {
-            arguments.place.cluster = Some(choice);
-            Ok(())
+        Ok(ClusterChoice::Embedded) => Ok(()),
+        Ok(choice @ (ClusterChoice::Kind(_) | ClusterChoice::Context(_))) => {
+            let choice = choice.to_string().escape_debug().to_string();
+            Err(Failure::User(format!(
+                "the run that {} records took place on cluster {choice}, and a record does not choose a real cluster; add \
+                 `--cluster {choice}` to use it again, or `--cluster embedded`",
+                directory.display(),
+            )))
         }
         Err(why) => Err(Failure::User(format!("reading the cluster in {}: {why}", directory.display()))),
     }

@@ -27,7 +27,7 @@ pub use agent::agent;
 pub use cluster::cluster;
 pub use demo::demo;
 pub use ending::{Ending, Failure, Finished, Talk};
-pub use from::choose_recorded_cluster;
+pub use from::check_recorded_cluster;
 pub use host::{ClusterChoice, LoadPlace};
 pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
 pub use report::{incident, report};

@@ -27,8 +27,8 @@ pub struct WhereArgs {
     /// rollproof's own)
     #[arg(long)]
     pub host_network: bool,
-    /// Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME
-    /// [default: embedded, or with --from the record's]
+    /// Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded; required with
+    /// --from if the recorded run used a real cluster]
     #[arg(long, value_name = "CLUSTER", value_parser = str::parse::<ClusterChoice>)]
     pub cluster: Option<ClusterChoice>,
     /// Where the load comes from on a real cluster
