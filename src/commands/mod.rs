@@ -15,6 +15,7 @@ mod inputs;
 mod options;
 mod outputs;
 mod progress;
+mod recipes;
 mod repeat;
 mod report;
 mod run;

@@ -74,7 +74,8 @@ pub struct VariantPlan {
     pub rollout: Rollout,
     /// The longest that a rollout may take.
     pub rollout_timeout: Duration,
-    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else.
+    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else. What its images are
+    /// is not said by that.
     pub shipped: bool,
     /// What should be said of it before the start.
     pub notes: Vec<String>,

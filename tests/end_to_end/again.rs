@@ -135,7 +135,7 @@ fn recipe() {
     first.current_dir(folder.path()).args(["run", "run.yaml", "--out", "first"]);
     run(&mut first).expect_one_of(&[0, 5]);
     let mut second = program();
-    second.args(["run", "--rate", "50", "--from"]).arg(folder.path().join("first"));
+    second.args(["run", "--allow-host-commands", "--rate", "50", "--from"]).arg(folder.path().join("first"));
     run(second.arg("--out").arg(folder.path().join("second"))).expect_one_of(&[0, 5]);
     let report = report(&folder.path().join("second"));
     assert!(report["variants"][0]["ok"].as_u64().unwrap() > 50, "{report}");

@@ -9,6 +9,7 @@ mod advised;
 mod again;
 mod bad_input;
 mod bad_luck;
+mod foreign;
 mod manifests;
 #[allow(dead_code, reason = "shared with the tests on kind")]
 mod program;
@@ -62,5 +63,6 @@ fn main() -> ExitCode {
     tests.extend(manifests::tests());
     tests.extend(again::tests());
     tests.extend(advised::tests());
+    tests.extend(foreign::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }
