@@ -37,15 +37,15 @@ complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "target" -d 'The
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l out -d 'Directory for the record and the reports; must not hold a record yet [default: reports/NAME-TIME]' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l seed -d 'Seed of everything random: the order of trials, the endpoint of each connection, the table\'s jitter [default: 1, or with --from the record\'s]' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l cluster -d 'Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded, or with --from the record\'s]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l cluster -d 'Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded; required with --from if the recorded run used a real cluster]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l load-from -d 'Where the load comes from on a real cluster' -r -f -a "pod\t'From a pod, to the Service\'s `ClusterIP`'
 host\t'From this machine, to a `NodePort`'"
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l agent-image -d 'The agent\'s image, where it cannot be made from this program' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-config -d 'kind\'s own configuration, for a cluster that has to be made' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-image -d 'The node image, for a kind cluster that has to be made' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests that are not rollproof\'s own)'
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests and recipes of images that are not rollproof\'s own)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l keep -d 'Leave the run\'s namespaces on a real cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests on this machine all the same. With --from: run the command by which the record rolls the workload'
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests and recipes on this machine all the same. With --from: run the command by which the record rolls the workload, and the recipes of images in the folders that it names'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s f -l filename -d 'Manifests to roll as they are, without a scenario: GET / at 100 requests a second on new and reused connections, a restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated. With --from: the Secrets, which a record holds as hashes only' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l from -d 'Run again what the record in DIR tells of: the same manifests, load, variants, trials and seed' -r -F
@@ -59,7 +59,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l trials -d 'T
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l time-budget -d 'Time for all trials, such as 20m: blocks that do not fit by the plan\'s longest estimate are left out, and when it is used up no further block is begun. A cluster\'s own start comes on top' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l out -d 'Directory for the record and the reports; must not hold a record yet [default: reports/NAME-TIME]' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l seed -d 'Seed of everything random: the order of trials, the endpoint of each connection, the table\'s jitter [default: 1, or with --from the record\'s]' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l cluster -d 'Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded, or with --from the record\'s]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l cluster -d 'Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded; required with --from if the recorded run used a real cluster]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l load-from -d 'Where the load comes from on a real cluster' -r -f -a "pod\t'From a pod, to the Service\'s `ClusterIP`'
 host\t'From this machine, to a `NodePort`'"
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l agent-image -d 'The agent\'s image, where it cannot be made from this program' -r
@@ -69,9 +69,9 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l until-loss -
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l control -d 'Also roll rollproof\'s own server, which exits at once, in each block and under the same rate; unless it is seen to lose something, no variant passes as clean'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l try-advice -d 'If something is lost, roll that variant again beside the same with its advice applied, and say whether it is cured and what it costs; the reports of that are in DIR/advised'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l record-all -d 'Keep each attempt in the record, not only those that were not answered as expected'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests that are not rollproof\'s own)'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests and recipes of images that are not rollproof\'s own)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l keep -d 'Leave the run\'s namespaces on a real cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests on this machine all the same. With --from: run the command by which the record rolls the workload'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests and recipes on this machine all the same. With --from: run the command by which the record rolls the workload, and the recipes of images in the folders that it names'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l incident -d 'Show this incident instead: its attempts, its pod\'s life and last log lines, and the command that runs it again' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l against -d 'Compare with an earlier run of the same scenario, and write diff.json and diff.md beside DIR\'s reports; the exit code stays that of DIR\'s own verdict' -r -F

@@ -54,8 +54,8 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Agent(agent) => print::server(crate::commands::agent(agent)),
         Command::Target(target) => print::server(crate::target::run(&target)),
-        Command::Run(mut run) => print::finished(
-            commands::choose_recorded_cluster(&mut run)
+        Command::Run(run) => print::finished(
+            commands::check_recorded_cluster(&run)
                 .and_then(|()| commands::run(&run, network(&run.place), colour, &talk)),
         ),
         Command::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),

@@ -8,32 +8,30 @@ use super::ending::Failure;
 use super::host::ClusterChoice;
 use super::options::RunArgs;
 use super::outputs::open_record;
+use super::recipes;
 use crate::manifest::{Disk, Files, parse};
 use crate::plan::{Given, Overrides, PlanError, RunPlan, from_record};
 use crate::record::header::Header;
 use crate::spec::RolloutAction;
 use crate::yaml::Source;
 
-/// Chooses the cluster of the record where the user names none. Must be asked before anything is begun: where a run takes
-/// place decides how the program starts.
+/// Refuses the record of a run on a real cluster where the user names none: nothing is asked of, made on or done to a cluster
+/// because a record says so. Must be asked before anything is begun.
 ///
 /// # Errors
 /// The record cannot be read, or its cluster must be named.
-pub fn choose_recorded_cluster(arguments: &mut RunArgs) -> Result<(), Failure> {
+pub fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), Failure> {
     let (Some(directory), None) = (&arguments.from, &arguments.place.cluster) else { return Ok(()) };
     let Some(again) = header(directory)?.again else { return Ok(()) };
     match again.cluster.parse() {
-        // Nothing is done to a cluster of the user's own that is not named on this command line.
-        Ok(ClusterChoice::Context(name)) => Err(Failure::User(format!(
-            "the run that {} records took place on the cluster of context {}, and a cluster that rollproof did not make is \
-             touched only where it is named; add `--cluster context:{}` to use it again, or `--cluster embedded`",
-            directory.display(),
-            name.escape_debug(),
-            name.escape_debug()
-        ))),
-        Ok(choice) => {
-            arguments.place.cluster = Some(choice);
-            Ok(())
+        Ok(ClusterChoice::Embedded) => Ok(()),
+        Ok(choice @ (ClusterChoice::Kind(_) | ClusterChoice::Context(_))) => {
+            let choice = choice.to_string().escape_debug().to_string();
+            Err(Failure::User(format!(
+                "the run that {} records took place on cluster {choice}, and a record does not choose a real cluster; add \
+                 `--cluster {choice}` to use it again, or `--cluster embedded`",
+                directory.display(),
+            )))
         }
         Err(why) => Err(Failure::User(format!("reading the cluster in {}: {why}", directory.display()))),
     }
@@ -50,9 +48,12 @@ pub(super) fn plan_from(
     let input = |error: PlanError| Failure::Input(Box::new(error));
     let given = Given { secrets: secrets(manifests)?, headers: headers(&arguments.header)? };
     let overrides = Overrides { seed: arguments.place.seed.unwrap_or(header.seed), ..*overrides };
-    let plan = from_record(&header, &arguments.variant, &given, &overrides).map_err(input)?;
+    let mut plan = from_record(&header, &arguments.variant, &given, &overrides).map_err(input)?;
     if !arguments.place.allow_host_commands {
         runs_no_command(&plan, directory)?;
+        runs_no_recipe(&plan, arguments.place.cluster(), directory)?;
+        // There is none in them, and none is to come.
+        plan.folders.clear();
     }
     Ok(plan)
 }
@@ -70,6 +71,22 @@ fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// The folders that a record names may have been handed on with it, as may the programs in them.
+fn runs_no_recipe(plan: &RunPlan, cluster: &ClusterChoice, directory: &Path) -> Result<(), Failure> {
+    let doing = match cluster {
+        ClusterChoice::Embedded => "runs",
+        ClusterChoice::Kind(_) => "builds",
+        // Its nodes pull their images.
+        ClusterChoice::Context(_) => return Ok(()),
+    };
+    let Some(recipe) = recipes::in_folders(plan, cluster).into_iter().next() else { return Ok(()) };
+    Err(Failure::User(format!(
+        "the record in {} {doing} {recipe}, which is not rollproof's own; read it, and add --allow-host-commands if you trust \
+         that folder",
+        directory.display()
+    )))
 }
 
 fn header(directory: &Path) -> Result<Header, Failure> {
@@ -145,6 +162,31 @@ mod tests {
             RolloutAction::Command { run: words(&["sh", "-c", "a b"]), back: Some(words(&["c"])) };
         let said = runs_no_command(&plan, Path::new("run")).unwrap_err().to_string();
         assert!(said.contains(r#"["sh", "-c", "a b"] and ["c"]"#) && said.contains("--allow-host-commands"), "{said}");
+    }
+
+    #[test]
+    fn a_recipe_in_a_folder_of_a_record_is_named_and_not_run_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("images/apache");
+        std::fs::create_dir_all(&own).unwrap();
+        let sources = [Source::new("apache.yaml", include_str!("../../manifests/apache.yaml"))];
+        let choice = crate::plan::Choice::default();
+        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &Overrides::default()).unwrap();
+        plan.folders = vec![folder.path().to_owned()];
+        let said = |cluster: &str| {
+            let ran = runs_no_recipe(&plan, &cluster.parse().unwrap(), Path::new("run"));
+            ran.err().map(|failure| failure.to_string())
+        };
+        assert_eq!((said("embedded"), said("kind")), (None, None), "it comes with rollproof");
+        std::fs::write(own.join("embedded"), "").unwrap();
+        let refused = said("embedded").unwrap();
+        assert!(refused.contains("runs image apache") && refused.contains("images/apache/embedded"), "{refused}");
+        assert!(refused.contains("--allow-host-commands"), "{refused}");
+        assert_eq!(said("kind"), None);
+        std::fs::write(own.join("Dockerfile"), "").unwrap();
+        let refused = said("kind:two").unwrap();
+        assert!(refused.contains("builds image apache") && refused.contains("images/apache/Dockerfile"), "{refused}");
+        assert_eq!(said("context:shop"), None, "nothing is built for it");
     }
 
     #[test]

@@ -23,12 +23,12 @@ pub struct WhereArgs {
     /// [default: 1, or with --from the record's]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Use this machine's network instead of a private one (needs --allow-host-commands for manifests that are not
-    /// rollproof's own)
+    /// Use this machine's network instead of a private one (needs --allow-host-commands for manifests and recipes of images that
+    /// are not rollproof's own)
     #[arg(long)]
     pub host_network: bool,
-    /// Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME
-    /// [default: embedded, or with --from the record's]
+    /// Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded; required with
+    /// --from if the recorded run used a real cluster]
     #[arg(long, value_name = "CLUSTER", value_parser = str::parse::<ClusterChoice>)]
     pub cluster: Option<ClusterChoice>,
     /// Where the load comes from on a real cluster
@@ -46,8 +46,8 @@ pub struct WhereArgs {
     /// Leave the run's namespaces on a real cluster
     #[arg(long)]
     pub keep: bool,
-    /// Where no private network is to be had: run the commands of these manifests on this machine all the same. With --from: run the
-    /// command by which the record rolls the workload
+    /// Where no private network is to be had: run the commands of these manifests and recipes on this machine all the same. With
+    /// --from: run the command by which the record rolls the workload, and the recipes of images in the folders that it names
     #[arg(long)]
     pub allow_host_commands: bool,
 }

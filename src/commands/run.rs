@@ -12,6 +12,7 @@ use super::host::ClusterChoice;
 use super::inputs::{self, Stdin};
 use super::options::{RunArgs, WhereArgs};
 use super::outputs;
+use super::recipes;
 use super::try_advice;
 use super::until_loss::MOST_TRIALS;
 use super::variants::idle_s;
@@ -112,10 +113,15 @@ pub(super) fn launch(
             plan.set_aside("not applied, because the embedded cluster has no such objects in a namespace", |object| {
                 Kind::of(object).is_none_or(|kind| !kind.info().namespaced)
             });
-            Some(super::stage::check(&plan, place, network)?)
+            let recipes = recipes::in_folders(&plan, place.cluster());
+            let stage = super::stage::check(&plan, &recipes, place, network)?;
+            recipes::keep_folders_of(&mut plan, &recipes);
+            Some(stage)
         }
         ClusterChoice::Kind(_) | ClusterChoice::Context(_) => {
             plan.set_aside("not applied, because a run makes nothing outside its own namespaces", is_cluster_scoped);
+            let recipes = recipes::in_folders(&plan, place.cluster());
+            recipes::keep_folders_of(&mut plan, &recipes);
             None
         }
     };

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::beyond::beyond_embedded;
 use super::ending::Failure;
 use super::options::WhereArgs;
+use super::recipes::FolderRecipe;
 use crate::cluster::embedded::images::{ImageError, resolve};
 use crate::cluster::embedded::namespace::Network;
 use crate::cluster::embedded::node::refusals;
@@ -26,8 +27,13 @@ const OFFSET_LEAST: u16 = 12_000;
 /// How many runs side by side have offsets of their own. The largest port of a shipped manifest is 8080.
 const OFFSETS: u16 = 12_000;
 
-/// Checks a plan against this machine.
-pub(super) fn check(plan: &RunPlan, place: &WhereArgs, network: Network) -> Result<Stage, Failure> {
+/// Checks a plan against this machine. `recipes` are those that the run takes from the plan's folders.
+pub(super) fn check(
+    plan: &RunPlan,
+    recipes: &[FolderRecipe],
+    place: &WhereArgs,
+    network: Network,
+) -> Result<Stage, Failure> {
     let host_network = match network {
         Network::Private => None,
         Network::Host(reason) => Some(reason),
@@ -36,13 +42,13 @@ pub(super) fn check(plan: &RunPlan, place: &WhereArgs, network: Network) -> Resu
     if let Some(refusal) = beyond_embedded(plan) {
         return Err(Failure::User(refusal));
     }
-    if host_network.is_some() {
-        may_run_here(plan, place)?;
+    if let (Some(_), Some(foreign)) = (&host_network, foreign(plan, recipes)) {
+        may_run_here(&foreign, place)?;
     }
     for variant in &plan.variants {
         pods_can_run(variant, plan)?;
     }
-    // Others say themselves which ports they listen on, in commands that cannot be changed.
+    // Others say themselves which ports they listen on, in commands that cannot be changed. A recipe is told its port.
     let shipped = plan.variants.iter().all(|variant| variant.shipped);
     let own = u16::try_from(std::process::id() % u32::from(OFFSETS)).unwrap_or_default();
     let port_offset = (host_network.is_some() && shipped).then_some(OFFSET_LEAST + own);
@@ -62,20 +68,29 @@ impl Stage {
     }
 }
 
+/// What a variant would run that is not compiled in: its manifests' commands, or the recipe of an image.
+fn foreign(plan: &RunPlan, recipes: &[FolderRecipe]) -> Option<String> {
+    plan.variants.iter().find_map(|variant| {
+        if !variant.shipped {
+            return Some(format!("the manifests of variant {} are", variant.name));
+        }
+        let recipe = recipes.iter().find(|recipe| recipe.is_of(variant))?;
+        Some(format!("the pods run {recipe}, which is"))
+    })
+}
+
 /// Outside a private network only commands that are compiled in run without being asked for.
-fn may_run_here(plan: &RunPlan, place: &WhereArgs) -> Result<(), Failure> {
-    let Some(foreign) = plan.variants.iter().find(|variant| !variant.shipped) else { return Ok(()) };
-    let name = &foreign.name;
+fn may_run_here(foreign: &str, place: &WhereArgs) -> Result<(), Failure> {
     if nix::unistd::geteuid().is_root() {
         return Err(Failure::User(format!(
-            "the manifests of variant {name} are not rollproof's own, and without a private network their commands would \
-             run as root on this machine; run as another user with --allow-host-commands, or allow user namespaces"
+            "{foreign} not rollproof's own, and without a private network these commands would run as root on this machine; \
+             run as another user with --allow-host-commands, or allow user namespaces"
         )));
     }
     if !place.allow_host_commands {
         return Err(Failure::User(format!(
-            "the manifests of variant {name} are not rollproof's own, and without a private network their commands run on \
-             this machine itself; add --allow-host-commands if you trust them, or allow user namespaces"
+            "{foreign} not rollproof's own, and without a private network these commands run on this machine itself; add \
+             --allow-host-commands if you trust them, or allow user namespaces"
         )));
     }
     Ok(())

@@ -19,7 +19,7 @@ pub struct Again {
     pub min_sync_period_ns: u64,
     /// Whether the side probe watched the old pods' listeners.
     pub probe: bool,
-    /// The folders beside which recipes of images were looked for.
+    /// The folders that hold a recipe of an image which the run took.
     pub folders: Vec<String>,
     /// What was decided for the user, as it was said before the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -17,6 +17,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("a_record_runs_again_from_anywhere_with_the_same_outcome", Needs::Nothing, same),
         test("a_record_with_secrets_and_credentials_needs_them_again", Needs::Nothing, hidden),
         test("a_record_keeps_its_recipe_beside_the_manifest", Needs::Nothing, recipe),
+        test("a_record_of_a_real_cluster_runs_where_it_is_told_to", Needs::Nothing, real_cluster),
         test("until_loss_ends_with_the_trial_in_which_it_shows", Needs::Nothing, shows),
         test("until_loss_says_what_could_still_be_lost", Needs::Nothing, does_not_show),
         test("the_last_lines_of_pods_that_end_are_recorded", Needs::Nothing, logs),
@@ -134,10 +135,31 @@ fn recipe() {
     first.current_dir(folder.path()).args(["run", "run.yaml", "--out", "first"]);
     run(&mut first).expect_one_of(&[0, 5]);
     let mut second = program();
-    second.args(["run", "--rate", "50", "--from"]).arg(folder.path().join("first"));
+    second.args(["run", "--allow-host-commands", "--rate", "50", "--from"]).arg(folder.path().join("first"));
     run(second.arg("--out").arg(folder.path().join("second"))).expect_one_of(&[0, 5]);
     let report = report(&folder.path().join("second"));
     assert!(report["variants"][0]["ok"].as_u64().unwrap() > 50, "{report}");
+}
+
+/// Without kind and Docker on the PATH, the cluster that is named is looked for in vain.
+fn real_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), &manifest(), "load: {rate: 60}\nvariants: {a: {expect: loss}}\n");
+    let first = folder.path().join("first");
+    run(program().arg("run").arg(&path).arg("--out").arg(&first)).expect_one_of(&[0, 5]);
+    let record = first.join("record.jsonl");
+    let text = fs::read_to_string(&record).unwrap();
+    let (of, to) = (r#""again":{"cluster":"embedded""#, r#""again":{"cluster":"kind:prod-copy""#);
+    assert!(text.contains(of), "{text}");
+    fs::write(&record, text.replacen(of, to, 1)).unwrap();
+    let again = |arguments: &[&str]| {
+        let mut command = program();
+        command.env("PATH", "/nowhere").arg("run").arg("--from").arg(&first).args(arguments);
+        run(command.arg("--out").arg(folder.path().join("second")))
+    };
+    again(&[]).expect_code(2).says(&["cluster kind:prod-copy", "`--cluster kind:prod-copy`"]);
+    again(&["--cluster", "kind:prod-copy"]).expect_code(3).says(&["kind"]);
+    again(&["--cluster", "embedded"]).expect_one_of(&[0, 5]);
 }
 
 fn shows() {
@@ -235,14 +257,18 @@ fn refused() {
         .expect_code(2)
         .says(&["--header", "cannot be used with"]);
     let old = r#"{"t":"header","format":1,"rollproof":"0.0.9","scenario":"old","seed":1,"started":"","started_unix_ns":0,"cluster":{"kind":"embedded","version":"1"},"trials":1,"max_lag_ms":100,"variants":[]}"#;
+    let on = |cluster: &str| {
+        let again = format!(
+            r#"{{"again":{{"cluster":"{cluster}","base_ns":1,"min_sync_period_ns":1,"probe":true,"folders":[],"variants":{{}}}},"#
+        );
+        old.replacen('{', &again, 1)
+    };
     for (name, text, parts) in [
         ("old", old.to_owned(), ["rollproof 0.0.9", "cannot be run again"]),
         ("newer", "{\"t\":\"header\",\"format\":999}".to_owned(), ["999", "newer"]),
-        (
-            "context",
-            old.replacen('{', r#"{"again":{"cluster":"context:shop","base_ns":1,"min_sync_period_ns":1,"probe":true,"folders":[],"variants":{}},"#, 1),
-            ["context shop", "--cluster context:shop"],
-        ),
+        ("context", on("context:shop"), ["context:shop", "`--cluster context:shop`"]),
+        ("kind", on("kind:prod-copy"), ["kind:prod-copy", "`--cluster kind:prod-copy`"]),
+        ("default-kind", on("kind"), ["cluster kind,", "`--cluster kind`"]),
     ] {
         fs::create_dir(folder.path().join(name)).unwrap();
         fs::write(folder.path().join(name).join("record.jsonl"), text + "\n").unwrap();

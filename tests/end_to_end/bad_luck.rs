@@ -111,7 +111,7 @@ fn full_disk() {
 }
 
 /// A user namespace in which no further one may be made, as in a container without rights.
-fn without_namespaces(arguments: &str) -> std::process::Command {
+pub(crate) fn without_namespaces(arguments: &str) -> std::process::Command {
     let script =
         format!("echo 0 >/proc/sys/user/max_user_namespaces && exec {} {arguments}", env!("CARGO_BIN_EXE_rollproof"));
     let mut command = std::process::Command::new("unshare");

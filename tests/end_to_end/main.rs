@@ -10,6 +10,7 @@ mod again;
 mod bad_input;
 mod bad_luck;
 mod kills;
+mod foreign;
 mod manifests;
 #[allow(dead_code, reason = "shared with the tests on kind")]
 mod program;
@@ -64,5 +65,6 @@ fn main() -> ExitCode {
     tests.extend(manifests::tests());
     tests.extend(again::tests());
     tests.extend(advised::tests());
+    tests.extend(foreign::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::KindError;
 use super::tool::{Kind, docker_build, docker_identity, docker_runs, docker_tag, docker_untag};
-use crate::cluster::embedded::images::compiled;
+use crate::cluster::embedded::images::{compiled, recipe_folder};
 
 /// Names under which rollproof's own images are known. It is no host: nobody is asked for them.
 pub(super) const REGISTRY: &str = "rollproof.local";
@@ -33,20 +33,11 @@ pub struct Recipe {
 /// # Errors
 /// The folder cannot be read.
 pub fn recipe(image: &str, folders: &[PathBuf]) -> Result<Option<Recipe>, KindError> {
-    let plain = !image.is_empty()
-        && !image.starts_with('.')
-        && image.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    if !plain {
-        return Ok(None);
-    }
-    let candidates = folders.iter().map(|folder| folder.join("images").join(image));
-    for folder in candidates {
-        if folder.join("Dockerfile").is_file() {
-            let mut files = Vec::new();
-            read_folder(&folder, Path::new(""), &mut files)?;
-            files.sort();
-            return Ok(Some(Recipe { name: image.to_owned(), files, folder: Some(folder) }));
-        }
+    if let Some(folder) = recipe_folder(image, "Dockerfile", folders) {
+        let mut files = Vec::new();
+        read_folder(&folder, Path::new(""), &mut files)?;
+        files.sort();
+        return Ok(Some(Recipe { name: image.to_owned(), files, folder: Some(folder) }));
     }
     Ok(compiled(image).map(|files| {
         let files = files.into_iter().map(|(name, text)| (name.to_owned(), 0o755, text.as_bytes().to_vec()));

@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{LoadPlace, NotReady};
-use crate::cluster::kind::{Kind, KindError, Rewrite, images_of, recipe};
+use crate::cluster::kind::{Kind, KindError, Rewrite, recipe};
 use crate::commands::context::Run;
+<<<<<<< HEAD
 use crate::spec::RolloutAction;
+=======
+use crate::commands::recipes::images;
+>>>>>>> guard
 
 /// Sees to it that the nodes have what the manifests name; what the names become there.
 pub(super) async fn provide(
@@ -17,6 +21,7 @@ pub(super) async fn provide(
     let machine = |error: KindError| NotReady::Machine(error.to_string());
     let mut rewrite = Rewrite { program: agent_image, ..Rewrite::default() };
     let built_in = run.plan.variants.iter().any(|variant| Rewrite::names_program(&variant.manifests));
+    let named: BTreeSet<String> = run.plan.variants.iter().flat_map(images).collect();
     let Some((kind, nodes)) = nodes else {
         if built_in && rewrite.program.is_none() {
             return Err(NotReady::User(
@@ -25,8 +30,8 @@ pub(super) async fn provide(
                     .to_owned(),
             ));
         }
-        for image in named(run) {
-            if recipe(&image, &run.plan.folders).map_err(machine)?.is_some() {
+        for image in &named {
+            if recipe(image, &run.plan.folders).map_err(machine)?.is_some() {
                 run.talk.say(&format!(
                     "note: image {image} is the nodes' to pull; the recipe of that name is built for kind clusters only"
                 ));
@@ -38,17 +43,18 @@ pub(super) async fn provide(
     if rewrite.program.is_none() && (built_in || from == LoadPlace::Pod) {
         rewrite.program = Some(kind.provide_program(&nodes, &say).await.map_err(machine)?);
     }
-    for image in named(run) {
-        if let Some(recipe) = recipe(&image, &run.plan.folders).map_err(machine)? {
+    for image in &named {
+        if let Some(recipe) = recipe(image, &run.plan.folders).map_err(machine)? {
             run.talk.say(&format!("image {image} is built from a recipe of that name: {}", recipe.place()));
             let tag = kind.provide_recipe(&nodes, &recipe, &say).await.map_err(machine)?;
-            rewrite.names.insert(image, tag);
-        } else if let Some(tag) = kind.provide_local(&nodes, &image, &say).await.map_err(machine)? {
-            rewrite.names.insert(image, tag);
+            rewrite.names.insert(image.clone(), tag);
+        } else if let Some(tag) = kind.provide_local(&nodes, image, &say).await.map_err(machine)? {
+            rewrite.names.insert(image.clone(), tag);
         }
     }
     Ok(rewrite)
 }
+<<<<<<< HEAD
 
 /// Every image that a variant's pods start from, or are rolled to.
 fn named(run: &Run<'_>) -> BTreeSet<String> {
@@ -65,3 +71,5 @@ fn named(run: &Run<'_>) -> BTreeSet<String> {
     }
     images
 }
+=======
+>>>>>>> guard

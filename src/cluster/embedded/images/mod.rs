@@ -11,4 +11,4 @@ mod resolve;
 pub use error::ImageError;
 pub use port::port;
 pub use prepare::{Place, Prepared, prepare};
-pub use resolve::{Image, Recipe, Script, compiled, resolve};
+pub use resolve::{Image, Recipe, Script, compiled, recipe_folder, resolve};

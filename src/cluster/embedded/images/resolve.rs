@@ -83,18 +83,29 @@ pub fn resolve(image: &str, folders: &[PathBuf]) -> Result<Image, ImageError> {
     if !is_plain(image) {
         return Err(none("names with a registry, a tag or a digest stand for real images only".to_owned()));
     }
-    let candidates: Vec<PathBuf> = folders.iter().map(|folder| folder.join("images").join(image)).collect();
-    if let Some(folder) = candidates.iter().find(|folder| folder.join("embedded").is_file()) {
-        return from_folder(image, folder).map(Image::Recipe);
+    if let Some(folder) = recipe_folder(image, "embedded", folders) {
+        return from_folder(image, &folder).map(Image::Recipe);
     }
     if let Some((name, script, dockerfile)) = COMPILED.iter().find(|(name, ..)| *name == image) {
         let stop_signal = stop_signal(dockerfile).unwrap_or(Ok(SIGTERM)).unwrap_or(SIGTERM);
         return Ok(Image::Recipe(Recipe { name: (*name).to_owned(), script: Script::Compiled(script), stop_signal }));
     }
     let names: Vec<&str> = COMPILED.iter().map(|(name, ..)| *name).collect();
-    let looked: Vec<String> = candidates.iter().map(|folder| folder.join("embedded").display().to_string()).collect();
+    let candidates = folders.iter().map(|folder| folder.join("images").join(image).join("embedded"));
+    let looked: Vec<String> = candidates.map(|script| script.display().to_string()).collect();
     let files = if looked.is_empty() { "no folder".to_owned() } else { looked.join(", ") };
     Err(none(format!("looked for {files} and among those that come with rollproof ({})", names.join(", "))))
+}
+
+/// The folder `images/NAME/` that holds the recipe of `image` beside the manifests: the first with `file` in it. `None` if
+/// none has, or if that is the name of a real image.
+#[must_use]
+pub fn recipe_folder(image: &str, file: &str, folders: &[PathBuf]) -> Option<PathBuf> {
+    if !is_plain(image) {
+        return None;
+    }
+    let mut candidates = folders.iter().map(|folder| folder.join("images").join(image));
+    candidates.find(|folder| folder.join(file).is_file())
 }
 
 /// A name that can be a folder's: no registry, tag or digest, and no way out of `images/`.

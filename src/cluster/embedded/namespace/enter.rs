@@ -13,10 +13,15 @@ use nix::unistd::{getegid, geteuid};
 use super::netlink;
 
 /// The environment variable that marks a process executed again: `probe`, or the identity of the network namespace
-/// that it was put into, so that a variable left over from somewhere else is not believed.
+/// that it was put into, so that a variable left over from somewhere else is not believed. Anybody can set it: that the
+/// process is in namespaces as [`enter`] makes them is looked at too.
 pub const MARK: &str = "ROLLPROOF_NETWORK";
 /// The value of [`MARK`] in the process that only tries.
 pub const PROBE: &str = "probe";
+/// The user namespace's users: `INSIDE OUTSIDE COUNT` in each line.
+const UID_MAP: &str = "/proc/self/uid_map";
+/// The least port of this network that everybody may listen on.
+const LEAST_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 /// The user and group that root is inside. Servers refuse to run, or try to change their user, as root, and a
 /// container should have no rights over the machine.
 const INSIDE_ID_OF_ROOT: u32 = 1000;
@@ -41,7 +46,7 @@ pub enum Network {
 pub fn enter(mark: Option<&str>, arguments: &[OsString]) -> Network {
     match mark {
         Some(PROBE) => return Network::Tried(answer(unshare_network())),
-        Some(identity) if Some(identity) == network_identity().as_deref() => return Network::Private,
+        Some(identity) if Some(identity) == network_identity().as_deref() && is_inside() => return Network::Private,
         _ => {}
     }
     match try_in_child().and_then(|()| unshare_network()).and_then(|()| execute_again(arguments)) {
@@ -88,10 +93,10 @@ fn unshare_network() -> Result<(), String> {
         .map_err(|e| format!("the kernel allows no user and network namespace ({e})"))?;
     // Without giving up setgroups, an ordinary user may not map its group (user_namespaces(7)).
     write("/proc/self/setgroups", "deny")?;
-    write("/proc/self/uid_map", &mapping(user))?;
+    write(UID_MAP, &mapping(user))?;
     write("/proc/self/gid_map", &mapping(group))?;
     netlink::loopback_up().map_err(|e| format!("the loopback interface cannot be brought up ({e})"))?;
-    write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+    write(LEAST_PORT, "0")
 }
 
 /// One line of an id map: the same number inside as outside, except for root.
@@ -102,6 +107,19 @@ fn mapping(outside: u32) -> String {
 
 fn write(path: &str, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|e| format!("{path} cannot be written ({e})"))
+}
+
+/// Whether this process is in namespaces as [`unshare_network`] leaves them.
+fn is_inside() -> bool {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    is_made_here(&read(UID_MAP), &read(LEAST_PORT))
+}
+
+/// Whether the user namespace has one user, who is not root, and the network namespace gives every port to everybody. The
+/// machine's own user namespace has all users (`user_namespaces(7)`), so that its root never passes.
+fn is_made_here(uid_map: &str, least_port: &str) -> bool {
+    let numbers: Vec<&str> = uid_map.split_whitespace().collect();
+    matches!(numbers[..], [inside, _, "1"] if inside != "0") && least_port.trim() == "0"
 }
 
 /// Replaces this process by a fresh start of the same program; only comes back with an error. With the execution the
@@ -132,7 +150,17 @@ mod tests {
 
     #[test]
     fn a_process_that_is_already_inside_stays_there() {
-        let here = network_identity().unwrap();
-        assert!(matches!(enter(Some(&here), &[]), Network::Private));
+        for user in [0, 501, 1000] {
+            let map = format!("         {}", mapping(user).replace(' ', "          "));
+            assert!(is_made_here(&map, "0\n"), "{map}");
+            assert!(!is_made_here(&map, "1024\n"), "a network that was not made here");
+        }
+    }
+
+    #[test]
+    fn a_process_of_the_machine_or_of_somebody_elses_namespace_is_not_inside() {
+        for map in ["0 0 4294967295\n", "0 1000 1\n", "1000 1000 2\n", "0 1000 1\n1 100000 65536\n", ""] {
+            assert!(!is_made_here(map, "0\n"), "{map}");
+        }
     }
 }
