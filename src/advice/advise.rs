@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::hook::{Plan, USUAL_FIRST_S, Waits, plan};
 use super::measured::{Measured, of_trials, whole};
 use super::patch::{Changes, patch};
-use super::server::Server;
+use super::stop_plan::{StopPlan, USUAL_FIRST_S, Waits, stop_plan};
 use super::subject::Subject;
 use crate::diagnose::{Cause, Diagnosis};
 use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
+use crate::servers::Server;
 use crate::timeline::Trial;
 
 /// Seconds of the grace period that are left in hand before the kill.
@@ -85,7 +85,7 @@ struct Rules<'a> {
     subject: &'a Subject<'a>,
     measured: &'a Measured,
     /// The stop that serves all causes.
-    stop: Plan,
+    stop: StopPlan,
     /// A cause is there that changes the hook.
     hook_changes: bool,
     /// The grace period that this stop needs, never less than there is.
@@ -109,7 +109,7 @@ impl<'a> Rules<'a> {
             last_s: measured.last_sleep_s().filter(|_| cut),
             broken: has(Cause::PrestopFailed),
         };
-        let stop = plan(subject, waits);
+        let stop = stop_plan(subject, waits);
         let by_hook = cut || HOOKED.into_iter().any(has);
         let hook_changes = by_hook && stop.pre_stop.is_some();
         let drain_s = measured.last_sleep_s().unwrap_or(0);
@@ -169,7 +169,13 @@ impl<'a> Rules<'a> {
         if !self.stop.further.is_empty() {
             text.push(self.stop.further.clone());
         }
-        if self.stop.value.starts_with("sh ") && self.subject.server == Server::Unknown {
+        // The usual image of a server that is told to stop by a command has a shell; so has the built-in server's.
+        let shell_is_known = match self.subject.server {
+            Server::BuiltIn => true,
+            Server::Known(facts) => facts.graceful_command.is_some(),
+            Server::Unknown => false,
+        };
+        if self.stop.value.starts_with("sh ") && !shell_is_known {
             text.push("The hook needs `sh` in the image.".to_owned());
         }
         let field = changed.then(|| self.subject.field("lifecycle.preStop"));
@@ -213,13 +219,14 @@ impl<'a> Rules<'a> {
     }
 
     fn cut_words(&self) -> String {
-        let what = match self.subject.server {
-            Server::Unknown => "The stop cut what was in flight.".to_owned(),
-            Server::Target => "The stop signal cut what was in flight; with --on-term=drain it is answered.".to_owned(),
-            known => format!(
-                "The stop signal cut what was in flight; `{}` lets it be answered.",
-                known.graceful().unwrap_or_default()
-            ),
+        let what = match (self.subject.server, self.subject.server.graceful_command()) {
+            (Server::BuiltIn, _) => {
+                "The stop signal cut what was in flight; with --on-term=drain it is answered.".to_owned()
+            }
+            (_, Some(command)) => {
+                format!("The stop signal cut what was in flight; `{command}` lets it be answered.")
+            }
+            (_, None) => "The stop cut what was in flight.".to_owned(),
         };
         format!("{what} {} {}", self.slowest_words(), self.lag_words())
     }
@@ -234,10 +241,8 @@ impl<'a> Rules<'a> {
                 self.cut_words()
             );
             // Waiting helps only a server that can be told to stop in another way.
-            return match self.subject.server {
-                Server::Unknown => sentence(cause, attempts, why),
-                _ => self.hook(cause, attempts, why),
-            };
+            let otherwise = self.subject.server == Server::BuiltIn || self.subject.server.graceful_command().is_some();
+            return if otherwise { self.hook(cause, attempts, why) } else { sentence(cause, attempts, why) };
         }
         let needed_s = needed_s(self.subject, self.measured).max(if self.hook_changes { self.grace_s } else { 0 });
         self.grace_s = needed_s;
