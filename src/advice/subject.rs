@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 
+use crate::manifest::grace_s;
 use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
 use crate::servers::{PreStop, Server};
 use crate::timeline::Serving;
-
-/// Kubernetes' default of `terminationGracePeriodSeconds`.
-const DEFAULT_GRACE_S: u64 = 30;
 
 /// The workload of a variant.
 pub(super) struct Subject<'a> {
@@ -34,7 +32,7 @@ impl<'a> Subject<'a> {
         let manifest = variant.workload_manifest()?;
         let pod = manifest.pointer("/spec/template/spec")?;
         let Serving { index, container, target_port } = Serving::of(variant, again)?;
-        let grace_s = pod.get("terminationGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(DEFAULT_GRACE_S);
+        let grace_s = u64::try_from(grace_s(pod)).unwrap_or(0);
         let hook = PreStop::of_container(container);
         Some(Self { manifest, index, container, server: Server::of_container(container), hook, grace_s, target_port })
     }

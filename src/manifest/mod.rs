@@ -13,6 +13,7 @@ pub mod patch;
 mod patch_rules;
 #[cfg(test)]
 mod patch_tests;
+pub mod pod_spec;
 pub mod scope;
 #[cfg(test)]
 mod select_tests;
@@ -30,6 +31,7 @@ pub use helm_hook::is_foreign_hook;
 pub use kind::WorkloadKind;
 pub use offset::offset_ports;
 pub use patch::{Merged, PatchError, json_merge, strategic_merge};
+pub use pod_spec::{DEFAULT_GRACE_S, grace_s};
 pub use scope::is_cluster_scoped;
 pub use service::{PortName, Service, service};
 pub use slips::{Slip, slips};

@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::manifest::grace_s;
 use crate::servers::{HookScript, PreStop, Server, ServerFacts, StopKind};
 
-/// Kubernetes' default of `terminationGracePeriodSeconds`.
-const DEFAULT_GRACE_S: u64 = 30;
 /// An estimate goes no further than this.
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// The sleeps of the longest preStop hook, within the grace period: a guess at how long a pod takes to stop.
 pub(super) fn stop_length(pod_spec: &Value) -> Duration {
-    let grace_s = pod_spec.get("terminationGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(DEFAULT_GRACE_S);
+    let grace = Duration::from_secs(u64::try_from(grace_s(pod_spec)).unwrap_or(0));
     let slept_s = containers(pod_spec).map(|container| PreStop::of_container(container).least_s()).fold(0.0, f64::max);
     let slept = Duration::try_from_secs_f64(slept_s).unwrap_or(LONGEST);
-    slept.min(Duration::from_secs(grace_s)).min(LONGEST)
+    slept.min(grace).min(LONGEST)
 }
 
 /// The hooks that cut what is in flight, one sentence each.
