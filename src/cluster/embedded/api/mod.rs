@@ -19,4 +19,5 @@ mod validate_pod;
 mod watch;
 
 pub use body::ApiBody;
+pub use discovery::VERSION;
 pub use server::Api;
