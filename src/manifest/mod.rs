@@ -2,6 +2,7 @@
 //!
 //! Must not know scenarios, clusters or requests.
 
+pub mod apply;
 pub mod documents;
 pub mod error;
 pub mod files;
@@ -23,6 +24,7 @@ mod strategy;
 pub mod undo;
 pub mod workload;
 
+pub use apply::apply_merge;
 pub use documents::{Object, check_together, list_of, parse};
 pub use error::ManifestError;
 pub use files::{Disk, Files, ReadError};
