@@ -22,6 +22,17 @@ const MARGIN_S: u64 = 5;
 /// The causes beside cuts that a hook cures.
 const HOOKED: [Cause; 3] = [Cause::EndpointRace, Cause::BacklogReset, Cause::PrestopFailed];
 
+// What helps where no field of the workload's manifest does.
+const OF_A_RACE: &str = "The server closed an idle kept-alive connection as a request was written on it. Let it answer with \
+                         `Connection: close` while it drains, and let clients send idempotent requests again; no field of the \
+                         manifest prevents it.";
+const OF_A_PROXY: &str = "Something in front of the pods answered in their place: keep pods until it has taken them out, or let it \
+                          pass a failed request on to another pod. Its own settings decide.";
+const OF_A_SERVER_ERROR: &str = "The application itself sent a status that was not expected; its log tells why.";
+const OF_CONNTRACK: &str = "A connect met the NAT entry of an earlier one that timed out. It follows from pods that vanish while \
+                            connections are still led to them: what cures those cures this.";
+const OF_THE_UNKNOWN: &str = "The evidence does not tell what to change.";
+
 /// What to change because of one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Advice {
@@ -151,9 +162,11 @@ impl<'a> Rules<'a> {
             Cause::NotReadyYet => self.not_ready_yet(attempts),
             Cause::Overload => self.overload(attempts),
             Cause::NoEndpoint => self.no_endpoint(attempts),
-            Cause::KeepaliveRace | Cause::Proxy | Cause::ServerError | Cause::StaleConntrack | Cause::Unknown => {
-                sentence(cause, attempts, elsewhere(cause).to_owned())
-            }
+            Cause::KeepaliveRace => sentence(cause, attempts, OF_A_RACE.to_owned()),
+            Cause::Proxy => sentence(cause, attempts, OF_A_PROXY.to_owned()),
+            Cause::ServerError => sentence(cause, attempts, OF_A_SERVER_ERROR.to_owned()),
+            Cause::StaleConntrack => sentence(cause, attempts, OF_CONNTRACK.to_owned()),
+            Cause::Unknown => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
         }
     }
 
@@ -372,24 +385,4 @@ fn needed_s(subject: &Subject<'_>, measured: &Measured) -> u64 {
 /// Nothing that was measured needed more than the grace period.
 fn grace_was_enough(subject: &Subject<'_>, measured: &Measured) -> bool {
     needed_s(subject, measured) <= subject.grace_s
-}
-
-/// What helps where no field of the workload's manifest does.
-const fn elsewhere(cause: Cause) -> &'static str {
-    match cause {
-        Cause::KeepaliveRace => {
-            "The server closed an idle kept-alive connection as a request was written on it. Let it answer with `Connection: close` \
-             while it drains, and let clients send idempotent requests again; no field of the manifest prevents it."
-        }
-        Cause::Proxy => {
-            "Something in front of the pods answered in their place: keep pods until it has taken them out, or let it pass a failed \
-             request on to another pod. Its own settings decide."
-        }
-        Cause::ServerError => "The application itself sent a status that was not expected; its log tells why.",
-        Cause::StaleConntrack => {
-            "A connect met the NAT entry of an earlier one that timed out. It follows from pods that vanish while connections are \
-             still led to them: what cures those cures this."
-        }
-        _ => "The evidence does not tell what to change.",
-    }
 }

@@ -6,7 +6,7 @@ use super::scene::{ROUTING_LAG_MAX_NS, Scene, begins_gracefully, stop_begins};
 use super::timeout;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse};
-use crate::record::{Arm, Outcome};
+use crate::record::{Outcome, OutcomeGroup};
 use crate::servers::StopKind;
 use crate::timeline::PodLife;
 
@@ -237,7 +237,7 @@ fn at_the_exit(attempt: &Attempt, pod: &PodLife) -> bool {
 }
 
 fn keeps_alive(attempt: &Attempt) -> bool {
-    attempt.arm != Arm::New && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
+    !attempt.arm.connects_anew() && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
 }
 
 /// The connection had ended before it was written on, or its end was on its way: what the server does with a request takes at least
@@ -265,7 +265,7 @@ fn raced(attempt: &Attempt) -> bool {
 }
 
 fn is_unanswered(attempt: &Attempt) -> bool {
-    matches!(attempt.outcome, Outcome::ResetBeforeByte | Outcome::ClosedBeforeByte)
+    attempt.outcome.group() == OutcomeGroup::NoByte
 }
 
 fn is_new_and_unanswered(attempt: &Attempt) -> bool {
