@@ -21,6 +21,7 @@ pub mod report;
 pub mod rng;
 pub mod rollout;
 pub mod scenario;
+pub mod servers;
 pub mod spec;
 pub mod stats;
 pub mod target;

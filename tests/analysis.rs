@@ -165,13 +165,12 @@ type Change = fn(&mut Trial);
 
 #[test]
 fn the_harness_own_trouble_makes_a_trial_invalid_and_a_repeat_takes_its_place() {
-    let troubles: [(&str, Change); 7] = [
+    let troubles: [(&str, Change); 6] = [
         ("supervisor of container web", |trial| trial.harness_trouble(None)),
         ("channel was full", |trial| trial.overflow(3)),
         ("150 ms late", |trial| trial.lag = Some((2, 150))),
         ("client-local 1", |trial| _ = trial.other(Arm::Blind, Outcome::ClientLocal, Sum::Harness, 100)),
-        ("dns 1", |trial| _ = trial.other(Arm::New, Outcome::Dns, Sum::Harness, -100)),
-        ("in-flight-at-end 1", |trial| _ = trial.other(Arm::New, Outcome::InFlightAtEnd, Sum::Harness, 100)),
+        ("in-flight-at-end 1", |trial| _ = trial.other(Arm::New, Outcome::InFlightAtEnd, Sum::Harness, -100)),
         ("planned and 550 recorded", |trial| trial.missing = 2),
     ];
     for (words, trouble) in troubles {

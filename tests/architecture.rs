@@ -13,13 +13,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rng", &[]),
     ("yaml", &[]),
     ("stats", &["rng"]),
+    ("servers", &[]),
     // the description of a run, which everything reads
     ("spec", &["clock"]),
     ("record", &["clock", "spec", "stats"]),
     // input
     ("manifest", &["yaml", "record"]),
     ("scenario", &["spec", "yaml", "manifest", "record", "stats"]),
-    ("plan", &["spec", "scenario", "manifest", "record", "rng", "stats", "yaml"]),
+    ("plan", &["spec", "scenario", "manifest", "record", "rng", "servers", "stats", "yaml"]),
     // action: load, observe, rollout and target do not know each other
     ("load", &["spec", "clock", "rng", "record", "stats"]),
     ("observe", &["clock", "record"]),
@@ -36,12 +37,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // analysis: from the record alone
-    ("timeline", &["spec", "record", "clock", "stats"]),
+    ("timeline", &["spec", "record", "clock", "servers", "stats"]),
     ("verdict", &["spec", "record", "clock", "stats", "timeline"]),
-    ("diagnose", &["spec", "record", "clock", "stats", "timeline"]),
+    ("diagnose", &["spec", "record", "clock", "servers", "stats", "timeline"]),
     ("hidden", &["spec", "record"]),
     // the one that must know how a patch is applied
-    ("advice", &["spec", "record", "clock", "stats", "timeline", "diagnose", "manifest"]),
+    ("advice", &["spec", "record", "clock", "servers", "stats", "timeline", "diagnose", "manifest"]),
     ("report", &["spec", "record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "advice"]),
     // a report with pictures
     ("html", &["spec", "record", "clock", "timeline", "verdict", "diagnose", "hidden", "advice", "report"]),
@@ -60,8 +61,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Modules of the analysis, which must be pure.
 const PURE: &[&str] = &[
-    "timeline", "verdict", "diagnose", "hidden", "advice", "report", "diff", "html", "stats", "manifest", "scenario",
-    "plan", "spec",
+    "timeline", "verdict", "diagnose", "hidden", "advice", "report", "diff", "html", "stats", "servers", "manifest",
+    "scenario", "plan", "spec",
 ];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;

@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::hook::{Plan, USUAL_FIRST_S, Waits, plan};
 use super::measured::{Measured, of_trials, whole};
 use super::patch::{Changes, patch};
-use super::server::Server;
+use super::stop_plan::{StopPlan, USUAL_FIRST_S, Waits, stop_plan};
 use super::subject::Subject;
 use crate::diagnose::{Cause, Diagnosis};
 use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
+use crate::servers::Server;
 use crate::timeline::Trial;
 
 /// Seconds of the grace period that are left in hand before the kill.
@@ -21,6 +21,17 @@ const MARGIN_S: u64 = 5;
 
 /// The causes beside cuts that a hook cures.
 const HOOKED: [Cause; 3] = [Cause::EndpointRace, Cause::BacklogReset, Cause::PrestopFailed];
+
+// What helps where no field of the workload's manifest does.
+const OF_A_RACE: &str = "The server closed an idle kept-alive connection as a request was written on it. Let it answer with \
+                         `Connection: close` while it drains, and let clients send idempotent requests again; no field of the \
+                         manifest prevents it.";
+const OF_A_PROXY: &str = "Something in front of the pods answered in their place: keep pods until it has taken them out, or let it \
+                          pass a failed request on to another pod. Its own settings decide.";
+const OF_A_SERVER_ERROR: &str = "The application itself sent a status that was not expected; its log tells why.";
+const OF_CONNTRACK: &str = "A connect met the NAT entry of an earlier one that timed out. It follows from pods that vanish while \
+                            connections are still led to them: what cures those cures this.";
+const OF_THE_UNKNOWN: &str = "The evidence does not tell what to change.";
 
 /// What to change because of one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,7 +96,7 @@ struct Rules<'a> {
     subject: &'a Subject<'a>,
     measured: &'a Measured,
     /// The stop that serves all causes.
-    stop: Plan,
+    stop: StopPlan,
     /// A cause is there that changes the hook.
     hook_changes: bool,
     /// The grace period that this stop needs, never less than there is.
@@ -109,7 +120,7 @@ impl<'a> Rules<'a> {
             last_s: measured.last_sleep_s().filter(|_| cut),
             broken: has(Cause::PrestopFailed),
         };
-        let stop = plan(subject, waits);
+        let stop = stop_plan(subject, waits);
         let by_hook = cut || HOOKED.into_iter().any(has);
         let hook_changes = by_hook && stop.pre_stop.is_some();
         let drain_s = measured.last_sleep_s().unwrap_or(0);
@@ -151,9 +162,11 @@ impl<'a> Rules<'a> {
             Cause::NotReadyYet => self.not_ready_yet(attempts),
             Cause::Overload => self.overload(attempts),
             Cause::NoEndpoint => self.no_endpoint(attempts),
-            Cause::KeepaliveRace | Cause::Proxy | Cause::ServerError | Cause::StaleConntrack | Cause::Unknown => {
-                sentence(cause, attempts, elsewhere(cause).to_owned())
-            }
+            Cause::KeepaliveRace => sentence(cause, attempts, OF_A_RACE.to_owned()),
+            Cause::Proxy => sentence(cause, attempts, OF_A_PROXY.to_owned()),
+            Cause::ServerError => sentence(cause, attempts, OF_A_SERVER_ERROR.to_owned()),
+            Cause::StaleConntrack => sentence(cause, attempts, OF_CONNTRACK.to_owned()),
+            Cause::Unknown => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
         }
     }
 
@@ -169,7 +182,13 @@ impl<'a> Rules<'a> {
         if !self.stop.further.is_empty() {
             text.push(self.stop.further.clone());
         }
-        if self.stop.value.starts_with("sh ") && self.subject.server == Server::Unknown {
+        // The usual image of a server that is told to stop by a command has a shell; so has the built-in server's.
+        let shell_is_known = match self.subject.server {
+            Server::BuiltIn => true,
+            Server::Known(facts) => facts.graceful_command.is_some(),
+            Server::Unknown => false,
+        };
+        if self.stop.value.starts_with("sh ") && !shell_is_known {
             text.push("The hook needs `sh` in the image.".to_owned());
         }
         let field = changed.then(|| self.subject.field("lifecycle.preStop"));
@@ -213,13 +232,14 @@ impl<'a> Rules<'a> {
     }
 
     fn cut_words(&self) -> String {
-        let what = match self.subject.server {
-            Server::Unknown => "The stop cut what was in flight.".to_owned(),
-            Server::Target => "The stop signal cut what was in flight; with --on-term=drain it is answered.".to_owned(),
-            known => format!(
-                "The stop signal cut what was in flight; `{}` lets it be answered.",
-                known.graceful().unwrap_or_default()
-            ),
+        let what = match (self.subject.server, self.subject.server.graceful_command()) {
+            (Server::BuiltIn, _) => {
+                "The stop signal cut what was in flight; with --on-term=drain it is answered.".to_owned()
+            }
+            (_, Some(command)) => {
+                format!("The stop signal cut what was in flight; `{command}` lets it be answered.")
+            }
+            (_, None) => "The stop cut what was in flight.".to_owned(),
         };
         format!("{what} {} {}", self.slowest_words(), self.lag_words())
     }
@@ -234,10 +254,8 @@ impl<'a> Rules<'a> {
                 self.cut_words()
             );
             // Waiting helps only a server that can be told to stop in another way.
-            return match self.subject.server {
-                Server::Unknown => sentence(cause, attempts, why),
-                _ => self.hook(cause, attempts, why),
-            };
+            let otherwise = self.subject.server == Server::BuiltIn || self.subject.server.graceful_command().is_some();
+            return if otherwise { self.hook(cause, attempts, why) } else { sentence(cause, attempts, why) };
         }
         let needed_s = needed_s(self.subject, self.measured).max(if self.hook_changes { self.grace_s } else { 0 });
         self.grace_s = needed_s;
@@ -367,24 +385,4 @@ fn needed_s(subject: &Subject<'_>, measured: &Measured) -> u64 {
 /// Nothing that was measured needed more than the grace period.
 fn grace_was_enough(subject: &Subject<'_>, measured: &Measured) -> bool {
     needed_s(subject, measured) <= subject.grace_s
-}
-
-/// What helps where no field of the workload's manifest does.
-const fn elsewhere(cause: Cause) -> &'static str {
-    match cause {
-        Cause::KeepaliveRace => {
-            "The server closed an idle kept-alive connection as a request was written on it. Let it answer with `Connection: close` \
-             while it drains, and let clients send idempotent requests again; no field of the manifest prevents it."
-        }
-        Cause::Proxy => {
-            "Something in front of the pods answered in their place: keep pods until it has taken them out, or let it pass a failed \
-             request on to another pod. Its own settings decide."
-        }
-        Cause::ServerError => "The application itself sent a status that was not expected; its log tells why.",
-        Cause::StaleConntrack => {
-            "A connect met the NAT entry of an earlier one that timed out. It follows from pods that vanish while connections are \
-             still led to them: what cures those cures this."
-        }
-        _ => "The evidence does not tell what to change.",
-    }
 }

@@ -5,10 +5,9 @@
 //! missing, that is said, and nothing is made up in its place. It must not know how a trial is judged or how results are shown.
 
 mod advise;
-mod hook;
 mod measured;
 mod patch;
-mod server;
+mod stop_plan;
 mod subject;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 
-use super::server::{Server, server};
+use crate::manifest::grace_s;
 use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
-use crate::timeline::{Hook, Serving};
-
-/// Kubernetes' default of `terminationGracePeriodSeconds`.
-const DEFAULT_GRACE_S: u64 = 30;
+use crate::servers::{PreStop, Server};
+use crate::timeline::Serving;
 
 /// The workload of a variant.
 pub(super) struct Subject<'a> {
@@ -21,7 +19,7 @@ pub(super) struct Subject<'a> {
     /// What serves in it.
     pub(super) server: Server,
     /// Its preStop hook.
-    pub(super) hook: Hook,
+    pub(super) hook: PreStop,
     /// `terminationGracePeriodSeconds`.
     pub(super) grace_s: u64,
     /// The Service's `targetPort`, as it is written there; null if the manifests have no such Service.
@@ -34,9 +32,9 @@ impl<'a> Subject<'a> {
         let manifest = variant.workload_manifest()?;
         let pod = manifest.pointer("/spec/template/spec")?;
         let Serving { index, container, target_port } = Serving::of(variant, again)?;
-        let grace_s = pod.get("terminationGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(DEFAULT_GRACE_S);
-        let hook = Hook::of_container(container);
-        Some(Self { manifest, index, container, server: server(container), hook, grace_s, target_port })
+        let grace_s = u64::try_from(grace_s(pod)).unwrap_or(0);
+        let hook = PreStop::of_container(container);
+        Some(Self { manifest, index, container, server: Server::of_container(container), hook, grace_s, target_port })
     }
 
     /// A text of the manifest's; empty if there is none.

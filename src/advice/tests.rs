@@ -313,6 +313,28 @@ fn a_drain_that_was_not_awaited_gets_its_wait_and_keeps_the_rest() {
 }
 
 #[test]
+fn a_hook_that_stops_the_server_at_once_is_replaced_by_what_drains_it() {
+    let cut = |image: &str, script: &str| {
+        let variant = hooked(image, script);
+        let found = advised(&variant, &trial(5_900), vec![of(Cause::CutAtStop)]);
+        (web(&patched(&variant, &found))["lifecycle"]["preStop"].clone(), only(&found).text.clone())
+    };
+    let (nginx, _) = cut("nginx", "sleep 4; kill -TERM 1; sleep 30");
+    assert_eq!(nginx["exec"]["command"][2], "sleep 4; nginx -s quit; sleep 7");
+    let (caddy, text) = cut("caddy:2", "sleep 4; kill -QUIT 1");
+    assert_eq!(caddy, json!({"sleep": {"seconds": 11}}));
+    assert!(text.contains("Caddy answers what is in flight on SIGTERM") && text.contains("grace_period"), "{text}");
+    // What else the hook does is kept.
+    let (kept, text) = cut("nginx", "sleep 4; deregister; kill -TERM 1");
+    assert_eq!(kept["exec"]["command"][2], "sleep 4; deregister; kill -TERM 1; sleep 7");
+    assert!(text.contains("without letting it answer"), "{text}");
+    // Of a server that is not known, nobody can tell.
+    let (kept, text) = cut("shop/web", "sleep 4; kill -QUIT 1");
+    assert_eq!(kept["exec"]["command"][2], "sleep 4; kill -QUIT 1; sleep 7");
+    assert!(text.contains("is its own matter"), "{text}");
+}
+
+#[test]
 fn a_hook_that_cannot_be_read_is_left_alone_and_that_is_said() {
     for script in ["drain || sleep 5", "exec drain", "drain &", "drain; exit 0"] {
         let variant = hooked("shop/web", script);

@@ -91,11 +91,10 @@ fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'
 }
 
 fn nobody(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Refused => {
-            "no pod's listener was gone or not yet there at that moment; the pods' logs and the node's proxy rules would tell \
-             who refused"
-        }
-        _ => "no pod was stopping or starting at that moment; a capture on the node would tell where the packets went",
+    if outcome == Outcome::Refused {
+        "no pod's listener was gone or not yet there at that moment; the pods' logs and the node's proxy rules would tell \
+         who refused"
+    } else {
+        "no pod was stopping or starting at that moment; a capture on the node would tell where the packets went"
     }
 }

@@ -6,7 +6,8 @@ use super::scene::{ROUTING_LAG_MAX_NS, Scene, begins_gracefully, stop_begins};
 use super::timeout;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse};
-use crate::record::{Arm, Outcome};
+use crate::record::{Outcome, OutcomeGroup};
+use crate::servers::StopKind;
 use crate::timeline::PodLife;
 
 /// Between an edge and what it causes, as far as a busy machine is late.
@@ -203,16 +204,16 @@ fn ran_out_of_grace(attempt: &Attempt, pod: &PodLife) -> bool {
 /// The hook began the drain, was over, and then the server cut what it was draining.
 fn drain_was_cut(attempt: &Attempt, pod: &PodLife) -> bool {
     // Where it cannot be read how long a hook waits, it is not known to have returned.
-    if !pod.hook.length_is_known()
-        || pod.hook.stop().is_none()
-        || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns)
-    {
+    if !pod.hook.length_is_known() || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns) {
         return false;
     }
-    // A command that is known to be graceful cuts nothing itself. Of a signal only the order tells: first the listener
-    // closed, then the drain was cut.
-    let closed_before = pod.listener_closed.is_some_and(|closed| closed.surely_before(attempt.end_ns));
-    begins_gracefully(&pod.hook) || closed_before
+    match pod.hook.stop() {
+        // A stop that is known to be graceful cuts nothing itself; one that is known not to be drains nothing.
+        Some(StopKind::Graceful) => true,
+        Some(StopKind::Quick) | None => false,
+        // Of another only the order tells: first the listener closed, then the drain was cut.
+        Some(StopKind::Unknown) => pod.listener_closed.is_some_and(|closed| closed.surely_before(attempt.end_ns)),
+    }
 }
 
 /// Something that happens once happened to this pod just before the attempt failed.
@@ -236,7 +237,7 @@ fn at_the_exit(attempt: &Attempt, pod: &PodLife) -> bool {
 }
 
 fn keeps_alive(attempt: &Attempt) -> bool {
-    attempt.arm != Arm::New && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
+    !attempt.arm.connects_anew() && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
 }
 
 /// The connection had ended before it was written on, or its end was on its way: what the server does with a request takes at least
@@ -264,7 +265,7 @@ fn raced(attempt: &Attempt) -> bool {
 }
 
 fn is_unanswered(attempt: &Attempt) -> bool {
-    matches!(attempt.outcome, Outcome::ResetBeforeByte | Outcome::ClosedBeforeByte)
+    attempt.outcome.group() == OutcomeGroup::NoByte
 }
 
 fn is_new_and_unanswered(attempt: &Attempt) -> bool {

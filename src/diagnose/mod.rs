@@ -19,8 +19,8 @@ pub use cause::Cause;
 pub use incident::{Diagnosis, Evidence, Explained, Incident};
 
 use crate::clock::Stamp;
-use crate::record::Outcome;
 use crate::record::entry::Attempt;
+use crate::record::{Outcome, OutcomeGroup};
 use crate::timeline::Timeline;
 use finding::Finding;
 use scene::Scene;
@@ -56,18 +56,18 @@ fn timed_out_port(attempt: &Attempt) -> Option<u16> {
     attempt.connection.as_ref().map(|connection| connection.local_port).filter(|_| timed_out)
 }
 
+fn no_rule<'a>(outcome: Outcome) -> Finding<'a> {
+    Finding::unknown(format!("no rule is about attempts that end as {}", outcome.name()))
+}
+
 /// The rules by how far an attempt came: each kind of end has causes of its own.
 fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
-    match attempt.outcome {
-        Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable => connect::explain(attempt, scene),
-        Outcome::ResetBeforeByte
-        | Outcome::ClosedBeforeByte
-        | Outcome::HeadCut
-        | Outcome::BodyReset
-        | Outcome::BodyClosed
-        | Outcome::HeaderTimeout
-        | Outcome::BodyTimeout => cut::explain(attempt, scene),
-        Outcome::Status5xx | Outcome::StatusOther => answer::explain(attempt, scene),
-        other => Finding::unknown(format!("no rule is about attempts that end as {}", other.name())),
+    match attempt.outcome.group() {
+        OutcomeGroup::NotConnected => connect::explain(attempt, scene),
+        OutcomeGroup::Partial if attempt.outcome == Outcome::BadHttp => no_rule(attempt.outcome),
+        OutcomeGroup::NoByte | OutcomeGroup::Partial | OutcomeGroup::TimedOut => cut::explain(attempt, scene),
+        OutcomeGroup::Answered => answer::explain(attempt, scene),
+        // Only on an arm that does not keep its connections is the former lost; the latter never is.
+        OutcomeGroup::NotWritten | OutcomeGroup::Harness => no_rule(attempt.outcome),
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Stamp;
 use crate::record::entry::Attempt;
 use crate::record::header::VariantHeader;
-use crate::timeline::{Edge, Hook, PodLife, Stop, Trial};
+use crate::servers::{PreStop, StopKind};
+use crate::timeline::{Edge, PodLife, Trial};
 
 /// Longer than any routing table was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is 30 s.
 pub(super) const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
@@ -209,6 +210,6 @@ pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
 }
 
 /// Whether the hook itself begins a stop that is known to answer what is in flight.
-pub(super) fn begins_gracefully(hook: &Hook) -> bool {
-    hook.stop() == Some(Stop::Graceful)
+pub(super) fn begins_gracefully(hook: &PreStop) -> bool {
+    hook.stop() == Some(StopKind::Graceful)
 }

@@ -4,8 +4,8 @@ use super::cause::Cause;
 use super::cut::hangs;
 use super::finding::{Finding, Proof};
 use super::scene::Scene;
-use crate::record::Outcome;
 use crate::record::entry::Attempt;
+use crate::record::{Outcome, OutcomeGroup};
 use crate::timeline::PodLife;
 
 /// A new pod may be slow for so long after it was ready.
@@ -13,8 +13,8 @@ const YOUNG_NS: u64 = 10_000_000_000;
 const OF_A_YOUNG_POD: &[&str] = &["started", "endpoint ready"];
 const OF_A_HANGING_POD: &[&str] = &["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed"];
 
-pub(super) const fn is(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::HeaderTimeout | Outcome::BodyTimeout)
+pub(super) fn is(outcome: Outcome) -> bool {
+    outcome.group() == OutcomeGroup::TimedOut
 }
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::facts::AttemptFacts;
-use crate::record::Outcome;
+use crate::record::{Outcome, OutcomeGroup};
 
 /// A client or proxy, or a policy that many share, with its defaults. Clients repeat a request; what they see by looking at
 /// an idle connection before they use it is not counted here, because they then never write on it.
@@ -92,7 +92,7 @@ pub(super) const fn connect_failed(outcome: Outcome) -> bool {
 
 /// The connection ended before a byte of the answer came.
 const fn no_byte_back(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Unsent | Outcome::ResetBeforeByte | Outcome::ClosedBeforeByte)
+    matches!(outcome.group(), OutcomeGroup::NotWritten | OutcomeGroup::NoByte)
 }
 
 /// The connection ended before the answer's head was whole.

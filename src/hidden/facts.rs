@@ -26,7 +26,7 @@ impl<'a> AttemptFacts<'a> {
     /// carried a request before.
     #[must_use]
     pub fn new(arm: Arm, method: &'a str, outcome: Outcome, reused: bool) -> Self {
-        Self { method, outcome, reused: (arm != Arm::Pooled).then_some(reused) }
+        Self { method, outcome, reused: arm.owns_connections().then_some(reused) }
     }
 
     /// The facts of an attempt of a request with this method.

@@ -8,7 +8,7 @@ use http::response::Parts;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse, Stage};
 use crate::record::outcome::{RaceEvidence, sum};
-use crate::record::{Arm, Outcome, Sum};
+use crate::record::{Outcome, OutcomeGroup, Sum};
 
 use super::classify;
 use super::collect::Collector;
@@ -160,10 +160,9 @@ impl Flight {
 
     fn attempt(&self, outcome: Outcome, errno: Option<i32>, words: String, end: Stamp) -> Attempt {
         let seen = self.seen();
-        let exact = self.planned.arm != Arm::Pooled;
+        let exact = self.planned.arm.owns_connections();
         let carried = exact && self.carrier.is_some();
-        let complete = matches!(outcome, Outcome::Ok | Outcome::Status5xx | Outcome::StatusOther);
-        let stage = if complete { Stage::Done } else { self.stage() };
+        let stage = if outcome.group() == OutcomeGroup::Answered { Stage::Done } else { self.stage() };
         Attempt {
             trial: self.shared.plan.trial,
             id: self.planned.id,

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::spec::{Arm, RequestSpec};
+use crate::spec::RequestSpec;
 
 use super::attempt::Flight;
 use super::classify::{self, DialError, End};
@@ -35,7 +35,7 @@ impl Prepared {
 
     /// The headers of an attempt on `arm`.
     pub(super) fn headers(&self, plan: &LoadPlan, planned: Planned) -> HeaderMap {
-        let mut headers = if planned.arm == Arm::New { self.closing.clone() } else { self.kept.clone() };
+        let mut headers = if planned.arm.connects_anew() { self.closing.clone() } else { self.kept.clone() };
         if let Some(name) = &plan.attempt_header {
             headers.insert(name.clone(), HeaderValue::from(planned.id));
         }

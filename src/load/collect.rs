@@ -125,7 +125,7 @@ impl Collector {
         let key = PulseKey { arm: planned.arm, request: planned.request, pod };
         let answered = self.slice(planned.at).pulses.entry(key).or_default();
         answered.latencies_us.push(latency_us);
-        if planned.arm == Arm::New {
+        if planned.arm.connects_anew() {
             answered.last_connect = answered.last_connect.max(connect);
         }
     }

@@ -6,21 +6,19 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Stamp, saturating_ns};
-use crate::record::{Arm, Outcome, Sink};
+use crate::record::Sink;
 
-use super::attempt::{Flight, lock};
-use super::carry::{self, Prepared};
+use super::arms::Arms;
+use super::attempt::lock;
+use super::carry::Prepared;
 use super::collect::Collector;
 use super::encode;
-use super::kept::Kept;
 use super::limits;
 use super::plan::{LoadError, LoadPlan, Route};
-use super::pooled;
 use super::schedule::{Planned, Schedule};
 use super::summary::{LagSummary, Live, Summary};
 use super::timer::Timer;
@@ -337,51 +335,4 @@ fn publish(collector: &Collector, live: &Live) {
     live.planned.store(collector.planned, Relaxed);
     live.ended.store(collector.ended, Relaxed);
     live.lost.store(collector.lost, Relaxed);
-}
-
-/// What carries the attempts of each arm.
-struct Arms {
-    reused: Option<Arc<Kept>>,
-    blind: Option<Arc<Kept>>,
-    pooled: Option<reqwest::Client>,
-}
-
-impl Arms {
-    fn new(shared: &Arc<Shared>, runtime: &Runtime) -> Result<Self, LoadError> {
-        let plan = &shared.plan;
-        let kept = |arm| plan.spec.uses(arm).then(|| Kept::new(arm, plan.connections));
-        let _inside = runtime.enter();
-        let pooled = plan.spec.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.spec.timeout));
-        let pooled = pooled.transpose().map_err(|error| LoadError::System {
-            doing: "building the client of the arm pooled",
-            source: std::io::Error::other(error),
-        })?;
-        Ok(Self { reused: kept(Arm::Reused), blind: kept(Arm::Blind), pooled })
-    }
-
-    fn kept(&self) -> impl Iterator<Item = &Arc<Kept>> {
-        self.reused.iter().chain(&self.blind)
-    }
-
-    fn hand_out(&self, shared: &Arc<Shared>, planned: Planned) {
-        let in_flight = {
-            let mut collector = lock(&shared.collector);
-            collector.planned(planned);
-            collector.in_flight()
-        };
-        let flight = Flight::new(Arc::clone(shared), planned);
-        if in_flight > shared.plan.max_in_flight as u64 {
-            return flight.end(Outcome::Deferred, None, String::new());
-        }
-        match (planned.arm, &self.reused, &self.blind, &self.pooled) {
-            (Arm::Reused, Some(kept), _, _) | (Arm::Blind, _, Some(kept), _) => kept.submit(flight),
-            (Arm::Pooled, _, _, Some(client)) => {
-                tokio::spawn(pooled::carry(flight, client.clone()));
-            }
-            // A plan that uses an arm has made what carries it, so what is left is `new`.
-            _ => {
-                tokio::spawn(carry::on_new(flight));
-            }
-        }
-    }
 }

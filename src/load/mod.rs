@@ -10,6 +10,7 @@
 //!
 //! Not here yet: TLS and names to resolve. Both belong in `dial`.
 
+mod arms;
 mod attempt;
 mod blocking;
 mod carry;

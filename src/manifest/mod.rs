@@ -2,17 +2,19 @@
 //!
 //! Must not know scenarios, clusters or requests.
 
+pub mod apply;
 pub mod documents;
 pub mod error;
 pub mod files;
 pub mod hash;
-pub mod hook;
+pub mod helm_hook;
 pub mod kind;
 pub mod offset;
 pub mod patch;
 mod patch_rules;
 #[cfg(test)]
 mod patch_tests;
+pub mod pod_spec;
 pub mod scope;
 #[cfg(test)]
 mod select_tests;
@@ -22,14 +24,16 @@ mod strategy;
 pub mod undo;
 pub mod workload;
 
+pub use apply::apply_merge;
 pub use documents::{Object, check_together, list_of, parse};
 pub use error::ManifestError;
 pub use files::{Disk, Files, ReadError};
 pub use hash::{short_hash, without_secrets, without_secrets_and_env};
-pub use hook::is_foreign_hook;
+pub use helm_hook::is_foreign_hook;
 pub use kind::WorkloadKind;
 pub use offset::offset_ports;
 pub use patch::{Merged, PatchError, json_merge, strategic_merge};
+pub use pod_spec::{DEFAULT_GRACE_S, grace_s};
 pub use scope::is_cluster_scoped;
 pub use service::{PortName, Service, service};
 pub use slips::{Slip, slips};

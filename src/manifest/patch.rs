@@ -6,11 +6,11 @@
 
 use serde_json::{Map, Value};
 
-use super::patch_rules::{ListRule, Place, below, list_rule};
+use super::patch_rules::{KeyField, ListRule, MergeKind, Place, below, list_rule};
 
-const DIRECTIVE: &str = "$patch";
+pub(super) const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
-const DELETE_VALUES: &str = "$deleteFromPrimitiveList/";
+pub(super) const DELETE_VALUES: &str = "$deleteFromPrimitiveList/";
 const ELEMENT_ORDER: &str = "$setElementOrder/";
 
 /// What a patch did.
@@ -90,6 +90,11 @@ pub enum PatchError {
 /// # Errors
 /// When the patch does not fit; the target is then unchanged.
 pub fn strategic_merge(target: &mut Value, patch: &Value) -> Result<Merged, PatchError> {
+    merge(MergeKind::Patch, target, patch)
+}
+
+/// The same, with lists merged as `how` matches their elements.
+pub(super) fn merge(how: MergeKind, target: &mut Value, patch: &Value) -> Result<Merged, PatchError> {
     let object =
         target.as_object().ok_or_else(|| PatchError::NotAMapping { what: "the object", found: kind_of(target) })?;
     let patch =
@@ -99,7 +104,7 @@ pub fn strategic_merge(target: &mut Value, patch: &Value) -> Result<Merged, Patc
     if !is_built_in(&api_version) {
         return Err(PatchError::CustomResource { kind, api_version });
     }
-    let merge = Merge { kind: &kind };
+    let merge = Merge { how, kind: &kind };
     let merged = Value::Object(merge.maps(object.clone(), patch, Place::Root, "")?);
     let changed = merged != *target;
     *target = merged;
@@ -162,6 +167,7 @@ fn list_at<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], PatchError> 
 }
 
 struct Merge<'a> {
+    how: MergeKind,
     kind: &'a str,
 }
 
@@ -236,13 +242,13 @@ impl Merge<'_> {
         field: &str,
         path: &str,
     ) -> Result<Vec<Value>, PatchError> {
-        match list_rule(self.kind, place, field) {
+        match list_rule(self.how, self.kind, place, field) {
             ListRule::Atomic => Ok(new.to_vec()),
             ListRule::Values => {
                 let added = new.iter().filter(|value| !old.contains(value)).cloned().collect::<Vec<_>>();
                 Ok(old.into_iter().chain(added).collect())
             }
-            ListRule::ByKey(key) => self.keyed(old, new, below(self.kind, place, field), key, path),
+            ListRule::ByKeys(keys) => self.keyed(old, new, below(self.kind, place, field), keys, path),
         }
     }
 
@@ -251,7 +257,7 @@ impl Merge<'_> {
         mut old: Vec<Value>,
         new: &[Value],
         place: Place,
-        key: &'static str,
+        keys: &'static [KeyField],
         path: &str,
     ) -> Result<Vec<Value>, PatchError> {
         let mut additions = Vec::new();
@@ -260,14 +266,14 @@ impl Merge<'_> {
             let object = element.as_object().ok_or_else(|| PatchError::NotAnObject {
                 path: path.to_owned(),
                 found: kind_of(element),
-                key,
+                key: keys.first().map_or("", |key| key.name),
             })?;
             match object.get(DIRECTIVE) {
                 None => additions.push(object),
                 Some(Value::String(word)) if word == "replace" => replace = true,
                 Some(Value::String(word)) if word == "delete" => {
-                    let doomed = key_value(object, key, path)?;
-                    old.retain(|element| element.get(key) != Some(doomed));
+                    let doomed = identity(object, keys, path)?;
+                    old.retain(|element| identity_of(element, keys).as_ref() != Some(&doomed));
                 }
                 Some(other) => return Err(bad_directive(path, other)),
             }
@@ -275,14 +281,14 @@ impl Merge<'_> {
         if replace {
             return Ok(additions.into_iter().cloned().map(Value::Object).collect());
         }
-        let server_order = old.iter().map(|element| element.get(key).cloned()).collect::<Vec<_>>();
+        let server_order = old.iter().map(|element| identity_of(element, keys)).collect::<Vec<_>>();
         let mut patched: Vec<Value> = Vec::new();
         for object in additions {
-            let wanted = key_value(object, key, path)?;
+            let wanted = identity(object, keys, path)?;
+            let is_it = |element: &Value| identity_of(element, keys).as_ref() == Some(&wanted);
             // Within one patch a key may be named twice: the second entry is merged into the first.
-            let earlier = patched.iter().position(|element| element.get(key) == Some(wanted));
-            let found = old.iter().position(|element| element.get(key) == Some(wanted));
-            let label = format!("{path}[{key}={}]", plain(wanted));
+            let (earlier, found) = (patched.iter().position(is_it), old.iter().position(is_it));
+            let label = label(path, keys, &wanted);
             if let Some(at) = earlier {
                 patched[at] = self.element(patched[at].clone(), object, place, &label)?;
             } else if let Some(at) = found {
@@ -292,7 +298,7 @@ impl Merge<'_> {
                 patched.push(merged);
             }
         }
-        Ok(interleave(patched, old, &server_order, key))
+        Ok(interleave(patched, old, &server_order, keys))
     }
 
     fn element(&self, old: Value, patch: &Map<String, Value>, place: Place, within: &str) -> Result<Value, PatchError> {
@@ -303,8 +309,16 @@ impl Merge<'_> {
 
 /// The order that the API server gives a merged list: elements of the patch stand in the patch's order, the others in
 /// their own, and one of each kind compare by where they stood before; an element that is new comes last.
-fn interleave(patched: Vec<Value>, others: Vec<Value>, server_order: &[Option<Value>], key: &str) -> Vec<Value> {
-    let rank = |element: &Value| server_order.iter().position(|known| known.as_ref() == element.get(key));
+fn interleave(
+    patched: Vec<Value>,
+    others: Vec<Value>,
+    server_order: &[Option<Identity>],
+    keys: &[KeyField],
+) -> Vec<Value> {
+    let rank = |element: &Value| {
+        let own = identity_of(element, keys);
+        server_order.iter().position(|known| *known == own)
+    };
     let mut merged = Vec::with_capacity(patched.len() + others.len());
     let mut others = others.into_iter().peekable();
     for element in patched {
@@ -320,8 +334,26 @@ fn interleave(patched: Vec<Value>, others: Vec<Value>, server_order: &[Option<Va
     merged
 }
 
-fn key_value<'a>(object: &'a Map<String, Value>, key: &'static str, path: &str) -> Result<&'a Value, PatchError> {
-    object.get(key).ok_or_else(|| PatchError::NoMergeKey { path: path.to_owned(), key })
+/// The values of the fields by which an element is matched.
+type Identity = Vec<Value>;
+
+pub(super) fn identity_of(element: &Value, keys: &[KeyField]) -> Option<Identity> {
+    let object = element.as_object()?;
+    keys.iter().map(|key| key_value(object, key)).collect()
+}
+
+fn identity(object: &Map<String, Value>, keys: &'static [KeyField], path: &str) -> Result<Identity, PatchError> {
+    let missing = |key: &KeyField| PatchError::NoMergeKey { path: path.to_owned(), key: key.name };
+    keys.iter().map(|key| key_value(object, key).ok_or_else(|| missing(key))).collect()
+}
+
+fn key_value(object: &Map<String, Value>, key: &KeyField) -> Option<Value> {
+    object.get(key.name).cloned().or_else(|| key.default.map(Value::from))
+}
+
+fn label(path: &str, keys: &[KeyField], identity: &Identity) -> String {
+    let pairs = keys.iter().zip(identity).map(|(key, value)| format!("{}={}", key.name, plain(value)));
+    format!("{path}[{}]", pairs.collect::<Vec<_>>().join(","))
 }
 
 fn retain_keys(original: &mut Map<String, Value>, patch: &Map<String, Value>, within: &str) -> Result<(), PatchError> {

@@ -1,7 +1,7 @@
-//! Which lists of the built-in kinds a strategic merge patch merges, and by which key.
+//! Which lists of the built-in kinds are merged, and by which keys: one table for strategic merge patches and for server-side apply.
 //!
-//! From the `patchStrategy` and `patchMergeKey` tags of Kubernetes' own types (k8s.io/api core/v1, apps/v1, batch/v1
-//! and apimachinery meta/v1). Every list that is not named here is replaced whole.
+//! From the tags of Kubernetes' own types (k8s.io/api core/v1, apps/v1, batch/v1 and apimachinery meta/v1, v1.34): `patchStrategy` and
+//! `patchMergeKey` for patches, `+listType` and `+listMapKey` for apply. Every list that is not named here is replaced whole.
 
 /// A place in a built-in object, as far as it decides how lists below it are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +42,38 @@ pub(super) enum Templated {
 pub(super) enum ListRule {
     /// The patch's list replaces the whole.
     Atomic,
-    /// Elements are objects, matched by this field.
-    ByKey(&'static str),
+    /// Elements are objects, matched by these fields.
+    ByKeys(&'static [KeyField]),
     /// Elements are plain values; new ones are added.
     Values,
+}
+
+/// What merges two lists: the two do not always match elements by the same fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MergeKind {
+    /// A strategic merge patch.
+    Patch,
+    /// Server-side apply.
+    Apply,
+}
+
+/// A field by which the elements of a list are matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyField {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it is where an element does not have it.
+    pub(super) default: Option<&'static str>,
+}
+
+/// A list whose elements are matched by fields.
+struct KeyedList {
+    place: Place,
+    field: &'static str,
+    /// `patchMergeKey`.
+    patch: &'static [KeyField],
+    /// `+listMapKey`, as often as it stands there.
+    apply: &'static [KeyField],
 }
 
 /// The place that `field` leads to from `place`, in an object of this kind.
@@ -73,29 +101,65 @@ pub(super) fn below(kind: &str, place: Place, field: &str) -> Place {
 }
 
 /// How the list `field` at `place` is merged, in an object of this kind.
-pub(super) fn list_rule(kind: &str, place: Place, field: &str) -> ListRule {
-    match (place, field) {
-        (Place::Metadata, "ownerReferences") => ListRule::ByKey("uid"),
-        (Place::Metadata, "finalizers") => ListRule::Values,
-        (Place::Status, "conditions") => ListRule::ByKey("type"),
-        (Place::Root, "secrets") if kind == "ServiceAccount" => ListRule::ByKey("name"),
-        (Place::ServiceSpec, "ports") => ListRule::ByKey("port"),
-        (
-            Place::PodSpec,
-            "containers"
-            | "initContainers"
-            | "ephemeralContainers"
-            | "volumes"
-            | "imagePullSecrets"
-            | "resourceClaims"
-            | "schedulingGates",
-        )
-        | (Place::Container, "env") => ListRule::ByKey("name"),
-        (Place::PodSpec, "hostAliases") => ListRule::ByKey("ip"),
-        (Place::PodSpec, "topologySpreadConstraints") => ListRule::ByKey("topologyKey"),
-        (Place::Container, "ports") => ListRule::ByKey("containerPort"),
-        (Place::Container, "volumeMounts") => ListRule::ByKey("mountPath"),
-        (Place::Container, "volumeDevices") => ListRule::ByKey("devicePath"),
-        _ => ListRule::Atomic,
+pub(super) fn list_rule(merge: MergeKind, kind: &str, place: Place, field: &str) -> ListRule {
+    if (place, field) == (Place::Metadata, "finalizers") {
+        return ListRule::Values;
     }
+    if place == Place::Root && kind != "ServiceAccount" {
+        return ListRule::Atomic;
+    }
+    let list = KEYED_LISTS.iter().find(|list| list.place == place && list.field == field);
+    list.map_or(ListRule::Atomic, |list| {
+        ListRule::ByKeys(match merge {
+            MergeKind::Patch => list.patch,
+            MergeKind::Apply => list.apply,
+        })
+    })
 }
+
+const fn key(name: &'static str) -> KeyField {
+    KeyField { name, default: None }
+}
+
+const PROTOCOL: KeyField = KeyField { name: "protocol", default: Some("TCP") };
+
+/// A list for which both use the same field.
+const fn by(place: Place, field: &'static str, same: &'static [KeyField]) -> KeyedList {
+    KeyedList { place, field, patch: same, apply: same }
+}
+
+const NAME: &[KeyField] = &[key("name")];
+const IP: &[KeyField] = &[key("ip")];
+
+const KEYED_LISTS: [KeyedList; 19] = [
+    by(Place::Metadata, "ownerReferences", &[key("uid")]),
+    by(Place::Status, "conditions", &[key("type")]),
+    // Of a ServiceAccount.
+    by(Place::Root, "secrets", NAME),
+    KeyedList { place: Place::ServiceSpec, field: "ports", patch: &[key("port")], apply: &[key("port"), PROTOCOL] },
+    by(Place::PodSpec, "containers", NAME),
+    by(Place::PodSpec, "initContainers", NAME),
+    by(Place::PodSpec, "ephemeralContainers", NAME),
+    by(Place::PodSpec, "volumes", NAME),
+    by(Place::PodSpec, "imagePullSecrets", NAME),
+    by(Place::PodSpec, "resourceClaims", NAME),
+    by(Place::PodSpec, "schedulingGates", NAME),
+    by(Place::PodSpec, "hostAliases", IP),
+    KeyedList {
+        place: Place::PodSpec,
+        field: "topologySpreadConstraints",
+        patch: &[key("topologyKey")],
+        apply: &[key("topologyKey"), key("whenUnsatisfiable")],
+    },
+    by(Place::Container, "env", NAME),
+    KeyedList {
+        place: Place::Container,
+        field: "ports",
+        patch: &[key("containerPort")],
+        apply: &[key("containerPort"), PROTOCOL],
+    },
+    by(Place::Container, "volumeMounts", &[key("mountPath")]),
+    by(Place::Container, "volumeDevices", &[key("devicePath")]),
+    by(Place::Status, "podIPs", IP),
+    by(Place::Status, "hostIPs", IP),
+];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Context, PlanError};
 use super::rollout_kinds::Subject;
 use super::types::{Choice, EmbeddedPlan, Overrides, RunPlan, VariantPlan};
-use super::{load, order, patches, rollout};
+use super::{hooks, load, order, patches, rollout};
 use crate::manifest::{
     Files, Object, Service, Workload, WorkloadKind, check_together, parse, service, slips, workload,
 };
@@ -234,7 +234,10 @@ impl Base<'_> {
             RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Command { .. }
         );
         let shipped = shipped && !foreign;
-        let notes = notes(&workload, &documents, &rollout.action);
+        let mut notes = notes(&workload, &documents, &rollout.action);
+        notes.extend(
+            objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),
+        );
         let load = load::plan(self.context, &load::overlay(self.load, &spec.load), self.rate)?;
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added.clone()).collect();
         Ok(VariantPlan {

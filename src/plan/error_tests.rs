@@ -108,7 +108,6 @@ fn requests() {
 #[test]
 fn rollouts() {
     golden("rollout-kind-unknown", "rollout: {restrat: {}}");
-    golden("rollout-kind-later", "rollout: {undo: {}}");
     golden("rollout-command-empty", "rollout:\n  command: []");
     golden("rollout-command-in-one-word", "rollout: {command: [\"helm upgrade web\"]}");
     golden("rollout-command-with-another-key", "rollout: {command: {run: [helm], bakc: [helm]}}");

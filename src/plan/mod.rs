@@ -16,6 +16,7 @@ mod from_record;
 mod from_record_tests;
 mod give_again;
 mod header;
+mod hooks;
 mod load;
 pub mod order;
 mod patches;

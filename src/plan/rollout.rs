@@ -43,12 +43,7 @@ pub(super) fn plan(
 
 fn kind(subject: &Subject<'_>, spec: &Located<ScenarioRollout>) -> Result<Option<RolloutAction>, PlanError> {
     let (context, workload) = (subject.context, subject.workload);
-    let ScenarioRollout { restart, image, env, none, patch, scale, undo, command, evict, timeout } = &spec.value;
-    if let Some(at) = undo {
-        let message = format!("a rollout by `undo` is not yet supported, expected {KINDS}");
-        let help = "`patch` and `image` go back by themselves before the next trial";
-        return Err(context.fault(Some(&at.place), &message, help));
-    }
+    let ScenarioRollout { restart, image, env, none, patch, scale, command, evict, timeout } = &spec.value;
     let given = [
         restart.is_some(),
         image.is_some(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::compared::Compared;
+use super::hooks;
 use super::types::{LEAD_IN, RunPlan, TAIL, VariantPlan};
 use crate::record::Arm;
 use crate::record::header::Expect;
@@ -64,7 +65,14 @@ impl RunPlan {
             shortest: each(|variant| trial_length(variant, Duration::ZERO)),
             longest: each(longest),
             variants: (0..self.variants.len()).filter_map(|index| self.variant_summary(index)).collect(),
-            notes: self.notes.iter().chain(&self.aside).cloned().chain(self.nothing_compared()).collect(),
+            notes: self
+                .notes
+                .iter()
+                .chain(&self.aside)
+                .cloned()
+                .chain(self.variants.iter().flat_map(unread_hooks))
+                .chain(self.nothing_compared())
+                .collect(),
         }
     }
 
@@ -86,7 +94,7 @@ impl RunPlan {
 
 /// The length of a trial whose pods take as long to stop as their hooks sleep.
 pub(super) fn longest(variant: &VariantPlan) -> Duration {
-    trial_length(variant, stop_length(variant))
+    trial_length(variant, pod_spec(variant).map_or(Duration::ZERO, hooks::stop_length))
 }
 
 /// Lead-in, rollout and tail, and the way back where there is one. Pods are replaced in steps of what surge and unavailability allow.
@@ -113,6 +121,11 @@ fn pod_spec(variant: &VariantPlan) -> Option<&Value> {
     variant.manifests.get(variant.workload.index)?.pointer("/spec/template/spec")
 }
 
+fn unread_hooks(variant: &VariantPlan) -> Vec<String> {
+    let unread = pod_spec(variant).map(hooks::that_cannot_be_read).unwrap_or_default();
+    unread.into_iter().map(|note| format!("variant {}: {note}", variant.name)).collect()
+}
+
 fn readiness_delay(variant: &VariantPlan) -> Duration {
     let containers = pod_spec(variant).and_then(|spec| spec.get("containers")).and_then(Value::as_array);
     let delays = containers
@@ -120,26 +133,6 @@ fn readiness_delay(variant: &VariantPlan) -> Duration {
         .flatten()
         .filter_map(|container| container.pointer("/readinessProbe/initialDelaySeconds").and_then(Value::as_u64));
     Duration::from_secs(delays.max().unwrap_or(0).min(600))
-}
-
-/// The sleeps of the longest preStop hook, within the grace period: a guess at how long a pod takes to stop.
-fn stop_length(variant: &VariantPlan) -> Duration {
-    let spec = pod_spec(variant);
-    let grace = spec.and_then(|spec| spec.get("terminationGracePeriodSeconds")).and_then(Value::as_u64).unwrap_or(30);
-    let containers = spec.and_then(|spec| spec.get("containers")).and_then(Value::as_array);
-    let hooks = containers.into_iter().flatten().filter_map(|container| container.pointer("/lifecycle/preStop"));
-    Duration::from_secs(hooks.map(hook_sleep_s).max().unwrap_or(0).min(grace).min(3_600))
-}
-
-fn hook_sleep_s(hook: &Value) -> u64 {
-    if let Some(seconds) = hook.pointer("/sleep/seconds").and_then(Value::as_u64) {
-        return seconds;
-    }
-    let command = hook.pointer("/exec/command").and_then(Value::as_array);
-    let words = command.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
-    let words = words.split(|c: char| c.is_whitespace() || c == ';').collect::<Vec<_>>();
-    let sleeps = words.windows(2).filter(|pair| pair[0] == "sleep").filter_map(|pair| pair[1].parse::<u64>().ok());
-    sleeps.fold(0, u64::saturating_add)
 }
 
 impl fmt::Display for Summary {

@@ -17,7 +17,7 @@ pub mod writer;
 
 pub use crate::spec::Arm;
 pub use entry::{Entry, FORMAT};
-pub use outcome::{Outcome, Sum};
+pub use outcome::{Outcome, OutcomeGroup, Sum};
 pub use reader::{ReadError, Reader};
 pub use reproduce::reproduction_command;
 pub use sink::{Sink, Source};

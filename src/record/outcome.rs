@@ -40,10 +40,6 @@ pub enum Outcome {
     Status5xx,
     /// A complete response with another unexpected status.
     StatusOther,
-    /// The TLS handshake failed.
-    Tls,
-    /// The name did not resolve.
-    Dns,
     /// The harness's own machine refused: EMFILE, EADDRNOTAVAIL and the like.
     ClientLocal,
     /// Planned, but no connection came free within the timeout, or the cap on requests in flight was reached.
@@ -54,7 +50,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of reports.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 18] = [
         Self::Ok,
         Self::Refused,
         Self::ConnectTimeout,
@@ -70,12 +66,24 @@ impl Outcome {
         Self::BadHttp,
         Self::Status5xx,
         Self::StatusOther,
-        Self::Tls,
-        Self::Dns,
         Self::ClientLocal,
         Self::Deferred,
         Self::InFlightAtEnd,
     ];
+
+    /// How far the attempt came.
+    #[must_use]
+    pub const fn group(self) -> OutcomeGroup {
+        match self {
+            Self::Ok | Self::Status5xx | Self::StatusOther => OutcomeGroup::Answered,
+            Self::Refused | Self::ConnectTimeout | Self::Unreachable => OutcomeGroup::NotConnected,
+            Self::Unsent => OutcomeGroup::NotWritten,
+            Self::ResetBeforeByte | Self::ClosedBeforeByte => OutcomeGroup::NoByte,
+            Self::HeadCut | Self::BodyReset | Self::BodyClosed | Self::BadHttp => OutcomeGroup::Partial,
+            Self::HeaderTimeout | Self::BodyTimeout => OutcomeGroup::TimedOut,
+            Self::ClientLocal | Self::Deferred | Self::InFlightAtEnd => OutcomeGroup::Harness,
+        }
+    }
 
     /// The outcome's name in records and reports.
     #[must_use]
@@ -96,13 +104,30 @@ impl Outcome {
             Self::BadHttp => "bad-http",
             Self::Status5xx => "status-5xx",
             Self::StatusOther => "status-other",
-            Self::Tls => "tls",
-            Self::Dns => "dns",
             Self::ClientLocal => "client-local",
             Self::Deferred => "deferred",
             Self::InFlightAtEnd => "in-flight-at-end",
         }
     }
+}
+
+/// Outcomes that most rules treat alike: how far the attempt came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutcomeGroup {
+    /// A complete response.
+    Answered,
+    /// No connection came about.
+    NotConnected,
+    /// Nothing was written, because the kept-alive connection had ended.
+    NotWritten,
+    /// The connection ended before any byte of the response.
+    NoByte,
+    /// The response began and did not end as one.
+    Partial,
+    /// The timeout passed on a connection.
+    TimedOut,
+    /// The harness's own trouble.
+    Harness,
 }
 
 /// The five sums: attempts = ok + lost + raced + unsent + harness.
@@ -141,12 +166,17 @@ pub const RACE_ALLOWANCE_NS: u64 = 5_000_000;
 /// The sum that an attempt with this arm and outcome falls into.
 #[must_use]
 pub fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
-    match outcome {
-        Outcome::Ok => Sum::Ok,
-        Outcome::ClientLocal | Outcome::Deferred | Outcome::InFlightAtEnd | Outcome::Dns => Sum::Harness,
-        Outcome::Unsent if arm.keeps_alive() => Sum::Unsent,
-        Outcome::ResetBeforeByte | Outcome::ClosedBeforeByte if arm.keeps_alive() && raced(race) => Sum::Raced,
-        _ => Sum::Lost,
+    match outcome.group() {
+        OutcomeGroup::Answered if outcome == Outcome::Ok => Sum::Ok,
+        OutcomeGroup::Harness => Sum::Harness,
+        OutcomeGroup::NotWritten if arm.keeps_alive() => Sum::Unsent,
+        OutcomeGroup::NoByte if arm.keeps_alive() && raced(race) => Sum::Raced,
+        OutcomeGroup::Answered
+        | OutcomeGroup::NotConnected
+        | OutcomeGroup::NotWritten
+        | OutcomeGroup::NoByte
+        | OutcomeGroup::Partial
+        | OutcomeGroup::TimedOut => Sum::Lost,
     }
 }
 

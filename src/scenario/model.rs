@@ -137,10 +137,6 @@ pub struct ScenarioRollout {
     /// Rolls nothing out: the load alone, as a control.
     #[serde(default)]
     pub none: Option<ScenarioNone>,
-    /// Not yet supported.
-    #[serde(default)]
-    #[schemars(skip)]
-    pub undo: Option<Located<Later>>,
     /// The longest that a rollout may take; 5 min by default.
     #[serde(default)]
     pub timeout: Option<Located<Time>>,
@@ -150,9 +146,6 @@ pub struct ScenarioRollout {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
-
-/// Whatever stands under a kind of rollout that is not yet supported.
-pub type Later = serde::de::IgnoredAny;
 
 /// A change of image.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

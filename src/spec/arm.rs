@@ -35,6 +35,27 @@ impl Arm {
     /// Whether this arm keeps connections that we own (so `unsent` and `raced` exist on it).
     #[must_use]
     pub const fn keeps_alive(self) -> bool {
-        matches!(self, Self::Reused | Self::Blind)
+        match self {
+            Self::Reused | Self::Blind => true,
+            Self::New | Self::Pooled => false,
+        }
+    }
+
+    /// Whether each attempt makes a connection of its own, so that it is routed by itself.
+    #[must_use]
+    pub const fn connects_anew(self) -> bool {
+        match self {
+            Self::New => true,
+            Self::Reused | Self::Blind | Self::Pooled => false,
+        }
+    }
+
+    /// Whether we own the connections, so that each attempt's is known.
+    #[must_use]
+    pub const fn owns_connections(self) -> bool {
+        match self {
+            Self::New | Self::Reused | Self::Blind => true,
+            Self::Pooled => false,
+        }
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use hdrhistogram::serialization::Deserializer;
 
 use super::TimelineError;
-use super::hook::Hook;
 use super::lag::Departures;
 use super::lives::Lives;
 use super::serving::Serving;
@@ -13,6 +12,7 @@ use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
 use crate::record::entry::{Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
 use crate::record::header::Header;
+use crate::servers::PreStop;
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
@@ -158,11 +158,11 @@ impl Collector {
     }
 
     /// The name of the container of a variant's workload that serves, and its preStop hook.
-    fn serving(&self, variant: &str) -> (String, Hook) {
+    fn serving(&self, variant: &str) -> (String, PreStop) {
         let known = self.header.variants.iter().find(|known| known.name == variant);
         let again = self.header.again.as_ref().and_then(|again| again.variants.get(variant));
         let serving = known.and_then(|known| Serving::of(known, again));
-        serving.map(|serving| (serving.name().to_owned(), Hook::of_container(serving.container))).unwrap_or_default()
+        serving.map(|serving| (serving.name().to_owned(), PreStop::of_container(serving.container))).unwrap_or_default()
     }
 
     fn of_trial(&mut self, trial: u32, take: impl FnOnce(&mut Gathering)) {

@@ -4,8 +4,8 @@
 //! seconds (kubernetes/kubernetes, `pkg/kubelet/kuberuntime/kuberuntime_container.go`).
 
 use super::edge::Edge;
-use super::hook::Hook;
 use super::life::PodLife;
+use crate::servers::PreStop;
 
 /// From the deletion until kubelet acts on it.
 const KUBELET_ACTS_NS: u64 = 300_000_000;
@@ -24,7 +24,7 @@ pub(super) fn derive(life: &mut PodLife) {
     let killing = life.hook_start;
     let acted_ns = killing.map_or(deletion.high_ns.saturating_add(KUBELET_ACTS_NS), |seen| seen.high_ns);
     let acted = Edge::derived(deletion.low_ns, acted_ns, "deletion, and the Killing event at the latest");
-    life.hook_start = (life.hook != Hook::None).then_some(acted);
+    life.hook_start = (life.hook != PreStop::None).then_some(acted);
     life.hook_end = hook_end(life, acted).map(|end| {
         // A hook does not outlive its container.
         let latest_ns = life.finished.map_or(end.high_ns, |finished| finished.high_ns.min(end.high_ns));
@@ -43,7 +43,7 @@ fn finished(life: &PodLife) -> Option<Edge> {
 
 /// How long the hook surely lasted, or when it failed.
 fn hook_end(life: &PodLife, acted: Edge) -> Option<Edge> {
-    if life.hook == Hook::None {
+    if life.hook == PreStop::None {
         return None;
     }
     let least_ns = life.hook.least_ns();
@@ -98,7 +98,7 @@ fn stop_signal(life: &PodLife, acted: Edge) -> Option<Edge> {
         signal.high_ns = signal.high_ns.min(finished.high_ns).max(signal.low_ns);
     }
     // Without a hook nothing else closes a listener that was open until the deletion.
-    if let (Hook::None, Some(closed)) = (&life.hook, life.listener_closed)
+    if let (PreStop::None, Some(closed)) = (&life.hook, life.listener_closed)
         && closed.low_ns >= signal.low_ns
     {
         signal.high_ns = signal.high_ns.min(closed.high_ns).max(signal.low_ns);

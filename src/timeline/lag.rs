@@ -69,7 +69,7 @@ impl Connections {
 
     /// An attempt that did not end ok, for whatever reason, reached a pod all the same if its response named one.
     pub(super) fn attempt(&mut self, attempt: &Attempt) {
-        if attempt.arm != Arm::New {
+        if !attempt.arm.connects_anew() {
             return;
         }
         let Some(pod) = &attempt.pod else {

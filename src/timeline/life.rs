@@ -1,8 +1,8 @@
 //! One pod's life in a trial: its edges, merged from the record alone.
 
 use super::edge::Edge;
-use super::hook::Hook;
 use crate::clock::Stamp;
+use crate::servers::PreStop;
 
 /// One pod's life, as far as the record tells it. An edge that is `None` was not observed and does not follow from others.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,7 +50,7 @@ pub struct PodLife {
     /// The grace period in seconds with which it was deleted.
     pub grace_s: Option<u64>,
     /// Its hook, from the manifest.
-    pub hook: Hook,
+    pub hook: PreStop,
     /// The exit code of its main container.
     pub exit_code: Option<i32>,
     /// The reason that the container's end was given.

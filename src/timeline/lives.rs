@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::derive::derive;
 use super::edge::{Basis, Edge};
-use super::hook::Hook;
 use super::life::PodLife;
 use super::window::{Window, seconds};
 use crate::clock::Stamp;
 use crate::record::entry::{Change, ContainerSeen, EndpointsSeen, EventSeen, Gap, Listener, ListenerSeen, PodSeen};
+use crate::servers::PreStop;
 
 /// A server's clock that is further from ours is not used.
 const SKEW_MAX_NS: u64 = 1_500_000_000;
@@ -224,7 +224,7 @@ impl Lives {
         &self,
         namespace: &str,
         window: Window,
-        (container, hook): (&str, &Hook),
+        (container, hook): (&str, &PreStop),
         served: &BTreeMap<String, (Stamp, Stamp)>,
     ) -> Vec<PodLife> {
         let Some(space) = self.spaces.get(namespace) else { return Vec::new() };
@@ -422,7 +422,7 @@ mod tests {
         let seen_ns = 13_500_000_000;
         pods.pod(&PodSeen { at_ns: seen_ns, containers: vec![container], ..deletion });
         let window = Window { first_ns: 0, complete_ns: None, gone_ns: None, stopped_ns: None };
-        pods.of_trial("ns", window, ("web", &Hook::None), &BTreeMap::new())[0].finished.unwrap()
+        pods.of_trial("ns", window, ("web", &PreStop::None), &BTreeMap::new())[0].finished.unwrap()
     }
 
     #[test]

@@ -246,7 +246,7 @@ impl Trial {
     }
 
     fn note_served(&mut self, pulse: &Pulse) {
-        if pulse.arm == Arm::New {
+        if pulse.arm.connects_anew() {
             let at_ns = pulse.last_connect_ns.unwrap_or(pulse.at_ns);
             let first = self.first_answered_ns.entry(pulse.pod.clone().unwrap_or_default()).or_insert(at_ns);
             *first = at_ns.min(*first);

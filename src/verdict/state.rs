@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plural;
 use crate::record::header::VariantHeader;
-use crate::record::{Arm, Outcome};
+use crate::record::{Arm, Outcome, OutcomeGroup};
 use crate::timeline::{Counts, Trial};
 
 /// What a trial is worth.
@@ -102,8 +102,9 @@ fn invalid(trial: &Trial, max_lag_ms: u64) -> Option<String> {
     // A deferred attempt tells of the plan, not of the machine: it makes the verdict inconclusive instead.
     let own: u64 = all.map(|counts| counts.harness - counts.outcome(Outcome::Deferred).min(counts.harness)).sum();
     if own > 0 {
-        let kinds = [Outcome::ClientLocal, Outcome::Dns, Outcome::InFlightAtEnd].into_iter();
+        let kinds = Outcome::ALL.into_iter().filter(|kind| kind.group() == OutcomeGroup::Harness);
         let named: Vec<String> = kinds
+            .filter(|kind| *kind != Outcome::Deferred)
             .map(|kind| (kind, trial.all_with(kind)))
             .filter(|(_, count)| *count > 0)
             .map(|(kind, count)| format!("{} {count}", kind.name()))

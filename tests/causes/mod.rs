@@ -135,6 +135,34 @@ fn a_graceful_stop_that_nobody_awaits() {
 }
 
 #[test]
+fn a_signal_of_the_hook_is_what_the_server_makes_of_it() {
+    // Cut while the hook sleeps, right after it sent its signal.
+    let ended = Pod { closed: Some(1_040), finished: Some((1_060, 0)), ..STOPPED };
+    let during = |hook| {
+        causes(Some(hook), &[OLD, ended.clone(), NEW], |trial| {
+            cut(trial, 600, 445, Outcome::ClosedBeforeByte);
+        })
+    };
+    assert_eq!(
+        during("pkill -QUIT gunicorn; sleep 30"),
+        [Cause::CutAtStop],
+        "gunicorn's SIGQUIT is its quick shutdown"
+    );
+    assert_ne!(during("pkill -QUIT nginx; sleep 30"), [Cause::CutAtStop], "nginx drains on it");
+    // Cut after a hook that had sent its signal and was over.
+    let drained = Pod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
+    let after = |hook| {
+        causes(Some(hook), &[OLD, drained.clone(), NEW], |trial| {
+            cut(trial, 700, 595, Outcome::ClosedBeforeByte);
+        })
+    };
+    assert_eq!(after("pkill -TERM gunicorn"), [Cause::DrainNotAwaited]);
+    assert_eq!(after("pkill -QUIT gunicorn"), [Cause::CutAtStop]);
+    // Of a server that is not known, the order tells: the listener had closed before.
+    assert_eq!(after("kill -USR2 1"), [Cause::DrainNotAwaited]);
+}
+
+#[test]
 fn a_hook_that_failed_is_told_from_one_whose_server_was_done() {
     let failed = Pod { hook_failed: Some(1_020), grace_s: 40, ..STOPPED };
     let lose = |trial: &mut Trial| refused(trial, 1_400);

@@ -17,6 +17,7 @@ pub mod supervise;
 pub(crate) mod testing;
 pub mod truth;
 
+pub use api::VERSION;
 pub use control_plane::{ControlPlane, ControlPlaneConfig};
 pub use logs::Logs;
-pub use start::{Config, Embedded, VERSION};
+pub use start::{Config, Embedded};

@@ -18,8 +18,6 @@ use super::supervise::Isolation;
 use super::truth::{Truth, TruthError, TruthWriter};
 use crate::clock::{Clock, saturating_ns};
 
-/// The version that the API reports, after the Kubernetes that it was compared with.
-pub const VERSION: &str = "v1.34.4+rollproof";
 /// Begins the names of folders for pods' files; the process's number follows.
 const FOLDER_PREFIX: &str = "rollproof-pods-";
 /// The only node.

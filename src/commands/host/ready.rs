@@ -6,8 +6,8 @@ use super::NotReady;
 use crate::commands::context::Run;
 use crate::load::{Preflight, sizing};
 use crate::plan::VariantPlan;
-use crate::record::Outcome;
 use crate::record::entry::Attempt;
+use crate::record::{Outcome, OutcomeGroup};
 use crate::rollout::{Followed, Replaced, wait_complete};
 use crate::trial::Variant;
 
@@ -71,9 +71,14 @@ fn served_in(answer: &Preflight) -> Duration {
 
 /// Routing may still follow where nothing was reached; an answer that is not the expected one stays so.
 const fn patience(outcome: Outcome) -> Duration {
-    match outcome {
-        Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable => CONNECTS_WITHIN,
-        _ => ANSWERS_WITHIN,
+    match outcome.group() {
+        OutcomeGroup::NotConnected => CONNECTS_WITHIN,
+        OutcomeGroup::Answered
+        | OutcomeGroup::NotWritten
+        | OutcomeGroup::NoByte
+        | OutcomeGroup::Partial
+        | OutcomeGroup::TimedOut
+        | OutcomeGroup::Harness => ANSWERS_WITHIN,
     }
 }
 

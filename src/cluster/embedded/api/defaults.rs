@@ -5,6 +5,7 @@ use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::embedded::store::Kind;
+use crate::manifest::DEFAULT_GRACE_S;
 
 /// Fills defaults into an object that is about to be stored. Its types have been checked.
 pub(super) fn fill(kind: Kind, object: &mut Value) {
@@ -63,7 +64,7 @@ fn pod_spec(spec: &mut Value) {
         return;
     }
     default(spec, "restartPolicy", json!("Always"));
-    default(spec, "terminationGracePeriodSeconds", json!(30));
+    default(spec, "terminationGracePeriodSeconds", json!(DEFAULT_GRACE_S));
     default(spec, "dnsPolicy", json!("ClusterFirst"));
     default(spec, "schedulerName", json!("default-scheduler"));
     default(spec, "securityContext", json!({}));

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::embedded::store::Kind;
 
-/// The Kubernetes minor version whose behaviour is followed.
-const MINOR: &str = "34";
+/// The version that the API reports, after the Kubernetes that it was compared with.
+pub const VERSION: &str = "v1.34.4+rollproof";
 
 /// The body for a discovery path; `None` if it is not one.
 pub(super) fn answer(path: &str) -> Option<Value> {
@@ -25,8 +25,9 @@ pub(super) fn answer(path: &str) -> Option<Value> {
 }
 
 fn version() -> Value {
+    let mut parts = VERSION.trim_start_matches('v').split('.');
     json!({
-        "major": "1", "minor": MINOR, "gitVersion": format!("v1.{MINOR}.0+rollproof.embedded"),
+        "major": parts.next(), "minor": parts.next(), "gitVersion": VERSION,
         "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     })
@@ -67,4 +68,16 @@ fn resources(group: &str, version: &str) -> Option<Value> {
     (!resources.is_empty()).then(|| {
         json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources})
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_has_its_parts() {
+        let version = answer("/version").unwrap();
+        assert_eq!((&version["major"], &version["minor"]), (&json!("1"), &json!("34")));
+        assert_eq!(version["gitVersion"], VERSION);
+    }
 }

@@ -2,12 +2,12 @@
 //!
 //! It knows HTTP, defaults and validation, as the Kubernetes API server does; it must not know of controllers or nodes.
 
-mod apply;
 mod body;
 mod defaults;
 mod discovery;
 mod evict;
 mod fields;
+mod last_applied;
 mod mutate;
 mod pod_log;
 mod request;
@@ -19,4 +19,5 @@ mod validate_pod;
 mod watch;
 
 pub use body::ApiBody;
+pub use discovery::VERSION;
 pub use server::Api;

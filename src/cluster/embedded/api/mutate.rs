@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::request::Target;
 use super::server::Api;
-use super::{apply, defaults, validate};
+use super::{defaults, validate};
 use crate::cluster::embedded::store::{ApiError, Cause, Kind, meta, set_status};
-use crate::manifest::patch::{json_merge, strategic_merge};
+use crate::manifest::{apply_merge, json_merge, strategic_merge};
 
 /// The patch types that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Mutation<'_> {
         }
         let merged = self.change(name, sub, path, |object| {
             self.check_seen(body, object)?;
-            merge(how, object, body)
+            merge(how, object, None, body)
         })?;
         Ok((200, merged))
     }
@@ -91,10 +91,9 @@ impl Mutation<'_> {
         self.check_identity(body, Some(name))?;
         let outcome = if self.api.store.get(kind, ns, name).is_ok() {
             let last = self.api.applied.get(&key);
-            let difference = apply::patch(last.as_ref(), body);
             let merged = self.change(name, None, path, |object| {
                 self.check_seen(body, object)?;
-                merge(PatchType::Strategic, object, &difference)
+                merge(PatchType::Apply, object, last.as_ref(), body)
             })?;
             (200, merged)
         } else {
@@ -235,7 +234,8 @@ impl Mutation<'_> {
     }
 }
 
-fn merge(how: PatchType, object: &mut Value, body: &Value) -> Result<(), ApiError> {
+/// Merges `body` into `object`; `last` is what the same manager applied before.
+fn merge(how: PatchType, object: &mut Value, last: Option<&Value>, body: &Value) -> Result<(), ApiError> {
     let bad = |detail: String| ApiError::BadRequest { detail };
     if !body.is_object() {
         return Err(bad("a patch must be a JSON object".to_owned()));
@@ -244,8 +244,11 @@ fn merge(how: PatchType, object: &mut Value, body: &Value) -> Result<(), ApiErro
         PatchType::Merge => {
             json_merge(object, body);
         }
-        PatchType::Strategic | PatchType::Apply => {
+        PatchType::Strategic => {
             strategic_merge(object, body).map_err(|error| bad(error.to_string()))?;
+        }
+        PatchType::Apply => {
+            apply_merge(object, last, body).map_err(|error| bad(error.to_string()))?;
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use serde_json::{Value, json};
 
-use super::apply::LastApplied;
 use super::body::{self, ApiBody};
+use super::last_applied::LastApplied;
 use super::mutate::{Mutation, PatchType};
 use super::request::{Query, Target};
 use super::{discovery, evict, mutate, pod_log, watch};

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::validate::{Findings, is_label};
 use crate::cluster::embedded::store::meta;
+use crate::manifest::grace_s;
 
 const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 const PROBE_HANDLERS: &[&str] = &["exec", "httpGet", "tcpSocket", "grpc"];
@@ -13,7 +14,7 @@ const HOOK_HANDLERS: &[&str] = &["exec", "httpGet", "tcpSocket", "sleep"];
 pub(super) fn spec(findings: &mut Findings, spec: &Value, path: &str) {
     let containers = meta::list(spec, "/containers");
     findings.check(!containers.is_empty(), &format!("{path}.containers"), "Required value");
-    let grace = meta::number(spec, "/terminationGracePeriodSeconds").unwrap_or(30);
+    let grace = grace_s(spec);
     findings.check(
         grace >= 0,
         &format!("{path}.terminationGracePeriodSeconds"),

@@ -12,8 +12,8 @@ use tokio::time::{sleep, timeout};
 use super::backoff::Backoff;
 use super::error::NodeError;
 use super::events::Type;
-use super::hook::Hook;
 use super::launch::{Files, Launch, launch};
+use super::lifecycle_hook::LifecycleHook;
 use super::pod::Pod;
 use super::probe::{Kind, Line, Probe, Target, View};
 use super::status::{Ended, State, ended_reason};
@@ -176,8 +176,8 @@ async fn post_start(pod: &Arc<Pod>, index: usize, run: &Run, handler: &Value) ->
     success
 }
 
-pub(super) fn hook(pod: &Pod, index: usize, run: &Run, handler: &Value) -> Hook {
-    Hook {
+pub(super) fn hook(pod: &Pod, index: usize, run: &Run, handler: &Value) -> LifecycleHook {
+    LifecycleHook {
         handler: handler.clone(),
         container: pod.container(index).clone(),
         address: pod.address,

@@ -2,7 +2,7 @@
 //!
 //! What it decides is pure: `refusals`, `env`, `expand`, `probe::worker`, `backoff`, `termination`, `status`. The rest
 //! puts it on the clock, one task for each pod: `kubelet` takes pods over, `pod` holds what their tasks share,
-//! `container` lives a container's life, `stop` ends it, `launch` and `hook` say what is executed. It speaks to the
+//! `container` lives a container's life, `stop` ends it, `launch` and `lifecycle_hook` say what is executed. It speaks to the
 //! rest of the cluster through the store alone and must not know of load, observation or routing. `docs/fidelity.md` lists
 //! what of the kubelet's behaviour is modelled, from which source, and what is not.
 
@@ -14,9 +14,9 @@ mod env;
 mod error;
 mod events;
 mod expand;
-mod hook;
 mod kubelet;
 mod launch;
+mod lifecycle_hook;
 mod pod;
 mod probe;
 mod refusals;

@@ -14,6 +14,7 @@ use super::status::{self, Container, Facts, State};
 use super::truth::{Deed, NodeEntry};
 use crate::cluster::embedded::store::{Kind, Store};
 use crate::cluster::embedded::supervise::Supervisor;
+use crate::manifest;
 
 /// One pod on this node.
 pub(super) struct Pod {
@@ -104,7 +105,7 @@ impl Pod {
     }
 
     pub(super) fn grace_s(&self) -> i64 {
-        self.object["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30)
+        manifest::grace_s(&self.object["spec"])
     }
 
     pub(super) fn event(&self, index: usize, kind: Type, reason: &str, message: &str) {

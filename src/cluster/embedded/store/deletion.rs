@@ -10,6 +10,7 @@ use super::kind::Kind;
 use super::meta;
 use super::state::{State, Store};
 use super::wall::whole_seconds;
+use crate::manifest;
 
 /// What a deletion asks for, as `metav1.DeleteOptions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -165,7 +166,7 @@ enum Graceful {
 /// What deleting a pod does. The rules of `CheckGracefulDelete` (pod strategy) and `rest.BeforeDelete`: a pod without a
 /// node or past its end goes at once; a second deletion may only shorten the grace.
 fn graceful(pod: &Value, asked: Option<i64>, now: Timestamp) -> Graceful {
-    let own = meta::number(pod, "/spec/terminationGracePeriodSeconds").unwrap_or(30);
+    let own = manifest::grace_s(&pod["spec"]);
     let unscheduled = meta::text(pod, "/spec/nodeName").is_empty();
     let ended = matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed");
     if unscheduled || ended || asked == Some(0) {

@@ -14,7 +14,7 @@ const NO_LIMIT: Duration = Duration::from_hours(24 * 365);
 
 /// A hook that can be run.
 #[derive(Debug, Clone)]
-pub(super) struct Hook {
+pub(super) struct LifecycleHook {
     /// The handler, as the manifest writes it.
     pub(super) handler: Value,
     /// The container's manifest, for the names of its ports.
@@ -27,7 +27,7 @@ pub(super) struct Hook {
     pub(super) spawn: Spawn,
 }
 
-impl Hook {
+impl LifecycleHook {
     /// Runs it; whether it succeeded. Any answer to a `httpGet` is a success, whatever its status. A `sleep` goes on
     /// when the container has ended, as the kubelet's does.
     pub(super) async fn run(self) -> bool {

@@ -1,0 +1,78 @@
+//! What carries the attempts of each arm.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use crate::record::{Arm, Outcome};
+
+use super::attempt::{Flight, lock};
+use super::carry;
+use super::engine::Shared;
+use super::kept::Kept;
+use super::plan::LoadError;
+use super::pooled;
+use super::schedule::Planned;
+
+/// The carriers that a plan needs; `new` needs none.
+pub(super) struct Arms {
+    reused: Option<Arc<Kept>>,
+    blind: Option<Arc<Kept>>,
+    pooled: Option<reqwest::Client>,
+}
+
+impl Arms {
+    pub(super) fn new(shared: &Arc<Shared>, runtime: &Runtime) -> Result<Self, LoadError> {
+        let plan = &shared.plan;
+        let kept = |arm| plan.spec.uses(arm).then(|| Kept::new(arm, plan.connections));
+        let _inside = runtime.enter();
+        let pooled = plan.spec.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.spec.timeout));
+        let pooled = pooled.transpose().map_err(|error| LoadError::System {
+            doing: "building the client of the arm pooled",
+            source: std::io::Error::other(error),
+        })?;
+        Ok(Self { reused: kept(Arm::Reused), blind: kept(Arm::Blind), pooled })
+    }
+
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Arc<Kept>> {
+        self.reused.iter().chain(&self.blind)
+    }
+
+    pub(super) fn hand_out(&self, shared: &Arc<Shared>, planned: Planned) {
+        let in_flight = {
+            let mut collector = lock(&shared.collector);
+            collector.planned(planned);
+            collector.in_flight()
+        };
+        let flight = Flight::new(Arc::clone(shared), planned);
+        if in_flight > shared.plan.max_in_flight as u64 {
+            return flight.end(Outcome::Deferred, None, String::new());
+        }
+        match planned.arm {
+            Arm::New => {
+                tokio::spawn(carry::on_new(flight));
+            }
+            Arm::Reused => submit(self.reused.as_ref(), flight),
+            Arm::Blind => submit(self.blind.as_ref(), flight),
+            Arm::Pooled => match &self.pooled {
+                Some(client) => {
+                    tokio::spawn(pooled::carry(flight, client.clone()));
+                }
+                None => not_carried(flight),
+            },
+        }
+    }
+}
+
+fn submit(kept: Option<&Arc<Kept>>, flight: Flight) {
+    match kept {
+        Some(kept) => kept.submit(flight),
+        None => not_carried(flight),
+    }
+}
+
+/// A plan that uses an arm has made what carries it. Were it not so, the attempt must not pass for one of another arm.
+fn not_carried(flight: Flight) {
+    let words = format!("nothing carries the arm {}", flight.planned().arm.name());
+    flight.end(Outcome::ClientLocal, None, words);
+}
