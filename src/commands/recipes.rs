@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use super::host::ClusterChoice;
 use crate::cluster::embedded::images::recipe_folder;
 use crate::cluster::kind::images_of;
-use crate::plan::{Rollout, RunPlan, VariantPlan};
+use crate::plan::{RunPlan, VariantPlan};
+use crate::spec::RolloutAction;
 
 /// A recipe in one of the plan's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +48,15 @@ fn recipe_file(cluster: &ClusterChoice) -> &'static str {
 /// Every image that a variant's pods start from, or are rolled to, but for the built-in server.
 pub(super) fn images(variant: &VariantPlan) -> BTreeSet<String> {
     let mut images = images_of(&variant.manifests);
-    match &variant.rollout {
-        Rollout::Image { to, .. } => drop(images.insert(to.clone())),
-        Rollout::Patch { patch } => images.extend(images_of(std::slice::from_ref(patch))),
-        Rollout::Restart
-        | Rollout::Env { .. }
-        | Rollout::Scale { .. }
-        | Rollout::Command { .. }
-        | Rollout::Evict { .. }
-        | Rollout::None { .. } => {}
+    match &variant.rollout.action {
+        RolloutAction::Image { to, .. } => drop(images.insert(to.clone())),
+        RolloutAction::Patch { patch } => images.extend(images_of(std::slice::from_ref(patch))),
+        RolloutAction::Restart
+        | RolloutAction::Env { .. }
+        | RolloutAction::Scale { .. }
+        | RolloutAction::Command { .. }
+        | RolloutAction::Evict { .. }
+        | RolloutAction::None { .. } => {}
     }
     images
 }
@@ -110,12 +111,12 @@ mod tests {
         let mut plan = plan(folder.path(), &["apache", "next", "patched", "unnamed"], "embedded");
         assert!(plan.variants[0].shipped);
         assert_eq!(found(&plan, "embedded"), ["apache"]);
-        plan.variants[0].rollout =
-            Rollout::Image { container: "apache".into(), from: "apache".into(), to: "next".into() };
+        plan.variants[0].rollout.action =
+            RolloutAction::Image { container: "apache".into(), from: "apache".into(), to: "next".into() };
         assert_eq!(found(&plan, "embedded"), ["apache", "next"]);
         let containers = json!([{"name": "apache", "image": "patched"}]);
-        plan.variants[0].rollout =
-            Rollout::Patch { patch: json!({"spec": {"template": {"spec": {"containers": containers}}}}) };
+        plan.variants[0].rollout.action =
+            RolloutAction::Patch { patch: json!({"spec": {"template": {"spec": {"containers": containers}}}}) };
         assert_eq!(found(&plan, "embedded"), ["apache", "patched"]);
         assert_eq!(found(&plan, "kind"), [""; 0], "nothing there can be built");
     }

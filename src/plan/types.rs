@@ -69,16 +69,9 @@ pub struct VariantPlan {
     /// Its load.
     pub load: LoadSpec,
     /// What a trial does to the workload.
-<<<<<<< HEAD
     pub rollout: RolloutSpec,
-    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else.
-=======
-    pub rollout: Rollout,
-    /// The longest that a rollout may take.
-    pub rollout_timeout: Duration,
     /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else. What its images are
     /// is not said by that.
->>>>>>> guard
     pub shipped: bool,
     /// What should be said of it before the start.
     pub notes: Vec<String>,

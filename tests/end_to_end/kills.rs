@@ -48,7 +48,8 @@ fn each(one: impl Fn(u64) + Sync) {
 /// A moment below `most` that differs from turn to turn and not from run to run.
 fn moment(turn: u64, most: Duration) -> Duration {
     let mixed = (turn + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    most.mul_f64((mixed >> 11) as f64 / (1_u64 << 53) as f64)
+    let most_us = u64::try_from(most.as_micros()).unwrap();
+    Duration::from_micros((mixed >> 20) % most_us)
 }
 
 /// One run, with the marks by which its processes are found.

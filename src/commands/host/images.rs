@@ -5,11 +5,7 @@ use std::collections::BTreeSet;
 use super::{LoadPlace, NotReady};
 use crate::cluster::kind::{Kind, KindError, Rewrite, recipe};
 use crate::commands::context::Run;
-<<<<<<< HEAD
-use crate::spec::RolloutAction;
-=======
 use crate::commands::recipes::images;
->>>>>>> guard
 
 /// Sees to it that the nodes have what the manifests name; what the names become there.
 pub(super) async fn provide(
@@ -54,22 +50,3 @@ pub(super) async fn provide(
     }
     Ok(rewrite)
 }
-<<<<<<< HEAD
-
-/// Every image that a variant's pods start from, or are rolled to.
-fn named(run: &Run<'_>) -> BTreeSet<String> {
-    let mut images = BTreeSet::new();
-    for variant in &run.plan.variants {
-        images.extend(images_of(&variant.manifests));
-        match &variant.rollout.action {
-            RolloutAction::Image { to, .. } => {
-                images.insert(to.clone());
-            }
-            RolloutAction::Patch { patch } => images.extend(images_of(std::slice::from_ref(patch))),
-            _ => {}
-        }
-    }
-    images
-}
-=======
->>>>>>> guard

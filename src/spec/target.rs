@@ -1,0 +1,45 @@
+//! What is measured, and how it is reached.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is measured. A workload that is there already, or a URL as a door, would be further kinds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetSpec {
+    /// The run's own copy of the manifests, in a namespace of its own.
+    Deployed(DeployedTarget),
+}
+
+/// A copy of manifests, made for the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeployedTarget {
+    /// The manifests whole, patched, an added Service included, in the order in which they are applied. In a record the
+    /// data of Secrets is hashed.
+    pub manifests: Vec<Value>,
+    /// The workload that is rolled, for example `deployment/web`.
+    pub workload: String,
+    /// The pods that it has at rest: `spec.replicas`, or one for each node of a `DaemonSet`.
+    pub replicas: u32,
+    /// The pods that its strategy may add during a rollout, resolved to a number.
+    pub surge: u32,
+    /// The Service that carries the load.
+    pub service: ServiceSpec,
+}
+
+/// The Service that carries the load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceSpec {
+    /// Its name.
+    pub name: String,
+    /// The port that clients connect to.
+    pub port: u16,
+    /// The port's name, empty if it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub port_name: String,
+    /// The port that the pods listen on.
+    pub target_port: u16,
+    /// It is none of the user's own manifests: it was made up for the single port of the pods.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub added: bool,
+}

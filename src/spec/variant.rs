@@ -1,0 +1,98 @@
+//! One variant of a run.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{DeployedTarget, LoadSpec, RolloutAction, RolloutSpec, ServiceSpec, TargetSpec};
+
+/// One variant of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VariantSpec {
+    /// Its name.
+    pub name: String,
+    /// What it is expected to do.
+    pub expect: Expect,
+    /// The most that a counting trial may lose and still be clean.
+    pub lost_at_most: u64,
+    /// Raced requests count as lost.
+    pub strict: bool,
+    /// What is measured, and how it is reached.
+    pub target: TargetSpec,
+    /// Its load.
+    pub load: LoadSpec,
+    /// What a trial does to the workload.
+    pub rollout: RolloutSpec,
+    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else.
+    pub shipped: bool,
+    /// What is said of it before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What a variant is expected to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// It loses nothing (more than allowed).
+    Clean,
+    /// It loses something.
+    Loss,
+}
+
+impl VariantSpec {
+    /// The manifests whole, patched, an added Service included, in the order in which they are applied.
+    #[must_use]
+    pub fn manifests(&self) -> &[Value] {
+        &self.deployed().manifests
+    }
+
+    /// The Service that carries the load.
+    #[must_use]
+    pub fn service(&self) -> &ServiceSpec {
+        &self.deployed().service
+    }
+
+    /// The workload, for example `deployment/web`.
+    #[must_use]
+    pub fn workload(&self) -> &str {
+        &self.deployed().workload
+    }
+
+    /// The pods that the workload has at rest.
+    #[must_use]
+    pub fn replicas(&self) -> u32 {
+        self.deployed().replicas
+    }
+
+    /// The pods that a trial may have beyond [`Self::replicas`].
+    #[must_use]
+    pub fn surge(&self) -> u32 {
+        match self.rollout.action {
+            RolloutAction::Scale { from, to } => to.saturating_sub(from),
+            _ => self.deployed().surge,
+        }
+    }
+
+    /// The manifest of this kind and name; `None` if it is not among the manifests.
+    #[must_use]
+    pub fn manifest(&self, kind: &str, name: &str) -> Option<&Value> {
+        let is = |manifest: &&Value| {
+            let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            text("/kind").eq_ignore_ascii_case(kind) && text("/metadata/name") == name
+        };
+        self.manifests().iter().find(is)
+    }
+
+    /// The workload's manifest; `None` if it is not among the manifests.
+    #[must_use]
+    pub fn workload_manifest(&self) -> Option<&Value> {
+        let (kind, name) = self.workload().split_once('/')?;
+        self.manifest(kind, name)
+    }
+
+    fn deployed(&self) -> &DeployedTarget {
+        match &self.target {
+            TargetSpec::Deployed(deployed) => deployed,
+        }
+    }
+}
