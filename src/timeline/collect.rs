@@ -10,9 +10,7 @@ use super::lives::Lives;
 use super::serving::Serving;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
-use crate::record::entry::{
-    EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart,
-};
+use crate::record::entry::{EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
 use crate::record::header::Header;
 use crate::servers::PreStop;
 

@@ -9,8 +9,8 @@ mod advised;
 mod again;
 mod bad_input;
 mod bad_luck;
-mod kills;
 mod foreign;
+mod kills;
 mod manifests;
 #[allow(dead_code, reason = "shared with the tests on kind")]
 mod program;
