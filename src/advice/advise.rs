@@ -1,5 +1,6 @@
 //! The rules: from causes and figures to fields and values.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::measured::{Measured, of_trials, whole};
+use super::outage::Outage;
 use super::patch::{Changes, patch};
 use super::stop_plan::{StopPlan, USUAL_FIRST_S, Waits, stop_plan};
 use super::subject::Subject;
@@ -14,7 +16,7 @@ use crate::diagnose::{Cause, Diagnosis};
 use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
 use crate::servers::Server;
-use crate::timeline::Trial;
+use crate::timeline::{Trial, Unselected};
 
 /// Seconds of the grace period that are left in hand before the kill.
 const MARGIN_S: u64 = 5;
@@ -53,9 +55,10 @@ pub struct Advice {
 pub struct Advised {
     /// The figures behind it.
     pub measured: Measured,
-    /// One for each cause, in the order of causes.
+    /// One for each cause, that of the most lost requests first.
     pub advice: Vec<Advice>,
-    /// A strategic merge patch that does all of it, as `kubectl patch` takes it; `None` if nothing in the manifest would help.
+    /// A strategic merge patch of the workload that does all of it, as `kubectl patch` takes it; `None` if nothing in its manifest would
+    /// help, or if its Service is to be changed too.
     pub patch: Option<Value>,
 }
 
@@ -81,12 +84,16 @@ pub fn advise(
     };
     let measured = Measured::of(variant, &subject, trials, run, diagnosis);
     let mut rules = Rules::new(variant, again, &subject, &measured, &causes);
-    let advice = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
-    let patch = patch(&subject, &rules.changes, variant.surge);
+    rules.unselected = trials.iter().find_map(|trial| Unselected::of(variant, trial));
+    let mut advice: Vec<Advice> = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
+    advice.sort_by_key(|one| Reverse(one.attempts));
+    // The workload alone cannot cure what the Service's selector causes, and a patch that looks whole must not leave that out.
+    let of_service = rules.unselected.is_some() && advice.iter().any(|one| one.cause == Cause::NoEndpoint);
+    let patch = patch(&subject, &rules.changes, variant.surge).filter(|_| !of_service);
     Advised { measured, advice, patch }
 }
 
-fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {
+pub(super) fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {
     Advice { cause, attempts, field: None, value: None, text }
 }
 
@@ -101,6 +108,8 @@ struct Rules<'a> {
     hook_changes: bool,
     /// The grace period that this stop needs, never less than there is.
     grace_s: u64,
+    /// In a trial the Service selected none of the new pods.
+    unselected: Option<Unselected>,
     changes: Changes,
 }
 
@@ -135,7 +144,17 @@ impl<'a> Rules<'a> {
             stop.until_done_s + drain_s
         };
         let grace_s = subject.grace_s.max(busy_s + MARGIN_S);
-        Self { variant, again, subject, measured, stop, hook_changes, grace_s, changes: Changes::default() }
+        Self {
+            variant,
+            again,
+            subject,
+            measured,
+            stop,
+            hook_changes,
+            grace_s,
+            unselected: None,
+            changes: Changes::default(),
+        }
     }
 
     fn of(&mut self, cause: Cause, attempts: u64) -> Advice {
@@ -161,7 +180,10 @@ impl<'a> Rules<'a> {
             Cause::KilledAtGraceEnd => self.killed(attempts),
             Cause::NotReadyYet => self.not_ready_yet(attempts),
             Cause::Overload => self.overload(attempts),
-            Cause::NoEndpoint => self.no_endpoint(attempts),
+            Cause::NoEndpoint => {
+                let outage = Outage { variant: self.variant, again: self.again, subject: self.subject };
+                outage.advice(self.unselected.as_ref(), attempts, &mut self.changes)
+            }
             Cause::KeepaliveRace => sentence(cause, attempts, OF_A_RACE.to_owned()),
             Cause::Proxy => sentence(cause, attempts, OF_A_PROXY.to_owned()),
             Cause::ServerError => sentence(cause, attempts, OF_A_SERVER_ERROR.to_owned()),
@@ -317,7 +339,7 @@ impl<'a> Rules<'a> {
         let mut text = vec!["Requests were not answered in time by too few or too young pods.".to_owned()];
         let mut field = None;
         let mut value = None;
-        if self.subject.is_deployment() {
+        if self.subject.is_deployment() && !self.subject.never_has_fewer(self.variant.replicas) {
             self.changes.never_fewer = true;
             text.push("With maxUnavailable 0 no old pod goes before a new one is there.".to_owned());
             field = Some("spec.strategy.rollingUpdate.maxUnavailable".to_owned());
@@ -333,43 +355,6 @@ impl<'a> Rules<'a> {
             value = Some(seconds.to_string());
         }
         Advice { cause: Cause::Overload, attempts, field, value, text: text.join(" ") }
-    }
-
-    fn no_endpoint(&mut self, attempts: u64) -> Advice {
-        let cause = Cause::NoEndpoint;
-        let why = "For a time no pod of the Service could serve.";
-        if !self.subject.is_deployment() {
-            if self.subject.text("/kind") == "DaemonSet" {
-                let text = format!(
-                    "{why} A DaemonSet takes a node's pod away before it makes its successor, unless it may have both for a while."
-                );
-                let field = Some("spec.updateStrategy.rollingUpdate".to_owned());
-                let value = Some("maxUnavailable: 0, maxSurge: 1".to_owned());
-                return Advice { cause, attempts, field, value, text };
-            }
-            let text = format!(
-                "{why} A {} takes a pod away before it makes its successor: it needs at least 2 replicas that serve, and a \
-                 readinessProbe.",
-                self.subject.text("/kind")
-            );
-            return sentence(cause, attempts, text);
-        }
-        self.changes.never_fewer = true;
-        let mut value = "type: RollingUpdate, maxUnavailable: 0, maxSurge: 1".to_owned();
-        if self.variant.replicas < 2 {
-            self.changes.replicas = Some(2);
-            value.push_str("; spec.replicas: 2");
-        }
-        Advice {
-            cause,
-            attempts,
-            field: Some("spec.strategy".to_owned()),
-            value: Some(value),
-            text: format!(
-                "{why} A RollingUpdate with maxUnavailable 0 and maxSurge 1 takes no pod away before another is ready, and 2 \
-                 replicas survive the loss of one."
-            ),
-        }
     }
 }
 

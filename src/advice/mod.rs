@@ -6,6 +6,7 @@
 
 mod advise;
 mod measured;
+mod outage;
 mod patch;
 mod stop_plan;
 mod subject;

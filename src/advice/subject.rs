@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::manifest::grace_s;
+use crate::manifest::{WorkloadKind, grace_s, strategy};
 use crate::record::again::VariantAgain;
 use crate::record::header::VariantHeader;
 use crate::servers::{PreStop, Server};
@@ -45,6 +45,13 @@ impl<'a> Subject<'a> {
     /// The path of a field of the serving container.
     pub(super) fn field(&self, below: &str) -> String {
         format!("spec.template.spec.containers[{}].{below}", self.index)
+    }
+
+    /// Whether its rollout, with so many pods, takes none away before another is ready.
+    pub(super) fn never_has_fewer(&self, pods: u32) -> bool {
+        let kind = WorkloadKind::ALL.into_iter().find(|kind| kind.name() == self.text("/kind"));
+        let resolved = kind.and_then(|kind| strategy::resolve(kind, self.manifest, pods).ok());
+        resolved.is_some_and(|(surge, unavailable)| surge > 0 && unavailable == 0)
     }
 
     /// Whether it is a `Deployment`, whose strategy can be told to make a new pod before it takes an old one away by fields of its own.

@@ -442,8 +442,35 @@ fn a_service_without_pods_gets_a_rollout_that_leaves_one() {
 }
 
 #[test]
+fn nothing_is_proposed_that_the_workload_has_already() {
+    // 25 % of two pods is none that may be missing, and one more.
+    let both = variant("shop/web", |_| {});
+    let found = advised(&both, &trial(40), vec![of(Cause::NoEndpoint)]);
+    assert!(found.patch.is_none() && only(&found).field.is_none(), "{found:?}");
+    assert!(only(&found).text.contains("its strategy is not the reason"), "{found:?}");
+    let mut single = variant("shop/web", |_| {});
+    single.manifests[0]["spec"]["replicas"] = json!(1);
+    single.replicas = 1;
+    let found = advised(&single, &trial(40), vec![of(Cause::NoEndpoint)]);
+    assert_eq!(only(&found).field.as_deref(), Some("spec.replicas"));
+    assert_eq!(found.patch.unwrap()["spec"], json!({"replicas": 2}));
+    let found = advised(&both, &trial(40), vec![incident(Cause::Overload, "1 of 2 pods", 0.0)]);
+    assert!(found.patch.is_none() && only(&found).field.is_none(), "{found:?}");
+}
+
+#[test]
+fn the_advice_of_the_most_lost_requests_comes_first() {
+    let variant = variant("httpd", |_| {});
+    let many = Incident { attempts: 50, ..of(Cause::NoEndpoint) };
+    let found = advised(&variant, &trial(40), vec![race(), many]);
+    let causes: Vec<Cause> = found.advice.iter().map(|one| one.cause).collect();
+    assert_eq!(causes, [Cause::NoEndpoint, Cause::EndpointRace]);
+}
+
+#[test]
 fn young_pods_that_are_slow_count_later() {
-    let variant = variant("shop/web", |_| {});
+    let mut variant = variant("shop/web", |_| {});
+    variant.manifests[0]["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 1}});
     let found = advised(&variant, &trial(40), vec![incident(Cause::Overload, "endpoint ready", 2_400.0)]);
     let workload = patched(&variant, &found);
     assert_eq!(workload["spec"]["minReadySeconds"], 4);

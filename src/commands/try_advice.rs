@@ -30,7 +30,7 @@ pub(super) fn plan(
         return Ok(None);
     }
     let Some((source, patch)) = lossy.find_map(|variant| Some((variant, variant.advice_patch.as_ref()?))) else {
-        talk.say("--try-advice: no field of a manifest was found whose change would help; the advice says why");
+        talk.say("--try-advice: no patch of the workload alone would help; the advice says why");
         return Ok(None);
     };
     let Some(index) = plan.variants.iter().position(|variant| variant.name == source.name) else { return Ok(None) };

@@ -22,7 +22,12 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         deaf.retain(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns)));
     }
     if let Some(since_ns) = scene.outage_since(at_ns) {
-        return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf);
+        return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf, scene);
+    }
+    // Without a ready endpoint routing falls back to those that terminate while they serve (KEP-1669). With the new pods among the
+    // endpoints it would not have led here any more.
+    if let (Some(unselected), [_, ..]) = (scene.selects_nobody(at_ns), deaf.as_slice()) {
+        return no_endpoint(vec![Proof::Fact(unselected.words().into())], &deaf);
     }
     match (scene.not_listening_yet(at_ns).as_slice(), deaf.as_slice()) {
         ([pod], []) => not_ready_yet(pod),
@@ -38,13 +43,18 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
 
 /// No pod could serve. Was a pod taken for ready as that began that did not listen yet, then the old ones were stopped too early
 /// for it: that is why; else there simply was none.
-fn in_outage<'a>(early: &[&'a PodLife], deaf: &[&'a PodLife]) -> Finding<'a> {
+fn in_outage<'a>(early: &[&'a PodLife], deaf: &[&'a PodLife], scene: &Scene<'a>) -> Finding<'a> {
     if let Some(pod) = early.first() {
         return Finding { pod: None, ..not_ready_yet(pod) };
     }
-    let stopped = deaf.iter().map(|pod| Proof::Edges(pod, &["deletion", "listener closed"]));
     let none = Proof::Fact("no pod of the Service could serve, and no new connection has been answered since".into());
-    Finding::without_pod(Cause::NoEndpoint, vec![none]).and(stopped)
+    let why = scene.unselected.as_ref().map(|unselected| Proof::Fact(unselected.words().into()));
+    no_endpoint([none].into_iter().chain(why).collect(), deaf)
+}
+
+fn no_endpoint<'a>(why: Vec<Proof<'a>>, deaf: &[&'a PodLife]) -> Finding<'a> {
+    let stopped = deaf.iter().map(|pod| Proof::Edges(pod, &["deletion", "listener closed"]));
+    Finding::without_pod(Cause::NoEndpoint, why).and(stopped)
 }
 
 fn without_new_pods<'a>(deaf: &[&'a PodLife], attempt: &Attempt, scene: &Scene<'a>) -> Finding<'a> {

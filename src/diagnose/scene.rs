@@ -6,7 +6,7 @@ use crate::clock::Stamp;
 use crate::record::entry::Attempt;
 use crate::record::header::VariantHeader;
 use crate::servers::{PreStop, StopKind};
-use crate::timeline::{Edge, PodLife, Trial};
+use crate::timeline::{Edge, PodLife, Trial, Unselected};
 
 /// Longer than any routing table was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is 30 s.
 pub(super) const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
@@ -26,6 +26,8 @@ pub(super) struct Scene<'a> {
     /// Every moment at which what can serve may change.
     moments: BTreeSet<Stamp>,
     has_readiness: bool,
+    /// The Service selects none of the new pods.
+    pub(super) unselected: Option<Unselected>,
 }
 
 impl<'a> Scene<'a> {
@@ -33,7 +35,9 @@ impl<'a> Scene<'a> {
         let usual = trial.kind_latency_us.iter().filter_map(|(kind, all)| Some((*kind, all.per_mille(990)? * 1_000)));
         let has_readiness = has_readiness(variant);
         let usual_ns = usual.collect();
-        let mut scene = Self { trial, variant, usual_ns, stale_ports, moments: BTreeSet::new(), has_readiness };
+        let unselected = Unselected::of(variant, trial);
+        let moments = BTreeSet::new();
+        let mut scene = Self { trial, variant, usual_ns, stale_ports, moments, has_readiness, unselected };
         scene.moments = scene.pods().flat_map(|pod| [scene.serves_from(pod), serves_until(pod)]).flatten().collect();
         scene
     }
@@ -117,6 +121,12 @@ impl<'a> Scene<'a> {
         let untold = self.pods().any(|pod| pod.new && self.trial.shares_name(&pod.name));
         let tail = untold.then(|| back_ns.saturating_add(OUTAGE_TAIL_NS));
         named.or(nameless).or(tail).unwrap_or(Stamp::MAX)
+    }
+
+    /// The Service that selects none of the new pods, once no endpoint of the old ones was ready any more.
+    pub(super) fn selects_nobody(&self, at_ns: Stamp) -> Option<&Unselected> {
+        let left = |pod: &PodLife| pod.endpoint_not_ready.is_some_and(|edge| edge.high_ns <= at_ns);
+        self.unselected.as_ref().filter(|_| self.pods().all(|pod| pod.endpoint_ready.is_none() || left(pod)))
     }
 
     /// A pod that went while no watch saw its deletion.

@@ -20,7 +20,7 @@ pub mod scope;
 mod select_tests;
 pub mod service;
 pub mod slips;
-mod strategy;
+pub mod strategy;
 pub mod undo;
 pub mod workload;
 

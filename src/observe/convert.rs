@@ -12,6 +12,10 @@ use crate::record::entry::{Change, ContainerSeen, EndpointSeen, EndpointsSeen, E
 
 /// Text from the cluster is bounded before it enters the record.
 const TEXT_MAX: usize = 1_024;
+/// So are a pod's labels, whose number the API does not limit.
+const LABELS_MAX: usize = 64;
+/// The label of an `EndpointSlice` that names its Service (`LabelServiceName` in k8s.io/api/discovery/v1).
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 pub(super) fn pod(at_ns: Stamp, change: Change, pod: &Pod) -> PodSeen {
     let status = pod.status.clone().unwrap_or_default();
@@ -24,6 +28,7 @@ pub(super) fn pod(at_ns: Stamp, change: Change, pod: &Pod) -> PodSeen {
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
         owner: owner.map(|owner| format!("{}/{}", owner.kind, owner.name)),
+        labels: pod.labels().iter().take(LABELS_MAX).map(|(key, value)| (key.clone(), value.clone())).collect(),
         ip: status.pod_ip,
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         phase: status.phase.unwrap_or_default(),
@@ -85,6 +90,7 @@ pub(super) fn endpoints(at_ns: Stamp, change: Change, slice: &EndpointSlice) -> 
         change,
         namespace: slice.namespace().unwrap_or_default(),
         name: slice.name_any(),
+        service: slice.labels().get(SERVICE_NAME).cloned(),
         endpoints: endpoints.collect(),
     }
 }

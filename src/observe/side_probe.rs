@@ -183,6 +183,7 @@ mod tests {
             name: "web-1".to_owned(),
             uid: "1".to_owned(),
             owner: None,
+            labels: BTreeMap::new(),
             ip: Some("127.0.0.1".to_owned()),
             node: None,
             phase: "Running".to_owned(),

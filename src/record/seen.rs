@@ -1,5 +1,7 @@
 //! The record's lines about the cluster: what the API showed, and what the side probe saw.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,6 +35,9 @@ pub struct PodSeen {
     /// The controlling object, for example `ReplicaSet/web-5d9c`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Its labels; empty in records of earlier versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
@@ -96,6 +101,9 @@ pub struct EndpointsSeen {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Its Service, by the label `kubernetes.io/service-name`; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// Its endpoints.
     pub endpoints: Vec<EndpointSeen>,
 }

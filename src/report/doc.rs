@@ -113,10 +113,10 @@ pub struct VariantDoc {
     pub harness: u64,
     /// How many of the lost each common client or proxy would have hidden by sending the request again. Every one is named.
     pub hidden_by: BTreeMap<Client, u64>,
-    /// What to change, for each cause of a loss.
+    /// What to change, for each cause of a loss, that of the most lost requests first.
     pub advice: Vec<Advice>,
     /// A strategic merge patch of the workload that does all of it, as `kubectl patch` takes it; `null` if nothing in its
-    /// manifest would help.
+    /// manifest would help, or if its Service is to be changed too.
     pub advice_patch: Option<Value>,
     /// Every arm, judged or not, over the same trials and time.
     pub arms: BTreeMap<Arm, ArmDoc>,

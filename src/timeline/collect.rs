@@ -10,7 +10,7 @@ use super::lives::Lives;
 use super::serving::Serving;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
-use crate::record::entry::{Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
+use crate::record::entry::{EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
 use crate::record::header::Header;
 use crate::servers::PreStop;
 
@@ -81,6 +81,8 @@ impl Collector {
                 self.departures.pod(&pod);
                 self.lives.pod(&pod);
             }
+            // Another Service's endpoints say nothing of where the load was led.
+            Entry::Endpoints(seen) if self.is_of_another_service(&seen) => {}
             Entry::Endpoints(seen) => {
                 self.departures.endpoints(&seen);
                 self.lives.endpoints(&seen);
@@ -101,6 +103,13 @@ impl Collector {
             Entry::Header(_) | Entry::Workload(_) => {}
         }
         Ok(())
+    }
+
+    /// Whether a slice is known to be of another Service than the load's.
+    fn is_of_another_service(&self, seen: &EndpointsSeen) -> bool {
+        let Some(service) = &seen.service else { return false };
+        let known = self.header.variants.iter().find(|variant| variant.namespace == seen.namespace);
+        known.is_some_and(|variant| variant.service != *service)
     }
 
     fn begin(&mut self, start: TrialStart) -> Result<(), TimelineError> {

@@ -1,5 +1,7 @@
 //! One pod's life in a trial: its edges, merged from the record alone.
 
+use std::collections::BTreeMap;
+
 use super::edge::Edge;
 use crate::clock::Stamp;
 use crate::servers::PreStop;
@@ -11,6 +13,8 @@ pub struct PodLife {
     pub name: String,
     /// Its uid.
     pub uid: String,
+    /// Its labels, as they were seen last; empty where the record does not have them.
+    pub labels: BTreeMap<String, String>,
     /// First seen after the rollout's first mark.
     pub new: bool,
     /// Seen by the watch for the first time.

@@ -111,6 +111,7 @@ impl Lives {
         let pod = self.space(&seen.namespace).with_uid(seen);
         let at = Edge::received(seen.at_ns);
         let life = &mut pod.life;
+        life.labels.clone_from(&seen.labels);
         life.created.get_or_insert(at);
         if seen.ready {
             life.ready.get_or_insert(at);
@@ -357,6 +358,7 @@ mod tests {
             name: format!("web-{uid}"),
             uid: uid.to_owned(),
             owner: Some("ReplicaSet/web-1".to_owned()),
+            labels: BTreeMap::new(),
             ip: None,
             node: None,
             phase: phase.to_owned(),

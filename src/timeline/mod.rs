@@ -15,6 +15,7 @@ mod life;
 mod lives;
 mod serving;
 mod trial;
+mod unselected;
 mod window;
 
 pub use collect::{Collector, Timeline};
@@ -26,6 +27,7 @@ pub use lag::{PodLag, PropagationLags};
 pub use life::PodLife;
 pub use serving::Serving;
 pub use trial::{Failure, Trial};
+pub use unselected::{Mismatch, Unselected};
 pub use window::{Phase, Window};
 
 /// Why a record could not be put in order.

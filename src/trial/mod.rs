@@ -2,6 +2,7 @@
 //!
 //! It wires `load`, `observe` and `rollout` together and decides nothing about what they saw.
 
+mod astray;
 mod eviction;
 mod one;
 mod settle;

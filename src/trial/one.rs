@@ -1,13 +1,13 @@
 //! Runs one trial: lead-in, rollout, drain, tail.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
 
+use super::astray::astray;
 use super::eviction::{evicted, give_back};
 use super::site::{Load, SiteError};
 use super::step::Step;
@@ -20,12 +20,6 @@ use crate::rollout::{Followed, Replaced, Roll, RolloutError, Took, finished, fol
 
 /// Load beyond the longest routing lag, where that is longer than the usual tail.
 const BEYOND_LAG: Duration = Duration::from_millis(500);
-
-/// Connections that show whether routing leads anywhere: enough that a dead endpoint among a few is met.
-const ROUTED_TRIES: usize = 16;
-/// How often that is tried, and with which pause between: routing gets ten seconds and more.
-const ROUTED_ROUNDS: u32 = 6;
-const ROUTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How the middle of a trial went.
 #[derive(Default)]
@@ -78,11 +72,7 @@ pub async fn run(
     }
     site.stop_probes().await?;
     let trouble = match &outcome {
-        Ok(middle) if middle.complete => match astray(variant).await {
-            Err(error @ TrialError::Site(_)) => return Err(error),
-            // Where the pods cannot be listed, nothing is known against the routing.
-            astray => astray.unwrap_or_default(),
-        },
+        Ok(middle) if middle.complete => astray(variant).await?,
         Ok(middle) => middle.trouble.clone(),
         Err(_) => String::new(),
     };
@@ -94,44 +84,6 @@ pub async fn run(
     let end = TrialEnd { at_ns, trial, complete, reason, reset: run.reset, planned, trouble };
     site.record(Entry::TrialEnd(end)).await?;
     outcome.map(|_| ())
-}
-
-/// After a complete rollout every connection must lead to a pod, or be refused by one. Where some lead nowhere for so long,
-/// the cluster's routing has not followed, and the trial tells of that and not of the workload; empty otherwise.
-/// Where a pod's own address is as silent as the Service, the pod hangs, and that is the workload's.
-async fn astray(variant: &Variant) -> Result<String, TrialError> {
-    let site = &variant.site;
-    let mut why = String::new();
-    for round in 0..ROUTED_ROUNDS {
-        if round > 0 {
-            tokio::time::sleep(ROUTED_PAUSE).await;
-        }
-        match site.reach(ROUTED_TRIES).await? {
-            None => return Ok(String::new()),
-            Some(nowhere) => why = nowhere,
-        }
-    }
-    for address in pod_addresses(variant).await? {
-        // From this machine a pod's own address may lead nowhere on any cluster, so that nothing is told.
-        if site.reach_pod(address).await?.is_some() {
-            return Ok(String::new());
-        }
-    }
-    Ok(format!(
-        "after the rollout new connections to the Service led nowhere ({why}), though its pods were ready: the cluster's \
-         routing had not followed; check kube-proxy, or what stands in its place"
-    ))
-}
-
-/// Where the workload's pods listen.
-async fn pod_addresses(variant: &Variant) -> Result<Vec<SocketAddr>, TrialError> {
-    let pods = own_pods(&variant.handle).await.map_err(|source| TrialError::Api {
-        doing: "listing the pods".to_owned(),
-        namespace: variant.handle.workload.namespace.clone(),
-        source: Box::new(source),
-    })?;
-    let ips = pods.into_iter().filter(|pod| !finished(pod)).filter_map(|pod| pod.status?.pod_ip?.parse().ok());
-    Ok(ips.map(|ip: IpAddr| SocketAddr::new(ip, variant.pod_port)).collect())
 }
 
 /// The trial between its first line and its last: how it went, and what the load planned.

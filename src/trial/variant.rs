@@ -19,8 +19,10 @@ pub struct Variant {
     pub handle: Handle,
     /// Its manifests, merged, to make it anew from.
     pub manifests: Vec<Value>,
-    /// The port that its pods listen on.
-    pub pod_port: u16,
+    /// The name of the Service that carries the load.
+    pub service: String,
+    /// The name of the Service's port, empty if it has none.
+    pub service_port_name: String,
     /// Where its load and watches live.
     pub site: Site,
     /// Its load; the trial's number and seed are filled in for each trial.

@@ -90,6 +90,65 @@ fn a_refusal_while_nobody_could_serve_is_for_want_of_an_endpoint() {
     assert_eq!(causes(None, &[STOPPED, OLD, late], |trial| refused(trial, 2_000)), [Cause::EndpointRace]);
 }
 
+const OF_RELEASE_1: &[(&str, &str)] = &[("app", "web"), ("version", "1")];
+const OF_RELEASE_2: &[(&str, &str)] = &[("app", "web"), ("version", "2")];
+
+/// A rollout to release 2 that ends in one refusal, with a Service that selects `selector`.
+fn released(selector: &Value, pods: &[Pod]) -> ReportDoc {
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+                         "spec": {"selector": selector, "ports": [{"port": 80}]}});
+    let plan = |header: &mut Header| {
+        "web".clone_into(&mut header.variants[0].service);
+        header.variants[0].manifests = vec![workload(None, true), service];
+    };
+    let change = |trial: &mut Trial| {
+        pods::add(trial, pods);
+        // Another Service in the namespace selects them all.
+        trial.more.insert(0, pods::elsewhere(trial, pods));
+        refused(trial, 2_000);
+    };
+    Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
+}
+
+#[test]
+fn a_selector_that_matches_no_new_pod_is_named() {
+    let old = Pod { labels: OF_RELEASE_1, ..STOPPED };
+    let new = Pod { labels: OF_RELEASE_2, endpoint_ready: None, served: None, ..NEW };
+    let whole = json!({"app": "web", "version": "1"});
+    let evidence_of = |report: &ReportDoc| {
+        let [incident] = report.incidents.as_slice() else { panic!("{report:?}") };
+        assert_eq!(incident.cause, Cause::NoEndpoint);
+        incident.evidence.iter().map(|evidence| evidence.edge.clone()).collect::<Vec<_>>().join("\n")
+    };
+    let named = "1 new pod was ready and is no endpoint of service/web: its selector version=1 does not match their labels (version=2)";
+    let report = released(&whole, &[old.clone(), new.clone()]);
+    assert!(evidence_of(&report).contains(named), "{}", evidence_of(&report));
+    let advice = &report.variants[0].advice[0];
+    assert!(advice.text.contains(named), "{advice:?}");
+    assert_eq!(advice.field.as_deref(), Some("service/web spec.selector"));
+    assert_eq!(advice.value.as_deref(), Some("{app: web}"));
+    assert!(report.variants[0].advice_patch.is_none(), "the workload alone cures nothing");
+
+    // A second old pod still answers as it terminates: with the new ones selected, routing would have left both.
+    let leaving = Pod { name: "web-leaving", closed: None, finished: None, not_ready: Some(1_500), ..old.clone() };
+    let both = released(&whole, &[old.clone(), leaving.clone(), new.clone()]);
+    assert!(evidence_of(&both).contains(named));
+    // Its twin whose endpoint is still ready makes it the usual race.
+    let staying = Pod { deleted: None, not_ready: None, ..leaving };
+    let raced = released(&whole, &[old.clone(), staying, new.clone()]);
+    assert_eq!(raced.incidents[0].cause, Cause::EndpointRace);
+
+    // With nothing else left to select by, no selector is made up.
+    let only = released(&json!({"version": "1"}), &[old.clone(), new.clone()]);
+    let advice = &only.variants[0].advice[0];
+    assert!(advice.value.is_none() && advice.text.contains("that all releases' pods have"), "{advice:?}");
+
+    // New pods that were endpoints, too late, are the workload's outage.
+    let late = Pod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..new };
+    let late = released(&whole, &[old, late]);
+    assert!(!evidence_of(&late).contains("selector"), "{}", evidence_of(&late));
+}
+
 #[test]
 fn a_refusal_by_a_pod_that_was_ready_before_it_listened() {
     let early = Pod { endpoint_ready: Some(300), opened: Some(2_500), served: Some((2_600, 8_000)), ..NEW };

@@ -16,6 +16,7 @@ pub(crate) struct Pod {
     pub(crate) name: &'static str,
     /// What tells it from another one of its name.
     pub(crate) uid: &'static str,
+    pub(crate) labels: &'static [(&'static str, &'static str)],
     /// From when on it is there; an old one from before the load.
     pub(crate) seen: Option<i64>,
     pub(crate) endpoint_ready: Option<i64>,
@@ -40,6 +41,7 @@ pub(crate) struct Pod {
 pub(crate) const OLD: Pod = Pod {
     name: "web-old",
     uid: "",
+    labels: &[],
     seen: Some(-2_900),
     endpoint_ready: Some(-2_900),
     opened: Some(-2_900),
@@ -103,6 +105,7 @@ fn life(trial: &mut Trial, pod: &Pod) {
         name: pod.name.to_owned(),
         uid: format!("uid-{}{}", pod.name, pod.uid),
         owner: Some("ReplicaSet/web-1".to_owned()),
+        labels: pod.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         ip: Some("127.0.0.9".to_owned()),
         node: None,
         phase: "Running".to_owned(),
@@ -220,6 +223,25 @@ fn answers(trial: &mut Trial, pod: &Pod) {
     }
 }
 
+/// A slice of another Service, to which all pods are ready.
+pub(crate) fn elsewhere(trial: &Trial, pods: &[Pod]) -> Entry {
+    let endpoint = |pod: &Pod| EndpointSeen {
+        pod: Some(pod.name.to_owned()),
+        address: "127.0.0.9".to_owned(),
+        ready: true,
+        serving: true,
+        terminating: false,
+    };
+    Entry::Endpoints(EndpointsSeen {
+        at_ns: trial.at(0),
+        change: Change::Seen,
+        namespace: NAMESPACE.to_owned(),
+        name: "metrics-1".to_owned(),
+        service: Some("metrics".to_owned()),
+        endpoints: pods.iter().map(endpoint).collect(),
+    })
+}
+
 /// The Service's slice, each time that it changes.
 fn endpoints(trial: &mut Trial, pods: &[Pod]) {
     let gone = |pod: &Pod| pod.finished.map(|(at, _)| at + 410);
@@ -246,6 +268,7 @@ fn endpoints(trial: &mut Trial, pods: &[Pod]) {
             change: Change::Changed,
             namespace: NAMESPACE.to_owned(),
             name: "web-1".to_owned(),
+            service: Some("web".to_owned()),
             endpoints: there.map(endpoint).collect(),
         };
         trial.more.push(Entry::Endpoints(seen));

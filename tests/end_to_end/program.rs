@@ -159,6 +159,28 @@ pub(crate) fn clean(report: &Value, name: &str) {
     }
 }
 
+/// What a run of `tests/fixtures/selector/run.yaml` must tell: its Service selects the old version only, so that after the upgrade it has
+/// no endpoint, for ever.
+pub(crate) fn lost_its_selection(out: &Path) {
+    let report = report(out);
+    clean(&report, "restart");
+    let upgrade = variant(&report, "upgrade");
+    assert_eq!(upgrade["verdict"], "fail", "{upgrade}");
+    let states: Vec<&str> =
+        upgrade["trials_list"].as_array().unwrap().iter().map(|trial| trial["state"].as_str().unwrap()).collect();
+    assert!(!states.is_empty() && states.iter().all(|state| *state == "counts"), "{states:?}");
+    let (lost, of_cause) = (upgrade["lost"].as_u64().unwrap(), upgrade["causes"]["no-endpoint"].as_u64().unwrap());
+    assert!(of_cause * 20 >= lost * 19, "{of_cause} of {lost}: {}", upgrade["causes"]);
+    let first = &upgrade["advice"][0];
+    assert_eq!((&first["cause"], &first["value"]), (&"no-endpoint".into(), &"{app: web}".into()), "{first}");
+    let text = first["text"].as_str().unwrap();
+    let named = "none is an endpoint of service/web: its selector version=1 does not match their labels (version=2)";
+    assert!(text.contains(named) && !text.contains("maxUnavailable"), "{text}");
+    assert!(upgrade["advice_patch"].is_null(), "no change of the workload cures it: {upgrade}");
+    let compared = &report["comparison"][0];
+    assert!(compared["difference"]["estimate"].as_f64().unwrap() > 0.0, "{compared}");
+}
+
 /// Processes, other than this one, whose environment holds `marker`.
 pub(crate) fn processes_with(marker: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -6,7 +6,7 @@ use std::path::Path;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::program::{program, run};
+use crate::program::{lost_its_selection, program, run};
 use crate::{Needs, test};
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -14,6 +14,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("rollouts_by_scale_patch_and_eviction_roll_in_each_trial", Needs::Nothing, each_kind),
         test("an_eviction_that_the_budget_forbids_is_inconclusive", Needs::Nothing, forbidden),
         test("a_patch_that_only_says_what_is_so_by_default_is_inconclusive", Needs::Nothing, by_default),
+        test("a_service_that_selects_no_new_pod_fails_and_its_selector_is_named", Needs::Nothing, unselected),
         test("what_the_embedded_cluster_cannot_roll_is_refused_by_name", Needs::Nothing, refused),
     ]
 }
@@ -70,6 +71,16 @@ fn each_kind() {
         evictions.iter().any(|detail| !detail.contains("refused 0 times")),
         "the budget lets the second go only after the first one's replacement: {evictions:?}"
     );
+}
+
+fn unselected() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut command = program();
+    command.args(["run", "tests/fixtures/selector/run.yaml", "--trials", "2", "--out"]).arg(&out);
+    let ran = run(&mut command).expect_code(4);
+    assert!(ran.stdout.contains("[service/web spec.selector: {app: web}]"), "{}", ran.stdout);
+    lost_its_selection(&out);
 }
 
 fn forbidden() {

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::cluster::{Stopped, apply, context, kubectl, name, namespaces, namespaces_of, nothing_left};
-use crate::program::{AS_EXPECTED, Ran, clean, finish, program, report, run, variant, wait_for};
+use crate::program::{AS_EXPECTED, Ran, clean, finish, lost_its_selection, program, report, run, variant, wait_for};
 use crate::scenarios::on_kind;
 use crate::test;
 
@@ -27,6 +27,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("an_agent_image_that_cannot_be_pulled_is_named", unpullable_agent),
         test("without_the_right_to_watch_the_missing_rights_are_named", no_right),
         test("a_kube_proxy_that_stands_still_is_not_blamed_on_the_workload", kube_proxy_stopped),
+        test("a_service_that_selects_no_new_pod_is_not_blamed_on_the_cluster", unselected),
         test("a_kubelet_that_stands_still_ends_in_an_incomplete_rollout", kubelet_stopped),
         test("without_docker_the_error_says_so", no_docker),
         test("an_unknown_context_is_answered_with_those_there_are", unknown_context),
@@ -247,6 +248,18 @@ fn kube_proxy_stopped() {
     assert_eq!(trial["state"], "invalid");
     assert!(trial["reason"].as_str().unwrap().contains("kube-proxy"), "{trial}");
     nothing_left(&out);
+}
+
+/// The bad twin of a kube-proxy that stands still: here too new connections are answered by nobody, because the kernel limits how many
+/// refusals a rule sends.
+fn unselected() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let scenario = "tests/fixtures/selector/run.yaml";
+    let on = format!("kind:{}", name());
+    run(program().args(["run", scenario, "--trials", "2", "--cluster", &on, "--out"]).arg(&out)).expect_code(4);
+    nothing_left(&out);
+    lost_its_selection(&out);
 }
 
 fn kubelet_stopped() {

@@ -1,5 +1,7 @@
 //! The propagation lag: which deleted pods give one, and exactly which. Each case has its bad twin.
 
+use std::collections::BTreeMap;
+
 use rollproof::record::entry::{
     Change, EndpointSeen, EndpointsSeen, Entry, Gap, Listener, ListenerSeen, PodSeen, Pulse,
 };
@@ -35,6 +37,7 @@ fn pod(at_ns: u64, name: &str, uid: &str, change: Change, deleted: bool) -> Entr
         name: name.to_owned(),
         uid: uid.to_owned(),
         owner: Some("ReplicaSet/web-1".to_owned()),
+        labels: BTreeMap::new(),
         ip: None,
         node: None,
         phase: "Running".to_owned(),
@@ -59,6 +62,7 @@ fn endpoints(at_ns: u64, name: &str, ready: &[(&str, bool)]) -> Entry {
         change: Change::Changed,
         namespace: NAMESPACE.to_owned(),
         name: name.to_owned(),
+        service: None,
         endpoints: ready.iter().map(endpoint).collect(),
     })
 }

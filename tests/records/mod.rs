@@ -320,6 +320,7 @@ impl Trial {
                 name: format!("web-{uid}"),
                 uid,
                 owner: Some("ReplicaSet/web-1".to_owned()),
+                labels: BTreeMap::new(),
                 ip: None,
                 node: None,
                 phase: "Running".to_owned(),

@@ -40,6 +40,7 @@ fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<Right> {
     need(&["create", "delete", "list", "patch"], "", "namespaces");
     need(&["get", "list", "watch", "deletecollection"], "", "pods");
     need(&["create", "patch", "get"], "", "services");
+    need(&["list"], "discovery.k8s.io", "endpointslices");
     for kind in WorkloadKind::ALL {
         if plan.variants.iter().any(|variant| variant.workload.kind == kind) {
             need(&["create", "patch", "get", "list", "watch", "delete"], "apps", kind.plural());
