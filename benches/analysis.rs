@@ -4,6 +4,7 @@
 //! second's pulses and punctuality beside them), so that the file is in the page cache. The time is that from opening the
 //! file to the rendered `report.json`. `--test` does the same with a thousandth of the attempts.
 
+use std::time::Duration;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -12,13 +13,15 @@ use std::path::Path;
 use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use http::uri::PathAndQuery;
 use rollproof::clock::Clock;
 use rollproof::record::entry::{
     Attempt, ConnectionUse, EndReason, Entry, Mark, MarkName, Pulse, Punctuality, RunEnd, Stage, TrialEnd, TrialStart,
 };
-use rollproof::record::header::{ClusterHeader, Expect, Header, LoadHeader, RequestHeader, VariantHeader};
+use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 use rollproof::record::{Arm, FORMAT, Outcome, Sum};
 use rollproof::report;
+use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
 
 const SECOND: u64 = 1_000_000_000;
 const TRIALS: u32 = 10;
@@ -174,8 +177,6 @@ fn header() -> Header {
     Header {
         format: FORMAT,
         rollproof: env!("CARGO_PKG_VERSION").to_owned(),
-        scenario: "bench".to_owned(),
-        seed: 1,
         started: "2026-11-23T10:00:00Z".to_owned(),
         started_unix_ns: 1_795_514_400 * SECOND,
         cluster: ClusterHeader {
@@ -183,36 +184,20 @@ fn header() -> Header {
             version: "v1.34".to_owned(),
             private_network: Some(true),
         },
-        trials: TRIALS,
-        baseline: None,
-        control: None,
-        max_lag_ms: 100,
-        variants: vec![VariantHeader {
-            name: "web".to_owned(),
-            expect: Expect::Loss,
-            lost_at_most: 0,
-            strict: false,
-            namespace: "rollproof-web".to_owned(),
-            workload: "deployment/web".to_owned(),
-            service: "web".to_owned(),
-            rollout: "restart".to_owned(),
-            replicas: 2,
-            surge: 1,
-            load: LoadHeader {
-                rate: 1_700.0,
-                timeout_ms: 10_000,
-                connections: 8,
-                judged: vec![Arm::New, Arm::Reused],
-                pod_header: "X-Pod".to_owned(),
-                requests: vec![RequestHeader {
-                    method: "GET".to_owned(),
-                    path: "/".to_owned(),
-                    share: 1.0,
-                    arms: vec![(Arm::New, 0.9), (Arm::Reused, 0.1)],
-                }],
-            },
-            manifests: Vec::new(),
-        }],
-        again: None,
+        places: vec![VariantPlace { namespace: "rollproof-web".to_owned(), connections: 8 }],
+        spec: RunSpec { settings: RunSettings::new("bench", 1, TRIALS), variants: vec![variant()] },
     }
+}
+
+fn variant() -> VariantSpec {
+    let request = RequestSpec::get(PathAndQuery::from_static("/"), vec![(Arm::New, 0.9), (Arm::Reused, 0.1)]);
+    let load = LoadSpec::new(1_700.0, Duration::from_secs(10), vec![request]);
+    let target = DeployedTarget {
+        manifests: Vec::new(),
+        workload: "deployment/web".to_owned(),
+        replicas: 2,
+        surge: 1,
+        service: ServiceSpec::new("web", 80, 8080),
+    };
+    VariantSpec::new("web", Expect::Loss, target, load)
 }

@@ -10,9 +10,9 @@ mod records;
 use records::{Run, Trial, read};
 use rollproof::hidden::Client;
 use rollproof::record::entry::{EndReason, Entry};
-use rollproof::record::header::Expect;
 use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::report::{ReportDoc, ReportError, VariantDoc, to_json, to_markdown, to_terminal};
+use rollproof::spec::Expect;
 use rollproof::stats::Alternative;
 use rollproof::verdict::{Conclusion, Ending, State, Verdict};
 
@@ -47,7 +47,7 @@ fn a_clean_variant_passes_without_loss_and_fails_with_one() {
 fn what_common_clients_would_have_hidden_is_counted_over_the_lost_of_judged_arms() {
     let run = |method: &str| {
         Run::new(1, &[("web", Expect::Loss)])
-            .plan(|header| header.variants[0].load.requests[0].method = method.to_owned())
+            .plan(|header| header.spec.variants[0].load.requests[0].method = method.parse().unwrap())
             .trial(1, "web", |trial| {
                 trial.lost_times(1_002);
                 trial.other(Arm::Reused, Outcome::ClosedBeforeByte, Sum::Lost, 2_000);
@@ -101,7 +101,7 @@ fn one_variant_alone_says_that_sensitivity_was_not_shown() {
 fn as_much_may_be_lost_as_was_allowed_in_each_trial() {
     let run = |lost: [usize; 2]| {
         Run::new(2, &[("web", Expect::Clean)])
-            .plan(|header| header.variants[0].lost_at_most = 3)
+            .plan(|header| header.spec.variants[0].lost_at_most = 3)
             .trial(1, "web", |trial| trial.lost_times(lost[0]))
             .trial(2, "web", |trial| trial.lost_times(lost[1]))
             .finished()
@@ -117,7 +117,7 @@ fn as_much_may_be_lost_as_was_allowed_in_each_trial() {
 fn strict_adds_the_raced() {
     let run = |strict| {
         Run::new(1, &[("web", Expect::Clean)])
-            .plan(|header| header.variants[0].strict = strict)
+            .plan(|header| header.spec.variants[0].strict = strict)
             .trial(1, "web", |trial| _ = trial.other(Arm::Reused, Outcome::ResetBeforeByte, Sum::Raced, 500))
             .finished()
             .report()
@@ -303,7 +303,8 @@ fn a_trial_without_rollout_or_without_answers_does_not_pass() {
 #[test]
 fn too_few_attempts_for_the_pods_that_there_are_do_not_pass() {
     let verdict = |replicas| {
-        let run = Run::new(1, &[("web", Expect::Clean)]).plan(|header| header.variants[0].replicas = replicas);
+        let run = Run::new(1, &[("web", Expect::Clean)])
+            .plan(|header| header.spec.variants[0].deployed_mut().replicas = replicas);
         run.trial(1, "web", nothing).finished().report()
     };
     assert_eq!(verdict(2).verdict, Verdict::Pass);
@@ -415,13 +416,13 @@ fn a_zero_stands_beside_what_it_could_have_missed() {
     let lossy = one(|trial| _ = trial.lost()).variants.remove(0).detection_limit;
     assert_eq!(lossy.rollouts_losing_at_most_95, None);
     let late = Run::new(1, &[("web", Expect::Clean)])
-        .plan(|header| header.max_lag_ms = 1_000)
+        .plan(|header| header.spec.settings.max_lag = std::time::Duration::from_millis(1_000))
         .trial(1, "web", |trial| trial.lag = Some((2, 400)))
         .finished()
         .report();
     assert_eq!(late.variants[0].detection_limit.gap_ms, Some(400.0), "a late send steps over a shorter gap");
     let kept_alive = Run::new(1, &[("web", Expect::Clean)])
-        .plan(|header| header.variants[0].load.judged = vec![Arm::Reused])
+        .plan(|header| header.spec.variants[0].load.judged = vec![Arm::Reused])
         .trial(1, "web", nothing)
         .finished()
         .report();
@@ -473,7 +474,7 @@ fn a_plan_that_could_not_show_it_only_observes() {
 #[test]
 fn only_blocks_in_which_both_count_are_compared_and_a_repeat_takes_its_place() {
     let run = |repeat: bool| {
-        let mut run = blocks(CURE, &[(8, 0); 4]).plan(|header| header.trials = 5);
+        let mut run = blocks(CURE, &[(8, 0); 4]).plan(|header| header.spec.settings.trials = 5);
         run.entries.pop();
         run = run.trial(5, "without", |trial| trial.lost_times(8)).trial(5, "with", |trial| trial.overflow(1));
         if repeat {
@@ -499,7 +500,7 @@ fn without_a_baseline_or_a_common_block_nothing_is_compared() {
 #[test]
 fn a_record_that_does_not_fit_itself_is_refused() {
     let run = || Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", nothing);
-    let strange = run().plan(|header| header.variants[0].name = "other".to_owned());
+    let strange = run().plan(|header| header.spec.variants[0].name = "other".to_owned());
     let error = read(&strange.bytes()).unwrap_err();
     assert!(matches!(error, ReportError::Timeline(_)) && error.to_string().contains("`web`"), "{error}");
     let twice = run().push(run().entries[0].clone());
@@ -590,8 +591,8 @@ fn a_summary_fits_a_screen_and_colour_changes_nothing_else() {
 fn names_from_outside_can_do_no_harm() {
     let evil = "a|b<script>\u{1b}[2J\n# x [y](http://z) \u{202e}";
     let mut run = blocks(CURE, &[(1, 0)]);
-    run.header.scenario = evil.to_owned();
-    run.header.variants[0].load.requests[0].path = evil.to_owned();
+    run.header.spec.settings.scenario = evil.to_owned();
+    run.header.spec.variants[0].load.requests[0].path = "/a|b/[y](http://z)".parse().unwrap();
     for entry in &mut run.entries {
         if let Entry::Attempt(attempt) = entry {
             attempt.pod = Some(evil.to_owned());

@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("spec", &["clock"]),
     ("record", &["clock", "spec", "stats"]),
     // input
-    ("manifest", &["yaml", "record"]),
+    ("manifest", &["spec", "yaml", "record"]),
     ("scenario", &["spec", "yaml", "manifest", "record", "stats"]),
     ("plan", &["spec", "scenario", "manifest", "record", "rng", "servers", "stats", "yaml"]),
     // action: load, observe, rollout and target do not know each other

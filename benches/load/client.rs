@@ -10,7 +10,7 @@ use rollproof::clock::Clock;
 use rollproof::load::{self, LoadPlan};
 use rollproof::record::header::{ClusterHeader, Header};
 use rollproof::record::{Arm, FORMAT, Outcome, Writer, sink};
-use rollproof::spec::{LoadSpec, RequestSpec};
+use rollproof::spec::{LoadSpec, RequestSpec, RunSettings, RunSpec};
 
 use super::machine;
 use super::server::Server;
@@ -172,17 +172,11 @@ fn header() -> Header {
     Header {
         format: FORMAT,
         rollproof: env!("CARGO_PKG_VERSION").to_owned(),
-        scenario: "bench".to_owned(),
-        seed: 1,
         started: String::new(),
         started_unix_ns: 0,
         cluster: ClusterHeader { kind: "none".to_owned(), version: String::new(), private_network: None },
-        trials: 1,
-        baseline: None,
-        control: None,
-        max_lag_ms: 100,
-        variants: Vec::new(),
-        again: None,
+        places: Vec::new(),
+        spec: RunSpec { settings: RunSettings::new("bench", 1, 1), variants: Vec::new() },
     }
 }
 

@@ -13,9 +13,8 @@ use super::patch::{Changes, patch};
 use super::stop_plan::{StopPlan, USUAL_FIRST_S, Waits, stop_plan};
 use super::subject::Subject;
 use crate::diagnose::{Cause, Diagnosis};
-use crate::record::again::VariantAgain;
-use crate::record::header::VariantHeader;
 use crate::servers::Server;
+use crate::spec::{RequestSpec, VariantSpec};
 use crate::timeline::{Trial, Unselected};
 
 /// Seconds of the grace period that are left in hand before the kill.
@@ -65,31 +64,26 @@ pub struct Advised {
 /// What to change in a variant, of which `trials` are those that count; `run` are those of all variants, and `diagnosis` is the whole
 /// run's.
 #[must_use]
-pub fn advise(
-    variant: &VariantHeader,
-    again: Option<&VariantAgain>,
-    trials: &[&Trial],
-    run: &[&Trial],
-    diagnosis: &Diagnosis,
-) -> Advised {
+pub fn advise(variant: &VariantSpec, trials: &[&Trial], run: &[&Trial], diagnosis: &Diagnosis) -> Advised {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
     for (_, incident) in of_trials(variant, trials, diagnosis) {
         let count = causes.entry(incident.cause).or_default();
         *count = count.saturating_add(incident.attempts);
     }
-    let Some(subject) = Subject::of(variant, again) else {
-        let text = format!("The record does not hold the manifest of {}, so no field can be named.", variant.workload);
+    let Some(subject) = Subject::of(variant) else {
+        let text =
+            format!("The record does not hold the manifest of {}, so no field can be named.", variant.workload());
         let advice = causes.into_iter().map(|(cause, attempts)| sentence(cause, attempts, text.clone())).collect();
         return Advised { advice, ..Advised::default() };
     };
     let measured = Measured::of(variant, &subject, trials, run, diagnosis);
-    let mut rules = Rules::new(variant, again, &subject, &measured, &causes);
+    let mut rules = Rules::new(variant, &subject, &measured, &causes);
     rules.unselected = trials.iter().find_map(|trial| Unselected::of(variant, trial));
     let mut advice: Vec<Advice> = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
     advice.sort_by_key(|one| Reverse(one.attempts));
     // The workload alone cannot cure what the Service's selector causes, and a patch that looks whole must not leave that out.
     let of_service = rules.unselected.is_some() && advice.iter().any(|one| one.cause == Cause::NoEndpoint);
-    let patch = patch(&subject, &rules.changes, variant.surge).filter(|_| !of_service);
+    let patch = patch(&subject, &rules.changes, variant.surge()).filter(|_| !of_service);
     Advised { measured, advice, patch }
 }
 
@@ -98,8 +92,7 @@ pub(super) fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {
 }
 
 struct Rules<'a> {
-    variant: &'a VariantHeader,
-    again: Option<&'a VariantAgain>,
+    variant: &'a VariantSpec,
     subject: &'a Subject<'a>,
     measured: &'a Measured,
     /// The stop that serves all causes.
@@ -115,8 +108,7 @@ struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     fn new(
-        variant: &'a VariantHeader,
-        again: Option<&'a VariantAgain>,
+        variant: &'a VariantSpec,
         subject: &'a Subject<'a>,
         measured: &'a Measured,
         causes: &BTreeMap<Cause, u64>,
@@ -144,17 +136,7 @@ impl<'a> Rules<'a> {
             stop.until_done_s + drain_s
         };
         let grace_s = subject.grace_s.max(busy_s + MARGIN_S);
-        Self {
-            variant,
-            again,
-            subject,
-            measured,
-            stop,
-            hook_changes,
-            grace_s,
-            unselected: None,
-            changes: Changes::default(),
-        }
+        Self { variant, subject, measured, stop, hook_changes, grace_s, unselected: None, changes: Changes::default() }
     }
 
     fn of(&mut self, cause: Cause, attempts: u64) -> Advice {
@@ -181,7 +163,7 @@ impl<'a> Rules<'a> {
             Cause::NotReadyYet => self.not_ready_yet(attempts),
             Cause::Overload => self.overload(attempts),
             Cause::NoEndpoint => {
-                let outage = Outage { variant: self.variant, again: self.again, subject: self.subject };
+                let outage = Outage { variant: self.variant, subject: self.subject };
                 outage.advice(self.unselected.as_ref(), attempts, &mut self.changes)
             }
             Cause::KeepaliveRace => sentence(cause, attempts, OF_A_RACE.to_owned()),
@@ -315,14 +297,11 @@ impl<'a> Rules<'a> {
         }
         // A probe sends none of the load's headers, waits a second, and takes any 2xx or 3xx for ready: what needs a header, is
         // slow or wants another answer is nothing to ask for.
-        let plain = |index: usize| {
-            let rest = self.again.and_then(|again| again.requests.get(index));
-            let slow = u16::try_from(index).is_ok_and(|kind| self.measured.slow_kinds.contains(&kind));
-            !slow && rest.is_none_or(|rest| rest.statuses.is_empty() && rest.headers.is_empty())
-        };
+        let slow = |index: usize| u16::try_from(index).is_ok_and(|kind| self.measured.slow_kinds.contains(&kind));
+        let plain = |kind: &RequestSpec| kind.method == "GET" && kind.statuses.is_empty() && kind.headers.is_empty();
         let kinds = self.variant.load.requests.iter().enumerate();
-        let gets = kinds.filter(|(index, kind)| kind.method == "GET" && plain(*index)).map(|(_, kind)| kind);
-        let path = gets.max_by(|a, b| a.share.total_cmp(&b.share)).map(|kind| kind.path.clone());
+        let gets = kinds.filter(|(index, kind)| plain(kind) && !slow(*index)).map(|(_, kind)| kind);
+        let path = gets.max_by(|a, b| a.share.total_cmp(&b.share)).map(|kind| kind.path.as_str());
         let port = &self.subject.target_port;
         let asks = path.map_or_else(
             || json!({"tcpSocket": {"port": port}}),
@@ -339,7 +318,7 @@ impl<'a> Rules<'a> {
         let mut text = vec!["Requests were not answered in time by too few or too young pods.".to_owned()];
         let mut field = None;
         let mut value = None;
-        if self.subject.is_deployment() && !self.subject.never_has_fewer(self.variant.replicas) {
+        if self.subject.is_deployment() && !self.subject.never_has_fewer(self.variant.replicas()) {
             self.changes.never_fewer = true;
             text.push("With maxUnavailable 0 no old pod goes before a new one is there.".to_owned());
             field = Some("spec.strategy.rollingUpdate.maxUnavailable".to_owned());

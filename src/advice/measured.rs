@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::subject::Subject;
 use crate::clock::Stamp;
 use crate::diagnose::{Cause, Diagnosis, Incident};
-use crate::record::header::VariantHeader;
+use crate::spec::VariantSpec;
 use crate::timeline::{Edge, PodLife, Trial};
 
 /// What a variant's counting trials measured. Times are in seconds.
@@ -34,7 +34,7 @@ pub struct Measured {
 impl Measured {
     /// The figures of a variant's trials that count, `run` being those of all variants, and `diagnosis` of the whole run.
     pub(super) fn of(
-        variant: &VariantHeader,
+        variant: &VariantSpec,
         subject: &Subject<'_>,
         trials: &[&Trial],
         run: &[&Trial],
@@ -69,7 +69,7 @@ impl Measured {
 
 /// The incidents of the variant's judged arms in these trials.
 pub(super) fn of_trials<'a>(
-    variant: &'a VariantHeader,
+    variant: &'a VariantSpec,
     trials: &'a [&'a Trial],
     diagnosis: &'a Diagnosis,
 ) -> impl Iterator<Item = (&'a Trial, &'a Incident)> {
@@ -135,14 +135,14 @@ fn after(incident: &Incident, cause: Cause, edge: &str) -> Option<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^53 microseconds")]
-fn answered_s(variant: &VariantHeader, trials: &[&Trial]) -> Option<f64> {
+fn answered_s(variant: &VariantSpec, trials: &[&Trial]) -> Option<f64> {
     let all = trials.iter().flat_map(|trial| &trial.latency_us);
     let judged = all.filter(|((_, arm), _)| variant.load.judged.contains(arm));
     judged.filter_map(|(_, latencies)| latencies.per_mille(1_000)).max().map(|us| us as f64 / 1e6)
 }
 
 /// The age of the oldest request that a stop cut.
-fn cut_s(variant: &VariantHeader, trials: &[&Trial], diagnosis: &Diagnosis) -> Option<f64> {
+fn cut_s(variant: &VariantSpec, trials: &[&Trial], diagnosis: &Diagnosis) -> Option<f64> {
     let cut: BTreeSet<(u32, u64)> = diagnosis
         .attempts
         .iter()

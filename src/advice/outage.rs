@@ -5,9 +5,8 @@ use super::advise::{Advice, sentence};
 use super::patch::Changes;
 use super::subject::Subject;
 use crate::diagnose::Cause;
-use crate::record::again::VariantAgain;
-use crate::record::header::VariantHeader;
 use crate::spec::RolloutAction;
+use crate::spec::VariantSpec;
 use crate::timeline::Unselected;
 
 const CAUSE: Cause = Cause::NoEndpoint;
@@ -15,8 +14,7 @@ const WHY: &str = "For a time no pod of the Service could serve.";
 
 /// A variant that had an outage.
 pub(super) struct Outage<'a> {
-    pub(super) variant: &'a VariantHeader,
-    pub(super) again: Option<&'a VariantAgain>,
+    pub(super) variant: &'a VariantSpec,
     pub(super) subject: &'a Subject<'a>,
 }
 
@@ -28,7 +26,7 @@ impl Outage<'_> {
         }
         match self.subject.text("/kind") {
             "Deployment" => self.of_deployment(attempts, changes),
-            "DaemonSet" if self.subject.never_has_fewer(self.variant.replicas) => {
+            "DaemonSet" if self.subject.never_has_fewer(self.variant.replicas()) => {
                 sentence(CAUSE, attempts, self.beyond_strategy())
             }
             "DaemonSet" => Advice {
@@ -52,8 +50,8 @@ impl Outage<'_> {
 
     /// Proposes nothing that the Deployment has already.
     fn of_deployment(&self, attempts: u64, changes: &mut Changes) -> Advice {
-        let single = self.variant.replicas < 2;
-        let rolls_safely = self.subject.never_has_fewer(self.variant.replicas);
+        let single = self.variant.replicas() < 2;
+        let rolls_safely = self.subject.never_has_fewer(self.variant.replicas());
         changes.never_fewer |= !rolls_safely;
         if single {
             changes.replicas = Some(2);
@@ -77,8 +75,8 @@ impl Outage<'_> {
 
     /// What can be said where the strategy and the number of replicas are not to blame.
     fn beyond_strategy(&self) -> String {
-        let (kind, pods) = (self.subject.text("/kind"), self.variant.replicas);
-        if matches!(self.again.map(|again| &again.rollout), Some(RolloutAction::Evict { .. })) {
+        let (kind, pods) = (self.subject.text("/kind"), self.variant.replicas());
+        if matches!(self.variant.rollout.action, RolloutAction::Evict { .. }) {
             return format!(
                 "{WHY} An eviction does not follow the {kind}'s strategy: a PodDisruptionBudget that selects these pods makes it \
                  wait until another is ready."

@@ -3,9 +3,8 @@
 use serde_json::Value;
 
 use crate::manifest::{WorkloadKind, grace_s, strategy};
-use crate::record::again::VariantAgain;
-use crate::record::header::VariantHeader;
 use crate::servers::{PreStop, Server};
+use crate::spec::VariantSpec;
 use crate::timeline::Serving;
 
 /// The workload of a variant.
@@ -28,10 +27,10 @@ pub(super) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// The workload that the header names; `None` if its manifests do not hold it.
-    pub(super) fn of(variant: &'a VariantHeader, again: Option<&VariantAgain>) -> Option<Self> {
+    pub(super) fn of(variant: &'a VariantSpec) -> Option<Self> {
         let manifest = variant.workload_manifest()?;
         let pod = manifest.pointer("/spec/template/spec")?;
-        let Serving { index, container, target_port } = Serving::of(variant, again)?;
+        let Serving { index, container, target_port } = Serving::of(variant)?;
         let grace_s = u64::try_from(grace_s(pod)).unwrap_or(0);
         let hook = PreStop::of_container(container);
         Some(Self { manifest, index, container, server: Server::of_container(container), hook, grace_s, target_port })

@@ -10,21 +10,20 @@ use serde_json::{Value, json};
 use super::{Advice, Advised, advise};
 use crate::diagnose::{Cause, Diagnosis, Evidence, Explained, Incident};
 use crate::manifest::strategic_merge;
-use crate::record::again::{HeaderField, RequestAgain, VariantAgain};
 use crate::record::entry::TrialStart;
-use crate::record::header::{Expect, VariantHeader};
 use crate::record::{Arm, Outcome, Sum, sample};
+use crate::spec::{Expect, RequestSpec, VariantSpec};
 use crate::timeline::{Basis, Distribution, Edge, Phase, PodLag, PodLife, PropagationLags, Trial};
 
 const SECOND: u64 = 1_000_000_000;
 
 /// A variant whose workload has this image, and whatever else `change` does to the serving container.
-fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantHeader {
+fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantSpec {
     let mut container = json!({"name": "web", "image": image, "ports": [{"name": "http", "containerPort": 8080}]});
     change(&mut container);
     let mut variant = sample::variant("web", Expect::Clean);
     let side = json!({"name": "side", "image": "side", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}});
-    variant.manifests = vec![
+    variant.deployed_mut().manifests = vec![
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
             "spec": {"replicas": 2, "template": {"spec": {"containers": [side, container]}}}}),
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
@@ -33,14 +32,14 @@ fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantHeader {
     variant
 }
 
-fn hooked(image: &str, script: &str) -> VariantHeader {
+fn hooked(image: &str, script: &str) -> VariantSpec {
     variant(image, |container| {
         container["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", script]}}});
     })
 }
 
-fn with_grace(mut variant: VariantHeader, seconds: u64) -> VariantHeader {
-    variant.manifests[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(seconds);
+fn with_grace(mut variant: VariantSpec, seconds: u64) -> VariantSpec {
+    variant.deployed_mut().manifests[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(seconds);
     variant
 }
 
@@ -120,17 +119,17 @@ fn of(cause: Cause) -> Incident {
     incident(cause, "stop signal", 5.0)
 }
 
-fn advised(variant: &VariantHeader, trial: &Trial, incidents: Vec<Incident>) -> Advised {
-    advise(variant, None, &[trial], &[trial], &Diagnosis { incidents, attempts: Vec::new() })
+fn advised(variant: &VariantSpec, trial: &Trial, incidents: Vec<Incident>) -> Advised {
+    advise(variant, &[trial], &[trial], &Diagnosis { incidents, attempts: Vec::new() })
 }
 
 /// The workload with the patch applied; it must apply, and name what it is for.
-fn patched(variant: &VariantHeader, advised: &Advised) -> Value {
+fn patched(variant: &VariantSpec, advised: &Advised) -> Value {
     let patch = advised.patch.as_ref().expect("a patch");
     for key in ["apiVersion", "kind", "metadata"] {
-        assert_eq!(patch[key], variant.manifests[0][key]);
+        assert_eq!(patch[key], variant.manifests()[0][key]);
     }
-    let mut workload = variant.manifests[0].clone();
+    let mut workload = variant.manifests()[0].clone();
     assert!(strategic_merge(&mut workload, patch).unwrap().changed);
     let containers = workload["spec"]["template"]["spec"]["containers"].as_array().unwrap();
     assert_eq!((containers.len(), &containers[0]["lifecycle"]), (2, &json!({"preStop": {"sleep": {"seconds": 1}}})));
@@ -181,42 +180,27 @@ fn pods_that_were_still_answered_tell_the_lag_too() {
     assert_eq!(only(&found).value.as_deref(), Some("sleep: {seconds: 6}"));
 }
 
-/// What running the variant again needs: the load goes to this port and expects these statuses of its one kind of request.
-fn again(service_port: u16, statuses: &[u16]) -> VariantAgain {
-    VariantAgain {
-        rollout: crate::spec::RolloutAction::Restart,
-        rollout_timeout_ns: SECOND,
-        timeout_ns: SECOND,
-        connections: None,
-        service_port,
-        service_port_name: String::new(),
-        target_port: 8080,
-        service_added: false,
-        shipped: false,
-        notes: Vec::new(),
-        requests: vec![RequestAgain { statuses: statuses.to_vec(), ..RequestAgain::default() }],
-    }
-}
-
 #[test]
 fn a_readiness_probe_asks_the_loads_own_port_for_what_any_probe_takes() {
     let mut served = variant("shop/web", |_| {});
-    served.manifests[1]["spec"]["ports"] =
+    served.deployed_mut().manifests[1]["spec"]["ports"] =
         json!([{"name": "metrics", "port": 9090}, {"name": "web", "port": 80, "targetPort": "http"}]);
     let diagnosis = Diagnosis { incidents: vec![of(Cause::NotReadyYet)], attempts: Vec::new() };
-    let probe = |again: &VariantAgain| {
-        let found = advise(&served, Some(again), &[&trial(40)], &[&trial(40)], &diagnosis);
-        web(&patched(&served, &found))["readinessProbe"].clone()
+    let probe = |change: &dyn Fn(&mut RequestSpec)| {
+        let mut asked = served.clone();
+        change(&mut asked.load.requests[0]);
+        let found = advise(&asked, &[&trial(40)], &[&trial(40)], &diagnosis);
+        web(&patched(&asked, &found))["readinessProbe"].clone()
     };
-    assert_eq!(probe(&again(80, &[]))["httpGet"]["port"], "http");
-    assert_eq!(probe(&again(80, &[404]))["tcpSocket"]["port"], "http", "a probe does not take a 404 for ready");
-    let mut with_host = again(80, &[]);
-    with_host.requests[0].headers =
-        vec![HeaderField { name: "host".to_owned(), value: "shop.example".to_owned(), hashed: false }];
+    assert_eq!(probe(&|_| {})["httpGet"]["port"], "http");
+    let missing = |request: &mut RequestSpec| request.statuses = vec![404];
+    assert_eq!(probe(&missing)["tcpSocket"]["port"], "http", "a probe does not take a 404 for ready");
+    let with_host =
+        |request: &mut RequestSpec| *request = request.clone().with_header(http::header::HOST, "shop.example");
     assert_eq!(probe(&with_host)["tcpSocket"]["port"], "http", "a probe sends no header of the load's");
     let mut slow = trial(2_000);
     slow.kind_latency_us = slow.latency_us.values().map(|all| (0, all.clone())).collect();
-    let found = advise(&served, Some(&again(80, &[])), &[&slow], &[&slow], &diagnosis);
+    let found = advise(&served, &[&slow], &[&slow], &diagnosis);
     assert_eq!(web(&patched(&served, &found))["readinessProbe"]["tcpSocket"]["port"], "http", "a probe waits a second");
 }
 
@@ -235,10 +219,10 @@ fn routing_is_measured_on_every_variant_and_only_after_a_deletion() {
     own.propagation.pods = vec![lag(-77_000_000)];
     let web = variant("shop/web", |_| {});
     let diagnosis = Diagnosis { incidents: vec![of(Cause::CutAtStop)], attempts: Vec::new() };
-    let alone = advise(&web, None, &[&own], &[&own], &diagnosis);
+    let alone = advise(&web, &[&own], &[&own], &diagnosis);
     assert_eq!(alone.measured.routing_lag_s, None, "no connection came after the deletion");
     other.propagation.pods = vec![lag(1_060_000_000)];
-    let beside = advise(&web, None, &[&own], &[&own, &other], &diagnosis);
+    let beside = advise(&web, &[&own], &[&own, &other], &diagnosis);
     assert_eq!(beside.measured.routing_lag_s, Some(1.06));
 }
 
@@ -371,7 +355,7 @@ fn a_grace_period_is_raised_to_what_was_in_flight() {
     let explained =
         Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 13 * SECOND, cause: Cause::KilledAtGraceEnd, incident: 1 };
     let diagnosis = Diagnosis { incidents: vec![of(Cause::KilledAtGraceEnd)], attempts: vec![explained] };
-    let found = advise(&variant, None, &[&cut], &[&cut], &diagnosis);
+    let found = advise(&variant, &[&cut], &[&cut], &diagnosis);
     assert_eq!((found.measured.slowest_request_s, found.measured.slowest_was_cut), (Some(9.0), true));
     let advice = only(&found);
     assert_eq!(advice.field.as_deref(), Some("spec.template.spec.terminationGracePeriodSeconds"));
@@ -404,9 +388,9 @@ fn a_hook_that_failed_is_replaced_by_one_that_needs_no_program() {
 fn pods_that_are_asked_by_nobody_get_a_probe_of_the_commonest_request() {
     let mut bare = variant("shop/web", |_| {});
     let mut kinds = vec![bare.load.requests[0].clone(); 3];
-    (kinds[0].path, kinds[0].share) = ("/rare".to_owned(), 0.1);
-    (kinds[1].path, kinds[1].share) = ("/shop?x=1".to_owned(), 0.3);
-    (kinds[2].method, kinds[2].share) = ("POST".to_owned(), 0.6);
+    (kinds[0].path, kinds[0].share) = ("/rare".parse().unwrap(), 0.1);
+    (kinds[1].path, kinds[1].share) = ("/shop?x=1".parse().unwrap(), 0.3);
+    (kinds[2].method, kinds[2].share) = (http::Method::POST, 0.6);
     bare.load.requests = kinds;
     let found = advised(&bare, &trial(40), vec![of(Cause::NotReadyYet)]);
     let probe = json!({"httpGet": {"path": "/shop?x=1", "port": "http"}, "periodSeconds": 1});
@@ -426,17 +410,17 @@ fn pods_that_are_asked_by_nobody_get_a_probe_of_the_commonest_request() {
 #[test]
 fn a_service_without_pods_gets_a_rollout_that_leaves_one() {
     let mut single = variant("shop/web", |_| {});
-    single.manifests[0]["spec"]["replicas"] = json!(1);
-    single.manifests[0]["spec"]["strategy"] = json!({"type": "Recreate"});
-    (single.replicas, single.surge) = (1, 0);
+    single.deployed_mut().manifests[0]["spec"]["replicas"] = json!(1);
+    single.deployed_mut().manifests[0]["spec"]["strategy"] = json!({"type": "Recreate"});
+    (single.deployed_mut().replicas, single.deployed_mut().surge) = (1, 0);
     let found = advised(&single, &trial(40), vec![of(Cause::NoEndpoint)]);
     let workload = patched(&single, &found);
     assert_eq!(workload["spec"]["replicas"], 2);
     let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
     assert_eq!(workload["spec"]["strategy"], rolling);
     let mut set = variant("shop/web", |_| {});
-    set.manifests[0]["kind"] = json!("StatefulSet");
-    set.workload = "statefulset/web".to_owned();
+    set.deployed_mut().manifests[0]["kind"] = json!("StatefulSet");
+    set.deployed_mut().workload = "statefulset/web".to_owned();
     let found = advised(&set, &trial(40), vec![of(Cause::NoEndpoint)]);
     assert!(found.patch.is_none() && only(&found).text.contains("StatefulSet"), "{found:?}");
 }
@@ -449,8 +433,8 @@ fn nothing_is_proposed_that_the_workload_has_already() {
     assert!(found.patch.is_none() && only(&found).field.is_none(), "{found:?}");
     assert!(only(&found).text.contains("its strategy is not the reason"), "{found:?}");
     let mut single = variant("shop/web", |_| {});
-    single.manifests[0]["spec"]["replicas"] = json!(1);
-    single.replicas = 1;
+    single.deployed_mut().manifests[0]["spec"]["replicas"] = json!(1);
+    single.deployed_mut().replicas = 1;
     let found = advised(&single, &trial(40), vec![of(Cause::NoEndpoint)]);
     assert_eq!(only(&found).field.as_deref(), Some("spec.replicas"));
     assert_eq!(found.patch.unwrap()["spec"], json!({"replicas": 2}));
@@ -470,7 +454,7 @@ fn the_advice_of_the_most_lost_requests_comes_first() {
 #[test]
 fn young_pods_that_are_slow_count_later() {
     let mut variant = variant("shop/web", |_| {});
-    variant.manifests[0]["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 1}});
+    variant.deployed_mut().manifests[0]["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 1}});
     let found = advised(&variant, &trial(40), vec![incident(Cause::Overload, "endpoint ready", 2_400.0)]);
     let workload = patched(&variant, &found);
     assert_eq!(workload["spec"]["minReadySeconds"], 4);
@@ -500,7 +484,7 @@ fn only_judged_arms_in_counting_trials_are_advised_on() {
 #[test]
 fn without_the_manifest_there_is_no_field() {
     let mut bare = variant("httpd", |_| {});
-    bare.manifests.clear();
+    bare.deployed_mut().manifests.clear();
     let found = advised(&bare, &trial(40), vec![race()]);
     assert!(found.patch.is_none() && only(&found).text.contains("deployment/web"), "{found:?}");
 }

@@ -8,7 +8,7 @@ use crate::spec::RolloutAction;
 pub(super) fn beyond_embedded(plan: &RunPlan) -> Option<String> {
     plan.variants.iter().find_map(|variant| {
         let workload = &variant.workload;
-        let what = match (workload.kind, &variant.rollout.action) {
+        let what = match (workload.kind, &variant.spec.rollout.action) {
             (WorkloadKind::StatefulSet | WorkloadKind::DaemonSet, _) => {
                 format!(
                     "{} is a {}, and the embedded cluster rolls Deployments only",
@@ -24,7 +24,7 @@ pub(super) fn beyond_embedded(plan: &RunPlan) -> Option<String> {
             }
             _ => return None,
         };
-        Some(format!("variant {}: {what}; run it with --cluster kind", variant.name))
+        Some(format!("variant {}: {what}; run it with --cluster kind", variant.spec.name))
     })
 }
 
@@ -39,7 +39,7 @@ mod tests {
             include_str!("../../manifests/target.yaml").replace("kind: Deployment", &format!("kind: {kind}"));
         let sources = [Source::new("web.yaml", &manifest)];
         let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
-        plan.variants[0].rollout.action = rollout;
+        plan.variants[0].spec.rollout.action = rollout;
         beyond_embedded(&plan)
     }
 

@@ -21,7 +21,7 @@ pub fn demo(arguments: &DemoArgs, network: Network, colour: bool, talk: &dyn Tal
     let overrides = Overrides { seed: arguments.place.seed.unwrap_or(1), ..Overrides::default() };
     let mut plan = plan(Path::new(scenario), &Shipped, &overrides)?;
     // Its manifests stand in no folder, whatever the folder that it is started in holds.
-    plan.folders.clear();
+    plan.settings.folders.clear();
     launch(plan, &arguments.place, How::default(), network, colour, talk)
 }
 

@@ -186,7 +186,7 @@ impl Run<'_> {
 
     /// `trial 2 of 6 (with-prestop)`.
     fn title(&self, planned: TrialPlan, queue: &Queue) -> String {
-        let name = self.plan.variants.get(planned.variant).map_or("", |variant| variant.name.as_str());
+        let name = self.plan.variants.get(planned.variant).map_or("", |variant| variant.spec.name.as_str());
         format!("trial {} of {} ({name})", planned.trial, queue.total())
     }
 

@@ -41,7 +41,7 @@ pub(super) fn execute(
         .build()
         .map_err(|error| Failure::Machine(format!("starting the runtime: {error}")))?;
     let found = runtime.block_on(host::find(place, plan, stage, talk))?;
-    let outputs = Outputs::create(place.out.as_deref(), &plan.name, &started)?;
+    let outputs = Outputs::create(place.out.as_deref(), &plan.settings.scenario, &started)?;
     let sized = runtime.block_on(host::sized(&found, plan))?;
     let plan = sized.as_ref().unwrap_or(plan);
     let id = if stage.is_some() { String::new() } else { random(8)? };
@@ -54,7 +54,7 @@ pub(super) fn execute(
         choice: place.cluster().to_string(),
         // Where it cannot be told, the record's folders stay relative.
         folder: std::env::current_dir().unwrap_or_default(),
-        variants: places.facts(),
+        places: places.all(),
     });
     // Beyond the header, which has the ports as the user wrote them: another run moves them elsewhere.
     let moved = stage.and_then(|stage| stage.moved(plan));

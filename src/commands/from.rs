@@ -22,8 +22,7 @@ use crate::yaml::Source;
 /// The record cannot be read, or its cluster must be named.
 pub fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), Failure> {
     let (Some(directory), None) = (&arguments.from, &arguments.place.cluster) else { return Ok(()) };
-    let Some(again) = header(directory)?.again else { return Ok(()) };
-    match again.cluster.parse() {
+    match header(directory)?.spec.settings.cluster.choice.parse() {
         Ok(ClusterChoice::Embedded) => Ok(()),
         Ok(choice @ (ClusterChoice::Kind(_) | ClusterChoice::Context(_))) => {
             let choice = choice.to_string().escape_debug().to_string();
@@ -47,13 +46,13 @@ pub(super) fn plan_from(
     let header = header(directory)?;
     let input = |error: PlanError| Failure::Input(Box::new(error));
     let given = Given { secrets: secrets(manifests)?, headers: headers(&arguments.header)? };
-    let overrides = Overrides { seed: arguments.place.seed.unwrap_or(header.seed), ..*overrides };
+    let overrides = Overrides { seed: arguments.place.seed.unwrap_or(header.spec.settings.seed), ..*overrides };
     let mut plan = from_record(&header, &arguments.variant, &given, &overrides).map_err(input)?;
     if !arguments.place.allow_host_commands {
         runs_no_command(&plan, directory)?;
         runs_no_recipe(&plan, arguments.place.cluster(), directory)?;
         // There is none in them, and none is to come.
-        plan.folders.clear();
+        plan.settings.folders.clear();
     }
     Ok(plan)
 }
@@ -61,12 +60,12 @@ pub(super) fn plan_from(
 /// A record is a file that people hand on. What rolls its workload is a program of this machine, which its reader has not seen.
 fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), Failure> {
     for variant in &plan.variants {
-        let RolloutAction::Command { run, back } = &variant.rollout.action else { continue };
+        let RolloutAction::Command { run, back } = &variant.spec.rollout.action else { continue };
         let commands: Vec<String> = std::iter::once(run).chain(back).map(|words| format!("{words:?}")).collect();
         return Err(Failure::User(format!(
             "the record in {} rolls variant {} by running {} on this machine; add --allow-host-commands if you trust it",
             directory.display(),
-            variant.name,
+            variant.spec.name,
             commands.join(" and ")
         )));
     }
@@ -158,7 +157,7 @@ mod tests {
         let mut plan = crate::plan::build_for_manifests(&sources, &choice, &Overrides::default()).unwrap();
         runs_no_command(&plan, Path::new("run")).unwrap();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        plan.variants[0].rollout.action =
+        plan.variants[0].spec.rollout.action =
             RolloutAction::Command { run: words(&["sh", "-c", "a b"]), back: Some(words(&["c"])) };
         let said = runs_no_command(&plan, Path::new("run")).unwrap_err().to_string();
         assert!(said.contains(r#"["sh", "-c", "a b"] and ["c"]"#) && said.contains("--allow-host-commands"), "{said}");
@@ -172,7 +171,7 @@ mod tests {
         let sources = [Source::new("apache.yaml", include_str!("../../manifests/apache.yaml"))];
         let choice = crate::plan::Choice::default();
         let mut plan = crate::plan::build_for_manifests(&sources, &choice, &Overrides::default()).unwrap();
-        plan.folders = vec![folder.path().to_owned()];
+        plan.settings.folders = vec![folder.path().to_owned()];
         let said = |cluster: &str| {
             let ran = runs_no_recipe(&plan, &cluster.parse().unwrap(), Path::new("run"));
             ran.err().map(|failure| failure.to_string())

@@ -26,7 +26,7 @@ pub(super) struct FolderRecipe {
 impl FolderRecipe {
     /// Whether a pod of `variant` would run it.
     pub(super) fn is_of(&self, variant: &VariantPlan) -> bool {
-        self.variant == variant.name
+        self.variant == variant.spec.name
     }
 }
 
@@ -47,8 +47,8 @@ fn recipe_file(cluster: &ClusterChoice) -> &'static str {
 
 /// Every image that a variant's pods start from, or are rolled to, but for the built-in server.
 pub(super) fn images(variant: &VariantPlan) -> BTreeSet<String> {
-    let mut images = images_of(&variant.manifests);
-    match &variant.rollout.action {
+    let mut images = images_of(variant.spec.manifests());
+    match &variant.spec.rollout.action {
         RolloutAction::Image { to, .. } => drop(images.insert(to.clone())),
         RolloutAction::Patch { patch } => images.extend(images_of(std::slice::from_ref(patch))),
         RolloutAction::Restart
@@ -66,8 +66,8 @@ pub(super) fn in_folders(plan: &RunPlan, cluster: &ClusterChoice) -> Vec<FolderR
     let name = recipe_file(cluster);
     let of_variant = |variant: &VariantPlan| -> Vec<FolderRecipe> {
         let found = images(variant).into_iter().filter_map(|image| {
-            let folder = recipe_folder(&image, name, &plan.folders)?;
-            Some(FolderRecipe { variant: variant.name.clone(), image, file: folder.join(name), folder })
+            let folder = recipe_folder(&image, name, &plan.settings.folders)?;
+            Some(FolderRecipe { variant: variant.spec.name.clone(), image, file: folder.join(name), folder })
         });
         found.collect()
     };
@@ -77,7 +77,7 @@ pub(super) fn in_folders(plan: &RunPlan, cluster: &ClusterChoice) -> Vec<FolderR
 /// Forgets the folders of `plan` that hold none of `recipes`.
 pub(super) fn keep_folders_of(plan: &mut RunPlan, recipes: &[FolderRecipe]) {
     let holds = |folder: &Path, recipe: &FolderRecipe| recipe.folder == folder.join("images").join(&recipe.image);
-    plan.folders.retain(|folder| recipes.iter().any(|recipe| holds(folder, recipe)));
+    plan.settings.folders.retain(|folder| recipes.iter().any(|recipe| holds(folder, recipe)));
 }
 
 #[cfg(test)]
@@ -109,13 +109,13 @@ mod tests {
     fn each_image_that_a_pod_may_come_to_is_looked_for() {
         let folder = tempfile::tempdir().unwrap();
         let mut plan = plan(folder.path(), &["apache", "next", "patched", "unnamed"], "embedded");
-        assert!(plan.variants[0].shipped);
+        assert!(plan.variants[0].spec.shipped);
         assert_eq!(found(&plan, "embedded"), ["apache"]);
-        plan.variants[0].rollout.action =
+        plan.variants[0].spec.rollout.action =
             RolloutAction::Image { container: "apache".into(), from: "apache".into(), to: "next".into() };
         assert_eq!(found(&plan, "embedded"), ["apache", "next"]);
         let containers = json!([{"name": "apache", "image": "patched"}]);
-        plan.variants[0].rollout.action =
+        plan.variants[0].spec.rollout.action =
             RolloutAction::Patch { patch: json!({"spec": {"template": {"spec": {"containers": containers}}}}) };
         assert_eq!(found(&plan, "embedded"), ["apache", "patched"]);
         assert_eq!(found(&plan, "kind"), [""; 0], "nothing there can be built");
@@ -132,14 +132,14 @@ mod tests {
     fn a_folder_without_a_recipe_that_runs_is_forgotten() {
         let (with, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut plan = plan(with.path(), &["apache"], "embedded");
-        plan.folders = [with.path(), without.path(), Path::new("")].map(Path::to_owned).to_vec();
+        plan.settings.folders = [with.path(), without.path(), Path::new("")].map(Path::to_owned).to_vec();
         let recipes = in_folders(&plan, &ClusterChoice::Embedded);
         keep_folders_of(&mut plan, &recipes);
-        assert_eq!(plan.folders, [with.path()]);
+        assert_eq!(plan.settings.folders, [with.path()]);
         let said = recipes[0].to_string();
         assert!(said.starts_with("image apache of variant as-written from the recipe /"), "{said}");
         assert!(recipes[0].is_of(&plan.variants[0]) && said.ends_with("/images/apache/embedded"), "{said}");
         keep_folders_of(&mut plan, &[]);
-        assert!(plan.folders.is_empty());
+        assert!(plan.settings.folders.is_empty());
     }
 }

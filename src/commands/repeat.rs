@@ -89,8 +89,8 @@ fn judged(record: &Path, trial: u32) -> Option<Recorded> {
     }
     let timeline = collector.finish(reader.is_cut()).ok()?;
     let found = timeline.trials.iter().find(|one| one.start.trial == trial && one.end.is_some())?;
-    let variant = timeline.header.variants.iter().find(|variant| variant.name == found.start.variant)?;
-    let judged = judge(found, variant, timeline.header.max_lag_ms);
+    let variant = timeline.header.spec.variants.iter().find(|variant| variant.name == found.start.variant)?;
+    let judged = judge(found, variant, timeline.header.spec.settings.max_lag_ms());
     Some(match judged.state {
         State::Invalid => Recorded::Spoilt(judged.reason),
         State::Counts => {

@@ -131,7 +131,7 @@ pub(super) fn launch(
     talk.say(plan.summary().to_string().trim_end());
     for variant in &plan.variants {
         if let Some(idle_s) = idle_s(variant) {
-            talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.name));
+            talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.spec.name));
         }
     }
     if how.try_advice {

@@ -49,7 +49,7 @@ pub(super) fn check(
         pods_can_run(variant, plan)?;
     }
     // Others say themselves which ports they listen on, in commands that cannot be changed. A recipe is told its port.
-    let shipped = plan.variants.iter().all(|variant| variant.shipped);
+    let shipped = plan.variants.iter().all(|variant| variant.spec.shipped);
     let own = u16::try_from(std::process::id() % u32::from(OFFSETS)).unwrap_or_default();
     let port_offset = (host_network.is_some() && shipped).then_some(OFFSET_LEAST + own);
     Ok(Stage { host_network, port_offset })
@@ -61,8 +61,9 @@ impl Stage {
         let offset = self.port_offset?;
         let mut plan = plan.clone();
         for variant in &mut plan.variants {
-            variant.manifests = offset_ports(&variant.manifests, offset);
-            variant.service.target_port = variant.service.target_port.saturating_add(offset);
+            let deployed = variant.spec.deployed_mut();
+            deployed.manifests = offset_ports(&deployed.manifests, offset);
+            deployed.service.target_port = deployed.service.target_port.saturating_add(offset);
         }
         Some(plan)
     }
@@ -71,8 +72,8 @@ impl Stage {
 /// What a variant would run that is not compiled in: its manifests' commands, or the recipe of an image.
 fn foreign(plan: &RunPlan, recipes: &[FolderRecipe]) -> Option<String> {
     plan.variants.iter().find_map(|variant| {
-        if !variant.shipped {
-            return Some(format!("the manifests of variant {} are", variant.name));
+        if !variant.spec.shipped {
+            return Some(format!("the manifests of variant {} are", variant.spec.name));
         }
         let recipe = recipes.iter().find(|recipe| recipe.is_of(variant))?;
         Some(format!("the pods run {recipe}, which is"))
@@ -97,19 +98,20 @@ fn may_run_here(foreign: &str, place: &WhereArgs) -> Result<(), Failure> {
 }
 
 fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), Failure> {
-    for manifest in variant.manifests.iter().chain(variant.patched().as_ref()) {
+    for manifest in variant.spec.manifests().iter().chain(variant.patched().as_ref()) {
         let Some(spec) = pod_spec(manifest) else { continue };
-        let place = format!("variant {}, {}", variant.name, reference(manifest));
+        let place = format!("variant {}, {}", variant.spec.name, reference(manifest));
         if let Some(refusal) = refusals(spec).first() {
             return Err(Failure::User(format!("{place}: {refusal}")));
         }
         let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
-        let rolled = match &variant.rollout.action {
+        let rolled = match &variant.spec.rollout.action {
             crate::spec::RolloutAction::Image { to, .. } => Some(to.as_str()),
             _ => None,
         };
         for image in images.chain(rolled) {
-            resolve(image, &plan.folders).map_err(|error: ImageError| Failure::User(format!("{place}: {error}")))?;
+            resolve(image, &plan.settings.folders)
+                .map_err(|error: ImageError| Failure::User(format!("{place}: {error}")))?;
         }
     }
     Ok(())

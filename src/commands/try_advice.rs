@@ -24,7 +24,7 @@ pub(super) fn plan(
 ) -> Result<Option<RunPlan>, Failure> {
     let report = outputs::read(directory)?;
     let lossy = report.variants.iter().filter(|variant| variant.trials_with_loss > 0);
-    let mut lossy = lossy.filter(|variant| plan.name_of(plan.control).as_deref() != Some(&variant.name)).peekable();
+    let mut lossy = lossy.filter(|variant| plan.settings.control.as_ref() != Some(&variant.name)).peekable();
     if lossy.peek().is_none() {
         talk.say("--try-advice: nothing was lost, so there is nothing to advise");
         return Ok(None);
@@ -33,7 +33,9 @@ pub(super) fn plan(
         talk.say("--try-advice: no patch of the workload alone would help; the advice says why");
         return Ok(None);
     };
-    let Some(index) = plan.variants.iter().position(|variant| variant.name == source.name) else { return Ok(None) };
+    let Some(index) = plan.variants.iter().position(|variant| variant.spec.name == source.name) else {
+        return Ok(None);
+    };
     let refused = |error| Failure::Input(Box::new(error));
     let Some(mut advised) = plan.advised(index, patch).map_err(refused)? else { return Ok(None) };
     if let Some(left) = left
@@ -86,7 +88,7 @@ pub(super) fn outcome(report: &ReportDoc) -> String {
 
 /// What the plan says before it starts.
 pub(super) fn note(plan: &RunPlan) -> String {
-    let trials = plan.trials.saturating_mul(2);
+    let trials = plan.settings.trials.saturating_mul(2);
     format!(
         "  --try-advice: if something is lost, up to {trials} further trials follow: that variant, and the same named {ADVISED} \
          with its advice, in {FOLDER}/"

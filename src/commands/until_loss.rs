@@ -21,14 +21,14 @@ impl UntilLoss {
     pub(super) fn take(&mut self, plan: &RunPlan, planned: TrialPlan, lost: Option<u64>) -> Option<String> {
         self.ran += 1;
         // The control is there to lose.
-        let lost = lost.filter(|_| plan.control != Some(planned.variant));
+        let lost = lost.filter(|_| plan.control() != Some(planned.variant));
         match lost? {
             0 => {
                 *self.without.entry(planned.variant).or_default() += 1;
                 None
             }
             lost => {
-                let variant = plan.variants.get(planned.variant).map_or("", |variant| variant.name.as_str());
+                let variant = plan.variants.get(planned.variant).map_or("", |variant| variant.spec.name.as_str());
                 let attempts = if lost == 1 { "1 attempt".to_owned() } else { format!("{lost} attempts") };
                 let ran = rollouts(self.ran);
                 Some(format!(
@@ -44,7 +44,7 @@ impl UntilLoss {
     pub(super) fn not_shown(&self, plan: &RunPlan) -> Vec<String> {
         let line = |(index, variant): (usize, &crate::plan::VariantPlan)| {
             let count = self.without.get(&index).copied().unwrap_or_default();
-            let name = &variant.name;
+            let name = &variant.spec.name;
             if count == 0 {
                 return format!("no loss has shown: {name} has no rollout that counts, so that nothing is known of it");
             }
@@ -55,7 +55,7 @@ impl UntilLoss {
                 rollouts(count)
             )
         };
-        let looked_at = plan.variants.iter().enumerate().filter(|(index, _)| plan.control != Some(*index));
+        let looked_at = plan.variants.iter().enumerate().filter(|(index, _)| plan.control() != Some(*index));
         looked_at.map(line).collect()
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     fn what_the_control_loses_ends_nothing() {
         let (mut plan, mut until) = (plan(), UntilLoss::default());
         plan.add_control().unwrap();
-        let control = TrialPlan { trial: 1, block: 1, variant: plan.control.unwrap() };
+        let control = TrialPlan { trial: 1, block: 1, variant: plan.control().unwrap() };
         assert_eq!(until.take(&plan, control, Some(12)), None);
         assert_eq!(until.take(&plan, trial(2), Some(0)), None);
         assert_eq!(until.not_shown(&plan).len(), 1, "and it is not what was looked at");

@@ -12,7 +12,8 @@ use super::context::Run;
 use crate::load::{LoadPlan, sizing};
 use crate::manifest::{short_hash, undo};
 use crate::observe::Target;
-use crate::plan::{RunPlan, VariantFacts, VariantPlan};
+use crate::plan::{RunPlan, VariantPlan};
+use crate::record::header::VariantPlace;
 use crate::rollout::{Eviction, Handle, Roll, Workload};
 use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
 use crate::trial::{Action, Site, Step, Variant};
@@ -20,20 +21,20 @@ use crate::trial::{Action, Site, Step, Variant};
 /// Where each variant lives and how many connections it keeps, in the plan's order.
 #[derive(Debug)]
 pub(super) struct Places {
-    places: Vec<VariantFacts>,
+    places: Vec<VariantPlace>,
 }
 
 impl Places {
     /// `run` tells the namespaces of several runs on one cluster apart; it is empty on a cluster of the run's own.
     pub(super) fn of(plan: &RunPlan, run: &str) -> Self {
-        let places = plan.variants.iter().map(|variant| VariantFacts {
-            namespace: namespace(&plan.name, &variant.name, run),
+        let places = plan.variants.iter().map(|variant| VariantPlace {
+            namespace: namespace(&plan.settings.scenario, &variant.spec.name, run),
             connections: connections(variant),
         });
         Self { places: places.collect() }
     }
 
-    pub(super) fn facts(&self) -> Vec<VariantFacts> {
+    pub(super) fn all(&self) -> Vec<VariantPlace> {
         self.places.clone()
     }
 
@@ -61,7 +62,7 @@ fn namespace(scenario: &str, variant: &str, run: &str) -> String {
 
 /// The scenario's number, else the default of the slowest kept-alive arm, so that none rests longer than 2 s.
 fn connections(variant: &VariantPlan) -> u32 {
-    let load = &variant.load;
+    let load = &variant.spec.load;
     let chosen = load.connections.or_else(|| {
         let arms = [Arm::Reused, Arm::Blind].into_iter().map(|arm| load.rate_of(arm)).filter(|rate| *rate > 0.0);
         let sized = arms.map(|rate| sizing::default_connections(variant.workload.replicas, rate));
@@ -72,7 +73,8 @@ fn connections(variant: &VariantPlan) -> u32 {
 
 /// The longest time between two uses of a kept-alive connection, in seconds; `None` without such an arm.
 pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
-    let arms = [Arm::Reused, Arm::Blind].into_iter().map(|arm| variant.load.rate_of(arm)).filter(|rate| *rate > 0.0);
+    let arms =
+        [Arm::Reused, Arm::Blind].into_iter().map(|arm| variant.spec.load.rate_of(arm)).filter(|rate| *rate > 0.0);
     let idle = arms.map(|rate| sizing::idle_between_uses_s(connections(variant) as usize, rate));
     idle.reduce(f64::max)
 }
@@ -84,7 +86,7 @@ pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &Va
         workload: crate::rollout::resource(variant.workload.kind),
         name: variant.workload.name.clone(),
         selector: variant.workload.selector.clone(),
-        probe_port: plan.probe.then_some(variant.service.target_port),
+        probe_port: plan.settings.side_probe.then_some(variant.spec.service().target_port),
     }
 }
 
@@ -108,23 +110,23 @@ pub(super) fn variant(
         selector: variant.workload.selector.clone(),
     };
     Variant {
-        name: variant.name.clone(),
+        name: variant.spec.name.clone(),
         handle: Handle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
         action: action(variant, &manifests, patched),
         manifests,
-        service: variant.service.name.clone(),
-        service_port_name: variant.service.port_name.clone(),
+        service: variant.spec.service().name.clone(),
+        service_port_name: variant.spec.service().port_name.clone(),
         site,
-        load: load(variant, run.places.connections(index), run.plan.seed, run.how.record_all),
+        load: load(variant, run.places.connections(index), run.plan.settings.seed, run.how.record_all),
         changed: AtomicBool::new(false),
         step: Mutex::new(Step::default()),
-        timeout: variant.rollout.timeout,
+        timeout: variant.spec.rollout.timeout,
         routing_lag,
     }
 }
 
 fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -> Action {
-    let (roll, back) = match variant.rollout.action.clone() {
+    let (roll, back) = match variant.spec.rollout.action.clone() {
         RolloutAction::Restart => (Roll::Restart, None),
         RolloutAction::Env { container, name } => (Roll::Env { container, name }, None),
         RolloutAction::Image { container, from, to } => {
@@ -146,7 +148,7 @@ fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -
 }
 
 fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) -> LoadPlan {
-    let mut spec = variant.load.clone();
+    let mut spec = variant.spec.load.clone();
     for request in &mut spec.requests {
         if request.headers.iter().all(|header| header.name != HOST) {
             request.headers.push(HeaderSpec { name: HOST, value: HeaderText::Value(host(variant)) });
@@ -157,7 +159,7 @@ fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) 
 
 /// The Service's name, as a client inside the namespace would say it.
 fn host(variant: &VariantPlan) -> String {
-    let service = &variant.service;
+    let service = variant.spec.service();
     if service.port == 80 { service.name.clone() } else { format!("{}:{}", service.name, service.port) }
 }
 

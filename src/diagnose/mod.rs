@@ -34,7 +34,7 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
     let mut all = Diagnosis::default();
     let mut stale_ports: BTreeMap<u16, Stamp> = BTreeMap::new();
     for trial in &timeline.trials {
-        let Some(variant) = timeline.header.variants.iter().find(|known| known.name == trial.start.variant) else {
+        let Some(variant) = timeline.header.spec.variants.iter().find(|known| known.name == trial.start.variant) else {
             continue;
         };
         let mut scene = Scene::new(trial, variant, std::mem::take(&mut stale_ports));

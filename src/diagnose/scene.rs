@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Stamp;
 use crate::record::entry::Attempt;
-use crate::record::header::VariantHeader;
 use crate::servers::{PreStop, StopKind};
+use crate::spec::VariantSpec;
 use crate::timeline::{Edge, PodLife, Trial, Unselected};
 
 /// Longer than any routing table was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is 30 s.
@@ -18,7 +18,7 @@ const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
 /// A trial as the rules see it.
 pub(super) struct Scene<'a> {
     pub(super) trial: &'a Trial,
-    pub(super) variant: &'a VariantHeader,
+    pub(super) variant: &'a VariantSpec,
     /// The 99th percentile of the answers' latencies of each request kind, in nanoseconds.
     usual_ns: BTreeMap<u16, u64>,
     /// Until when each local port must not be used again: a connect from it timed out.
@@ -31,7 +31,7 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(trial: &'a Trial, variant: &'a VariantHeader, stale_ports: BTreeMap<u16, Stamp>) -> Self {
+    pub(super) fn new(trial: &'a Trial, variant: &'a VariantSpec, stale_ports: BTreeMap<u16, Stamp>) -> Self {
         let usual = trial.kind_latency_us.iter().filter_map(|(kind, all)| Some((*kind, all.per_mille(990)? * 1_000)));
         let has_readiness = has_readiness(variant);
         let usual_ns = usual.collect();
@@ -186,11 +186,11 @@ impl<'a> Scene<'a> {
 }
 
 /// Whether the manifest has a probe of the pods' readiness.
-fn has_readiness(variant: &VariantHeader) -> bool {
+fn has_readiness(variant: &VariantSpec) -> bool {
     let containers = |manifest: &'_ serde_json::Value| {
         manifest.pointer("/spec/template/spec/containers").and_then(serde_json::Value::as_array).cloned()
     };
-    let mut all = variant.manifests.iter().filter_map(containers).flatten();
+    let mut all = variant.manifests().iter().filter_map(containers).flatten();
     all.any(|container| container.get("readinessProbe").is_some())
 }
 

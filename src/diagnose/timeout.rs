@@ -49,7 +49,7 @@ fn too_few<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Finding<'a> {
         let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= attempt.end_ns);
         ready && pod.deletion.is_none_or(|deletion| deletion.low_ns > attempt.end_ns)
     });
-    let (there, wanted) = (there.count(), scene.variant.replicas as usize);
+    let (there, wanted) = (there.count(), scene.variant.replicas() as usize);
     if there < wanted && !scene.trial.pods.is_empty() {
         let what = format!("{there} of {wanted} pods were there to serve");
         return Finding::without_pod(Cause::Overload, vec![Proof::Fact(what.into())]);

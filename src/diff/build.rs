@@ -3,8 +3,9 @@
 use super::DiffError;
 use super::doc::{DiffDoc, FORMAT, LostDiff, RunDoc, Shift, SideDoc, Test, VariantDiff};
 use super::same::{mismatches, notes, variants};
-use crate::record::header::{Header, VariantHeader};
+use crate::record::header::Header;
 use crate::report::ReportDoc;
+use crate::spec::VariantSpec;
 use crate::stats::{LEVEL, Split, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
 use crate::timeline::Timeline;
 use crate::verdict::{Conclusion, Ending, Judged, Metric, Side, Verdict, judge};
@@ -23,12 +24,12 @@ impl<'a> Analysed<'a> {
         &self.timeline.header
     }
 
-    fn trials_of(self, variant: &VariantHeader) -> Vec<Judged<'a>> {
+    fn trials_of(self, variant: &VariantSpec) -> Vec<Judged<'a>> {
         let trials = self.timeline.trials.iter().filter(|trial| trial.start.variant == variant.name);
-        trials.map(|trial| judge(trial, variant, self.header().max_lag_ms)).collect()
+        trials.map(|trial| judge(trial, variant, self.header().spec.settings.max_lag_ms())).collect()
     }
 
-    fn verdict_of(self, variant: &VariantHeader) -> Verdict {
+    fn verdict_of(self, variant: &VariantSpec) -> Verdict {
         let known = self.report.variants.iter().find(|known| known.name == variant.name);
         known.map_or(Verdict::Inconclusive, |known| known.verdict)
     }
@@ -42,7 +43,7 @@ struct Values {
 }
 
 impl Values {
-    fn of(run: Analysed<'_>, variant: &VariantHeader) -> Self {
+    fn of(run: Analysed<'_>, variant: &VariantSpec) -> Self {
         let trials = run.trials_of(variant);
         let side = Side { variant, trials: &trials };
         Self {
@@ -67,7 +68,7 @@ impl Values {
 /// which a run has no counting trial, because they were planned.
 pub fn compare(old: Analysed<'_>, new: Analysed<'_>) -> Result<DiffDoc, DiffError> {
     let (before, after) = (old.header(), new.header());
-    if (before.started_unix_ns, before.seed) == (after.started_unix_ns, after.seed) {
+    if (before.started_unix_ns, before.spec.settings.seed) == (after.started_unix_ns, after.spec.settings.seed) {
         return Err(DiffError::SameRun { started: after.started.clone() });
     }
     let differences = mismatches(before, after);
@@ -82,7 +83,7 @@ pub fn compare(old: Analysed<'_>, new: Analysed<'_>) -> Result<DiffDoc, DiffErro
     adjust(&mut found);
     Ok(DiffDoc {
         format: FORMAT,
-        scenario: after.scenario.clone(),
+        scenario: after.spec.settings.scenario.clone(),
         old: run(old),
         new: run(new),
         variants: found,

@@ -7,8 +7,8 @@ use super::axes::Axes;
 use super::data::Words;
 use super::scale::{Band, between, place};
 use super::shot::{Point, Shot};
-use crate::record::header::VariantHeader;
 use crate::report::{errno_name, stage_words};
+use crate::spec::VariantSpec;
 
 /// The points of a drawing: each leads to its incident, if the page has it.
 pub(super) fn draw(shot: &Shot<'_>, axes: &Axes, band: Band, listed: &[u32]) -> Markup {
@@ -40,13 +40,13 @@ fn latency_us(point: &Point<'_>) -> f64 {
 /// The points in the order in which they are drawn, each a row of figures and numbers of words: the attempt's number, when it was
 /// planned (seconds after the first mark), its other moments (milliseconds after that), bytes out and in, the status, then the words
 /// for arm, request, outcome, stage, error, pod and cause, the incident and whether the arm is judged.
-pub(super) fn data(shot: &Shot<'_>, variant: &VariantHeader) -> Value {
+pub(super) fn data(shot: &Shot<'_>, variant: &VariantSpec) -> Value {
     let mut words = Words::default();
     let rows: Vec<Value> = shot.points.iter().map(|point| row(point, shot.origin_ns(), variant, &mut words)).collect();
     json!({"trial": shot.doc.trial, "words": words.into_words(), "points": rows})
 }
 
-fn row(point: &Point<'_>, origin_ns: u64, variant: &VariantHeader, words: &mut Words) -> Value {
+fn row(point: &Point<'_>, origin_ns: u64, variant: &VariantSpec, words: &mut Words) -> Value {
     let attempt = point.attempt;
     let ms = |at_ns: u64| rounded(between(attempt.planned_ns, at_ns, 1e6));
     let request = variant.load.requests.get(usize::from(attempt.request));

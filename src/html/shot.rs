@@ -7,8 +7,8 @@ use super::kind::Kind;
 use super::thin::{fill, thin};
 use crate::diagnose::{Cause, Diagnosis};
 use crate::record::entry::Attempt;
-use crate::record::header::VariantHeader;
 use crate::report::{ReportDoc, TrialDoc, VariantDoc};
+use crate::spec::VariantSpec;
 use crate::timeline::{Timeline, Trial};
 use crate::verdict::State;
 
@@ -21,7 +21,7 @@ const MOST_POINTS: usize = 6_000;
 #[derive(Debug)]
 pub(super) struct Album<'a> {
     pub(super) doc: &'a VariantDoc,
-    pub(super) header: &'a VariantHeader,
+    pub(super) header: &'a VariantSpec,
     /// In the order in which they began.
     pub(super) shots: Vec<Shot<'a>>,
 }
@@ -56,7 +56,7 @@ pub(super) fn albums<'a>(timeline: &'a Timeline, report: &'a ReportDoc, diagnosi
         diagnosis.attempts.iter().map(|one| ((one.trial, one.id), (one.cause, one.incident))).collect();
     let most = (MOST_TRIALS / report.variants.len().max(1)).max(1);
     let of_variant = |doc: &'a VariantDoc| {
-        let header = timeline.header.variants.iter().find(|known| known.name == doc.name)?;
+        let header = timeline.header.spec.variants.iter().find(|known| known.name == doc.name)?;
         let first = first_seen(&doc.trials_list);
         let shots = drawn(&doc.trials_list, first, most).into_iter().filter_map(|doc| {
             let trial = timeline.trials.iter().find(|trial| trial.start.trial == doc.trial)?;
@@ -94,7 +94,7 @@ fn drawn(trials: &[TrialDoc], first: Option<u32>, most: usize) -> Vec<&TrialDoc>
 fn shot<'a>(
     trial: &'a Trial,
     doc: &'a TrialDoc,
-    header: &VariantHeader,
+    header: &VariantSpec,
     first: Option<u32>,
     explained: &BTreeMap<(u32, u64), (Cause, u32)>,
 ) -> Shot<'a> {

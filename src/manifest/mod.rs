@@ -35,7 +35,7 @@ pub use offset::offset_ports;
 pub use patch::{Merged, PatchError, json_merge, strategic_merge};
 pub use pod_spec::{DEFAULT_GRACE_S, grace_s};
 pub use scope::is_cluster_scoped;
-pub use service::{PortName, Service, service};
+pub use service::{ChosenService, PortName, service};
 pub use slips::{Slip, slips};
 pub use undo::undo;
 pub use workload::{Container, Workload, workload};

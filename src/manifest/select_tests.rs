@@ -198,7 +198,7 @@ fn the_service_is_the_named_one_or_the_only_one_that_selects() {
     let rolled = workload(&found, None).unwrap();
     for wanted in [None, Some("web"), Some("service/web")] {
         let chosen = service(&found, &rolled, wanted, None).unwrap();
-        assert_eq!((chosen.name.as_str(), chosen.port, chosen.target_port), ("web", 80, 8080));
+        assert_eq!((chosen.spec.name.as_str(), chosen.spec.port, chosen.spec.target_port), ("web", 80, 8080));
         assert_eq!(chosen.added, None);
     }
     let message = |name| service(&found, &rolled, Some(name), None).unwrap_err().to_string();
@@ -223,7 +223,7 @@ fn the_port_is_the_named_one_or_the_only_one() {
     );
     let rolled = workload(&found, None).unwrap();
     let port = |wanted: Option<PortName>| service(&found, &rolled, None, wanted.as_ref());
-    let both = |wanted| port(Some(wanted)).map(|chosen| (chosen.port, chosen.target_port)).unwrap();
+    let both = |wanted| port(Some(wanted)).map(|chosen| (chosen.spec.port, chosen.spec.target_port)).unwrap();
     assert_eq!(both(PortName::Name("http".into())), (80, 8080));
     assert_eq!(both(PortName::Number(9090)), (9090, 9090));
     assert_eq!(
@@ -248,7 +248,7 @@ fn a_service_without_an_address_or_with_a_stray_target_is_refused() {
 fn a_service_is_added_for_a_single_port_only() {
     let found = objects(&deployment("web", "replicas: 1"));
     let chosen = service(&found, &workload(&found, None).unwrap(), None, None).unwrap();
-    assert_eq!((chosen.name.as_str(), chosen.port, chosen.target_port), ("web", 8080, 8080));
+    assert_eq!((chosen.spec.name.as_str(), chosen.spec.port, chosen.spec.target_port), ("web", 8080, 8080));
     let added = chosen.added.unwrap();
     assert_eq!(added["spec"]["selector"], serde_json::json!({"app": "web", "tier": "front"}));
     let two = deployment("web", "replicas: 1").replace("name: http}]", "name: http}, {containerPort: 9090}]");

@@ -5,19 +5,14 @@ use serde_json::{Value, json};
 use super::documents::{Object, list_of, text};
 use super::error::ManifestError;
 use super::workload::Workload;
+use crate::spec::ServiceSpec;
 
-/// The Service, as far as a run must know it.
+/// The Service that was chosen.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Service {
-    /// Its name.
-    pub name: String,
-    /// The port that clients connect to.
-    pub port: u16,
-    /// The port's name, empty if it has none.
-    pub port_name: String,
-    /// The port that the pods listen on.
-    pub target_port: u16,
-    /// The Service is not in the manifests: this object is to be added to them.
+pub struct ChosenService {
+    /// Its name and ports.
+    pub spec: ServiceSpec,
+    /// It is not in the manifests: this object is to be added to them.
     pub added: Option<Value>,
 }
 
@@ -62,7 +57,7 @@ pub fn service(
     workload: &Workload,
     wanted: Option<&str>,
     port: Option<&PortName>,
-) -> Result<Service, ManifestError> {
+) -> Result<ChosenService, ManifestError> {
     let services = || objects.iter().filter(|object| object.is("Service", ""));
     let selecting = services()
         .filter(|service| service.namespace() == workload.namespace && selects(service, workload))
@@ -100,7 +95,7 @@ fn selects(service: &Object, workload: &Workload) -> bool {
     })
 }
 
-fn read(object: &Object, workload: &Workload, wanted: Option<&PortName>) -> Result<Service, ManifestError> {
+fn read(object: &Object, workload: &Workload, wanted: Option<&PortName>) -> Result<ChosenService, ManifestError> {
     let bad = |message: String| ManifestError::BadService { service: object.reference(), message };
     if !selects(object, workload) {
         let selector = object.value.pointer("/spec/selector").unwrap_or(&Value::Null);
@@ -132,13 +127,9 @@ fn read(object: &Object, workload: &Workload, wanted: Option<&PortName>) -> Resu
         })?,
         other => number(other).ok_or_else(|| bad("targetPort is not a port from 1 to 65535, nor a name".to_owned()))?,
     };
-    Ok(Service {
-        name: object.name().to_owned(),
-        port: number_of_port,
-        port_name: text(port, "/name").to_owned(),
-        target_port,
-        added: None,
-    })
+    let (name, port_name) = (object.name().to_owned(), text(port, "/name").to_owned());
+    let spec = ServiceSpec { name, port: number_of_port, port_name, target_port, added: false };
+    Ok(ChosenService { spec, added: None })
 }
 
 fn container_port(workload: &Workload, name: &str) -> Option<u16> {
@@ -178,7 +169,7 @@ fn choose_port<'a>(
     }
 }
 
-fn added(workload: &Workload, wanted: Option<&PortName>) -> Result<Service, ManifestError> {
+fn added(workload: &Workload, wanted: Option<&PortName>) -> Result<ChosenService, ManifestError> {
     let ports = workload.containers.iter().flat_map(|container| &container.ports).collect::<Vec<_>>();
     let candidates = ports
         .iter()
@@ -196,11 +187,8 @@ fn added(workload: &Workload, wanted: Option<&PortName>) -> Result<Service, Mani
         metadata["namespace"] = json!(workload.namespace);
     }
     let spec = json!({"selector": workload.labels, "ports": [{"port": port, "targetPort": port}]});
-    Ok(Service {
-        name: workload.name.clone(),
-        port: *port,
-        port_name: port_name.clone(),
-        target_port: *port,
-        added: Some(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})),
-    })
+    let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
+    let (name, port_name) = (workload.name.clone(), port_name.clone());
+    let spec = ServiceSpec { name, port: *port, port_name, target_port: *port, added: true };
+    Ok(ChosenService { spec, added: Some(object) })
 }

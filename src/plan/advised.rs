@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::error::PlanError;
 use super::order;
-use super::types::{RunPlan, VariantPlan};
+use super::types::RunPlan;
 use crate::manifest::strategic_merge;
-use crate::record::header::Expect;
 use crate::scenario::values::MAX_NAME;
+use crate::spec::{Expect, RunSettings, VariantSpec};
 
 /// What is added to the name of a variant that is tried with its advice.
 pub const ADVISED: &str = "-advised";
@@ -20,37 +20,38 @@ impl RunPlan {
     /// The patch does not fit the workload's manifest.
     pub fn advised(&self, index: usize, patch: &Value) -> Result<Option<Self>, PlanError> {
         let Some(source) = self.variants.get(index) else { return Ok(None) };
-        let mut advised = VariantPlan {
-            name: advised_name(&source.name),
+        let mut advised = source.clone();
+        advised.spec = VariantSpec {
+            name: advised_name(&source.spec.name),
             expect: Expect::Clean,
             lost_at_most: 0,
             strict: false,
             notes: Vec::new(),
-            ..source.clone()
+            ..advised.spec
         };
-        if let Some(manifest) = advised.manifests.get_mut(source.workload.index) {
+        if let Some(manifest) = advised.spec.deployed_mut().manifests.get_mut(source.workload.index) {
             strategic_merge(manifest, patch).map_err(|error| PlanError::Plain {
-                message: format!("the advice for {} does not fit its workload: {error}", source.name),
+                message: format!("the advice for {} does not fit its workload: {error}", source.spec.name),
                 help: "this is a bug; the advice is in report.json".to_owned(),
             })?;
         }
-        let manifest = advised.manifests.get(source.workload.index).unwrap_or(&Value::Null);
-        let replicas = manifest.pointer("/spec/replicas").and_then(Value::as_u64);
+        let replicas = advised.workload_manifest().pointer("/spec/replicas").and_then(Value::as_u64);
         let replicas = replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(source.workload.replicas);
         advised.set_pods(replicas)?;
-        let source = VariantPlan { expect: Expect::Loss, notes: Vec::new(), ..source.clone() };
+        let mut source = source.clone();
+        source.spec.expect = Expect::Loss;
+        source.spec.notes.clear();
         // The trials that the advice comes from are over: its own blocks have an order of their own.
-        let seed = self.seed.wrapping_add(1);
-        Ok(Some(Self {
-            seed,
-            baseline: Some(0),
+        let settings = RunSettings {
+            seed: self.settings.seed.wrapping_add(1),
+            baseline: Some(source.spec.name.clone()),
             control: None,
-            time_budget: None,
-            order: order::blocks(2, self.trials, seed),
-            variants: vec![source, advised],
             notes: Vec::new(),
-            ..self.clone()
-        }))
+            ..self.settings.clone()
+        };
+        let order = order::blocks(2, settings.trials, settings.seed);
+        let (variants, aside) = (vec![source, advised], self.aside.clone());
+        Ok(Some(Self { settings, variants, order, time_budget: None, aside }))
     }
 }
 

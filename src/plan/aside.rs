@@ -32,11 +32,11 @@ impl RunPlan {
 impl VariantPlan {
     fn set_aside(&mut self, foreign: &impl Fn(&Value) -> bool, named: &mut BTreeSet<String>) {
         let mut index_of_workload = 0;
-        let mut kept = Vec::with_capacity(self.manifests.len());
-        for (index, object) in std::mem::take(&mut self.manifests).into_iter().enumerate() {
+        let mut kept = Vec::with_capacity(self.spec.manifests().len());
+        for (index, object) in std::mem::take(&mut self.spec.deployed_mut().manifests).into_iter().enumerate() {
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             let is_workload = index == self.workload.index;
-            let is_service = text("/kind") == "Service" && text("/metadata/name") == self.service.name;
+            let is_service = text("/kind") == "Service" && text("/metadata/name") == self.spec.service().name;
             if is_workload {
                 index_of_workload = kept.len();
             }
@@ -47,7 +47,7 @@ impl VariantPlan {
                 kept.push(object);
             }
         }
-        self.manifests = kept;
+        self.spec.deployed_mut().manifests = kept;
         self.workload.index = index_of_workload;
     }
 }
@@ -69,7 +69,7 @@ mod tests {
         let before = plan.summary();
         plan.set_aside("not applied", |object| object["kind"] != "Nothing");
         let variant = &plan.variants[0];
-        let kinds: Vec<&Value> = variant.manifests.iter().map(|object| &object["kind"]).collect();
+        let kinds: Vec<&Value> = variant.spec.manifests().iter().map(|object| &object["kind"]).collect();
         assert_eq!(kinds, ["Deployment", "Service"], "the workload and its Service stay");
         assert_eq!(variant.workload.index, 0);
         assert_eq!(variant.ignored[0]["kind"], "Ingress");

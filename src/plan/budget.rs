@@ -25,13 +25,13 @@ impl RunPlan {
                 help: format!("give at least --time-budget {block_s}s, or leave out variants"),
             });
         }
-        if fitting < self.trials {
-            self.notes.push(format!(
+        if fitting < self.settings.trials {
+            self.settings.notes.push(format!(
                 "{fitting} of {} blocks fit into --time-budget of {budget_s} s, at up to {block_s} s each",
-                self.trials
+                self.settings.trials
             ));
-            self.trials = fitting;
-            self.order = order::blocks(self.variants.len(), fitting, self.seed);
+            self.settings.trials = fitting;
+            self.order = order::blocks(self.variants.len(), fitting, self.settings.seed);
         }
         self.time_budget = Some(budget);
         Ok(())
@@ -58,8 +58,12 @@ mod tests {
         let whole = plan(10);
         let mut fitted = whole.clone();
         fitted.fit(block() * 7 + block() / 2).unwrap();
-        assert_eq!((fitted.trials, fitted.order.as_slice()), (7, &whole.order[..14]));
-        assert!(fitted.notes.iter().any(|note| note.contains("7 of 10 blocks fit")), "{:?}", fitted.notes);
+        assert_eq!((fitted.settings.trials, fitted.order.as_slice()), (7, &whole.order[..14]));
+        assert!(
+            fitted.settings.notes.iter().any(|note| note.contains("7 of 10 blocks fit")),
+            "{:?}",
+            fitted.settings.notes
+        );
         assert!(fitted.summary().longest <= block() * 7);
         assert!(fitted.time_budget.is_some());
     }
@@ -69,7 +73,10 @@ mod tests {
         let whole = plan(3);
         let mut fitted = whole.clone();
         fitted.fit(block() * 3).unwrap();
-        assert_eq!((fitted.trials, &fitted.order, &fitted.notes), (3, &whole.order, &whole.notes));
+        assert_eq!(
+            (fitted.settings.trials, &fitted.order, &fitted.settings.notes),
+            (3, &whole.order, &whole.settings.notes)
+        );
     }
 
     #[test]

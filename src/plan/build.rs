@@ -1,19 +1,19 @@
 //! Joins a scenario, its manifests and the command line's wishes into a plan.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::{Context, PlanError};
 use super::rollout_kinds::Subject;
-use super::types::{Choice, EmbeddedPlan, Overrides, RunPlan, VariantPlan};
+use super::types::{Choice, Overrides, RunPlan, VariantPlan};
 use super::{hooks, load, order, patches, rollout};
 use crate::manifest::{
-    Files, Object, Service, Workload, WorkloadKind, check_together, parse, service, slips, workload,
+    ChosenService, Files, Object, Workload, WorkloadKind, check_together, parse, service, slips, workload,
 };
-use crate::record::header::Expect;
 use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioVariant};
 use crate::scenario::values::{MAX_NAME, Rate, Trials};
 use crate::scenario::{Scenario, Shipped};
-use crate::spec::RolloutAction;
+use crate::spec::{DeployedTarget, Expect, RolloutAction, RoutingSpec, RunSettings, TargetSpec, VariantSpec};
 use crate::yaml::{Document, Located, Place, Source};
 
 /// The name of the only variant of a run without variants.
@@ -22,7 +22,6 @@ pub const SOLE_VARIANT: &str = "as-written";
 pub(super) const ONE_VARIANT: &str = "one variant alone: nothing shows that this run could have seen a loss; --control adds \
                                       a server that loses, and a variant that is expected to lose would show it too";
 const DEFAULT_TRIALS: u32 = 1;
-const DEFAULT_MAX_LAG_MS: u64 = 100;
 
 /// The plan of a scenario's run. Paths in it are read from `files`, relative to the scenario.
 pub fn build(scenario: &Scenario, files: &dyn Files, overrides: &Overrides) -> Result<RunPlan, PlanError> {
@@ -48,14 +47,13 @@ pub fn build(scenario: &Scenario, files: &dyn Files, overrides: &Overrides) -> R
         planned.collect::<Result<Vec<_>, _>>()?
     };
     let trials = overrides.trials.or(file.trials.map(Trials::count)).unwrap_or(DEFAULT_TRIALS);
-    let baseline = file.baseline.as_ref();
     let mut plan = assemble(file.name.value.as_str(), variants, trials, overrides.seed);
-    plan.baseline = baseline.and_then(|baseline| plan.variants.iter().position(|known| known.name == baseline.value));
-    plan.embedded = embedded(&file.embedded);
-    plan.max_lag =
-        std::time::Duration::from_millis(file.max_lag_ms.as_ref().map_or(DEFAULT_MAX_LAG_MS, |lag| lag.value));
-    plan.probe = file.probe.unwrap_or(true);
-    plan.folders = folders(&base.objects);
+    let settings = &mut plan.settings;
+    settings.baseline = file.baseline.as_ref().map(|baseline| baseline.value.clone());
+    settings.cluster.routing = routing(&file.embedded);
+    settings.max_lag = file.max_lag_ms.as_ref().map_or(settings.max_lag, |lag| Duration::from_millis(lag.value));
+    settings.side_probe = file.probe.unwrap_or(true);
+    settings.folders = folders(&base.objects);
     Ok(plan)
 }
 
@@ -84,7 +82,7 @@ pub fn build_for_manifests(sources: &[Source], choice: &Choice, overrides: &Over
     let variant = base.variant(SOLE_VARIANT, &ScenarioVariant::default())?;
     let name = name_of(&variant.workload.name);
     let mut plan = assemble(&name, vec![variant], overrides.trials.unwrap_or(DEFAULT_TRIALS), overrides.seed);
-    plan.folders = folders(&base.objects);
+    plan.settings.folders = folders(&base.objects);
     Ok(plan)
 }
 
@@ -125,34 +123,24 @@ fn read_manifests(scenario: &Scenario, files: &dyn Files) -> Result<Vec<Object>,
 
 fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> RunPlan {
     let mut notes = Vec::new();
-    if let Some(first) = variants.iter().find(|variant| variant.service.added.is_some()) {
+    if let Some(first) = variants.iter().find(|variant| variant.spec.service().added) {
+        let service = first.spec.service();
         notes.push(format!(
             "no Service selects the pods of {}; one named {} is added for port {}",
-            first.workload.reference, first.service.name, first.service.port
+            first.spec.workload(),
+            service.name,
+            service.port
         ));
     }
-    for variant in &variants {
-        notes.extend(variant.notes.iter().map(|note| format!("variant {}: {note}", variant.name)));
+    for spec in variants.iter().map(|variant| &variant.spec) {
+        notes.extend(spec.notes.iter().map(|note| format!("variant {}: {note}", spec.name)));
     }
     if variants.len() == 1 {
         notes.push(ONE_VARIANT.to_owned());
     }
-    RunPlan {
-        name: name.to_owned(),
-        seed,
-        trials,
-        baseline: None,
-        control: None,
-        time_budget: None,
-        order: order::blocks(variants.len(), trials, seed),
-        variants,
-        embedded: EmbeddedPlan::default(),
-        max_lag: std::time::Duration::from_millis(DEFAULT_MAX_LAG_MS),
-        probe: true,
-        folders: Vec::new(),
-        notes,
-        aside: Vec::new(),
-    }
+    let settings = RunSettings { notes, ..RunSettings::new(name, seed, trials) };
+    let order = order::blocks(variants.len(), trials, seed);
+    RunPlan { settings, variants, order, time_budget: None, aside: Vec::new() }
 }
 
 /// What should be said of a variant before the start.
@@ -191,11 +179,11 @@ fn folders(objects: &[Object]) -> Vec<PathBuf> {
     folders
 }
 
-fn embedded(spec: &ScenarioEmbedded) -> EmbeddedPlan {
-    let default = EmbeddedPlan::default();
-    EmbeddedPlan {
-        base: spec.base.map_or(default.base, |time| time.0),
-        min_sync_period: spec.min_sync_period.map_or(default.min_sync_period, |time| time.0),
+fn routing(embedded: &ScenarioEmbedded) -> RoutingSpec {
+    let default = RoutingSpec::default();
+    RoutingSpec {
+        base: embedded.base.map_or(default.base, |time| time.0),
+        min_sync_period: embedded.min_sync_period.map_or(default.min_sync_period, |time| time.0),
     }
 }
 
@@ -239,21 +227,26 @@ impl Base<'_> {
             objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),
         );
         let load = load::plan(self.context, &load::overlay(self.load, &spec.load), self.rate)?;
-        let manifests = objects.into_iter().map(|object| object.value).chain(service.added.clone()).collect();
-        Ok(VariantPlan {
+        let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();
+        let target = TargetSpec::Deployed(DeployedTarget {
+            manifests,
+            workload: workload.reference.clone(),
+            replicas: workload.replicas,
+            surge: workload.surge,
+            service: service.spec,
+        });
+        let spec = VariantSpec {
             name: name.to_owned(),
             expect: spec.expect.unwrap_or(Expect::Clean),
             lost_at_most: spec.lost_at_most.as_ref().map_or(0, |most| most.value),
             strict: spec.strict.as_ref().is_some_and(|strict| strict.value),
-            manifests,
-            ignored: Vec::new(),
-            workload,
-            service,
+            target,
             load,
             rollout,
             shipped,
             notes,
-        })
+        };
+        Ok(VariantPlan { spec, workload, ignored: Vec::new() })
     }
 
     /// Says that it was a variant's patches that broke what was whole before.
@@ -268,7 +261,7 @@ impl Base<'_> {
             .map_err(|error| self.context.manifest(self.workload.map(|(_, place)| place), error))
     }
 
-    fn service(&self, objects: &[Object], workload: &Workload) -> Result<Service, PlanError> {
+    fn service(&self, objects: &[Object], workload: &Workload) -> Result<ChosenService, PlanError> {
         let place = self.port.map(|(_, place)| place).or(self.service.map(|(_, place)| place));
         let wanted = self.service.map(|(wanted, _)| wanted);
         service(objects, workload, wanted, self.port.map(|(port, _)| port))

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::types::RunPlan;
-use crate::record::header::Expect;
+use crate::spec::Expect;
 use crate::stats::{Alternative, LEVEL, blocks_that_suffice, blocks_to_reach, power, smallest_adjusted};
 
 /// How often the baseline is taken to lose something where a plan's power is named: nine rollouts of ten.
@@ -38,11 +38,11 @@ impl RunPlan {
     /// are expected alike. `None` for the baseline itself, for the control, or without a baseline.
     #[must_use]
     pub fn alternative(&self, variant: usize) -> Option<Alternative> {
-        let baseline = self.baseline.filter(|baseline| *baseline != variant)?;
-        if self.control == Some(variant) {
+        let baseline = self.baseline().filter(|baseline| *baseline != variant)?;
+        if self.control() == Some(variant) {
             return None;
         }
-        let expect = |index: usize| self.variants.get(index).map(|known| known.expect);
+        let expect = |index: usize| self.variants.get(index).map(|known| known.spec.expect);
         Some(match (expect(baseline)?, expect(variant)?) {
             (Expect::Loss, Expect::Clean) => Alternative::Less,
             (Expect::Clean, Expect::Loss) => Alternative::Greater,
@@ -53,7 +53,7 @@ impl RunPlan {
     /// What the comparison of `variant` with the baseline can show; `None` if there is none.
     pub(super) fn compared(&self, variant: usize) -> Option<Compared> {
         let alternative = self.alternative(variant)?;
-        let baseline = self.baseline.and_then(|index| self.variants.get(index))?.name.clone();
+        let baseline = self.baseline().and_then(|index| self.variants.get(index))?.spec.name.clone();
         let of = |index: usize| self.alternative(index).map(|alternative| alternative == Alternative::TwoSided);
         let family: Vec<bool> = (0..self.variants.len()).filter_map(of).collect();
         let place = (0..variant).filter_map(of).count();
@@ -61,25 +61,25 @@ impl RunPlan {
         Some(Compared {
             baseline,
             alternative,
-            blocks: self.trials,
+            blocks: self.settings.trials,
             comparisons: family.len(),
-            smallest_p: smallest_adjusted(&family, self.trials).get(place).copied()?,
+            smallest_p: smallest_adjusted(&family, self.settings.trials).get(place).copied()?,
             blocks_to_reach: blocks_to_reach(&family, place),
             blocks_that_suffice: blocks_that_suffice(family.len(), two_sided),
-            power: (!two_sided).then(|| power(self.trials, family.len(), two_sided, LOSES)),
+            power: (!two_sided).then(|| power(self.settings.trials, family.len(), two_sided, LOSES)),
         })
     }
 
     /// What should be said where nothing is compared.
     pub(super) fn nothing_compared(&self) -> Option<String> {
-        let others = self.variants.len().saturating_sub(usize::from(self.control.is_some()));
+        let others = self.variants.len().saturating_sub(usize::from(self.control().is_some()));
         if (0..self.variants.len()).any(|index| self.alternative(index).is_some()) {
             return None;
         }
-        match self.baseline.and_then(|index| self.variants.get(index)) {
+        match self.baseline().and_then(|index| self.variants.get(index)) {
             Some(baseline) => Some(format!(
                 "nothing is compared: {} is the baseline, and there is no other variant; add one to `variants:`",
-                baseline.name
+                baseline.spec.name
             )),
             None if others > 1 => {
                 Some("nothing is compared, because no baseline is named; `baseline:` names one".to_owned())

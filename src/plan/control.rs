@@ -8,10 +8,8 @@ use super::error::PlanError;
 use super::types::{Overrides, RunPlan, VariantPlan};
 use super::{build_for_manifests, order};
 use crate::manifest::Files;
-use crate::record::Arm;
-use crate::record::header::Expect;
 use crate::scenario::Shipped;
-use crate::spec::{LoadSpec, RequestSpec};
+use crate::spec::{Arm, Expect, LoadSpec, RequestSpec, VariantSpec};
 use crate::yaml::Source;
 
 /// The control's name, which no other variant may have beside it.
@@ -27,28 +25,26 @@ impl RunPlan {
     /// A variant has the control's name.
     pub fn add_control(&mut self) -> Result<(), PlanError> {
         // A run that is run again may have had one.
-        if self.control.is_some() {
+        if self.settings.control.is_some() {
             return Ok(());
         }
-        if self.variants.iter().any(|variant| variant.name == CONTROL) {
+        if self.variants.iter().any(|variant| variant.spec.name == CONTROL) {
             return Err(PlanError::Plain {
                 message: format!("--control adds a variant named {CONTROL}, and the scenario has one of that name"),
                 help: "give the scenario's variant another name, or leave out --control".to_owned(),
             });
         }
-        let Some(slowest) = self.variants.iter().min_by(|a, b| a.load.rate.total_cmp(&b.load.rate)) else {
+        let loads = self.variants.iter().map(|variant| &variant.spec.load);
+        let Some(slowest) = loads.min_by(|a, b| a.rate.total_cmp(&b.rate)) else {
             return Ok(());
         };
-        let control = VariantPlan {
-            name: CONTROL.to_owned(),
-            expect: Expect::Loss,
-            load: load(&slowest.load),
-            ..built_in(self.seed)?
-        };
-        self.control = Some(self.variants.len());
+        let mut control = built_in(self.settings.seed)?;
+        let (name, expect) = (CONTROL.to_owned(), Expect::Loss);
+        control.spec = VariantSpec { name, expect, load: load(slowest), ..control.spec };
+        self.settings.control = Some(CONTROL.to_owned());
         self.variants.push(control);
-        self.notes.retain(|note| note != ONE_VARIANT);
-        self.order = order::blocks(self.variants.len(), self.trials, self.seed);
+        self.settings.notes.retain(|note| note != ONE_VARIANT);
+        self.order = order::blocks(self.variants.len(), self.settings.trials, self.settings.seed);
         Ok(())
     }
 }
@@ -88,15 +84,21 @@ mod tests {
         );
         let before = plan.clone();
         plan.add_control().unwrap();
-        let control = &plan.variants[plan.control.unwrap()];
-        assert_eq!((control.name.as_str(), control.expect, control.shipped), (CONTROL, Expect::Loss, true));
-        assert_eq!(control.manifests[0].pointer("/spec/template/spec/containers/0/args/0").unwrap(), "--on-term=exit");
+        let control = &plan.variants[plan.control().unwrap()];
+        assert_eq!(
+            (control.spec.name.as_str(), control.spec.expect, control.spec.shipped),
+            (CONTROL, Expect::Loss, true)
+        );
+        assert_eq!(
+            control.spec.manifests()[0].pointer("/spec/template/spec/containers/0/args/0").unwrap(),
+            "--on-term=exit"
+        );
         for arm in Arm::ALL {
-            let rates = [control, &before.variants[0]].map(|variant| variant.load.rate_of(arm));
+            let rates = [control, &before.variants[0]].map(|variant| variant.spec.load.rate_of(arm));
             assert!((rates[0] - rates[1]).abs() < 1e-9, "{arm:?} {rates:?}");
         }
-        assert_eq!(control.load.judged, before.variants[0].load.judged);
-        let blocks = plan.order.iter().filter(|trial| Some(trial.variant) == plan.control).map(|trial| trial.block);
+        assert_eq!(control.spec.load.judged, before.variants[0].spec.load.judged);
+        let blocks = plan.order.iter().filter(|trial| Some(trial.variant) == plan.control()).map(|trial| trial.block);
         assert_eq!(blocks.collect::<Vec<_>>(), [1, 2, 3]);
         let summary = plan.summary().to_string();
         assert!(summary.contains("6 trials of 2 variants") && !summary.contains("one variant alone"), "{summary}");

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::{WEB, plan_with};
-use super::{Choice, Facts, Given, Overrides, PlanError, RunPlan, VariantFacts, build_for_manifests, from_record};
-use crate::record::header::{ClusterHeader, Header};
+use super::{Choice, Facts, Given, Overrides, PlanError, RunPlan, build_for_manifests, from_record};
+use crate::record::header::{ClusterHeader, Header, VariantPlace};
 use crate::scenario::shipped::SHIPPED;
 use crate::scenario::{Shipped, load};
 use crate::yaml::Source;
@@ -19,22 +19,22 @@ const SECRET: &str =
 /// The header as a record has it: written as a line and read again.
 fn recorded(plan: &RunPlan) -> Header {
     let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
-    let variants =
-        plan.variants.iter().map(|_| VariantFacts { namespace: "n".into(), connections: 8 }).collect::<Vec<_>>();
+    let places =
+        plan.variants.iter().map(|_| VariantPlace { namespace: "n".into(), connections: 8 }).collect::<Vec<_>>();
     let header = plan.header(Facts {
         started: "2026-11-23T10:00:00Z".into(),
         started_unix_ns: 1,
         cluster,
         choice: "embedded".into(),
         folder: PathBuf::new(),
-        variants,
+        places,
     });
     serde_json::from_str(&serde_json::to_string(&header).unwrap()).unwrap()
 }
 
 /// Back with the record's own seed and nothing else.
 fn back(header: &Header, given: &Given) -> Result<RunPlan, PlanError> {
-    from_record(header, &[], given, &Overrides { seed: header.seed, ..Overrides::default() })
+    from_record(header, &[], given, &Overrides { seed: header.spec.settings.seed, ..Overrides::default() })
 }
 
 fn plan(lines: &str) -> RunPlan {
@@ -103,11 +103,11 @@ fn what_was_set_aside_for_one_cluster_is_there_again_for_another() {
     let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
     let sources = [Source::new("a.yaml", ingress), Source::new("web.yaml", WEB)];
     let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
-    let whole = plan.variants[0].manifests.len();
+    let whole = plan.variants[0].spec.manifests().len();
     plan.set_aside("not applied", |object| object["kind"] == "Ingress");
     let again = back(&recorded(&plan), &Given::default()).unwrap();
-    assert_eq!((again.variants[0].manifests.len(), again.variants[0].ignored.len()), (whole, 0));
-    assert_eq!(again.notes, plan.notes, "what this cluster is not given is found out anew");
+    assert_eq!((again.variants[0].spec.manifests().len(), again.variants[0].ignored.len()), (whole, 0));
+    assert_eq!(again.settings.notes, plan.settings.notes, "what this cluster is not given is found out anew");
     assert!(again.aside.is_empty());
 }
 
@@ -116,8 +116,8 @@ fn the_command_line_stands_over_the_record() {
     let plan = plan("trials: 2\nbaseline: a\nvariants: {a: {}, b: {}, c: {}}\n");
     let overrides = Overrides { rate: Some(20.0), trials: Some(4), seed: 9 };
     let again = from_record(&recorded(&plan), &[], &Given::default(), &overrides).unwrap();
-    assert_eq!((again.trials, again.order.len(), again.seed), (4, 12, 9));
-    assert!(again.variants.iter().all(|variant| (variant.load.rate - 20.0).abs() < 1e-9));
+    assert_eq!((again.settings.trials, again.order.len(), again.settings.seed), (4, 12, 9));
+    assert!(again.variants.iter().all(|variant| (variant.spec.load.rate - 20.0).abs() < 1e-9));
 }
 
 #[test]
@@ -125,19 +125,19 @@ fn variants_that_are_left_out_take_the_baseline_and_their_notes_with_them() {
     let lines =
         "trials: 2\nbaseline: a\nvariants: {a: {}, b: {patch: {spec: {minReadySecond: 1, replicas: 3}}}, c: {}}\n";
     let plan = plan(lines);
-    assert!(plan.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", plan.notes);
+    assert!(plan.settings.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", plan.settings.notes);
     let keep = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut kept = plan.clone();
         kept.keep_variants(&names).map(|()| kept)
     };
-    let names = |plan: &RunPlan| plan.variants.iter().map(|variant| variant.name.clone()).collect::<Vec<_>>();
+    let names = |plan: &RunPlan| plan.variants.iter().map(|variant| variant.spec.name.clone()).collect::<Vec<_>>();
     let kept = keep(&["c", "a", "c"]).unwrap();
-    assert_eq!((names(&kept), kept.baseline, kept.order.len()), (vec!["a".into(), "c".into()], Some(0), 4));
-    assert!(!kept.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", kept.notes);
+    assert_eq!((names(&kept), kept.baseline(), kept.order.len()), (vec!["a".into(), "c".into()], Some(0), 4));
+    assert!(!kept.settings.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", kept.settings.notes);
     let alone = keep(&["c"]).unwrap();
-    assert_eq!((names(&alone), alone.baseline), (vec!["c".to_owned()], None));
-    assert!(alone.notes.iter().any(|note| note.starts_with("one variant alone")));
+    assert_eq!((names(&alone), alone.baseline()), (vec!["c".to_owned()], None));
+    assert!(alone.settings.notes.iter().any(|note| note.starts_with("one variant alone")));
     assert_eq!(refused(keep(&["d"])), "there is no variant `d` / name one of a, b, c");
     assert_eq!(keep(&[]).unwrap(), plan);
 }
@@ -191,20 +191,11 @@ fn credentials_in_request_headers_must_be_given_again() {
 fn kubectl_s_copy_of_an_object_does_not_come_back() {
     let mut plan = plan("");
     let whole = plan.clone();
-    plan.variants[0].manifests[0]["metadata"]["annotations"] =
+    plan.variants[0].spec.deployed_mut().manifests[0]["metadata"]["annotations"] =
         json!({"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"});
     let again = back(&recorded(&plan), &Given::default()).unwrap();
-    assert_eq!(again.variants[0].manifests[0]["metadata"]["annotations"], json!({"a": "b"}));
+    assert_eq!(again.variants[0].spec.manifests()[0]["metadata"]["annotations"], json!({"a": "b"}));
     assert_eq!(again.variants[0].workload, whole.variants[0].workload);
-}
-
-#[test]
-fn a_record_of_an_earlier_version_is_refused_and_still_read() {
-    let mut value = serde_json::to_value(recorded(&plan(""))).unwrap();
-    value.as_object_mut().unwrap().remove("again").unwrap();
-    let header: Header = serde_json::from_value(value).unwrap();
-    let message = refused(back(&header, &Given::default()));
-    assert!(message.contains("before records held all that a run needs"), "{message}");
 }
 
 #[test]
@@ -216,26 +207,37 @@ fn a_changed_record_is_refused_and_its_word_is_not_taken() {
         back(&serde_json::from_value(value).unwrap(), &Given::default())
     };
     for (pointer, to, part) in [
-        ("/scenario", json!("../../etc"), "the name is"),
-        ("/trials", json!(0), "the number of trials is 0"),
-        ("/variants/0/name", json!("other"), "no `again`"),
-        ("/variants/0/service", json!("other"), "no service/other"),
-        ("/variants/0/load/rate", json!(0.0), "the rate is 0"),
-        ("/variants/0/load/judged", json!([]), "no judged arm"),
-        ("/variants/0/load/requests/0/path", json!("x"), "the path is"),
-        ("/variants/0/load/requests/0/method", json!("G T"), "its method is none"),
-        ("/variants/0/load/requests/0/share", json!(7.0), "not between 0 and 1"),
-        ("/again/variants/as-written/requests", json!([]), "halves of each request"),
-        ("/again/variants/as-written/timeout_ns", json!(u64::MAX), "at most 24h"),
+        ("/spec/scenario", json!("../../etc"), "the name is"),
+        ("/spec/trials", json!(0), "the number of trials is 0"),
+        ("/spec/max_lag_ns", json!(u64::MAX), "at most 24h"),
+        ("/spec/variants/0/name", json!("a b"), "the name is"),
+        ("/spec/variants/0/target/deployed/service/name", json!("other"), "no service/other"),
+        ("/spec/variants/0/load/rate", json!(0.0), "the rate is 0"),
+        ("/spec/variants/0/load/judged", json!([]), "no judged arm"),
+        ("/spec/variants/0/load/requests", json!([]), "or no request"),
+        ("/spec/variants/0/load/requests/0/share", json!(7.0), "not between 0 and 1"),
+        ("/spec/variants/0/load/timeout_ns", json!(u64::MAX), "at most 24h"),
+        ("/spec/variants/0/rollout/timeout_ns", json!(u64::MAX), "at most 24h"),
     ] {
         let message = refused(changed(pointer, to));
         assert!(message.contains(part) && message.contains("was changed"), "{pointer}: {message}");
     }
+    for (pointer, to, part) in [
+        ("/spec/variants/0/load/requests/0/path", json!("a b"), "a b"),
+        ("/spec/variants/0/load/requests/0/method", json!("G T"), "G T"),
+        ("/spec/variants/0/load/pod_header", json!("x y"), "x y"),
+    ] {
+        let mut value = sound.clone();
+        *value.pointer_mut(pointer).unwrap() = to;
+        let error = serde_json::from_value::<Header>(value).unwrap_err().to_string();
+        assert!(error.contains(part), "{pointer}: {error}");
+    }
     let mut value = sound.clone();
-    value["variants"][0]["manifests"][0]["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["evil"]);
+    value["spec"]["variants"][0]["target"]["deployed"]["manifests"][0]["spec"]["template"]["spec"]["containers"][0]["args"] =
+        json!(["evil"]);
     let plan = back(&serde_json::from_value(value).unwrap(), &Given::default()).unwrap();
-    assert!(!plan.variants[0].shipped, "its commands are not rollproof's own, whatever the record says");
-    assert!(back(&recorded(&self::plan("")), &Given::default()).unwrap().variants[0].shipped);
+    assert!(!plan.variants[0].spec.shipped, "its commands are not rollproof's own, whatever the record says");
+    assert!(back(&recorded(&self::plan("")), &Given::default()).unwrap().variants[0].spec.shipped);
 }
 
 /// One kind of request with numbers that no test chose.

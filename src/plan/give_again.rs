@@ -28,9 +28,9 @@ pub struct Given {
 pub(super) fn give_again(plan: &mut RunPlan, given: &Given) -> Result<(), PlanError> {
     let mut wanting = Wanting::default();
     for variant in &mut plan.variants {
-        let secrets = variant.manifests.iter_mut().filter(|object| object["kind"] == "Secret");
+        let secrets = variant.spec.deployed_mut().manifests.iter_mut().filter(|object| object["kind"] == "Secret");
         secrets.for_each(|secret| wanting.secret(secret, given));
-        for header in variant.load.requests.iter_mut().flat_map(|request| &mut request.headers) {
+        for header in variant.spec.load.requests.iter_mut().flat_map(|request| &mut request.headers) {
             let HeaderText::Hash(hash) = &header.value else { continue };
             if let Some(value) = wanting.header(header.name.as_str(), hash, given) {
                 header.value = HeaderText::Value(value);

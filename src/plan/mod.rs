@@ -34,6 +34,6 @@ pub use control::CONTROL;
 pub use error::PlanError;
 pub use from_record::from_record;
 pub use give_again::Given;
-pub use header::{Facts, VariantFacts};
+pub use header::Facts;
 pub use summary::{Summary, VariantSummary};
-pub use types::{Choice, EmbeddedPlan, LEAD_IN, Overrides, RunPlan, TAIL, TrialPlan, VariantPlan};
+pub use types::{Choice, LEAD_IN, Overrides, RunPlan, TAIL, TrialPlan, VariantPlan};

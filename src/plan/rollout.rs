@@ -11,7 +11,6 @@ use crate::scenario::model::{ScenarioEnv, ScenarioImage, ScenarioNone, ScenarioR
 use crate::spec::{RolloutAction, RolloutSpec};
 use crate::yaml::{Located, Place};
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
 const DEFAULT_VARIABLE: &str = "ROLLPROOF_TRIAL";
 const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, patch: FILE, scale: {to: N}, command: [...], evict: {}, or none: \
@@ -24,21 +23,21 @@ pub(super) fn plan(
     base: Option<&Located<ScenarioRollout>>,
 ) -> Result<RolloutSpec, PlanError> {
     let context = subject.context;
-    let mut action = RolloutAction::Restart;
-    let mut timeout = DEFAULT_TIMEOUT;
+    let mut planned = RolloutSpec::default();
     for spec in [base, own].into_iter().flatten() {
         if let Some(kind) = kind(subject, spec)? {
-            action = kind;
+            planned.action = kind;
         }
         if let Some(limit) = &spec.value.timeout {
-            timeout = limit.value.0;
+            let timeout = limit.value.0;
             if timeout < Duration::from_secs(1) || timeout > MAX_TIMEOUT {
                 let message = format!("the rollout's timeout is {}, expected 1s to 1h", limit.value);
                 return Err(context.fault(Some(&limit.place), &message, "5m is the default"));
             }
+            planned.timeout = timeout;
         }
     }
-    Ok(RolloutSpec { action, timeout })
+    Ok(planned)
 }
 
 fn kind(subject: &Subject<'_>, spec: &Located<ScenarioRollout>) -> Result<Option<RolloutAction>, PlanError> {

@@ -9,7 +9,7 @@ use super::compared::Compared;
 use super::hooks;
 use super::types::{LEAD_IN, RunPlan, TAIL, VariantPlan};
 use crate::record::Arm;
-use crate::record::header::Expect;
+use crate::spec::Expect;
 use crate::spec::RolloutAction;
 use crate::stats::{gap_ms, zero_upper_bound};
 
@@ -57,15 +57,16 @@ impl RunPlan {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let each = |length: fn(&VariantPlan) -> Duration| {
-            self.variants.iter().map(length).sum::<Duration>().saturating_mul(self.trials)
+            self.variants.iter().map(length).sum::<Duration>().saturating_mul(self.settings.trials)
         };
         Summary {
-            name: self.name.clone(),
+            name: self.settings.scenario.clone(),
             trials: u32::try_from(self.order.len()).unwrap_or(u32::MAX),
             shortest: each(|variant| trial_length(variant, Duration::ZERO)),
             longest: each(longest),
             variants: (0..self.variants.len()).filter_map(|index| self.variant_summary(index)).collect(),
             notes: self
+                .settings
                 .notes
                 .iter()
                 .chain(&self.aside)
@@ -78,16 +79,16 @@ impl RunPlan {
 
     fn variant_summary(&self, index: usize) -> Option<VariantSummary> {
         let variant = self.variants.get(index)?;
-        let judged = variant.load.judged.contains(&Arm::New);
-        let pods = variant.workload.replicas.saturating_add(variant.surge());
+        let judged = variant.spec.load.judged.contains(&Arm::New);
+        let pods = variant.workload.replicas.saturating_add(variant.spec.surge());
         Some(VariantSummary {
-            name: variant.name.clone(),
-            expect: variant.expect,
-            trials: self.trials,
-            control: self.control == Some(index),
+            name: variant.spec.name.clone(),
+            expect: variant.spec.expect,
+            trials: self.settings.trials,
+            control: self.control() == Some(index),
             comparison: self.compared(index),
-            missed_share: zero_upper_bound(self.trials),
-            gap_ms: judged.then(|| gap_ms(pods, variant.load.rate_of(Arm::New), 0.0)).flatten(),
+            missed_share: zero_upper_bound(self.settings.trials),
+            gap_ms: judged.then(|| gap_ms(pods, variant.spec.load.rate_of(Arm::New), 0.0)).flatten(),
         })
     }
 }
@@ -100,16 +101,16 @@ pub(super) fn longest(variant: &VariantPlan) -> Duration {
 /// Lead-in, rollout and tail, and the way back where there is one. Pods are replaced in steps of what surge and unavailability allow.
 fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
     let at_once = variant.workload.surge.saturating_add(variant.workload.unavailable).max(1);
-    let steps = match variant.rollout.action {
+    let steps = match variant.spec.rollout.action {
         RolloutAction::Scale { .. } | RolloutAction::Evict { .. } => 1,
         _ => variant.workload.replicas.div_ceil(at_once),
     };
-    let rollout = match variant.rollout.action {
+    let rollout = match variant.spec.rollout.action {
         RolloutAction::None { duration } => duration,
         _ => (START + readiness_delay(variant)).saturating_mul(steps).saturating_add(stop),
     };
-    let rollout = rollout.min(variant.rollout.timeout);
-    let goes_back = match &variant.rollout.action {
+    let rollout = rollout.min(variant.spec.rollout.timeout);
+    let goes_back = match &variant.spec.rollout.action {
         RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Scale { .. } => true,
         RolloutAction::Command { back, .. } => back.is_some(),
         _ => false,
@@ -118,12 +119,12 @@ fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
 }
 
 fn pod_spec(variant: &VariantPlan) -> Option<&Value> {
-    variant.manifests.get(variant.workload.index)?.pointer("/spec/template/spec")
+    variant.workload_manifest().pointer("/spec/template/spec")
 }
 
 fn unread_hooks(variant: &VariantPlan) -> Vec<String> {
     let unread = pod_spec(variant).map(hooks::that_cannot_be_read).unwrap_or_default();
-    unread.into_iter().map(|note| format!("variant {}: {note}", variant.name)).collect()
+    unread.into_iter().map(|note| format!("variant {}: {note}", variant.spec.name)).collect()
 }
 
 fn readiness_delay(variant: &VariantPlan) -> Duration {

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::{Choice, Overrides, PlanError, RunPlan, build, build_for_manifests};
 use crate::manifest::{Files, ReadError};
 use crate::record::Arm;
-use crate::record::header::{ClusterHeader, Expect};
+use crate::record::header::{ClusterHeader, VariantPlace};
 use crate::scenario::{Shipped, load};
+use crate::spec::Expect;
 use crate::spec::RolloutAction;
 use crate::stats::Alternative;
 use crate::yaml::Source;
@@ -51,20 +52,29 @@ fn close(a: f64, b: f64) -> bool {
 #[test]
 fn what_a_scenario_leaves_out_has_its_default() {
     let plan = plan("");
-    assert_eq!((plan.name.as_str(), plan.trials, plan.baseline, plan.probe), ("test", 1, None, true));
-    assert_eq!(plan.max_lag, Duration::from_millis(100));
+    assert_eq!(
+        (plan.settings.scenario.as_str(), plan.settings.trials, plan.baseline(), plan.settings.side_probe),
+        ("test", 1, None, true)
+    );
+    assert_eq!(plan.settings.max_lag, Duration::from_millis(100));
     let [only] = plan.variants.as_slice() else { panic!("one variant") };
     assert_eq!(
-        (only.name.as_str(), only.expect, only.lost_at_most, only.strict),
+        (only.spec.name.as_str(), only.spec.expect, only.spec.lost_at_most, only.spec.strict),
         ("as-written", Expect::Clean, 0, false)
     );
     assert_eq!((only.workload.replicas, only.workload.surge), (2, 1));
-    assert_eq!((only.service.name.as_str(), only.service.port, only.service.target_port), ("web", 80, 80));
-    assert_eq!((&only.rollout.action, only.rollout.timeout), (&RolloutAction::Restart, Duration::from_mins(5)));
-    assert!(close(only.load.rate, 100.0) && only.load.timeout == Duration::from_secs(10));
-    assert_eq!((only.load.connections, only.load.pod_header.as_str()), (None, "x-pod"));
-    assert_eq!(only.load.judged, [Arm::New, Arm::Reused]);
-    let [get] = only.load.requests.as_slice() else { panic!("one request") };
+    assert_eq!(
+        (only.spec.service().name.as_str(), only.spec.service().port, only.spec.service().target_port),
+        ("web", 80, 80)
+    );
+    assert_eq!(
+        (&only.spec.rollout.action, only.spec.rollout.timeout),
+        (&RolloutAction::Restart, Duration::from_mins(5))
+    );
+    assert!(close(only.spec.load.rate, 100.0) && only.spec.load.timeout == Duration::from_secs(10));
+    assert_eq!((only.spec.load.connections, only.spec.load.pod_header.as_str()), (None, "x-pod"));
+    assert_eq!(only.spec.load.judged, [Arm::New, Arm::Reused]);
+    let [get] = only.spec.load.requests.as_slice() else { panic!("one request") };
     assert_eq!((get.method.as_str(), get.path.as_str(), get.share), ("GET", "/", 1.0));
     assert_eq!(get.arms, [(Arm::New, 0.5), (Arm::Reused, 0.5)]);
 }
@@ -74,19 +84,25 @@ fn every_key_reaches_the_plan() {
     let plan = plan(
         "port: http\ntrials: 3\nmax_lag_ms: 50\nprobe: off\nembedded: {base: 50ms, min_sync_period: 2s}\nload:\n  rate: 50\n  timeout: 500ms\n  connections: 7\n  pod_header: X-Server\n  judge: [blind]\n  requests:\n  - {path: /a, method: POST, body: hi, headers: {X-A: b, host: web.example}, status: [200, 404], arms: {blind: 3, new: 1}}\nrollout: {timeout: 30s, none: {for: 5s}}\nvariants:\n  b: {lost_at_most: 2, strict: true}\n  a:\n",
     );
-    assert!(!plan.probe);
-    assert_eq!((plan.max_lag, plan.trials), (Duration::from_millis(50), 3));
+    assert!(!plan.settings.side_probe);
+    assert_eq!((plan.settings.max_lag, plan.settings.trials), (Duration::from_millis(50), 3));
     assert_eq!(
-        (plan.embedded.base, plan.embedded.min_sync_period),
+        (plan.settings.cluster.routing.base, plan.settings.cluster.routing.min_sync_period),
         (Duration::from_millis(50), Duration::from_secs(2))
     );
-    assert_eq!(plan.variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    assert_eq!(plan.variants.iter().map(|v| v.spec.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     let first = &plan.variants[0];
-    assert_eq!((first.lost_at_most, first.strict, first.rollout.timeout), (2, true, Duration::from_secs(30)));
-    assert_eq!(first.rollout.action, RolloutAction::None { duration: Duration::from_secs(5) });
-    assert_eq!((first.load.connections, first.load.pod_header.as_str()), (Some(7), "x-server"));
-    assert_eq!((first.load.timeout, first.load.judged.as_slice()), (Duration::from_millis(500), &[Arm::Blind][..]));
-    let request = &first.load.requests[0];
+    assert_eq!(
+        (first.spec.lost_at_most, first.spec.strict, first.spec.rollout.timeout),
+        (2, true, Duration::from_secs(30))
+    );
+    assert_eq!(first.spec.rollout.action, RolloutAction::None { duration: Duration::from_secs(5) });
+    assert_eq!((first.spec.load.connections, first.spec.load.pod_header.as_str()), (Some(7), "x-server"));
+    assert_eq!(
+        (first.spec.load.timeout, first.spec.load.judged.as_slice()),
+        (Duration::from_millis(500), &[Arm::Blind][..])
+    );
+    let request = &first.spec.load.requests[0];
     assert_eq!(
         (request.method.as_str(), request.body.as_str(), request.statuses.as_slice()),
         ("POST", "hi", &[200, 404][..])
@@ -98,7 +114,7 @@ fn every_key_reaches_the_plan() {
 #[test]
 fn shares_add_to_one_and_the_open_ones_divide_the_rest() {
     let requests = "load:\n  rate: 200\n  requests:\n  - {path: /a, share: 10%}\n  - {path: /b}\n  - {path: /c, arms: [new]}\n  - {path: /d, share: 0.3}\n";
-    let load = &plan(requests).variants[0].load;
+    let load = &plan(requests).variants[0].spec.load;
     let shares = load.requests.iter().map(|request| request.share).collect::<Vec<_>>();
     assert!(shares.iter().zip([0.1, 0.3, 0.3, 0.3]).all(|(a, b)| close(*a, b)), "{shares:?}");
     assert!(close(load.rate_of(Arm::New), 200.0 * (0.05 + 0.15 + 0.3 + 0.15)));
@@ -111,11 +127,14 @@ fn a_variant_s_load_and_rollout_stand_over_the_scenario_s() {
         "load: {rate: 50, timeout: 2s}\nrollout: {restart: {}, timeout: 1m}\nvariants:\n  a: {}\n  b: {load: {rate: 10}, rollout: {env: {}}}\n  c: {rollout: {timeout: 2m}}\n",
     );
     let [a, b, c] = plan.variants.as_slice() else { panic!("three variants") };
-    assert!(close(a.load.rate, 50.0) && close(b.load.rate, 10.0));
-    assert_eq!(b.load.timeout, Duration::from_secs(2));
-    assert_eq!(b.rollout.action, RolloutAction::Env { container: "apache".into(), name: "ROLLPROOF_TRIAL".into() });
-    assert_eq!((b.rollout.timeout, c.rollout.timeout), (Duration::from_mins(1), Duration::from_mins(2)));
-    assert_eq!((&a.rollout.action, &c.rollout.action), (&RolloutAction::Restart, &RolloutAction::Restart));
+    assert!(close(a.spec.load.rate, 50.0) && close(b.spec.load.rate, 10.0));
+    assert_eq!(b.spec.load.timeout, Duration::from_secs(2));
+    assert_eq!(
+        b.spec.rollout.action,
+        RolloutAction::Env { container: "apache".into(), name: "ROLLPROOF_TRIAL".into() }
+    );
+    assert_eq!((b.spec.rollout.timeout, c.spec.rollout.timeout), (Duration::from_mins(1), Duration::from_mins(2)));
+    assert_eq!((&a.spec.rollout.action, &c.spec.rollout.action), (&RolloutAction::Restart, &RolloutAction::Restart));
 }
 
 #[test]
@@ -124,8 +143,8 @@ fn the_command_line_stands_over_the_scenario() {
         "name: test\nmanifests: web.yaml\ntrials: 2\nload: {rate: 50}\nvariants: {a: {}, b: {load: {rate: 10}}}\n";
     let overrides = Overrides { rate: Some(20.0), trials: Some(4), seed: 9 };
     let plan = plan_with(scenario, "", &overrides).unwrap();
-    assert!(plan.variants.iter().all(|variant| close(variant.load.rate, 20.0)));
-    assert_eq!((plan.trials, plan.order.len(), plan.seed), (4, 8, 9));
+    assert!(plan.variants.iter().all(|variant| close(variant.spec.load.rate, 20.0)));
+    assert_eq!((plan.settings.trials, plan.order.len(), plan.settings.seed), (4, 8, 9));
     let message = |overrides| plan_with(scenario, "", &overrides).unwrap_err().to_string();
     let seed = Overrides::default();
     assert!(message(Overrides { rate: Some(0.0), ..seed }).contains("the rate is 0, expected"));
@@ -139,19 +158,19 @@ fn patches_reach_the_object_that_they_name() {
         "kind: Service\nmetadata: {name: web}\nspec: {sessionAffinity: ClientIP}\n---\nspec: {minReadySeconds: 5}\n";
     let plan = plan_with(scenario, patch, &Overrides::default()).unwrap();
     let [a, b, c] = plan.variants.as_slice() else { panic!("three variants") };
-    assert_eq!(a.manifests[0]["spec"]["minReadySeconds"], 5);
-    assert_eq!(a.manifests[1]["spec"]["sessionAffinity"], "ClientIP");
+    assert_eq!(a.spec.manifests()[0]["spec"]["minReadySeconds"], 5);
+    assert_eq!(a.spec.manifests()[1]["spec"]["sessionAffinity"], "ClientIP");
     assert_eq!((a.workload.replicas, b.workload.replicas), (2, 4));
-    assert_eq!(c.manifests[0]["spec"].get("minReadySeconds"), None);
-    assert!(!a.shipped);
+    assert_eq!(c.spec.manifests()[0]["spec"].get("minReadySeconds"), None);
+    assert!(!a.spec.shipped);
 }
 
 #[test]
 fn an_image_alternates_between_the_manifest_s_and_another() {
     let plan = plan("rollout: {image: {to: \"apache:next\"}}\n");
     let image = RolloutAction::Image { container: "apache".into(), from: "apache".into(), to: "apache:next".into() };
-    assert_eq!(plan.variants[0].rollout.action, image);
-    assert!(!plan.variants[0].shipped, "another image is not known, although the manifest is");
+    assert_eq!(plan.variants[0].spec.rollout.action, image);
+    assert!(!plan.variants[0].spec.shipped, "another image is not known, although the manifest is");
 }
 
 #[test]
@@ -161,11 +180,11 @@ fn manifests_alone_make_a_plan() {
     let sources = [Source::new("dir/web.yaml", deployment)];
     let plan = build_for_manifests(&sources, &Choice::default(), &overrides).unwrap();
     let [only] = plan.variants.as_slice() else { panic!("one variant") };
-    assert_eq!((plan.name.as_str(), plan.trials, only.expect), ("web", 1, Expect::Clean));
-    assert_eq!(only.manifests.len(), 2);
-    assert_eq!(only.manifests[1]["spec"]["selector"], json!({"app": "web"}));
-    assert_eq!(plan.folders, [Path::new("dir")]);
-    assert!(plan.notes[0].contains("one named web is added for port 80"), "{:?}", plan.notes);
+    assert_eq!((plan.settings.scenario.as_str(), plan.settings.trials, only.spec.expect), ("web", 1, Expect::Clean));
+    assert_eq!(only.spec.manifests().len(), 2);
+    assert_eq!(only.spec.manifests()[1]["spec"]["selector"], json!({"app": "web"}));
+    assert_eq!(plan.settings.folders, [Path::new("dir")]);
+    assert!(plan.settings.notes[0].contains("one named web is added for port 80"), "{:?}", plan.settings.notes);
     let choice = Choice { workload: Some("deployment/api".into()), ..Choice::default() };
     let message = build_for_manifests(&sources, &choice, &overrides).unwrap_err().to_string();
     assert_eq!(message, "choosing the workload: deployment/api is not in the manifests, which hold deployment/web");
@@ -176,7 +195,7 @@ fn a_run_is_named_after_its_workload_in_letters_that_namespaces_and_folders_take
     let name = |workload: &str| {
         let text = WEB.replacen("name: web", &format!("name: \"{workload}\""), 1);
         let plan = build_for_manifests(&[Source::new("a.yaml", &text)], &Choice::default(), &Overrides::default());
-        plan.unwrap().name
+        plan.unwrap().settings.scenario
     };
     assert_eq!(name("shop"), "shop");
     assert_eq!(name("shop.v1"), "shop-v1");
@@ -199,19 +218,19 @@ fn what_is_shipped_plans_and_is_known_as_such() {
     ];
     for name in names {
         let plan = shipped(name);
-        assert_eq!(plan.name, name);
-        assert!(plan.variants.iter().all(|variant| variant.shipped), "{name}");
+        assert_eq!(plan.settings.scenario, name);
+        assert!(plan.variants.iter().all(|variant| variant.spec.shipped), "{name}");
     }
     let apache = shipped("apache-prestop");
     let hook = "/spec/template/spec/containers/0/lifecycle/preStop/exec/command";
-    let command = |index: usize| apache.variants[index].manifests[0].pointer(hook).cloned();
+    let command = |index: usize| apache.variants[index].spec.manifests()[0].pointer(hook).cloned();
     assert_eq!(command(0), None);
     assert_eq!(command(1), Some(json!(["sh", "-c", "sleep 3; apachectl -k graceful-stop; sleep 30"])));
     assert_eq!(
-        apache.variants[1].manifests[0].pointer("/spec/template/spec/terminationGracePeriodSeconds"),
+        apache.variants[1].spec.manifests()[0].pointer("/spec/template/spec/terminationGracePeriodSeconds"),
         Some(&json!(40))
     );
-    let expectations = apache.variants.iter().map(|variant| variant.expect).collect::<Vec<_>>();
+    let expectations = apache.variants.iter().map(|variant| variant.spec.expect).collect::<Vec<_>>();
     assert_eq!(expectations, [Expect::Loss, Expect::Clean]);
 }
 
@@ -244,49 +263,52 @@ fn the_header_holds_the_plan_without_secrets() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: hunter2}\n";
     let plan = plan_with(scenario, secret, &Overrides { seed: 5, ..Overrides::default() }).unwrap();
     let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
-    let variants = vec![super::VariantFacts { namespace: "rollproof-as-written".into(), connections: 8 }];
-    let facts = super::Facts {
+    let place = VariantPlace { namespace: "rollproof-as-written".into(), connections: 8 };
+    let header = plan.header(super::Facts {
         started: "2026-11-23T10:00:00Z".into(),
         started_unix_ns: 1,
         cluster,
         choice: "embedded".into(),
         folder: std::path::PathBuf::new(),
-        variants,
-    };
-    let header = plan.header(facts);
-    assert_eq!((header.scenario.as_str(), header.seed, header.max_lag_ms), ("test", 5, 100));
-    let variant = &header.variants[0];
-    assert_eq!((variant.namespace.as_str(), variant.load.connections), ("rollproof-as-written", 8));
-    assert_eq!((variant.workload.as_str(), variant.rollout.as_str(), variant.surge), ("deployment/web", "restart", 1));
+        places: vec![place.clone()],
+    });
+    let settings = &header.spec.settings;
+    assert_eq!((settings.scenario.as_str(), settings.seed, settings.max_lag_ms()), ("test", 5, 100));
+    assert_eq!(header.places, [place]);
+    let variant = &header.spec.variants[0];
+    assert_eq!(
+        (variant.workload(), variant.rollout.action.describe().as_str(), variant.surge()),
+        ("deployment/web", "restart", 1)
+    );
     let text = serde_json::to_string(&header).unwrap();
     assert!(!text.contains("hunter2") && text.contains("sha256:"), "{text}");
-    assert_eq!(plan.variants[0].manifests[2]["stringData"]["password"], "hunter2", "what is applied is whole");
+    assert_eq!(plan.variants[0].spec.manifests()[2]["stringData"]["password"], "hunter2", "what is applied is whole");
 }
 
 #[test]
 fn every_kind_of_rollout_reaches_the_plan() {
     let of = |rollout: &str| plan(&format!("rollout: {rollout}\n")).variants.remove(0);
-    assert_eq!(of("{scale: {to: 3}}").rollout.action, RolloutAction::Scale { from: 2, to: 3 });
+    assert_eq!(of("{scale: {to: 3}}").spec.rollout.action, RolloutAction::Scale { from: 2, to: 3 });
     let run = vec!["helm".to_owned(), "upgrade".to_owned()];
     assert_eq!(
-        of("{command: [helm, upgrade]}").rollout.action,
+        of("{command: [helm, upgrade]}").spec.rollout.action,
         RolloutAction::Command { run: run.clone(), back: None }
     );
     let back = Some(vec!["helm".to_owned(), "rollback".to_owned()]);
     assert_eq!(
-        of("{command: {run: [helm, upgrade], back: [helm, rollback]}}").rollout.action,
+        of("{command: {run: [helm, upgrade], back: [helm, rollback]}}").spec.rollout.action,
         RolloutAction::Command { run, back }
     );
-    assert_eq!(of("{evict: {}}").rollout.action, RolloutAction::Evict { node: None, cordon: false });
-    let named = of("{evict: {node: n1.example, cordon: true}}").rollout.action;
+    assert_eq!(of("{evict: {}}").spec.rollout.action, RolloutAction::Evict { node: None, cordon: false });
+    let named = of("{evict: {node: n1.example, cordon: true}}").spec.rollout.action;
     assert_eq!(named, RolloutAction::Evict { node: Some("n1.example".into()), cordon: true });
     let inline = of(
         "{patch: {kind: Deployment, metadata: {name: web, labels: {a: b}}, spec: {template: {spec: {dnsPolicy: Default}}}}}",
     );
     let patch = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"template": {"spec": {"dnsPolicy": "Default"}}}});
-    assert_eq!(inline.rollout.action, RolloutAction::Patch { patch });
+    assert_eq!(inline.spec.rollout.action, RolloutAction::Patch { patch });
     assert_eq!(inline.patched().unwrap().pointer("/spec/template/spec/dnsPolicy"), Some(&json!("Default")));
-    assert!(!inline.shipped && !of("{command: [a]}").shipped && of("{scale: {to: 3}}").shipped);
+    assert!(!inline.spec.shipped && !of("{command: [a]}").spec.shipped && of("{scale: {to: 3}}").spec.shipped);
 }
 
 #[test]
@@ -303,7 +325,7 @@ fn a_rollout_s_patch_may_stand_in_a_file_and_stands_on_the_variant_s_own() {
 
 #[test]
 fn the_pods_of_a_scale_are_those_of_its_larger_side() {
-    let surge = |to: u32| plan(&format!("rollout: {{scale: {{to: {to}}}}}\n")).variants[0].surge();
+    let surge = |to: u32| plan(&format!("rollout: {{scale: {{to: {to}}}}}\n")).variants[0].spec.surge();
     assert_eq!((surge(5), surge(1)), (3, 0));
 }
 
@@ -312,11 +334,15 @@ fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
     let daemon = WEB.replace("kind: Deployment", "kind: DaemonSet").replace("  replicas: 2\n", "");
     let overrides = Overrides::default();
     let mut plan = build_for_manifests(&[Source::new("web.yaml", &daemon)], &Choice::default(), &overrides).unwrap();
-    assert!(plan.notes.iter().any(|note| note.contains("daemonset/web has one pod for each node")), "{:?}", plan.notes);
+    assert!(
+        plan.settings.notes.iter().any(|note| note.contains("daemonset/web has one pod for each node")),
+        "{:?}",
+        plan.settings.notes
+    );
     let variant = &mut plan.variants[0];
     assert_eq!(variant.workload.replicas, 1);
     variant.set_pods(3).unwrap();
-    assert_eq!((variant.workload.replicas, variant.surge()), (3, 0));
+    assert_eq!((variant.workload.replicas, variant.spec.surge()), (3, 0));
     let scaled = Source::new("web.yaml", &daemon);
     let files = Memory(
         [
@@ -333,13 +359,14 @@ fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
 fn a_patch_with_a_slip_is_said_before_the_start() {
     let slip = "{spec: {template: {spec: {containers: [{name: apache, lifecyle: {}, image: b}]}}}}";
     for lines in [format!("variants: {{a: {{patch: {slip}}}}}\n"), format!("rollout: {{patch: {slip}}}\n")] {
-        let notes = plan(&lines).notes;
+        let notes = plan(&lines).settings.notes;
         assert!(
             notes.iter().any(|note| note.contains("knows no spec.template.spec.containers[0].lifecyle")
                 && note.contains("did you mean `lifecycle`?")),
             "{notes:?}"
         );
     }
-    let right = plan(&format!("variants: {{a: {{patch: {}}}}}\n", slip.replace("lifecyle", "lifecycle"))).notes;
+    let right =
+        plan(&format!("variants: {{a: {{patch: {}}}}}\n", slip.replace("lifecyle", "lifecycle"))).settings.notes;
     assert!(!right.iter().any(|note| note.contains("did you mean")), "{right:?}");
 }

@@ -1,97 +1,73 @@
 //! The plan of a run: everything that is decided before it starts. Nothing changes it afterwards.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::manifest::{ManifestError, Service, Workload, strategic_merge};
-use crate::record::header::Expect;
-use crate::spec::{LoadSpec, RolloutAction, RolloutSpec};
+use crate::manifest::{ManifestError, Workload, strategic_merge};
+use crate::spec::{RolloutAction, RunSettings, VariantSpec};
 
 /// The load before a rollout's first mark.
 pub const LEAD_IN: Duration = Duration::from_secs(3);
 /// The load after a rollout is complete and its old pods are gone.
 pub const TAIL: Duration = Duration::from_secs(2);
 
-/// The plan of a run.
+/// The plan of a run: its spec, with order and sizes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunPlan {
-    /// The scenario's name.
-    pub name: String,
-    /// The seed of everything that is drawn.
-    pub seed: u64,
-    /// Trials of each variant, which is also the number of blocks.
-    pub trials: u32,
-    /// The variant that the others are compared with, as an index.
-    pub baseline: Option<usize>,
-    /// The control, as an index: it shows whether the run sees a loss, and is compared with none.
-    pub control: Option<usize>,
-    /// The time after which no further block is begun, counted from the first trial.
-    pub time_budget: Option<Duration>,
+    /// What the variants share.
+    pub settings: RunSettings,
     /// The variants, in the scenario's order.
     pub variants: Vec<VariantPlan>,
     /// The trials in their order: complete blocks, each in random order.
     pub order: Vec<TrialPlan>,
-    /// The embedded cluster's routing lag.
-    pub embedded: EmbeddedPlan,
-    /// A send later than this during a rollout makes the trial invalid.
-    pub max_lag: Duration,
-    /// Whether the side probe watches the old pods' listeners.
-    pub probe: bool,
-    /// The folders that the manifests stand in, beside which `images/NAME/` is looked for.
-    pub folders: Vec<PathBuf>,
-    /// What was decided for the user and should be said before the start.
-    pub notes: Vec<String>,
+    /// The time after which no further block is begun, counted from the first trial.
+    pub time_budget: Option<Duration>,
     /// What else should be said: which objects the cluster at hand is not given, see [`RunPlan::set_aside`].
     pub aside: Vec<String>,
 }
 
-/// One variant.
+impl RunPlan {
+    /// The variant that the others are compared with, as an index.
+    #[must_use]
+    pub fn baseline(&self) -> Option<usize> {
+        self.index_of(self.settings.baseline.as_deref())
+    }
+
+    /// The control, as an index: it shows whether the run sees a loss, and is compared with none.
+    #[must_use]
+    pub fn control(&self) -> Option<usize> {
+        self.index_of(self.settings.control.as_deref())
+    }
+
+    fn index_of(&self, name: Option<&str>) -> Option<usize> {
+        self.variants.iter().position(|variant| Some(variant.spec.name.as_str()) == name)
+    }
+}
+
+/// One variant: its spec, and what was read from its manifests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VariantPlan {
-    /// Its name.
-    pub name: String,
-    /// What is expected of it.
-    pub expect: Expect,
-    /// The most that a counting trial may lose and still be clean.
-    pub lost_at_most: u64,
-    /// Raced attempts count as lost.
-    pub strict: bool,
-    /// Its manifests, patched, an added Service included, in the order in which they are applied.
-    pub manifests: Vec<Value>,
+    /// Its spec.
+    pub spec: VariantSpec,
+    /// Its workload, as its manifest has it.
+    pub workload: Workload,
     /// Objects of its manifests that are recorded and not applied, see [`RunPlan::set_aside`].
     pub ignored: Vec<Value>,
-    /// Its workload.
-    pub workload: Workload,
-    /// Its Service.
-    pub service: Service,
-    /// Its load.
-    pub load: LoadSpec,
-    /// What a trial does to the workload.
-    pub rollout: RolloutSpec,
-    /// Every manifest and patch of it is compiled in, word for word, and its rollout brings nothing else. What its images are
-    /// is not said by that.
-    pub shipped: bool,
-    /// What should be said of it before the start.
-    pub notes: Vec<String>,
 }
 
 impl VariantPlan {
-    /// The pods that a trial may have beyond `workload.replicas`.
+    /// The workload's manifest.
     #[must_use]
-    pub fn surge(&self) -> u32 {
-        match self.rollout.action {
-            RolloutAction::Scale { from, to } => to.saturating_sub(from),
-            _ => self.workload.surge,
-        }
+    pub fn workload_manifest(&self) -> &Value {
+        self.spec.manifests().get(self.workload.index).unwrap_or(&Value::Null)
     }
 
     /// The workload's manifest with a rollout's patch in it; `None` for any other rollout.
     #[must_use]
     pub fn patched(&self) -> Option<Value> {
-        let RolloutAction::Patch { patch } = &self.rollout.action else { return None };
-        let mut manifest = self.manifests.get(self.workload.index)?.clone();
+        let RolloutAction::Patch { patch } = &self.spec.rollout.action else { return None };
+        let mut manifest = self.spec.manifests().get(self.workload.index)?.clone();
         strategic_merge(&mut manifest, patch).ok()?;
         Some(manifest)
     }
@@ -101,8 +77,10 @@ impl VariantPlan {
     /// # Errors
     /// The manifest's strategy is wrong, which the plan has found out before.
     pub fn set_pods(&mut self, pods: u32) -> Result<(), ManifestError> {
-        let manifest = self.manifests.get(self.workload.index).unwrap_or(&Value::Null);
-        self.workload = self.workload.with_pods(manifest, pods)?;
+        self.workload = self.workload.with_pods(self.workload_manifest(), pods)?;
+        let (replicas, surge) = (self.workload.replicas, self.workload.surge);
+        let deployed = self.spec.deployed_mut();
+        (deployed.replicas, deployed.surge) = (replicas, surge);
         Ok(())
     }
 }
@@ -116,29 +94,6 @@ pub struct TrialPlan {
     pub block: u32,
     /// Its variant, as an index.
     pub variant: usize,
-}
-
-/// The embedded cluster's routing lag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EmbeddedPlan {
-    /// From a change of endpoints until a sync is due.
-    pub base: Duration,
-    /// The least time between two syncs.
-    pub min_sync_period: Duration,
-}
-
-impl EmbeddedPlan {
-    /// The longest that routing lags behind a change: the base with its jitter of half of it, then a whole period.
-    #[must_use]
-    pub fn lag_max(&self) -> Duration {
-        self.base.mul_f64(1.5) + self.min_sync_period
-    }
-}
-
-impl Default for EmbeddedPlan {
-    fn default() -> Self {
-        Self { base: Duration::from_millis(100), min_sync_period: Duration::from_secs(1) }
-    }
 }
 
 /// What the command line decides over the scenario.

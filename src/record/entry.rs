@@ -15,7 +15,7 @@ pub use super::seen::{
 use crate::clock::Stamp;
 
 /// The version of the record's format. A reader refuses a newer one.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One line of `record.jsonl`. Stamps are nanoseconds since the run's origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

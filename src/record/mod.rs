@@ -2,7 +2,6 @@
 //!
 //! The record is the only thing that crosses from action to analysis. It must not know who sends or who reads.
 
-pub mod again;
 pub mod attempt;
 pub mod entry;
 pub mod header;

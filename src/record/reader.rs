@@ -43,12 +43,12 @@ pub enum ReadError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The record was written by a newer rollproof.
+    /// The record was written by another version of rollproof.
     #[error(
-        "reading the record: it has format {found}, written by rollproof {version}, and this rollproof reads formats up \
-         to {FORMAT}; use that version or a newer one"
+        "reading the record: it has format {found}, written by rollproof {version}, and this rollproof reads format {FORMAT}; \
+         read it with the version that wrote it, or run its scenario again"
     )]
-    Newer {
+    OtherFormat {
         /// The record's format.
         found: u32,
         /// The version that wrote it.
@@ -195,8 +195,8 @@ fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
     if any.t != "header" {
         return Err(not(format!("it is a line of kind `{}`", any.t)));
     }
-    if any.format > FORMAT {
-        return Err(ReadError::Newer { found: any.format, version: any.rollproof });
+    if any.format != FORMAT {
+        return Err(ReadError::OtherFormat { found: any.format, version: any.rollproof });
     }
     match parse(line) {
         Ok(Entry::Header(header)) => Ok(*header),
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_refused() {
-        for bytes in ["", "\n", "hello\n", "{}\n", "{\"t\":\"header\"}\n", "{\"t\":\"header\",\"format\":1}\n"] {
+        for bytes in ["", "\n", "hello\n", "{}\n", "{\"t\":\"header\"}\n", "{\"t\":\"header\",\"format\":2}\n"] {
             let refused = Reader::new(bytes.as_bytes()).unwrap_err();
             assert!(matches!(refused, ReadError::NotARecord { .. } | ReadError::Garbage { line: 1, .. }), "{bytes:?}");
         }
@@ -266,11 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_record_is_refused_whatever_else_it_holds() {
-        let newer = format!(r#"{{"t":"header","format":{},"rollproof":"9.0.0","novel":[]}}"#, FORMAT + 1);
-        let error = Reader::new(newer.as_bytes()).unwrap_err();
-        assert!(error.to_string().contains("9.0.0"), "{error}");
-        assert!(matches!(error, ReadError::Newer { .. }));
+    fn a_record_of_another_format_is_refused_whatever_else_it_holds() {
+        for format in [FORMAT - 1, FORMAT + 1] {
+            let other = format!(r#"{{"t":"header","format":{format},"rollproof":"9.0.0","novel":[]}}"#);
+            let error = Reader::new(other.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("9.0.0"), "{error}");
+            assert!(matches!(error, ReadError::OtherFormat { .. }));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub fn reproduction_command(header: &Header, variant: &str, directory: &str) -> 
     let directory = if directory.starts_with('-') { format!("./{directory}") } else { directory.to_owned() };
     let mut words = vec!["rollproof".to_owned(), "run".to_owned(), "--from".to_owned(), quoted(&directory)];
     words.extend(["--variant".to_owned(), quoted(variant), "--until-loss".to_owned()]);
-    let cluster = header.again.as_ref().map_or(header.cluster.kind.as_str(), |again| again.cluster.as_str());
+    let cluster = header.spec.settings.cluster.choice.as_str();
     if !matches!(cluster, "embedded" | "context") {
         words.extend(["--cluster".to_owned(), quoted(cluster)]);
     }
@@ -51,11 +51,11 @@ mod tests {
     #[test]
     fn a_real_cluster_is_named() {
         let mut header = sample::header();
-        header.cluster.kind = "kind".to_owned();
+        header.spec.settings.cluster.choice = "kind".to_owned();
         assert!(reproduction_command(&header, "web", "d").ends_with("--until-loss --cluster kind"));
-        header.again = Some(sample::again("context:shop's"));
+        header.spec.settings.cluster.choice = "context:shop's".to_owned();
         assert!(reproduction_command(&header, "web", "d").ends_with(r"--cluster 'context:shop'\''s'"));
-        header.again = Some(sample::again("embedded"));
+        header.spec.settings.cluster.choice = "embedded".to_owned();
         assert!(reproduction_command(&header, "web", "d").ends_with("--until-loss"));
     }
 

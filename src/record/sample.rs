@@ -1,17 +1,19 @@
 //! A small header and entries that tests of this crate share.
 
-use super::again::Again;
+use std::time::Duration;
+
+use http::uri::PathAndQuery;
+
 use super::entry::{Attempt, ConnectionUse, Entry, Stage};
-use super::header::{ClusterHeader, Expect, Header, LoadHeader, RequestHeader, VariantHeader};
+use super::header::{ClusterHeader, Header, VariantPlace};
 use super::{Arm, FORMAT, Outcome, Sum};
+use crate::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
 
 /// The header of a run with one variant, `web`, that is expected to be clean.
 pub(crate) fn header() -> Header {
     Header {
         format: FORMAT,
         rollproof: "0.1.0".to_owned(),
-        scenario: "sample".to_owned(),
-        seed: 1,
         started: "2026-11-23T10:00:00Z".to_owned(),
         started_unix_ns: 1_795_514_400_000_000_000,
         cluster: ClusterHeader {
@@ -19,56 +21,24 @@ pub(crate) fn header() -> Header {
             version: "v1.34".to_owned(),
             private_network: Some(true),
         },
-        trials: 1,
-        baseline: None,
-        control: None,
-        max_lag_ms: 100,
-        variants: vec![variant("web", Expect::Clean)],
-        again: None,
-    }
-}
-
-/// What it takes to run a plan without variants again on that cluster.
-pub(crate) fn again(cluster: &str) -> Again {
-    Again {
-        cluster: cluster.to_owned(),
-        base_ns: 100_000_000,
-        min_sync_period_ns: 1_000_000_000,
-        probe: true,
-        folders: Vec::new(),
-        notes: Vec::new(),
-        variants: std::collections::BTreeMap::new(),
+        places: vec![VariantPlace { namespace: "rollproof-web".to_owned(), connections: 8 }],
+        spec: RunSpec { settings: RunSettings::new("sample", 1, 1), variants: vec![variant("web", Expect::Clean)] },
     }
 }
 
 /// A variant with two replicas and one extra pod, whose judged arms are `new` and `reused`.
-pub(crate) fn variant(name: &str, expect: Expect) -> VariantHeader {
-    VariantHeader {
-        name: name.to_owned(),
-        expect,
-        lost_at_most: 0,
-        strict: false,
-        namespace: format!("rollproof-{name}"),
+pub(crate) fn variant(name: &str, expect: Expect) -> VariantSpec {
+    let arms = vec![(Arm::New, 0.5), (Arm::Reused, 0.25), (Arm::Blind, 0.25)];
+    let request = RequestSpec::get(PathAndQuery::from_static("/"), arms);
+    let load = LoadSpec::new(90.0, Duration::from_secs(10), vec![request]);
+    let target = DeployedTarget {
+        manifests: Vec::new(),
         workload: "deployment/web".to_owned(),
-        service: "web".to_owned(),
-        rollout: "restart".to_owned(),
         replicas: 2,
         surge: 1,
-        load: LoadHeader {
-            rate: 90.0,
-            timeout_ms: 10_000,
-            connections: 8,
-            judged: vec![Arm::New, Arm::Reused],
-            pod_header: "X-Pod".to_owned(),
-            requests: vec![RequestHeader {
-                method: "GET".to_owned(),
-                path: "/".to_owned(),
-                share: 1.0,
-                arms: vec![(Arm::New, 0.5), (Arm::Reused, 0.25), (Arm::Blind, 0.25)],
-            }],
-        },
-        manifests: Vec::new(),
-    }
+        service: ServiceSpec::new("web", 80, 8080),
+    };
+    VariantSpec::new(name, expect, target, LoadSpec { judged: vec![Arm::New, Arm::Reused], ..load })
 }
 
 /// A lost attempt of trial 1 on the arm `new`, planned at second 5.

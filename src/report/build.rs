@@ -6,7 +6,7 @@ use super::doc::{ClusterDoc, FORMAT, HarnessDoc, Quantiles, ReportDoc, VariantDo
 use super::variant::variant_doc;
 use super::words::sentence;
 use crate::diagnose::diagnose;
-use crate::record::header::VariantHeader;
+use crate::spec::VariantSpec;
 use crate::timeline::{Distribution, Timeline};
 use crate::verdict::{self, Ending, Judged, Ruling, State, Verdict, judge};
 
@@ -14,12 +14,15 @@ use crate::verdict::{self, Ending, Judged, Ruling, State, Verdict, judge};
 #[must_use]
 pub fn build(timeline: &Timeline) -> ReportDoc {
     let header = &timeline.header;
-    let judged: Vec<Vec<Judged<'_>>> = header.variants.iter().map(|variant| trials_of(timeline, variant)).collect();
-    let with_trials = || header.variants.iter().zip(&judged);
+    let judged: Vec<Vec<Judged<'_>>> =
+        header.spec.variants.iter().map(|variant| trials_of(timeline, variant)).collect();
+    let with_trials = || header.spec.variants.iter().zip(&judged);
     let control_seen = control_seen(timeline, &judged);
     let failed = control_seen == Some(false);
     let rulings: Vec<(&str, Ruling)> = with_trials()
-        .map(|(variant, trials)| (variant.name.as_str(), verdict::of_variant(variant, trials, header.trials, failed)))
+        .map(|(variant, trials)| {
+            (variant.name.as_str(), verdict::of_variant(variant, trials, header.spec.settings.trials, failed))
+        })
         .collect();
     let diagnosis = diagnose(timeline);
     let counting: Vec<_> =
@@ -27,19 +30,18 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
         .map(|((variant, trials), (_, ruling))| {
-            let again = header.again.as_ref().and_then(|again| again.variants.get(&variant.name));
-            variant_doc(variant, trials, header.trials, ruling, again, &counting, &diagnosis)
+            variant_doc(variant, trials, header.spec.settings.trials, ruling, &counting, &diagnosis)
         })
         .collect();
-    let (incidents, incidents_total) = incidents(&diagnosis, &header.variants, &judged);
+    let (incidents, incidents_total) = incidents(&diagnosis, &header.spec.variants, &judged);
     let ending = Ending::of(timeline);
     let ruling = verdict::of_run(&rulings, ending);
     let sensitivity_shown = variants.iter().any(|variant| variant.trials_with_loss > 0);
     ReportDoc {
         format: FORMAT,
         rollproof: header.rollproof.clone(),
-        scenario: header.scenario.clone(),
-        seed: header.seed,
+        scenario: header.spec.settings.scenario.clone(),
+        seed: header.spec.settings.seed,
         started: header.started.clone(),
         cluster: ClusterDoc {
             kind: header.cluster.kind.clone(),
@@ -60,15 +62,15 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
     }
 }
 
-fn trials_of<'a>(timeline: &'a Timeline, variant: &VariantHeader) -> Vec<Judged<'a>> {
+fn trials_of<'a>(timeline: &'a Timeline, variant: &VariantSpec) -> Vec<Judged<'a>> {
     let of_variant = timeline.trials.iter().filter(|trial| trial.start.variant == variant.name);
-    of_variant.map(|trial| judge(trial, variant, timeline.header.max_lag_ms)).collect()
+    of_variant.map(|trial| judge(trial, variant, timeline.header.spec.settings.max_lag_ms())).collect()
 }
 
 /// Whether a counting trial of the control lost something; `None` without a control.
 fn control_seen(timeline: &Timeline, judged: &[Vec<Judged<'_>>]) -> Option<bool> {
-    let name = timeline.header.control.as_ref()?;
-    let mut with_trials = timeline.header.variants.iter().zip(judged);
+    let name = timeline.header.spec.settings.control.as_ref()?;
+    let mut with_trials = timeline.header.spec.variants.iter().zip(judged);
     let (_, trials) = with_trials.find(|(variant, _)| variant.name == *name)?;
     Some(trials.iter().any(|judged| judged.state == State::Counts && judged.loss > 0))
 }
@@ -102,8 +104,13 @@ fn notes(
                 .to_owned(),
         );
     }
-    let compared = timeline.header.variants.len().saturating_sub(usize::from(timeline.header.control.is_some()));
-    if compared > 1 && timeline.header.baseline.is_none() {
+    let compared = timeline
+        .header
+        .spec
+        .variants
+        .len()
+        .saturating_sub(usize::from(timeline.header.spec.settings.control.is_some()));
+    if compared > 1 && timeline.header.spec.settings.baseline.is_none() {
         notes.push("the scenario names no baseline, so nothing is compared; `baseline:` names one".to_owned());
     }
     if !sensitivity_shown && verdict == Verdict::Pass {

@@ -6,7 +6,7 @@ use super::build::rounded;
 use super::doc::{EdgeDoc, EvidenceDoc, IncidentDoc, PodDoc};
 use crate::clock::Stamp;
 use crate::diagnose::{Cause, Diagnosis, Incident};
-use crate::record::header::VariantHeader;
+use crate::spec::VariantSpec;
 use crate::timeline::{PodLife, Trial};
 use crate::verdict::{Judged, State};
 
@@ -14,7 +14,7 @@ use crate::verdict::{Judged, State};
 const MOST_INCIDENTS: usize = 1_000;
 
 /// Why the lost attempts of a variant's judged arms in its counting trials were lost.
-pub(super) fn causes(variant: &VariantHeader, counting: &[&Judged<'_>], diagnosis: &Diagnosis) -> BTreeMap<Cause, u64> {
+pub(super) fn causes(variant: &VariantSpec, counting: &[&Judged<'_>], diagnosis: &Diagnosis) -> BTreeMap<Cause, u64> {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
     let first: BTreeMap<u32, Stamp> =
         counting.iter().filter_map(|judged| Some((judged.trial.start.trial, judged.trial.window?.first_ns))).collect();
@@ -30,10 +30,10 @@ pub(super) fn causes(variant: &VariantHeader, counting: &[&Judged<'_>], diagnosi
 /// The largest incidents, in their order, and how many there were. `judged` has every trial of every variant.
 pub(super) fn incidents(
     diagnosis: &Diagnosis,
-    variants: &[VariantHeader],
+    variants: &[VariantSpec],
     judged: &[Vec<Judged<'_>>],
 ) -> (Vec<IncidentDoc>, u64) {
-    let trials: BTreeMap<u32, (&VariantHeader, &Judged<'_>)> = variants
+    let trials: BTreeMap<u32, (&VariantSpec, &Judged<'_>)> = variants
         .iter()
         .zip(judged)
         .flat_map(|(variant, trials)| trials.iter().map(move |trial| (trial.trial.start.trial, (variant, trial))))
@@ -49,7 +49,7 @@ pub(super) fn incidents(
     (docs.collect(), diagnosis.incidents.len() as u64)
 }
 
-fn incident_doc(incident: &Incident, variant: &VariantHeader, judged: &Judged<'_>) -> IncidentDoc {
+fn incident_doc(incident: &Incident, variant: &VariantSpec, judged: &Judged<'_>) -> IncidentDoc {
     let first_ns = origin(judged.trial);
     let in_rollout = judged.trial.window.is_some_and(|window| incident.last_ns >= window.first_ns);
     let evidence = incident.evidence.iter().map(|evidence| EvidenceDoc {

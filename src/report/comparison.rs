@@ -7,12 +7,13 @@ use crate::verdict::{Comparison, Effect, Judged, LostAnything, Metric, Side, com
 
 /// The comparisons of a run, from its variants' trials in the header's order; none without a baseline.
 pub(super) fn comparisons(header: &Header, judged: &[Vec<Judged<'_>>]) -> Vec<ComparisonDoc> {
-    let sides = || header.variants.iter().zip(judged).map(|(variant, trials)| Side { variant, trials });
+    let sides = || header.spec.variants.iter().zip(judged).map(|(variant, trials)| Side { variant, trials });
     let is = |name: &Option<String>, side: &Side<'_>| name.as_ref() == Some(&side.variant.name);
-    let Some(baseline) = sides().find(|side| is(&header.baseline, side)) else { return Vec::new() };
-    let others: Vec<Side<'_>> =
-        sides().filter(|side| !is(&header.baseline, side) && !is(&header.control, side)).collect();
-    let lost = compare(baseline, &others, header.trials);
+    let Some(baseline) = sides().find(|side| is(&header.spec.settings.baseline, side)) else { return Vec::new() };
+    let others: Vec<Side<'_>> = sides()
+        .filter(|side| !is(&header.spec.settings.baseline, side) && !is(&header.spec.settings.control, side))
+        .collect();
+    let lost = compare(baseline, &others, header.spec.settings.trials);
     let mut docs = Vec::new();
     for (variant, found) in others.into_iter().zip(lost) {
         docs.push(lost_doc(baseline, variant, &found));

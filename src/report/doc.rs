@@ -11,8 +11,8 @@ use super::first_lost::FirstLost;
 use crate::advice::Advice;
 use crate::diagnose::Cause;
 use crate::hidden::Client;
-use crate::record::header::Expect;
 use crate::record::{Arm, Outcome};
+use crate::spec::Expect;
 use crate::verdict::{Ending, State, Verdict};
 
 /// The version of the report's format. It grows when a reader must change.

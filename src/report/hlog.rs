@@ -12,7 +12,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::words::one_line;
 use crate::clock::Stamp;
-use crate::record::header::VariantHeader;
+use crate::spec::VariantSpec;
 use crate::timeline::{Distribution, Phase, Timeline, Trial};
 use crate::verdict::{State, judge};
 
@@ -36,12 +36,12 @@ struct Line {
 /// The interval log of a run, ended by a newline. The same timeline gives the same bytes.
 #[must_use]
 pub fn render(timeline: &Timeline) -> String {
-    let tags = tags(&timeline.header.variants);
+    let tags = tags(&timeline.header.spec.variants);
     let mut lines: Vec<Line> = Vec::new();
-    for (variant, tag) in timeline.header.variants.iter().zip(&tags) {
+    for (variant, tag) in timeline.header.spec.variants.iter().zip(&tags) {
         let of_variant = timeline.trials.iter().filter(|trial| trial.start.variant == variant.name);
         for trial in of_variant {
-            if judge(trial, variant, timeline.header.max_lag_ms).state == State::Counts {
+            if judge(trial, variant, timeline.header.spec.settings.max_lag_ms()).state == State::Counts {
                 lines.extend(Phase::ALL.into_iter().filter_map(|phase| line(trial, variant, tag, phase)));
             }
         }
@@ -59,11 +59,11 @@ fn write(timeline: &Timeline, tags: &[String], lines: &[Line], text: &mut Vec<u8
     let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started_unix_ns);
     let mut builder = IntervalLogWriterBuilder::new();
     builder
-        .add_comment(&format!("[Latencies of scenario {}, by rollproof]", one_line(&header.scenario)))
+        .add_comment(&format!("[Latencies of scenario {}, by rollproof]", one_line(&header.spec.settings.scenario)))
         .add_comment("[Values are microseconds from the planned time; Interval_Max is in milliseconds]")
         .add_comment("[HistogramLogProcessor shows milliseconds with -outputValueUnitRatio 1000]")
         .add_comment("[Ok attempts of judged arms in counting trials; tags are VARIANT.before, .during and .after]");
-    for (variant, tag) in header.variants.iter().zip(tags) {
+    for (variant, tag) in header.spec.variants.iter().zip(tags) {
         if variant.name != *tag {
             builder.add_comment(&format!("[Variant {} has the tag {tag}]", one_line(&variant.name)));
         }
@@ -79,7 +79,7 @@ fn write(timeline: &Timeline, tags: &[String], lines: &[Line], text: &mut Vec<u8
 }
 
 /// The line of one phase of a counting trial; `None` if nothing was answered in it.
-fn line(trial: &Trial, variant: &VariantHeader, tag: &str, phase: Phase) -> Option<Line> {
+fn line(trial: &Trial, variant: &VariantSpec, tag: &str, phase: Phase) -> Option<Line> {
     let window = trial.window?;
     let end_ns = trial.end.as_ref().map_or(window.first_ns, |end| end.at_ns);
     let stopped_ns = window.stopped_ns.unwrap_or(end_ns);
@@ -98,10 +98,10 @@ fn line(trial: &Trial, variant: &VariantHeader, tag: &str, phase: Phase) -> Opti
 }
 
 /// A tag for each variant: its name, without what a line of the log cannot hold, and unlike the others.
-fn tags(variants: &[VariantHeader]) -> Vec<String> {
+fn tags(variants: &[VariantSpec]) -> Vec<String> {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
     let mut taken: BTreeMap<String, u32> = BTreeMap::new();
-    let tag = |variant: &VariantHeader| {
+    let tag = |variant: &VariantSpec| {
         let name: String = variant.name.chars().map(safe).take(NAME_MAX).collect();
         let before = taken.entry(name.clone()).or_default();
         *before += 1;
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn names_become_tags_that_differ() {
         let header = sample::header();
-        let named = |name: &str| VariantHeader { name: name.to_owned(), ..header.variants[0].clone() };
+        let named = |name: &str| VariantSpec { name: name.to_owned(), ..header.spec.variants[0].clone() };
         let found = tags(&[named("with-prestop"), named("a b,c"), named("a-b c"), named("\n")]);
         assert_eq!(found, ["with-prestop", "a-b-c", "a-b-c.2", "-"]);
         assert!(found.iter().all(|tag| Tag::new(tag).is_some()));

@@ -108,7 +108,7 @@ fn evidence(incident: &Incident) -> String {
 
 fn attempts(timeline: &Timeline, trial: &Trial, ids: &BTreeSet<u64>) -> String {
     let mut text = "\nattempts, in seconds after the rollout's first step:\n".to_owned();
-    let variant = timeline.header.variants.iter().find(|known| known.name == trial.start.variant);
+    let variant = timeline.header.spec.variants.iter().find(|known| known.name == trial.start.variant);
     let all = trial.lost.iter().filter(|attempt| ids.contains(&attempt.id));
     let shown = all.take(MOST_ATTEMPTS).filter_map(|attempt| describe(attempt, trial, variant?));
     for lost in shown {

@@ -12,9 +12,8 @@ use super::words::sentence;
 use crate::advice;
 use crate::diagnose::Diagnosis;
 use crate::hidden::{self, AttemptFacts, Client};
-use crate::record::again::VariantAgain;
-use crate::record::header::VariantHeader;
 use crate::record::{Arm, Sum};
+use crate::spec::VariantSpec;
 use crate::stats;
 use crate::timeline::{Counts, Distribution, Phase, Trial};
 use crate::verdict::{Judged, Ruling, State};
@@ -22,11 +21,10 @@ use crate::verdict::{Judged, Ruling, State};
 /// A variant of which `planned` trials were to count, with its trials, the ruling on them, the trials of all variants that count, and
 /// the whole run's diagnosis.
 pub(super) fn variant_doc(
-    variant: &VariantHeader,
+    variant: &VariantSpec,
     trials: &[Judged<'_>],
     planned: u32,
     ruling: &Ruling,
-    again: Option<&VariantAgain>,
     run: &[&Trial],
     diagnosis: &Diagnosis,
 ) -> VariantDoc {
@@ -38,11 +36,11 @@ pub(super) fn variant_doc(
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
     let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
     let counted: Vec<&Trial> = counting.iter().map(|judged| judged.trial).collect();
-    let advised = advice::advise(variant, again, &counted, run, diagnosis);
+    let advised = advice::advise(variant, &counted, run, diagnosis);
     let loss = counting.iter().any(|trial| trial.loss > 0);
     VariantDoc {
         name: variant.name.clone(),
-        rollout: variant.rollout.clone(),
+        rollout: variant.rollout.action.describe(),
         expect: variant.expect,
         lost_at_most: variant.lost_at_most,
         strict: variant.strict,
@@ -80,7 +78,7 @@ pub(super) fn variant_doc(
     }
 }
 
-fn first_lost<'a>(judged: &'a Judged<'_>, variant: &'a VariantHeader) -> impl Iterator<Item = FirstLost> + 'a {
+fn first_lost<'a>(judged: &'a Judged<'_>, variant: &'a VariantSpec) -> impl Iterator<Item = FirstLost> + 'a {
     let first_ns = judged.trial.window.map_or(u64::MAX, |window| window.first_ns);
     let in_rollout = judged.trial.lost.iter().filter(move |attempt| attempt.end_ns >= first_ns);
     let shown = in_rollout.filter(|attempt| variant.load.judged.contains(&attempt.arm));
@@ -105,7 +103,7 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
     }
 }
 
-fn arms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Arm, ArmDoc> {
+fn arms(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<Arm, ArmDoc> {
     let mut by_arm: BTreeMap<Arm, Counts> = BTreeMap::new();
     // Every arm that was planned is shown, also one that carried nothing.
     for (arm, weight) in variant.load.requests.iter().flat_map(|request| &request.arms) {
@@ -125,7 +123,7 @@ fn arms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Arm, ArmD
 }
 
 /// Who would have hidden how many of the lost attempts.
-fn hidden_by(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Client, u64> {
+fn hidden_by(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<Client, u64> {
     let failures = counting.iter().flat_map(|judged| &judged.trial.failures);
     let lost = failures.filter(|(what, _)| what.sum == Sum::Lost && variant.load.judged.contains(&what.arm));
     hidden::sums(lost.map(|(what, count)| {
@@ -134,7 +132,7 @@ fn hidden_by(variant: &VariantHeader, counting: &[&Judged<'_>]) -> BTreeMap<Clie
     }))
 }
 
-fn latency(variant: &VariantHeader, counting: &[&Judged<'_>]) -> LatencyDoc {
+fn latency(variant: &VariantSpec, counting: &[&Judged<'_>]) -> LatencyDoc {
     let of = |phase| {
         let mut all = Distribution::default();
         for arm in &variant.load.judged {
@@ -147,7 +145,7 @@ fn latency(variant: &VariantHeader, counting: &[&Judged<'_>]) -> LatencyDoc {
 
 /// The shortest listener gap that the variant's new connections could have met, at the rate at which they were made.
 #[expect(clippy::cast_precision_loss, reason = "counts of attempts and lags are far below 2^53")]
-fn gap_ms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> Option<f64> {
+fn gap_ms(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<f64> {
     if !variant.load.judged.contains(&Arm::New) {
         return None;
     }
@@ -158,7 +156,7 @@ fn gap_ms(variant: &VariantHeader, counting: &[&Judged<'_>]) -> Option<f64> {
         time_s += judged_s;
         lag_ns = lag_ns.max(trial.judged_lag_max_ns);
     }
-    let pods = variant.replicas.saturating_add(variant.surge);
+    let pods = variant.replicas().saturating_add(variant.surge());
     stats::gap_ms(pods, made as f64 / time_s, lag_ns as f64 / 1e6).map(|ms| rounded(ms, 1e1))
 }
 

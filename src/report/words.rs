@@ -7,7 +7,7 @@ use super::doc::{IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
 use super::first_lost::FirstLost;
 use crate::diagnose::Cause;
 use crate::hidden::listed;
-use crate::record::header::Expect;
+use crate::spec::Expect;
 
 /// Pieces of advice that are shown for a variant.
 const MOST_ADVICE: usize = 3;

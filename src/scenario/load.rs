@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::model::ScenarioFile;
 use crate::manifest::{Files, ReadError};
-use crate::record::header::Expect;
+use crate::spec::Expect;
 use crate::yaml::{self, Fault, Place, Source, YamlError, nearest};
 
 /// A scenario, the text it was read from, and the folder that its paths are relative to.

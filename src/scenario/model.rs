@@ -8,7 +8,7 @@ use super::http::{Headers, Method, Path, PodHeader, Status};
 use super::shapes::{Arms, Named, PatchSource, Port, Several};
 use super::values::{Name, Rate, Share, Time, Trials};
 use crate::record::Arm;
-use crate::record::header::Expect;
+use crate::spec::Expect;
 use crate::yaml::Located;
 
 /// A scenario: manifests, the workload in them, load, rollout, variants and what is expected of them.

@@ -17,6 +17,12 @@ pub struct RolloutSpec {
     pub timeout: Duration,
 }
 
+impl Default for RolloutSpec {
+    fn default() -> Self {
+        Self { action: RolloutAction::Restart, timeout: Duration::from_mins(5) }
+    }
+}
+
 /// What a trial does to the workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

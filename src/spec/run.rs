@@ -1,5 +1,6 @@
 //! A whole run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -40,10 +41,35 @@ pub struct RunSettings {
     /// Where it takes place.
     pub cluster: ClusterSpec,
     /// The folders that the manifests stand in, beside which `images/NAME/` is looked for.
-    pub folders: Vec<String>,
+    pub folders: Vec<PathBuf>,
     /// What was decided for the user and is said before the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+impl RunSettings {
+    /// A run on the embedded cluster with everything else as it is by default.
+    #[must_use]
+    pub fn new(scenario: &str, seed: u64, trials: u32) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            seed,
+            trials,
+            baseline: None,
+            control: None,
+            max_lag: Duration::from_millis(100),
+            side_probe: true,
+            cluster: ClusterSpec { choice: "embedded".to_owned(), routing: RoutingSpec::default() },
+            folders: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// [`Self::max_lag`] in whole milliseconds.
+    #[must_use]
+    pub fn max_lag_ms(&self) -> u64 {
+        u64::try_from(self.max_lag.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Where a run takes place.

@@ -27,6 +27,14 @@ pub struct DeployedTarget {
     pub service: ServiceSpec,
 }
 
+impl ServiceSpec {
+    /// A Service of the manifests, whose port has no name.
+    #[must_use]
+    pub fn new(name: &str, port: u16, target_port: u16) -> Self {
+        Self { name: name.to_owned(), port, port_name: String::new(), target_port, added: false }
+    }
+}
+
 /// The Service that carries the load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {

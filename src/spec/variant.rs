@@ -40,6 +40,22 @@ pub enum Expect {
 }
 
 impl VariantSpec {
+    /// A variant that is restarted within five minutes, and may lose nothing where it is expected to be clean.
+    #[must_use]
+    pub fn new(name: &str, expect: Expect, target: DeployedTarget, load: LoadSpec) -> Self {
+        Self {
+            name: name.to_owned(),
+            expect,
+            lost_at_most: 0,
+            strict: false,
+            target: TargetSpec::Deployed(target),
+            load,
+            rollout: RolloutSpec::default(),
+            shipped: false,
+            notes: Vec::new(),
+        }
+    }
+
     /// The manifests whole, patched, an added Service included, in the order in which they are applied.
     #[must_use]
     pub fn manifests(&self) -> &[Value] {
@@ -88,6 +104,13 @@ impl VariantSpec {
     pub fn workload_manifest(&self) -> Option<&Value> {
         let (kind, name) = self.workload().split_once('/')?;
         self.manifest(kind, name)
+    }
+
+    /// What is deployed for it, to change it.
+    pub fn deployed_mut(&mut self) -> &mut DeployedTarget {
+        match &mut self.target {
+            TargetSpec::Deployed(deployed) => deployed,
+        }
     }
 
     fn deployed(&self) -> &DeployedTarget {

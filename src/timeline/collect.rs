@@ -108,14 +108,13 @@ impl Collector {
     /// Whether a slice is known to be of another Service than the load's.
     fn is_of_another_service(&self, seen: &EndpointsSeen) -> bool {
         let Some(service) = &seen.service else { return false };
-        let known = self.header.variants.iter().find(|variant| variant.namespace == seen.namespace);
-        known.is_some_and(|variant| variant.service != *service)
+        self.header.variant_in(&seen.namespace).is_some_and(|variant| variant.service().name != *service)
     }
 
     fn begin(&mut self, start: TrialStart) -> Result<(), TimelineError> {
         let trial = start.trial;
-        if !self.header.variants.iter().any(|variant| variant.name == start.variant) {
-            let known: Vec<&str> = self.header.variants.iter().map(|variant| variant.name.as_str()).collect();
+        if !self.header.spec.variants.iter().any(|variant| variant.name == start.variant) {
+            let known: Vec<&str> = self.header.spec.variants.iter().map(|variant| variant.name.as_str()).collect();
             return Err(TimelineError::UnknownVariant { trial, variant: start.variant, known: known.join(", ") });
         }
         if self.running.contains_key(&trial) || self.done.iter().any(|done| done.start.trial == trial) {
@@ -168,9 +167,7 @@ impl Collector {
 
     /// The name of the container of a variant's workload that serves, and its preStop hook.
     fn serving(&self, variant: &str) -> (String, PreStop) {
-        let known = self.header.variants.iter().find(|known| known.name == variant);
-        let again = self.header.again.as_ref().and_then(|again| again.variants.get(variant));
-        let serving = known.and_then(|known| Serving::of(known, again));
+        let serving = self.header.variant(variant).and_then(Serving::of);
         serving.map(|serving| (serving.name().to_owned(), PreStop::of_container(serving.container))).unwrap_or_default()
     }
 

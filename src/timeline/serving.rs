@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::record::again::VariantAgain;
-use crate::record::header::VariantHeader;
+use crate::spec::VariantSpec;
 
 /// The container that serves.
 #[derive(Debug, Clone)]
@@ -20,9 +19,9 @@ impl<'a> Serving<'a> {
     /// The container that declares the port to which the load's Service leads, else the first; `None` if the manifests do not hold the
     /// workload.
     #[must_use]
-    pub fn of(variant: &'a VariantHeader, again: Option<&VariantAgain>) -> Option<Self> {
+    pub fn of(variant: &'a VariantSpec) -> Option<Self> {
         let containers = variant.workload_manifest()?.pointer("/spec/template/spec/containers")?.as_array()?;
-        let target_port = target_port(variant, again);
+        let target_port = target_port(variant);
         let index = containers.iter().position(|one| has_port(one, &target_port)).unwrap_or(0);
         Some(Self { index, container: containers.get(index)?, target_port })
     }
@@ -35,10 +34,10 @@ impl<'a> Serving<'a> {
 }
 
 /// The `targetPort` of the Service's port that the load goes to, which is its `port` where there is none.
-fn target_port(variant: &VariantHeader, again: Option<&VariantAgain>) -> Value {
-    let name = variant.service.rsplit('/').next().unwrap_or(&variant.service);
-    let ports = variant.manifest("service", name).and_then(|found| found.pointer("/spec/ports")?.as_array());
-    let of_load = |port: &&Value| again.is_none_or(|again| port.get("port") == Some(&Value::from(again.service_port)));
+fn target_port(variant: &VariantSpec) -> Value {
+    let service = variant.service();
+    let ports = variant.manifest("service", &service.name).and_then(|found| found.pointer("/spec/ports")?.as_array());
+    let of_load = |port: &&Value| port.get("port") == Some(&Value::from(service.port));
     let port = ports.and_then(|ports| ports.iter().find(of_load));
     let target = |port: &Value| port.get("targetPort").or_else(|| port.get("port")).cloned();
     port.and_then(target).unwrap_or(Value::Null)

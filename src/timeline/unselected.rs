@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::life::PodLife;
 use super::trial::Trial;
-use crate::record::header::VariantHeader;
+use crate::spec::VariantSpec;
 
 /// The endpoint controller usually makes an endpoint of a ready pod within milliseconds. A pod that was ready for less than this shows
 /// nothing; a trial's tail is longer.
@@ -40,7 +40,7 @@ impl Unselected {
     /// `None` where a new pod became an endpoint, where none was ready for long enough to become one, and where the record has no
     /// endpoints to compare with.
     #[must_use]
-    pub fn of(variant: &VariantHeader, trial: &Trial) -> Option<Self> {
+    pub fn of(variant: &VariantSpec, trial: &Trial) -> Option<Self> {
         // The old pods carried the load: without their endpoints the watch was blind.
         if trial.pods.iter().all(|pod| pod.endpoint_ready.is_none()) {
             return None;
@@ -53,7 +53,7 @@ impl Unselected {
         let first = ready.first()?;
         let selector = selector(variant);
         let mismatches = mismatches(&selector, &first.labels);
-        Some(Self { pods: ready.len(), service: variant.service.clone(), selector, mismatches })
+        Some(Self { pods: ready.len(), service: variant.service().name.clone(), selector, mismatches })
     }
 
     /// In one sentence without its stop.
@@ -93,8 +93,8 @@ fn was_ready_long(pod: &PodLife, trial: &Trial) -> bool {
 }
 
 /// A Service's selector has equalities only.
-fn selector(variant: &VariantHeader) -> BTreeMap<String, String> {
-    let service = variant.manifest("Service", &variant.service);
+fn selector(variant: &VariantSpec) -> BTreeMap<String, String> {
+    let service = variant.manifest("Service", &variant.service().name);
     let selector = service.and_then(|service| service.pointer("/spec/selector")).and_then(Value::as_object);
     let parts = selector.into_iter().flatten();
     parts.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{Effect, Metric, Side, differences};
 use super::state::State;
-use crate::record::header::Expect;
+use crate::spec::Expect;
 use crate::stats::{Alternative, LEVEL, Split, fisher, holm, sign_flip, smallest_adjusted};
 
 /// What a comparison concludes.

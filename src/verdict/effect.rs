@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::state::{Judged, State};
-use crate::record::header::VariantHeader;
+use crate::spec::VariantSpec;
 use crate::stats::{Interval, mean_interval};
 use crate::timeline::{Distribution, Phase};
 
@@ -38,7 +38,7 @@ impl Metric {
     }
 
     /// Its value in a trial of `variant`, in these parts; `None` if the trial has none.
-    fn of(self, judged: &Judged<'_>, variant: &VariantHeader) -> Option<i64> {
+    fn of(self, judged: &Judged<'_>, variant: &VariantSpec) -> Option<i64> {
         let trial = judged.trial;
         match self {
             Self::Lost => i64::try_from(judged.loss).ok(),
@@ -64,7 +64,7 @@ fn whole(value: f64) -> i64 {
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
     /// The variant.
-    pub variant: &'a VariantHeader,
+    pub variant: &'a VariantSpec,
     /// Its trials, whether they count or not.
     pub trials: &'a [Judged<'a>],
 }

@@ -7,7 +7,7 @@ use super::plural;
 use super::state::{Judged, State};
 use crate::record::Outcome;
 use crate::record::entry::EndReason;
-use crate::record::header::{Expect, VariantHeader};
+use crate::spec::{Expect, VariantSpec};
 use crate::timeline::Timeline;
 
 /// Judged attempts for each pod that may be there at once, below which a trial shows no clean variant: one that goes to a
@@ -89,7 +89,7 @@ impl Ending {
 /// The verdict of a variant of which `planned` trials were to count. Where the control was not seen to lose anything
 /// (`control_failed`), no variant is shown to be clean; a loss that was seen stays one.
 #[must_use]
-pub fn of_variant(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32, control_failed: bool) -> Ruling {
+pub fn of_variant(variant: &VariantSpec, trials: &[Judged<'_>], planned: u32, control_failed: bool) -> Ruling {
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|judged| judged.state == State::Counts).collect();
     match variant.expect {
         Expect::Clean => clean(variant, &counting, planned, control_failed),
@@ -97,7 +97,7 @@ pub fn of_variant(variant: &VariantHeader, trials: &[Judged<'_>], planned: u32, 
     }
 }
 
-fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32, control_failed: bool) -> Ruling {
+fn clean(variant: &VariantSpec, counting: &[&Judged<'_>], planned: u32, control_failed: bool) -> Ruling {
     let allowed = variant.lost_at_most;
     let over = counting.iter().filter(|judged| judged.loss > allowed).count() as u64;
     let lost: u64 = counting.iter().map(|judged| judged.loss).sum();
@@ -112,7 +112,7 @@ fn clean(variant: &VariantHeader, counting: &[&Judged<'_>], planned: u32, contro
         let reason = format!("{} lost, in {over} of {rollouts}{limit}", plural(lost, "attempt"));
         return Ruling { verdict: Verdict::Fail, reason };
     }
-    let pods = u64::from(variant.replicas) + u64::from(variant.surge);
+    let pods = u64::from(variant.replicas()) + u64::from(variant.surge());
     let mut doubts = doubts(counting, planned.max(1), pods.max(1));
     if control_failed {
         doubts.push("--control failed: a server that exits at once was not seen to lose anything, so this run would miss a loss".to_owned());

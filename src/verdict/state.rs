@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plural;
-use crate::record::header::VariantHeader;
 use crate::record::{Arm, Outcome, OutcomeGroup};
+use crate::spec::VariantSpec;
 use crate::timeline::{Counts, Trial};
 
 /// What a trial is worth.
@@ -55,7 +55,7 @@ pub struct Judged<'a> {
 
 /// Judges one trial of `variant`.
 #[must_use]
-pub fn judge<'a>(trial: &'a Trial, variant: &VariantHeader, max_lag_ms: u64) -> Judged<'a> {
+pub fn judge<'a>(trial: &'a Trial, variant: &VariantSpec, max_lag_ms: u64) -> Judged<'a> {
     let counts = trial.judged_counts(&variant.load.judged);
     let loss = counts.lost + if variant.strict { counts.raced } else { 0 };
     let at_end = trial.end.as_ref().map_or("", |end| end.trouble.as_str());
@@ -131,7 +131,7 @@ fn miscounted(trial: &Trial) -> Option<String> {
     })
 }
 
-fn dirty(trial: &Trial, variant: &VariantHeader) -> Option<String> {
+fn dirty(trial: &Trial, variant: &VariantSpec) -> Option<String> {
     let lost = trial.lead_in_counts(&variant.load.judged).lost;
     (lost > 0).then(|| format!("{} lost before the rollout began", plural(lost, "attempt")))
 }

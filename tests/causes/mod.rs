@@ -5,9 +5,10 @@ mod pods;
 
 use rollproof::diagnose::Cause;
 use rollproof::record::entry::{Attempt, Entry, LogTail, Stage};
-use rollproof::record::header::{Expect, Header};
+use rollproof::record::header::Header;
 use rollproof::record::{Arm, Outcome, Reader, Sum};
 use rollproof::report::{IncidentDoc, NoIncident, ReportDoc, incident_page, timeline_of, to_markdown, to_terminal};
+use rollproof::spec::Expect;
 use rollproof::timeline::Timeline;
 use serde_json::{Value, json};
 
@@ -30,7 +31,7 @@ fn workload(hook: Option<&str>, probe: bool) -> Value {
 }
 
 fn report(hook: Option<&str>, change: impl FnOnce(&mut Trial)) -> ReportDoc {
-    let plan = |header: &mut Header| header.variants[0].manifests = vec![workload(hook, false)];
+    let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(hook, false)];
     Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
 }
 
@@ -98,8 +99,8 @@ fn released(selector: &Value, pods: &[Pod]) -> ReportDoc {
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
                          "spec": {"selector": selector, "ports": [{"port": 80}]}});
     let plan = |header: &mut Header| {
-        "web".clone_into(&mut header.variants[0].service);
-        header.variants[0].manifests = vec![workload(None, true), service];
+        "web".clone_into(&mut header.spec.variants[0].deployed_mut().service.name);
+        header.spec.variants[0].deployed_mut().manifests = vec![workload(None, true), service];
     };
     let change = |trial: &mut Trial| {
         pods::add(trial, pods);
@@ -339,7 +340,8 @@ fn timeline(run: &Run) -> Timeline {
 
 #[test]
 fn an_incident_has_a_page_with_all_that_is_known_of_it() {
-    let plan = |header: &mut Header| header.variants[0].manifests = vec![workload(Some("sleep 1"), true)];
+    let plan =
+        |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(Some("sleep 1"), true)];
     let run = Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", |trial| {
         let stopped = Pod { closed: Some(2_050), finished: Some((2_060, 0)), served: Some((-2_900, 1_900)), ..STOPPED };
         pods::add(trial, &[OLD, stopped, NEW]);

@@ -3,8 +3,8 @@
 mod simulation;
 
 use rollproof::record::entry::{EndReason, Entry, MarkName};
-use rollproof::record::header::Expect;
 use rollproof::report::{ComparisonDoc, ReportDoc, to_markdown, to_terminal};
+use rollproof::spec::Expect;
 use rollproof::verdict::{Conclusion, Metric, State, Verdict};
 
 use crate::records::{Run, encoded};
@@ -173,7 +173,7 @@ fn a_repeat_is_compared_in_the_block_of_the_trial_that_it_repeats() {
 /// One clean variant and the control, which loses so many attempts in its two trials.
 fn controlled(web: usize, control: [usize; 2]) -> ReportDoc {
     let mut run = Run::new(2, &[("web", Expect::Clean), ("control", Expect::Loss)])
-        .plan(|header| header.control = Some("control".to_owned()));
+        .plan(|header| header.spec.settings.control = Some("control".to_owned()));
     for (block, lost) in (1..).zip(control) {
         run = run.trial(block, "web", |trial| trial.lost_times(web)).trial(block, "control", |t| t.lost_times(lost));
     }
@@ -204,7 +204,7 @@ fn a_control_that_loses_nothing_leaves_no_variant_clean_and_hides_no_loss() {
 fn the_control_is_compared_with_nothing_and_costs_the_others_nothing() {
     let mut run = Run::new(5, &[("base", Expect::Loss), ("a", Expect::Clean), ("control", Expect::Loss)])
         .baseline("base")
-        .plan(|header| header.control = Some("control".to_owned()));
+        .plan(|header| header.spec.settings.control = Some("control".to_owned()));
     for block in 1..=5 {
         run = run.trial(block, "base", |trial| trial.lost_times(8)).trial(block, "a", |_| ());
         run = run.trial(block, "control", |trial| trial.lost_times(20));

@@ -1,8 +1,9 @@
 //! What comparisons claim, checked on simulated runs: through `compare` itself, with fixed seeds.
 
 use rollproof::record::entry::{Entry, TrialStart};
-use rollproof::record::header::{Expect, Header, VariantHeader};
+use rollproof::record::header::Header;
 use rollproof::rng::Rng;
+use rollproof::spec::{Expect, VariantSpec};
 use rollproof::stats::{LEVEL, blocks_that_suffice, power};
 use rollproof::timeline::{Collector, Counts, Trial};
 use rollproof::verdict::{Comparison, Conclusion, Judged, Side, State, compare};
@@ -66,7 +67,8 @@ fn judged(trial: &Trial, lost: u64) -> Judged<'_> {
 /// Compares variants with the first, which is the baseline. `expect` and `draw` are theirs, in order.
 fn run(rng: &mut Rng, trials: &[Trial], variants: &[(Expect, Draw)]) -> Vec<Comparison> {
     let levels: Vec<f64> = trials.iter().map(|_| rng.unit()).collect();
-    let headers: Vec<VariantHeader> = variants.iter().map(|(expect, _)| header(*expect).variants.remove(0)).collect();
+    let headers: Vec<VariantSpec> =
+        variants.iter().map(|(expect, _)| header(*expect).spec.variants.remove(0)).collect();
     let all: Vec<Vec<Judged<'_>>> = variants
         .iter()
         .map(|(_, draw)| trials.iter().zip(&levels).map(|(trial, level)| judged(trial, draw(rng, *level))).collect())

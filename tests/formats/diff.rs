@@ -2,9 +2,10 @@
 
 use libtest_mimic::Trial;
 use rollproof::diff::{Analysed, DiffDoc, DiffError, compare, schema, to_json, to_terminal};
-use rollproof::record::header::{Expect, Header};
+use rollproof::record::header::Header;
 use rollproof::report::build;
 use rollproof::rng::Rng;
+use rollproof::spec::{Expect, RolloutAction};
 use rollproof::stats::{holm, two_sample};
 use rollproof::verdict::{Conclusion, Verdict};
 
@@ -97,10 +98,16 @@ fn runs_of_another_scenario_are_refused() {
         let error = attempt(&mixed(), &other).unwrap_err().to_string();
         assert!(error.contains("not of one scenario") && error.contains(words), "{words}: {error}");
     };
-    refused(|header| header.scenario = "other".into(), "the scenario's name was sample and is other");
-    refused(|header| header.variants[1].load.rate = 50.0, "requests a second of with was 90 and is 50");
-    refused(|header| header.variants[1].rollout = "env".into(), "the rollout of with was restart and is env");
-    refused(|header| header.variants[0].load.requests[0].path = "/x".into(), "were GET / and are GET /x");
+    refused(|header| header.spec.settings.scenario = "other".into(), "the scenario's name was sample and is other");
+    refused(|header| header.spec.variants[1].load.rate = 50.0, "requests a second of with was 90 and is 50");
+    refused(
+        |header| header.spec.variants[1].rollout.action = RolloutAction::Scale { from: 2, to: 3 },
+        "the rollout of with was restart and is scale from 2 to 3",
+    );
+    refused(
+        |header| header.spec.variants[0].load.requests[0].path = "/x".parse().unwrap(),
+        "were GET / and are GET /x",
+    );
     let fewer = again(&Run::new(1, &[("with", Expect::Clean), ("new", Expect::Clean)]));
     let error = attempt(&mixed(), &fewer).unwrap_err().to_string();
     assert!(error.contains("only the old run has variant short, without"), "{error}");
@@ -110,33 +117,26 @@ fn runs_of_another_scenario_are_refused() {
     assert!(attempt(&hostile(), &again(&hostile())).is_ok(), "hostile names are compared as any others");
 }
 
-/// What running this again needs: each variant sends this body and is patched to so many replicas.
-fn with_again(run: &Run, body: &str, replicas: u32) -> Run {
-    let variant = |name: &String| {
-        let kept = serde_json::json!({
-            "rollout": {"patch": {"patch": {"spec": {"replicas": replicas}}}}, "rollout_timeout_ns": 1, "timeout_ns": 1,
-            "service_port": 80, "target_port": 80, "shipped": false, "requests": [{"body": body}],
-        });
-        (name.clone(), kept)
-    };
+/// The same, with variants that send this body and are patched to so many replicas.
+fn patched(run: &Run, body: &str, replicas: u32) -> Run {
     run.clone().plan(|header| {
-        let variants: serde_json::Map<_, _> = header.variants.iter().map(|one| variant(&one.name)).collect();
-        let again = serde_json::json!({
-            "cluster": "embedded", "base_ns": 0, "min_sync_period_ns": 0, "probe": true, "folders": [], "variants": variants,
-        });
-        header.again = Some(serde_json::from_value(again).unwrap());
+        for variant in &mut header.spec.variants {
+            variant.load.requests[0].body = body.to_owned();
+            let patch = serde_json::json!({"spec": {"replicas": replicas}});
+            variant.rollout.action = RolloutAction::Patch { patch };
+        }
     })
 }
 
 fn other_bodies_and_patches_are_refused() {
-    let old = with_again(&mixed(), "a", 2);
+    let old = patched(&mixed(), "a", 2);
     assert!(attempt(&old, &again(&old)).is_ok());
     let refused = |new: &Run, words: &str| {
         let error = attempt(&old, &again(new)).unwrap_err().to_string();
         assert!(error.contains(words), "{words}: {error}");
     };
-    refused(&with_again(&mixed(), "b", 2), "the headers, bodies or expected statuses of the requests of with differ");
-    refused(&with_again(&mixed(), "a", 3), "the rollout of with, a restart, does not do the same");
+    refused(&patched(&mixed(), "b", 2), "the headers, bodies or expected statuses of the requests of with differ");
+    refused(&patched(&mixed(), "a", 3), "the rollout of with, a patch, does not do the same");
 }
 
 fn swapped_runs_are_noticed() {
@@ -148,8 +148,8 @@ fn other_machines_are_told() {
     let other = again(&mixed()).plan(|header| {
         header.cluster.kind = "kind".into();
         header.cluster.version = "v1.33".into();
-        header.variants[1].replicas = 3;
-        header.variants[1].manifests = vec![serde_json::json!({"kind": "Deployment"})];
+        header.spec.variants[1].deployed_mut().replicas = 3;
+        header.spec.variants[1].deployed_mut().manifests = vec![serde_json::json!({"kind": "Deployment"})];
     });
     let notes = compared(&mixed(), &other).notes.join("\n");
     for words in [

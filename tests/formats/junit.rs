@@ -2,8 +2,8 @@
 
 use libtest_mimic::Trial;
 use rollproof::record::entry::EndReason;
-use rollproof::record::header::Expect;
 use rollproof::report::to_junit;
+use rollproof::spec::Expect;
 use roxmltree::{Document, Node};
 
 use crate::reader::{beside, file, missing, run};

@@ -3,8 +3,8 @@
 use libtest_mimic::Trial;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rollproof::diff::to_markdown as diff_to_markdown;
-use rollproof::record::header::Expect;
 use rollproof::report::to_markdown;
+use rollproof::spec::Expect;
 
 use crate::diff::{again, compared};
 use crate::records::Run;

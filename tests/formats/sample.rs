@@ -1,9 +1,10 @@
 //! Runs whose reports are read: one of each ending, and one in which every text from outside is hostile.
 
 use rollproof::record::entry::{EndReason, Entry, Pulse};
-use rollproof::record::header::Expect;
 use rollproof::record::{Arm, Outcome, Reader, Sum};
 use rollproof::report;
+use rollproof::spec::Expect;
+use rollproof::spec::RolloutAction;
 use rollproof::timeline::Timeline;
 
 use crate::records::{Run, encoded};
@@ -48,12 +49,12 @@ pub(crate) fn hostile() -> Run {
     Run::new(1, &names.map(|name| (name, Expect::Clean)))
         .baseline(HOSTILE)
         .plan(|header| {
-            header.scenario = HOSTILE.into();
+            header.spec.settings.scenario = HOSTILE.into();
             header.rollproof = HOSTILE.into();
             header.cluster.version = HOSTILE.into();
             header.started = HOSTILE.into();
-            header.variants[0].load.requests[0].path = HOSTILE.into();
-            header.variants[0].rollout = HOSTILE.into();
+            header.spec.variants[0].load.requests[0].path = "/?a=\"'`{|}&[x](y)".parse().unwrap();
+            header.spec.variants[0].rollout.action = RolloutAction::Command { run: vec![HOSTILE.into()], back: None };
         })
         .trial(1, HOSTILE, |trial| {
             trial.other(Arm::New, Outcome::BadHttp, Sum::Lost, 1_000);

@@ -1,8 +1,8 @@
 //! The summary on a terminal: it fits a screen.
 
 use libtest_mimic::Trial;
-use rollproof::record::header::Expect;
 use rollproof::report::to_terminal;
+use rollproof::spec::Expect;
 
 use crate::records::Run;
 use crate::sample::hostile;

@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 
 use rollproof::html;
-use rollproof::record::header::Expect;
 use rollproof::record::{Arm, Outcome, Reader, Sum};
 use rollproof::report;
+use rollproof::spec::Expect;
 use serde_json::Value;
 
 use crate::pods::{self, NEW, OLD, Pod, STOPPED};

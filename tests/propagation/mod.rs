@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rollproof::record::entry::{
     Change, EndpointSeen, EndpointsSeen, Entry, Gap, Listener, ListenerSeen, PodSeen, Pulse,
 };
-use rollproof::record::header::Expect;
 use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::report::{LagDoc, PropagationDoc, ReportDoc, to_markdown, to_terminal};
+use rollproof::spec::Expect;
 
 use crate::records::{Run, Trial, encoded};
 

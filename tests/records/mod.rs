@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use base64::Engine as _;
 use hdrhistogram::Histogram;
@@ -10,9 +11,10 @@ use rollproof::record::entry::{
     Attempt, Change, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Pulse,
     Punctuality, RunEnd, Stage, TrialEnd, TrialStart,
 };
-use rollproof::record::header::{ClusterHeader, Expect, Header, LoadHeader, RequestHeader, VariantHeader};
+use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 use rollproof::record::{Arm, FORMAT, Outcome, Reader, Sum};
 use rollproof::report::{self, ReportDoc, ReportError};
+use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
 
 const SECOND: u64 = 1_000_000_000;
 /// Pulses stand for half a second each, which keeps the records small.
@@ -38,8 +40,6 @@ impl Run {
         let header = Header {
             format: FORMAT,
             rollproof: "0.1.0".to_owned(),
-            scenario: "sample".to_owned(),
-            seed: 1,
             started: "2026-11-23T10:00:00Z".to_owned(),
             started_unix_ns: 1_795_514_400 * SECOND,
             cluster: ClusterHeader {
@@ -47,18 +47,20 @@ impl Run {
                 version: "v1.34".to_owned(),
                 private_network: Some(true),
             },
-            trials,
-            baseline: None,
-            control: None,
-            max_lag_ms: 100,
-            variants: variants.iter().map(|(name, expect)| variant(name, *expect)).collect(),
-            again: None,
+            places: variants
+                .iter()
+                .map(|(name, _)| VariantPlace { namespace: format!("rollproof-{name}"), connections: 8 })
+                .collect(),
+            spec: RunSpec {
+                settings: RunSettings::new("sample", 1, trials),
+                variants: variants.iter().map(|(name, expect)| variant(name, *expect)).collect(),
+            },
         };
         Self { header, entries: Vec::new(), trials: 0 }
     }
 
     pub(crate) fn baseline(mut self, name: &str) -> Self {
-        self.header.baseline = Some(name.to_owned());
+        self.header.spec.settings.baseline = Some(name.to_owned());
         self
     }
 
@@ -110,33 +112,17 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ReportDoc, ReportError> {
     report::of_record(Reader::new(bytes)?)
 }
 
-fn variant(name: &str, expect: Expect) -> VariantHeader {
-    VariantHeader {
-        name: name.to_owned(),
-        expect,
-        lost_at_most: 0,
-        strict: false,
-        namespace: format!("rollproof-{name}"),
+fn variant(name: &str, expect: Expect) -> VariantSpec {
+    let request = RequestSpec::get("/".parse().unwrap(), vec![(Arm::New, 0.6), (Arm::Reused, 0.2), (Arm::Blind, 0.2)]);
+    let load = LoadSpec::new(90.0, Duration::from_secs(10), vec![request]);
+    let target = DeployedTarget {
+        manifests: Vec::new(),
         workload: "deployment/web".to_owned(),
-        service: "web".to_owned(),
-        rollout: "restart".to_owned(),
         replicas: 2,
         surge: 1,
-        load: LoadHeader {
-            rate: 90.0,
-            timeout_ms: 10_000,
-            connections: 8,
-            judged: vec![Arm::New, Arm::Reused],
-            pod_header: "X-Pod".to_owned(),
-            requests: vec![RequestHeader {
-                method: "GET".to_owned(),
-                path: "/".to_owned(),
-                share: 1.0,
-                arms: vec![(Arm::New, 0.6), (Arm::Reused, 0.2), (Arm::Blind, 0.2)],
-            }],
-        },
-        manifests: Vec::new(),
-    }
+        service: ServiceSpec::new("web", 80, 8080),
+    };
+    VariantSpec::new(name, expect, target, LoadSpec { judged: vec![Arm::New, Arm::Reused], ..load })
 }
 
 /// When the load of a trial starts.

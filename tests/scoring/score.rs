@@ -137,8 +137,8 @@ pub(crate) fn score(name: &str, folder: &Path) -> Result<Score, String> {
     let mut score = Score { scenarios: 1, ..Score::default() };
     let mut valid = Vec::new();
     for trial in &run.timeline.trials {
-        let variant = run.header.variants.iter().find(|variant| variant.name == trial.start.variant);
-        let state = variant.map(|variant| judge(trial, variant, run.header.max_lag_ms).state);
+        let variant = run.header.spec.variants.iter().find(|variant| variant.name == trial.start.variant);
+        let state = variant.map(|variant| judge(trial, variant, run.header.spec.settings.max_lag_ms()).state);
         if matches!(state, Some(State::Counts | State::Dirty)) {
             valid.push(trial.start.trial);
         } else {

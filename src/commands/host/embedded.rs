@@ -27,11 +27,11 @@ pub(super) fn start(run: &Run<'_>, sink: &Sink) -> Result<Embedded, String> {
     };
     let config = Config {
         clock: run.clock,
-        seed: run.plan.seed,
-        base: run.plan.embedded.base,
-        min_sync_period: run.plan.embedded.min_sync_period,
+        seed: run.plan.settings.seed,
+        base: run.plan.settings.cluster.routing.base,
+        min_sync_period: run.plan.settings.cluster.routing.min_sync_period,
         shared_network: run.shared_network,
-        image_folders: run.plan.folders.clone(),
+        image_folders: run.plan.settings.folders.clone(),
         truth: run.outputs.truth(),
         trouble: Arc::new(trouble),
     };
@@ -43,16 +43,19 @@ pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) ->
     let mut started = Vec::new();
     for (index, planned) in run.plan.variants.iter().enumerate() {
         let namespace = run.places.namespace(index);
-        let failed = |why: String| NotReady::User(format!("applying the manifests of variant {}: {why}", planned.name));
-        create_namespace(&client, namespace, &run.plan.name).await.map_err(|error| failed(api_words(&error)))?;
+        let failed =
+            |why: String| NotReady::User(format!("applying the manifests of variant {}: {why}", planned.spec.name));
+        create_namespace(&client, namespace, &run.plan.settings.scenario)
+            .await
+            .map_err(|error| failed(api_words(&error)))?;
         let target = variants::target(run.plan, run.places, index, planned);
         // Watched from its creation on, so that nothing of it is missed.
         let observer = Observer::start(&client, &target, run.clock, sink);
-        apply(&client, namespace, &planned.manifests).await.map_err(|error| failed(error.to_string()))?;
-        let route = Arc::new(embedded.route(namespace, &planned.service.name, planned.service.port));
+        apply(&client, namespace, planned.spec.manifests()).await.map_err(|error| failed(error.to_string()))?;
+        let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));
         let site = Site::Here(Here { clock: run.clock, sink: sink.clone(), route, observer });
-        let manifests = planned.manifests.clone();
-        let lag = run.plan.embedded.lag_max();
+        let manifests = planned.spec.manifests().to_vec();
+        let lag = run.plan.settings.cluster.routing.lag_max();
         started.push(variants::variant(run, index, planned, &client, site, manifests, planned.patched().as_ref(), lag));
     }
     Ok(started)

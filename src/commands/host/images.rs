@@ -16,7 +16,7 @@ pub(super) async fn provide(
 ) -> Result<Rewrite, NotReady> {
     let machine = |error: KindError| NotReady::Machine(error.to_string());
     let mut rewrite = Rewrite { program: agent_image, ..Rewrite::default() };
-    let built_in = run.plan.variants.iter().any(|variant| Rewrite::names_program(&variant.manifests));
+    let built_in = run.plan.variants.iter().any(|variant| Rewrite::names_program(variant.spec.manifests()));
     let named: BTreeSet<String> = run.plan.variants.iter().flat_map(images).collect();
     let Some((kind, nodes)) = nodes else {
         if built_in && rewrite.program.is_none() {
@@ -27,7 +27,7 @@ pub(super) async fn provide(
             ));
         }
         for image in &named {
-            if recipe(image, &run.plan.folders).map_err(machine)?.is_some() {
+            if recipe(image, &run.plan.settings.folders).map_err(machine)?.is_some() {
                 run.talk.say(&format!(
                     "note: image {image} is the nodes' to pull; the recipe of that name is built for kind clusters only"
                 ));
@@ -40,7 +40,7 @@ pub(super) async fn provide(
         rewrite.program = Some(kind.provide_program(&nodes, &say).await.map_err(machine)?);
     }
     for image in &named {
-        if let Some(recipe) = recipe(image, &run.plan.folders).map_err(machine)? {
+        if let Some(recipe) = recipe(image, &run.plan.settings.folders).map_err(machine)? {
             run.talk.say(&format!("image {image} is built from a recipe of that name: {}", recipe.place()));
             let tag = kind.provide_recipe(&nodes, &recipe, &say).await.map_err(machine)?;
             rewrite.names.insert(image.clone(), tag);

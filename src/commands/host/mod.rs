@@ -120,7 +120,7 @@ pub(super) async fn sized(found: &Found, plan: &RunPlan) -> Result<Option<RunPla
     let pods = reached.nodes_for_pods().await?;
     let mut plan = plan.clone();
     for variant in plan.variants.iter_mut().filter(|variant| variant.workload.kind == WorkloadKind::DaemonSet) {
-        variant.set_pods(pods).map_err(|error| Failure::User(format!("variant {}: {error}", variant.name)))?;
+        variant.set_pods(pods).map_err(|error| Failure::User(format!("variant {}: {error}", variant.spec.name)))?;
     }
     Ok(Some(plan))
 }
@@ -167,7 +167,7 @@ impl Host {
             let why = self.why_not_ready(&variant.handle.workload.namespace).await;
             return Err(NotReady::Machine(format!(
                 "variant {}: {} was not ready before the first trial ({stood})\n{why}",
-                planned.name, planned.workload.reference
+                planned.spec.name, planned.workload.reference
             )));
         }
         ready::answers(run, planned, variant).await

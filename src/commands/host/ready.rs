@@ -41,7 +41,7 @@ pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Vari
         let mut plan = variant.load.clone();
         plan.spec.timeout = plan.spec.timeout.min(ANSWERS_WITHIN);
         let answers = variant.site.preflight(&plan).await;
-        let answers = answers.map_err(|error| NotReady::Machine(format!("variant {}: {error}", planned.name)))?;
+        let answers = answers.map_err(|error| NotReady::Machine(format!("variant {}: {error}", planned.spec.name)))?;
         let over = |within: Duration| run.clock.now() > since + crate::clock::saturating_ns(within);
         if let Some(bad) = answers.iter().find(|answer| answer.attempt.outcome != Outcome::Ok) {
             let within = patience(bad.attempt.outcome);
@@ -53,7 +53,7 @@ pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Vari
             match sizing::check_busy(&variant.load, &service_times) {
                 Ok(()) => return Ok(()),
                 Err(error) if over(ANSWERS_WITHIN) => {
-                    return Err(NotReady::User(format!("variant {}: {error}", planned.name)));
+                    return Err(NotReady::User(format!("variant {}: {error}", planned.spec.name)));
                 }
                 Err(_) => {}
             }
@@ -83,13 +83,13 @@ const fn patience(outcome: Outcome) -> Duration {
 }
 
 fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> String {
-    let request = planned.load.requests.get(usize::from(attempt.request));
+    let request = planned.spec.load.requests.get(usize::from(attempt.request));
     let what = request.map_or_else(String::new, |request| format!("{} {}", request.method, request.path));
     let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
     format!(
         "variant {}: {what} was not answered as expected within {} s after the pods were ready: {}{status}; correct the \
          request's path or expected status, or the workload",
-        planned.name,
+        planned.spec.name,
         within.as_secs(),
         attempt.outcome.name()
     )

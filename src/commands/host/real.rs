@@ -49,8 +49,11 @@ impl Real {
     /// Makes the run's namespaces, and brings the agent up.
     pub(super) async fn start(reached: Reached, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
         let Reached { client, from, agent_image, keep, nodes, clean, kubeconfig, .. } = reached;
-        let commands =
-            run.plan.variants.iter().any(|variant| matches!(variant.rollout.action, RolloutAction::Command { .. }));
+        let commands = run
+            .plan
+            .variants
+            .iter()
+            .any(|variant| matches!(variant.spec.rollout.action, RolloutAction::Command { .. }));
         let kubeconfig = commands
             .then(|| private_file(&kubeconfig))
             .transpose()
@@ -99,7 +102,7 @@ impl Real {
         for (index, name) in self.names.iter().enumerate() {
             // Only the agent's own is restricted: the user's pods may be what they are.
             let labels: &[(&str, &str)] = if index < run.plan.variants.len() { &[] } else { &NAMESPACE_LABELS };
-            namespaces::create(&self.client, name, &run.id, &run.plan.name, labels)
+            namespaces::create(&self.client, name, &run.id, &run.plan.settings.scenario, labels)
                 .await
                 .map_err(|error| NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error))))?;
         }
@@ -119,14 +122,16 @@ impl Real {
             let namespace = run.places.namespace(index);
             // Watched from its creation on, so that nothing of it is missed.
             let observer = self.watch(run, index, planned, sink).await?;
-            let mut manifests = self.rewrite.apply(&planned.manifests);
+            let mut manifests = self.rewrite.apply(planned.spec.manifests());
             if self.from == LoadPlace::Host {
-                with_node_port(&mut manifests, &planned.service.name);
+                with_node_port(&mut manifests, &planned.spec.service().name);
             }
             let patched = planned.patched().and_then(|patched| self.rewrite.apply(&[patched]).pop());
-            let planned = &VariantPlan { rollout: self.renamed(&planned.rollout), ..planned.clone() };
+            let mut planned = planned.clone();
+            planned.spec.rollout = self.renamed(&planned.spec.rollout);
+            let planned = &planned;
             apply(&self.client, namespace, &manifests).await.map_err(|error| {
-                NotReady::User(format!("applying the manifests of variant {}: {error}", planned.name))
+                NotReady::User(format!("applying the manifests of variant {}: {error}", planned.spec.name))
             })?;
             let address = self.address(namespace, planned).await?;
             let site = self.site(run, sink, namespace, address, observer)?;
@@ -194,12 +199,12 @@ impl Real {
 
     /// Where the load connects to.
     async fn address(&self, namespace: &str, planned: &VariantPlan) -> Result<SocketAddr, NotReady> {
-        let name = &planned.service.name;
+        let name = &planned.spec.service().name;
         let services: Api<Service> = Api::namespaced(self.client.clone(), namespace);
         let failed = |error: kube::Error| {
             NotReady::Machine(format!("reading service {name} in namespace {namespace}: {}", api_words(&error)))
         };
-        let refused = |why: String| NotReady::User(format!("service {name} of variant {}: {why}", planned.name));
+        let refused = |why: String| NotReady::User(format!("service {name} of variant {}: {why}", planned.spec.name));
         let service = services.get(name).await.map_err(failed)?;
         if self.from == LoadPlace::Host {
             if service.spec.as_ref().and_then(|spec| spec.external_traffic_policy.as_deref()) == Some("Local") {
@@ -210,14 +215,14 @@ impl Real {
                 ));
             }
             let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
-            let port = ports.into_iter().find(|port| port.port == i32::from(planned.service.port));
+            let port = ports.into_iter().find(|port| port.port == i32::from(planned.spec.service().port));
             let port = port.and_then(|port| u16::try_from(port.node_port?).ok());
             let port = port.ok_or_else(|| refused("the cluster gave it no node port".to_owned()))?;
             return Ok(SocketAddr::new(self.node_address().await?, port));
         }
         let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
         match ip.parse() {
-            Ok(ip) => Ok(SocketAddr::new(ip, planned.service.port)),
+            Ok(ip) => Ok(SocketAddr::new(ip, planned.spec.service().port)),
             Err(_) => Err(refused(format!(
                 "its clusterIP is `{ip}`, expected an address: connections to a headless Service are not routed"
             ))),

@@ -46,7 +46,7 @@ fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<Right> {
             need(&["create", "patch", "get", "list", "watch", "delete"], "apps", kind.plural());
         }
     }
-    let cordons = plan.variants.iter().filter_map(|variant| match variant.rollout.action {
+    let cordons = plan.variants.iter().filter_map(|variant| match variant.spec.rollout.action {
         RolloutAction::Evict { cordon, .. } => Some(cordon),
         _ => None,
     });
