@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs rollproof for the action, from the source that the action itself is, unless the wanted version is there already.
+# Installs rollproof for the action, from the action's own source, unless it is installed already.
 #
 # Reads:  ROLLPROOF_SOURCE     the folder with rollproof's Cargo.toml (the action's own)
 #         ROLLPROOF_ROOT       where `cargo install` puts bin/rollproof
-#         INPUT_VERSION        empty: that source. Else a version of crates.io, such as 0.1.0
-#         GITHUB_PATH          the file to which the folder of the program is added
-# Each value is data: none is ever part of a command.
+#         INPUT_VERSION        a version from crates.io, such as 0.1.0; empty: that source
+#         GITHUB_PATH          the file to which the program's folder is added
+# No value becomes part of a command.
 set -eu
 
 root=${ROLLPROOF_ROOT:?"install.sh: ROLLPROOF_ROOT is not set; it names the folder to install into"}
@@ -14,7 +14,7 @@ version=${INPUT_VERSION:-}
 if [ -x "$root/bin/rollproof" ]; then
   echo "rollproof is there: $("$root/bin/rollproof" --version)"
 elif ! command -v cargo >/dev/null; then
-  echo "install.sh: cargo was not found; hosted runners have it, elsewhere install Rust before this action" >&2
+  echo "install.sh: cargo was not found; install Rust before this action" >&2
   exit 3
 elif [ -n "$version" ]; then
   case $version in

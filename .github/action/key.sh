@@ -1,8 +1,8 @@
 #!/bin/sh
-# Names the build for the action's cache: `key=...`, which changes with whatever the program is made of.
+# Prints the key of the action's cache, `key=...`. The key changes when the program's sources change.
 #
 # Reads:  ROLLPROOF_SOURCE  the folder with rollproof's Cargo.toml
-#         INPUT_VERSION     a version of crates.io in the place of that source, or empty
+#         INPUT_VERSION     a version from crates.io instead of that source, or empty
 #         GITHUB_OUTPUT     the file to which the line is added; without it, it is printed
 set -eu
 

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Runs rollproof for the action, writes the job summary and the outputs, and ends with rollproof's own exit code.
+# Runs rollproof for the action, writes the job summary and the outputs, and exits with rollproof's exit code.
 #
 # Reads:  INPUT_SCENARIO   a scenario file, or
 #         INPUT_FILES      manifests, one path a line
 #         INPUT_CLUSTER    kind, kind:NAME, context:NAME or embedded (default: kind)
 #         INPUT_TRIALS     trials of each variant; empty: the scenario's, or 1
 #         INPUT_ARGS       further arguments of `rollproof run`, one a line
-#         INPUT_DIRECTORY  where the record and the reports go (default: rollproof-report)
+#         INPUT_DIRECTORY  directory for the record and the reports (default: rollproof-report)
 #         GITHUB_STEP_SUMMARY, GITHUB_OUTPUT   files to which the summary and the outputs are added, if set
-# Each value is data: it becomes one argument, whatever it holds, and is never part of a command.
+# Each value becomes one argument, whatever it contains, and is never part of a command.
 # By hand: INPUT_SCENARIO=scenarios/target-exit.yaml INPUT_CLUSTER=embedded INPUT_TRIALS=1 sh .github/action/run.sh
 set -eu
 
@@ -34,7 +34,7 @@ fi
 set -- run "--cluster=${INPUT_CLUSTER:-kind}" "--out=$directory"
 if [ -n "${INPUT_TRIALS:-}" ]; then set -- "$@" "--trials=$INPUT_TRIALS"; fi
 
-# A here-document, not a pipe: the loop must change the arguments of this shell. Blank lines name nothing.
+# A here-document, not a pipe: the loop must change the arguments of this shell. Blank lines are ignored.
 while IFS= read -r line; do
   if [ -n "$line" ]; then set -- "$@" "--filename=$line"; fi
 done <<END_OF_FILES
@@ -45,7 +45,7 @@ while IFS= read -r line; do
 done <<END_OF_ARGUMENTS
 ${INPUT_ARGS:-}
 END_OF_ARGUMENTS
-# After `--` a name that begins with a dash is a name.
+# After `--`, a name may begin with a dash.
 if [ -n "${INPUT_SCENARIO:-}" ]; then set -- "$@" -- "$INPUT_SCENARIO"; fi
 
 echo "rollproof $*"
@@ -64,7 +64,7 @@ if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
   if [ -s "$directory/report.md" ]; then
     cat -- "$directory/report.md" >>"$GITHUB_STEP_SUMMARY"
   else
-    printf 'rollproof ended with exit code %s before there was a report; the log of this step says why.\n' "$code" \
+    printf 'rollproof ended with exit code %s before it wrote a report; the log of this step shows the error.\n' "$code" \
       >>"$GITHUB_STEP_SUMMARY"
   fi
 fi
