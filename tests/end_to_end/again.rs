@@ -149,7 +149,7 @@ fn real_cluster() {
     run(program().arg("run").arg(&path).arg("--out").arg(&first)).expect_one_of(&[0, 5]);
     let record = first.join("record.jsonl");
     let text = fs::read_to_string(&record).unwrap();
-    let (of, to) = (r#""again":{"cluster":"embedded""#, r#""again":{"cluster":"kind:prod-copy""#);
+    let (of, to) = (r#""choice":"embedded""#, r#""choice":"kind:prod-copy""#);
     assert!(text.contains(of), "{text}");
     fs::write(&record, text.replacen(of, to, 1)).unwrap();
     let again = |arguments: &[&str]| {
@@ -256,16 +256,19 @@ fn refused() {
     run(program().args(["run", "none.yaml", "--header", "a: b"]))
         .expect_code(2)
         .says(&["--header", "cannot be used with"]);
-    let old = r#"{"t":"header","format":1,"rollproof":"0.0.9","scenario":"old","seed":1,"started":"","started_unix_ns":0,"cluster":{"kind":"embedded","version":"1"},"trials":1,"max_lag_ms":100,"variants":[]}"#;
+    let old = r#"{"t":"header","format":1,"rollproof":"0.0.9","scenario":"old"}"#;
     let on = |cluster: &str| {
-        let again = format!(
-            r#"{{"again":{{"cluster":"{cluster}","base_ns":1,"min_sync_period_ns":1,"probe":true,"folders":[],"variants":{{}}}},"#
-        );
-        old.replacen('{', &again, 1)
+        format!(
+            r#"{{"t":"header","format":2,"rollproof":"0.1.0","started":"","started_unix_ns":0,"cluster":{{"kind":"x","version":"1"}},"places":[],"spec":{{"scenario":"s","seed":1,"trials":1,"max_lag_ns":1,"side_probe":true,"cluster":{{"choice":"{cluster}","routing":{{"base_ns":1,"min_sync_period_ns":1}}}},"folders":[],"variants":[]}}}}"#
+        )
     };
     for (name, text, parts) in [
-        ("old", old.to_owned(), ["rollproof 0.0.9", "cannot be run again"]),
-        ("newer", "{\"t\":\"header\",\"format\":999}".to_owned(), ["999", "newer"]),
+        ("old", old.to_owned(), ["format 1, written by rollproof 0.0.9", "run its scenario again"]),
+        (
+            "newer",
+            "{\"t\":\"header\",\"format\":999,\"rollproof\":\"9\"}".to_owned(),
+            ["format 999", "version that wrote it"],
+        ),
         ("context", on("context:shop"), ["context:shop", "`--cluster context:shop`"]),
         ("kind", on("kind:prod-copy"), ["kind:prod-copy", "`--cluster kind:prod-copy`"]),
         ("default-kind", on("kind"), ["cluster kind,", "`--cluster kind`"]),

@@ -48,8 +48,8 @@ pub(crate) fn namespaces_of(out: &std::path::Path) -> Vec<String> {
     let Some(header) = text.lines().next().and_then(|line| serde_json::from_str::<Value>(line).ok()) else {
         return Vec::new();
     };
-    let variants = header["variants"].as_array().unwrap().iter();
-    variants.map(|variant| variant["namespace"].as_str().unwrap().to_owned()).collect()
+    let places = header["places"].as_array().unwrap().iter();
+    places.map(|place| place["namespace"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Waits until none of the namespaces of a run is left.

@@ -64,10 +64,11 @@ impl Clock {
         let header: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         let marks = text.lines().filter(|line| line.contains("\"t\":\"mark\""));
         let text_of = |value: &Value| value.as_str().unwrap().to_owned();
-        let variants = header["variants"].as_array().unwrap().iter();
+        let (variants, places) = (&header["spec"]["variants"], &header["places"]);
+        let variants = variants.as_array().unwrap().iter().zip(places.as_array().unwrap());
         Self {
             started_unix_ns: header["started_unix_ns"].as_u64().unwrap(),
-            namespaces: variants.map(|one| (text_of(&one["name"]), text_of(&one["namespace"]))).collect(),
+            namespaces: variants.map(|(one, place)| (text_of(&one["name"]), text_of(&place["namespace"]))).collect(),
             marks: marks.map(|line| serde_json::from_str(line).unwrap()).collect(),
         }
     }
