@@ -6,7 +6,7 @@ use super::subject::Subject;
 use crate::clock::Stamp;
 use crate::diagnose::{Cause, Diagnosis, Incident};
 use crate::spec::VariantSpec;
-use crate::timeline::{Edge, PodLife, Trial};
+use crate::timeline::{Edge, PodEdge, PodLife, Trial};
 
 /// What a variant's counting trials measured. Times are in seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -95,7 +95,7 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     }
     // One that timed out failed long after it was led there.
     let waited_s = between_s(incident.last_begun_ns, incident.last_ns);
-    after(incident, incident.cause, "deletion").map(|failed_s| (failed_s - waited_s).max(0.0))
+    after(incident, incident.cause, PodEdge::Deletion).map(|failed_s| (failed_s - waited_s).max(0.0))
 }
 
 /// Half of a probe's `timeoutSeconds`, which is 1 unless it is set.
@@ -108,7 +108,7 @@ fn slow_kinds(trials: &[&Trial]) -> BTreeSet<u16> {
 
 /// From a new pod's readiness to the last request that was lost to its slowness.
 fn slow_start_s(trial: &Trial, incident: &Incident) -> Option<f64> {
-    let failed_s = after(incident, Cause::Overload, "endpoint ready")?;
+    let failed_s = after(incident, Cause::Overload, PodEdge::EndpointReady)?;
     if incident.pod.is_some() {
         return Some(failed_s);
     }
@@ -129,8 +129,9 @@ fn latest(edges: impl Iterator<Item = Edge>, at_ns: Stamp) -> Option<Stamp> {
 }
 
 /// From an edge to the last failure of an incident, if its cause is this.
-fn after(incident: &Incident, cause: Cause, edge: &str) -> Option<f64> {
-    let evidence = incident.evidence.iter().find(|known| known.edge == edge).filter(|_| incident.cause == cause)?;
+fn after(incident: &Incident, cause: Cause, edge: PodEdge) -> Option<f64> {
+    let evidence =
+        incident.evidence.iter().find(|known| known.edge == Some(edge)).filter(|_| incident.cause == cause)?;
     Some(evidence.gap_ms? / 1e3 + between_s(incident.first_ns, incident.last_ns))
 }
 

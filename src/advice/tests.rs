@@ -13,7 +13,7 @@ use crate::manifest::strategic_merge;
 use crate::record::entry::TrialStart;
 use crate::record::{Arm, Outcome, Sum, sample};
 use crate::spec::{Expect, RequestSpec, VariantSpec};
-use crate::timeline::{Basis, Distribution, Edge, Phase, PodLag, PodLife, PropagationLags, Trial};
+use crate::timeline::{Basis, Distribution, Edge, Phase, PodEdge, PodLag, PodLife, PropagationLags, Trial};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -87,7 +87,7 @@ fn trial(slowest_ms: u64) -> Trial {
 }
 
 /// Five losses over 300 ms, the first of them `gap_ms` after this edge.
-fn incident(cause: Cause, edge: &str, gap_ms: f64) -> Incident {
+fn incident(cause: Cause, edge: PodEdge, gap_ms: f64) -> Incident {
     Incident {
         id: 1,
         trial: 1,
@@ -101,7 +101,8 @@ fn incident(cause: Cause, edge: &str, gap_ms: f64) -> Incident {
         attempts: 5,
         outcomes: BTreeMap::new(),
         evidence: vec![Evidence {
-            edge: edge.to_owned(),
+            edge: Some(edge),
+            words: edge.name().to_owned(),
             pod: Some("web-old".to_owned()),
             basis: "observed".to_owned(),
             gap_ms: Some(gap_ms),
@@ -112,11 +113,23 @@ fn incident(cause: Cause, edge: &str, gap_ms: f64) -> Incident {
 
 /// New connections were led to a pod until 1.3 s after its deletion.
 fn race() -> Incident {
-    incident(Cause::EndpointRace, "deletion", 1_000.0)
+    incident(Cause::EndpointRace, PodEdge::Deletion, 1_000.0)
+}
+
+/// Five losses that no pod's edge explains.
+fn too_few_pods() -> Incident {
+    let few = Evidence {
+        edge: None,
+        words: "1 of 2 pods were there to serve".to_owned(),
+        pod: None,
+        basis: "observed".to_owned(),
+        gap_ms: None,
+    };
+    Incident { evidence: vec![few], ..of(Cause::Overload) }
 }
 
 fn of(cause: Cause) -> Incident {
-    incident(cause, "stop signal", 5.0)
+    incident(cause, PodEdge::StopSignal, 5.0)
 }
 
 fn advised(variant: &VariantSpec, trial: &Trial, incidents: Vec<Incident>) -> Advised {
@@ -234,7 +247,7 @@ fn of_several_pods_the_one_deleted_last_counts() {
         ..PodLife::default()
     };
     two.pods = vec![deleted(5 * SECOND), deleted(10 * SECOND), deleted(20 * SECOND)];
-    let unnamed = Incident { pod: None, ..incident(Cause::EndpointRace, "deletion", 5_000.0) };
+    let unnamed = Incident { pod: None, ..incident(Cause::EndpointRace, PodEdge::Deletion, 5_000.0) };
     let found = advised(&variant("shop/web", |_| {}), &two, vec![unnamed]);
     assert_eq!(found.measured.routing_lag_s, Some(0.3));
 }
@@ -242,8 +255,10 @@ fn of_several_pods_the_one_deleted_last_counts() {
 #[test]
 fn a_connect_that_timed_out_was_led_to_its_pod_when_it_began() {
     // The last of them failed 6.3 s after the deletion, having waited for five.
-    let waited =
-        Incident { last_begun_ns: 5 * SECOND + SECOND * 3 / 10, ..incident(Cause::EndpointRace, "deletion", 6_000.0) };
+    let waited = Incident {
+        last_begun_ns: 5 * SECOND + SECOND * 3 / 10,
+        ..incident(Cause::EndpointRace, PodEdge::Deletion, 6_000.0)
+    };
     let found = advised(&variant("shop/web", |_| {}), &trial(40), vec![waited]);
     assert_eq!(found.measured.routing_lag_s.map(f64::round), Some(1.0), "{found:?}");
 }
@@ -438,7 +453,7 @@ fn nothing_is_proposed_that_the_workload_has_already() {
     let found = advised(&single, &trial(40), vec![of(Cause::NoEndpoint)]);
     assert_eq!(only(&found).field.as_deref(), Some("spec.replicas"));
     assert_eq!(found.patch.unwrap()["spec"], json!({"replicas": 2}));
-    let found = advised(&both, &trial(40), vec![incident(Cause::Overload, "1 of 2 pods", 0.0)]);
+    let found = advised(&both, &trial(40), vec![too_few_pods()]);
     assert!(found.patch.is_none() && only(&found).field.is_none(), "{found:?}");
 }
 
@@ -455,11 +470,11 @@ fn the_advice_of_the_most_lost_requests_comes_first() {
 fn young_pods_that_are_slow_count_later() {
     let mut variant = variant("shop/web", |_| {});
     variant.deployed_mut().manifests[0]["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 1}});
-    let found = advised(&variant, &trial(40), vec![incident(Cause::Overload, "endpoint ready", 2_400.0)]);
+    let found = advised(&variant, &trial(40), vec![incident(Cause::Overload, PodEdge::EndpointReady, 2_400.0)]);
     let workload = patched(&variant, &found);
     assert_eq!(workload["spec"]["minReadySeconds"], 4);
     assert_eq!(workload["spec"]["strategy"]["rollingUpdate"], json!({"maxUnavailable": 0}));
-    let few = advised(&variant, &trial(40), vec![incident(Cause::Overload, "1 of 2 pods", 0.0)]);
+    let few = advised(&variant, &trial(40), vec![too_few_pods()]);
     assert_eq!(patched(&variant, &few)["spec"].get("minReadySeconds"), None);
 }
 

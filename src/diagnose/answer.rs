@@ -4,6 +4,7 @@ use super::cause::Cause;
 use super::finding::{Finding, Proof};
 use super::scene::Scene;
 use crate::record::entry::Attempt;
+use crate::timeline::PodEdge;
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let status = attempt.status.unwrap_or(0);
@@ -31,7 +32,8 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     let later = scene.trial.answered_kinds.contains(&(name.clone(), attempt.request));
     match early.filter(|_| later) {
         Some(pod) => {
-            Finding::of(Cause::NotReadyYet, pod, &["started", "endpoint ready", "listener opened"]).and([said])
+            Finding::of(Cause::NotReadyYet, pod, &[PodEdge::Started, PodEdge::EndpointReady, PodEdge::ListenerOpened])
+                .and([said])
         }
         None => Finding { pod: Some(name), ..Finding::without_pod(Cause::ServerError, vec![said]) },
     }

@@ -6,10 +6,16 @@ use super::finding::{Finding, Proof};
 use super::scene::{SEEN_LATE_NS, Scene};
 use crate::record::Outcome;
 use crate::record::entry::Attempt;
-use crate::timeline::PodLife;
+use crate::timeline::{PodEdge, PodLife};
 
-const OF_A_DEAF_POD: &[&str] =
-    &["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed", "container finished"];
+const OF_A_DEAF_POD: &[PodEdge] = &[
+    PodEdge::Deletion,
+    PodEdge::EndpointNotReady,
+    PodEdge::HookEnd,
+    PodEdge::StopSignal,
+    PodEdge::ListenerClosed,
+    PodEdge::ContainerFinished,
+];
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
@@ -53,7 +59,7 @@ fn in_outage<'a>(early: &[&'a PodLife], deaf: &[&'a PodLife], scene: &Scene<'a>)
 }
 
 fn no_endpoint<'a>(why: Vec<Proof<'a>>, deaf: &[&'a PodLife]) -> Finding<'a> {
-    let stopped = deaf.iter().map(|pod| Proof::Edges(pod, &["deletion", "listener closed"]));
+    let stopped = deaf.iter().map(|pod| Proof::Edges(pod, &[PodEdge::Deletion, PodEdge::ListenerClosed]));
     Finding::without_pod(Cause::NoEndpoint, why).and(stopped)
 }
 
@@ -87,7 +93,7 @@ fn gone_deaf(pod: &PodLife, attempt: &Attempt) -> Cause {
 }
 
 fn not_ready_yet(pod: &PodLife) -> Finding<'_> {
-    Finding::of(Cause::NotReadyYet, pod, &["started", "endpoint ready", "listener opened"])
+    Finding::of(Cause::NotReadyYet, pod, &[PodEdge::Started, PodEdge::EndpointReady, PodEdge::ListenerOpened])
 }
 
 fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {

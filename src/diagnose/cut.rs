@@ -8,7 +8,7 @@ use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse};
 use crate::record::{Outcome, OutcomeGroup};
 use crate::servers::StopKind;
-use crate::timeline::PodLife;
+use crate::timeline::{PodEdge, PodLife};
 
 /// Between an edge and what it causes, as far as a busy machine is late.
 const SLACK_NS: u64 = 150_000_000;
@@ -23,8 +23,14 @@ const QUEUED_NS: u64 = 100_000_000;
 /// kubelet gives so much more to a server whose hook has used the grace up, and tells a container's end a second late.
 const KILL_LATE_NS: u64 = 3_500_000_000;
 
-const OF_A_CUT: &[&str] =
-    &["deletion", "hook end", "stop signal", "listener closed", "grace end", "container finished"];
+const OF_A_CUT: &[PodEdge] = &[
+    PodEdge::Deletion,
+    PodEdge::HookEnd,
+    PodEdge::StopSignal,
+    PodEdge::ListenerClosed,
+    PodEdge::GraceEnd,
+    PodEdge::ContainerFinished,
+];
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     if timeout::is(attempt.outcome) {
@@ -64,10 +70,10 @@ fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Find
         return Finding::of(cause, pod, OF_A_CUT);
     }
     if pod.crashed.is_some() {
-        return ended_by_itself(pod).and([Proof::Edges(pod, &["started"])]);
+        return ended_by_itself(pod).and([Proof::Edges(pod, &[PodEdge::Started])]);
     }
     if raced(attempt) {
-        return Finding::of(Cause::KeepaliveRace, pod, &["deletion"]);
+        return Finding::of(Cause::KeepaliveRace, pod, &[PodEdge::Deletion]);
     }
     Finding::unknown(format!("nothing that the record shows happened to {} at that moment; its log may tell", pod.name))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::cause::Cause;
 use super::incident::Evidence;
 use crate::clock::Stamp;
-use crate::timeline::{Edge, PodLife};
+use crate::timeline::{Edge, PodEdge, PodLife};
 
 /// What comes so long after a failure did not cause it.
 const LONG_AFTER_NS: u64 = 1_000_000_000;
@@ -24,16 +24,16 @@ pub(super) struct Finding<'a> {
 /// Evidence that is spelled out only where it is shown: of an incident's first attempt.
 #[derive(Debug, Clone)]
 pub(super) enum Proof<'a> {
-    /// The named edges of a pod.
-    Edges(&'a PodLife, &'static [&'static str]),
+    /// These edges of a pod.
+    Edges(&'a PodLife, &'static [PodEdge]),
     /// Something that is no pod's edge.
     Fact(Cow<'static, str>),
 }
 
 impl<'a> Finding<'a> {
     /// A cause that lies with one pod, and its edges that show it.
-    pub(super) fn of(cause: Cause, pod: &'a PodLife, names: &'static [&'static str]) -> Self {
-        Self { pod: Some(&pod.name), ..Self::without_pod(cause, vec![Proof::Edges(pod, names)]) }
+    pub(super) fn of(cause: Cause, pod: &'a PodLife, edges: &'static [PodEdge]) -> Self {
+        Self { pod: Some(&pod.name), ..Self::without_pod(cause, vec![Proof::Edges(pod, edges)]) }
     }
 
     pub(super) fn without_pod(cause: Cause, proofs: Vec<Proof<'a>>) -> Self {
@@ -53,9 +53,10 @@ impl<'a> Finding<'a> {
     /// The evidence of a failure at `at_ns`, spelled out.
     pub(super) fn evidence(&self, at_ns: Stamp) -> Vec<Evidence> {
         let spelled = self.proofs.iter().map(|proof| match proof {
-            Proof::Edges(pod, names) => edges(pod, names, at_ns),
+            Proof::Edges(pod, wanted) => edges(pod, wanted, at_ns),
             Proof::Fact(what) => vec![Evidence {
-                edge: what.clone().into_owned(),
+                edge: None,
+                words: what.clone().into_owned(),
                 pod: None,
                 basis: "observed".to_owned(),
                 gap_ms: None,
@@ -65,32 +66,31 @@ impl<'a> Finding<'a> {
     }
 }
 
-/// The named edges of a pod. Those that are not known are said to be so.
-fn edges(pod: &PodLife, names: &[&str], at_ns: Stamp) -> Vec<Evidence> {
-    let all = pod.edges();
-    let wanted = names.iter().filter_map(|name| all.iter().find(|(known, _)| known == name));
+/// These edges of a pod. Those that are not known are said to be so.
+fn edges(pod: &PodLife, wanted: &[PodEdge], at_ns: Stamp) -> Vec<Evidence> {
+    let wanted = wanted.iter().map(|which| (*which, pod.edge(*which)));
     let before = wanted.filter(|(_, edge)| edge.is_none_or(|edge| edge.low_ns <= at_ns.saturating_add(LONG_AFTER_NS)));
-    let spelled = before.map(|(name, edge)| Evidence {
-        edge: edge_words(pod, name, *edge),
+    // Without a hook there is nothing to tell of its end.
+    let told = before.filter(|(which, edge)| *which != PodEdge::HookEnd || edge.is_some());
+    let spelled = told.map(|(which, edge)| Evidence {
+        edge: Some(which),
+        words: edge_words(pod, which, edge),
         pod: Some(pod.name.clone()),
         basis: edge.map_or_else(|| "not observed".to_owned(), |edge| edge.basis_words()),
         gap_ms: edge.map(|edge| gap_ms(&edge, at_ns)),
     });
-    // Without a hook there is nothing to tell of its end.
-    spelled.filter(|evidence| evidence.edge != "hook end" || evidence.gap_ms.is_some()).collect()
+    spelled.collect()
 }
 
 /// The end of a container with its exit code, the end of a hook with its words.
-fn edge_words(pod: &PodLife, name: &str, edge: Option<Edge>) -> String {
+fn edge_words(pod: &PodLife, which: PodEdge, edge: Option<Edge>) -> String {
+    let name = which.name();
     let (code, reason) = (pod.exit_code, pod.reason.as_ref());
-    match (name, edge, code) {
-        ("container finished", Some(_), Some(code)) => {
-            format!(
-                "container finished (exit code {code}{})",
-                reason.map_or_else(String::new, |why| format!(", {why}"))
-            )
+    match (which, edge, code) {
+        (PodEdge::ContainerFinished, Some(_), Some(code)) => {
+            format!("{name} (exit code {code}{})", reason.map_or_else(String::new, |why| format!(", {why}")))
         }
-        ("hook end", Some(_), _) => format!("hook end ({})", pod.hook.words()),
+        (PodEdge::HookEnd, Some(_), _) => format!("{name} ({})", pod.hook.words()),
         _ => name.to_owned(),
     }
 }

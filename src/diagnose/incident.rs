@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use super::cause::Cause;
 use crate::clock::Stamp;
 use crate::record::{Arm, Outcome};
+use crate::timeline::PodEdge;
 
 /// One piece of evidence for a cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// What was seen, for example `listener closed`.
-    pub edge: String,
+    /// The pod's edge; `None` if it is something else.
+    pub edge: Option<PodEdge>,
+    /// What was seen, in words, for example `listener closed`.
+    pub words: String,
     /// Of which pod; `None` if it is no pod's.
     pub pod: Option<String>,
     /// `observed`, `derived by ...` or `not observed`.

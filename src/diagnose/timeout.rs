@@ -6,12 +6,13 @@ use super::finding::{Finding, Proof};
 use super::scene::Scene;
 use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
-use crate::timeline::PodLife;
+use crate::timeline::{PodEdge, PodLife};
 
 /// A new pod may be slow for so long after it was ready.
 const YOUNG_NS: u64 = 10_000_000_000;
-const OF_A_YOUNG_POD: &[&str] = &["started", "endpoint ready"];
-const OF_A_HANGING_POD: &[&str] = &["deletion", "endpoint not ready", "hook end", "stop signal", "listener closed"];
+const OF_A_YOUNG_POD: &[PodEdge] = &[PodEdge::Started, PodEdge::EndpointReady];
+const OF_A_HANGING_POD: &[PodEdge] =
+    &[PodEdge::Deletion, PodEdge::EndpointNotReady, PodEdge::HookEnd, PodEdge::StopSignal, PodEdge::ListenerClosed];
 
 pub(super) fn is(outcome: Outcome) -> bool {
     outcome.group() == OutcomeGroup::TimedOut

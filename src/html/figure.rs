@@ -143,7 +143,7 @@ fn table(pods: &[PodDoc]) -> Markup {
                                             (one_line(&pod.name)) br; span.quiet { (if pod.new { "new" } else { "old" }) ", " (one_line(&pod.hook)) }
                                         }
                                     }
-                                    td { (one_line(&edge.edge)) }
+                                    td { (edge.edge.name()) }
                                     td.num { (format!("{:+.3} s", edge.from_s)) }
                                     td.num { (format!("{:+.3} s", edge.to_s)) }
                                     td { (one_line(&edge.basis)) }

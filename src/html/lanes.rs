@@ -7,6 +7,7 @@ use super::axes::Axes;
 use super::pods::{Edges, Moment, State, Stretch};
 use super::scale::{LEFT, RIGHT, place};
 use crate::report::{PodDoc, one_line};
+use crate::timeline::PodEdge;
 
 /// From one lane to the next.
 const STEP: f64 = 44.0;
@@ -129,7 +130,9 @@ fn pieces(stretch: &Stretch, axes: &Axes) -> (Vec<Piece>, f64, f64) {
 
 /// The stop signal: a mark above the bar, over the time in which it may have been sent.
 fn signal(edges: &Edges<'_>, axes: &Axes, top: f64, pod: &str) -> Markup {
-    let Some((moment, words)) = edges.moment("stop signal").zip(edges.words("stop signal")) else { return html! {} };
+    let Some((moment, words)) = edges.moment(PodEdge::StopSignal).zip(edges.words(PodEdge::StopSignal)) else {
+        return html! {};
+    };
     if !axes.time.shows(moment.high_s) {
         return html! {};
     }
@@ -145,8 +148,10 @@ fn signal(edges: &Edges<'_>, axes: &Axes, top: f64, pod: &str) -> Markup {
 
 /// The end of the grace period, where the pod lived to see it.
 fn grace_end(edges: &Edges<'_>, axes: &Axes, top: f64, pod: &str) -> Markup {
-    let Some((moment, words)) = edges.moment("grace end").zip(edges.words("grace end")) else { return html! {} };
-    let reached = edges.moment("container finished").is_none_or(|finished| moment.low_s <= finished.high_s + 0.5);
+    let Some((moment, words)) = edges.moment(PodEdge::GraceEnd).zip(edges.words(PodEdge::GraceEnd)) else {
+        return html! {};
+    };
+    let reached = edges.moment(PodEdge::ContainerFinished).is_none_or(|finished| moment.low_s <= finished.high_s + 0.5);
     if !reached || !axes.time.shows(moment.high_s) {
         return html! {};
     }
@@ -161,8 +166,10 @@ fn grace_end(edges: &Edges<'_>, axes: &Axes, top: f64, pod: &str) -> Markup {
 
 /// How the container ended, behind its last bar.
 fn end(pod: &PodDoc, edges: &Edges<'_>, axes: &Axes, top: f64) -> Markup {
-    let (Some(code), Some(finished)) = (pod.exit_code, edges.moment("container finished")) else { return html! {} };
-    let last_s = edges.moment("gone").map_or(finished.high_s, |gone| gone.high_s.max(finished.high_s));
+    let (Some(code), Some(finished)) = (pod.exit_code, edges.moment(PodEdge::ContainerFinished)) else {
+        return html! {};
+    };
+    let last_s = edges.moment(PodEdge::Gone).map_or(finished.high_s, |gone| gone.high_s.max(finished.high_s));
     let words = if code == KILLED { format!("✕ killed, exit {code}") } else { format!("● exit {code}") };
     let x = axes.time.x(last_s);
     let room = RIGHT - x > LETTER * super::scale::of_count(words.chars().count() as u64) + 4.0;

@@ -1,6 +1,7 @@
 //! A pod's life as stretches of time with a state each, for its container, its endpoint and its listener. Nothing is drawn here.
 
 use crate::report::{EdgeDoc, PodDoc, one_line};
+use crate::timeline::PodEdge;
 
 /// A state of a pod's container, its endpoint, or its listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,27 +89,27 @@ pub(super) struct Stretch {
     pub(super) words: String,
 }
 
-/// A pod's edges by name.
+/// A pod's edges.
 pub(super) struct Edges<'a>(pub(super) &'a PodDoc);
 
 impl<'a> Edges<'a> {
-    fn edge(&self, name: &str) -> Option<&'a EdgeDoc> {
-        self.0.edges.iter().find(|edge| edge.edge == name)
+    fn edge(&self, which: PodEdge) -> Option<&'a EdgeDoc> {
+        self.0.edges.iter().find(|edge| edge.edge == which)
     }
 
     /// The first of these that is known.
-    fn first(&self, names: &[&str]) -> Option<&'a EdgeDoc> {
-        names.iter().find_map(|name| self.edge(name))
+    fn first(&self, any: &[PodEdge]) -> Option<&'a EdgeDoc> {
+        any.iter().find_map(|which| self.edge(*which))
     }
 
     /// When it happened.
-    pub(super) fn moment(&self, name: &str) -> Option<Moment> {
-        self.edge(name).map(moment)
+    pub(super) fn moment(&self, which: PodEdge) -> Option<Moment> {
+        self.edge(which).map(moment)
     }
 
     /// An edge with its moment, its bounds and how it is known.
-    pub(super) fn words(&self, name: &str) -> Option<String> {
-        self.edge(name).map(edge_words)
+    pub(super) fn words(&self, which: PodEdge) -> Option<String> {
+        self.edge(which).map(edge_words)
     }
 
     /// Its container, its endpoint and its listener.
@@ -116,7 +117,7 @@ impl<'a> Edges<'a> {
         [self.container(), self.endpoint(), self.listener()]
     }
 
-    fn stretch(&self, state: State, from: &'a EdgeDoc, until: &[&str]) -> Stretch {
+    fn stretch(&self, state: State, from: &'a EdgeDoc, until: &[PodEdge]) -> Stretch {
         let to = self.first(until);
         let ends = to.map_or_else(|| "its end was not seen".to_owned(), |to| format!("until: {}", edge_words(to)));
         Stretch { state, from: moment(from), to: to.map(moment), words: format!("from: {}; {ends}", edge_words(from)) }
@@ -124,52 +125,66 @@ impl<'a> Edges<'a> {
 
     fn container(&self) -> Vec<Stretch> {
         let mut found = Vec::new();
-        if let Some(created) = self.edge("created") {
-            let until = ["ready", "deletion", "container finished", "gone"];
+        if let Some(created) = self.edge(PodEdge::Created) {
+            let until = [PodEdge::Ready, PodEdge::Deletion, PodEdge::ContainerFinished, PodEdge::Gone];
             found.push(self.stretch(State::Starting, created, &until));
         }
-        if let Some(ready) = self.edge("ready") {
-            found.push(self.stretch(State::Ready, ready, &["deletion", "container finished", "gone"]));
+        if let Some(ready) = self.edge(PodEdge::Ready) {
+            found.push(self.stretch(
+                State::Ready,
+                ready,
+                &[PodEdge::Deletion, PodEdge::ContainerFinished, PodEdge::Gone],
+            ));
         }
-        let hook = self.edge("hook start");
+        let hook = self.edge(PodEdge::HookStart);
         if let Some(start) = hook {
-            found.push(self.stretch(State::Hook, start, &["hook end", "stop signal", "container finished", "gone"]));
+            found.push(self.stretch(
+                State::Hook,
+                start,
+                &[PodEdge::HookEnd, PodEdge::StopSignal, PodEdge::ContainerFinished, PodEdge::Gone],
+            ));
         }
         // Without a hook the stop begins with the deletion. A server that ended with its hook was sent no signal and drained no more.
-        let ended_with_hook =
-            hook.is_some() && self.edge("stop signal").is_none() && self.edge("container finished").is_some();
-        let begins =
-            self.first(&["stop signal", "hook end"]).or_else(|| self.edge("deletion").filter(|_| hook.is_none()));
+        let ended_with_hook = hook.is_some()
+            && self.edge(PodEdge::StopSignal).is_none()
+            && self.edge(PodEdge::ContainerFinished).is_some();
+        let begins = self
+            .first(&[PodEdge::StopSignal, PodEdge::HookEnd])
+            .or_else(|| self.edge(PodEdge::Deletion).filter(|_| hook.is_none()));
         if let Some(begins) = begins.filter(|_| !ended_with_hook) {
-            found.push(self.stretch(State::Draining, begins, &["container finished", "gone"]));
+            found.push(self.stretch(State::Draining, begins, &[PodEdge::ContainerFinished, PodEdge::Gone]));
         }
-        if let Some(finished) = self.edge("container finished") {
-            found.push(self.stretch(State::Ended, finished, &["gone"]));
+        if let Some(finished) = self.edge(PodEdge::ContainerFinished) {
+            found.push(self.stretch(State::Ended, finished, &[PodEdge::Gone]));
         }
         found
     }
 
     fn endpoint(&self) -> Vec<Stretch> {
         let mut found = Vec::new();
-        let ready = self.edge("endpoint ready");
-        found.extend(
-            ready.map(|ready| {
-                self.stretch(State::EndpointReady, ready, &["endpoint not ready", "endpoint gone", "gone"])
-            }),
-        );
-        if let (Some(not_ready), Some(gone)) = (self.edge("endpoint not ready"), self.edge("endpoint gone"))
+        let ready = self.edge(PodEdge::EndpointReady);
+        found.extend(ready.map(|ready| {
+            self.stretch(
+                State::EndpointReady,
+                ready,
+                &[PodEdge::EndpointNotReady, PodEdge::EndpointGone, PodEdge::Gone],
+            )
+        }));
+        if let (Some(not_ready), Some(gone)) = (self.edge(PodEdge::EndpointNotReady), self.edge(PodEdge::EndpointGone))
             && gone.to_s > not_ready.to_s
         {
-            found.push(self.stretch(State::EndpointNotReady, not_ready, &["endpoint gone"]));
+            found.push(self.stretch(State::EndpointNotReady, not_ready, &[PodEdge::EndpointGone]));
         }
         found
     }
 
     fn listener(&self) -> Vec<Stretch> {
         let mut found = Vec::new();
-        let opened = self.edge("listener opened");
-        found.extend(opened.map(|opened| self.stretch(State::Open, opened, &["listener closed", "gone"])));
-        found.extend(self.edge("listener closed").map(|closed| self.stretch(State::Closed, closed, &["gone"])));
+        let opened = self.edge(PodEdge::ListenerOpened);
+        found.extend(opened.map(|opened| self.stretch(State::Open, opened, &[PodEdge::ListenerClosed, PodEdge::Gone])));
+        found.extend(
+            self.edge(PodEdge::ListenerClosed).map(|closed| self.stretch(State::Closed, closed, &[PodEdge::Gone])),
+        );
         found
     }
 }
@@ -180,20 +195,21 @@ const fn moment(edge: &EdgeDoc) -> Moment {
 
 /// `ready at +1.200 s at the latest, not before +1.000 s (observed)`.
 fn edge_words(edge: &EdgeDoc) -> String {
-    let EdgeDoc { edge: name, from_s, to_s, basis } = edge;
+    let EdgeDoc { edge, from_s, to_s, basis } = edge;
+    let name = edge.name();
     if (to_s - from_s).abs() < 0.000_5 {
-        return format!("{} at {to_s:+.3} s ({})", one_line(name), one_line(basis));
+        return format!("{name} at {to_s:+.3} s ({})", one_line(basis));
     }
-    format!("{} between {from_s:+.3} s and {to_s:+.3} s ({})", one_line(name), one_line(basis))
+    format!("{name} between {from_s:+.3} s and {to_s:+.3} s ({})", one_line(basis))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pod(edges: &[(&str, f64, f64)]) -> PodDoc {
-        let edge = |(edge, from_s, to_s): &(&str, f64, f64)| EdgeDoc {
-            edge: (*edge).to_owned(),
+    fn pod(edges: &[(PodEdge, f64, f64)]) -> PodDoc {
+        let edge = |(edge, from_s, to_s): &(PodEdge, f64, f64)| EdgeDoc {
+            edge: *edge,
             from_s: *from_s,
             to_s: *to_s,
             basis: "observed".to_owned(),
@@ -216,19 +232,19 @@ mod tests {
     #[test]
     fn a_termination_with_a_hook_reads_as_it_is_told() {
         let pod = pod(&[
-            ("created", -60.0, -60.0),
-            ("ready", -55.0, -55.0),
-            ("endpoint ready", -54.0, -54.0),
-            ("listener opened", -90.0, -3.0),
-            ("deletion", 0.8, 1.0),
-            ("endpoint not ready", 0.9, 1.1),
-            ("hook start", 0.8, 1.1),
-            ("hook end", 3.8, 4.8),
-            ("stop signal", 3.8, 5.0),
-            ("listener closed", 4.0, 4.02),
-            ("container finished", 9.0, 10.0),
-            ("endpoint gone", 10.0, 10.2),
-            ("gone", 10.3, 10.5),
+            (PodEdge::Created, -60.0, -60.0),
+            (PodEdge::Ready, -55.0, -55.0),
+            (PodEdge::EndpointReady, -54.0, -54.0),
+            (PodEdge::ListenerOpened, -90.0, -3.0),
+            (PodEdge::Deletion, 0.8, 1.0),
+            (PodEdge::EndpointNotReady, 0.9, 1.1),
+            (PodEdge::HookStart, 0.8, 1.1),
+            (PodEdge::HookEnd, 3.8, 4.8),
+            (PodEdge::StopSignal, 3.8, 5.0),
+            (PodEdge::ListenerClosed, 4.0, 4.02),
+            (PodEdge::ContainerFinished, 9.0, 10.0),
+            (PodEdge::EndpointGone, 10.0, 10.2),
+            (PodEdge::Gone, 10.3, 10.5),
         ]);
         let [container, endpoint, listener] = seen(&pod);
         assert_eq!(
@@ -250,10 +266,10 @@ mod tests {
     #[test]
     fn a_server_that_ends_inside_its_hook_does_not_drain_after_it() {
         let pod = pod(&[
-            ("deletion", 1.0, 1.0),
-            ("hook start", 1.0, 1.1),
-            ("hook end", 7.0, 8.0),
-            ("container finished", 7.0, 8.0),
+            (PodEdge::Deletion, 1.0, 1.0),
+            (PodEdge::HookStart, 1.0, 1.1),
+            (PodEdge::HookEnd, 7.0, 8.0),
+            (PodEdge::ContainerFinished, 7.0, 8.0),
         ]);
         let states: Vec<State> = seen(&pod)[0].iter().map(|one| one.0).collect();
         assert_eq!(states, [State::Hook, State::Ended]);
@@ -262,9 +278,9 @@ mod tests {
     #[test]
     fn what_was_not_seen_is_not_drawn() {
         assert_eq!(seen(&pod(&[])), [vec![], vec![], vec![]]);
-        let new = pod(&[("created", 1.0, 1.2)]);
+        let new = pod(&[(PodEdge::Created, 1.0, 1.2)]);
         assert_eq!(seen(&new)[0], [(State::Starting, 1.2, None)]);
-        let without_hook = pod(&[("deletion", 1.0, 1.2), ("gone", 2.0, 2.0)]);
+        let without_hook = pod(&[(PodEdge::Deletion, 1.0, 1.2), (PodEdge::Gone, 2.0, 2.0)]);
         assert_eq!(seen(&without_hook)[0], [(State::Draining, 1.2, Some(2.0))]);
     }
 }

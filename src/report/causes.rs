@@ -53,7 +53,7 @@ fn incident_doc(incident: &Incident, variant: &VariantSpec, judged: &Judged<'_>)
     let first_ns = origin(judged.trial);
     let in_rollout = judged.trial.window.is_some_and(|window| incident.last_ns >= window.first_ns);
     let evidence = incident.evidence.iter().map(|evidence| EvidenceDoc {
-        edge: evidence.edge.clone(),
+        edge: evidence.words.clone(),
         pod: evidence.pod.clone(),
         basis: evidence.basis.clone(),
         gap_ms: evidence.gap_ms,
@@ -81,14 +81,11 @@ pub(super) fn pods(trial: &Trial) -> Vec<PodDoc> {
 }
 
 fn pod_doc(pod: &PodLife, first_ns: Stamp) -> PodDoc {
-    let edges = pod.edges().into_iter().filter_map(|(name, edge)| {
-        let edge = edge?;
-        Some(EdgeDoc {
-            edge: name.to_owned(),
-            from_s: after_s(edge.low_ns, first_ns),
-            to_s: after_s(edge.high_ns, first_ns),
-            basis: edge.basis_words(),
-        })
+    let edges = pod.known_edges().map(|(which, edge)| EdgeDoc {
+        edge: which,
+        from_s: after_s(edge.low_ns, first_ns),
+        to_s: after_s(edge.high_ns, first_ns),
+        basis: edge.basis_words(),
     });
     PodDoc {
         name: pod.name.clone(),

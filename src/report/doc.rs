@@ -13,6 +13,7 @@ use crate::diagnose::Cause;
 use crate::hidden::Client;
 use crate::record::{Arm, Outcome};
 use crate::spec::Expect;
+use crate::timeline::PodEdge;
 use crate::verdict::{Ending, State, Verdict};
 
 /// The version of the report's format. It grows when a reader must change.
@@ -287,7 +288,7 @@ pub struct PodDoc {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EdgeDoc {
     /// Which.
-    pub edge: String,
+    pub edge: PodEdge,
     /// Not before.
     pub from_s: f64,
     /// Not after; of an observed edge, when it was seen.

@@ -91,7 +91,7 @@ fn head(incident: &Incident, trial: &Trial) -> String {
 
 fn evidence(incident: &Incident) -> String {
     let mut text = String::new();
-    for Evidence { edge, pod, basis, gap_ms } in &incident.evidence {
+    for Evidence { edge: _, words, pod, basis, gap_ms } in &incident.evidence {
         let gap = gap_ms.map_or_else(String::new, |ms| {
             // An edge that lies between two moments is told by the later one.
             if ms < 0.0 {
@@ -101,7 +101,7 @@ fn evidence(incident: &Incident) -> String {
             }
         });
         let of = pod.as_ref().map_or_else(String::new, |pod| format!(" of {}", one_line(pod)));
-        let _ = writeln!(text, "  {}{of}: {basis}{gap}", one_line(edge));
+        let _ = writeln!(text, "  {}{of}: {basis}{gap}", one_line(words));
     }
     if text.is_empty() { text } else { format!("\nevidence, for its first attempt:\n{text}") }
 }
@@ -130,11 +130,12 @@ fn attempts(timeline: &Timeline, trial: &Trial, ids: &BTreeSet<u64>) -> String {
 
 /// The pod's edges in the order of time.
 fn life(pod: &PodLife, first_ns: Stamp) -> String {
-    let mut edges: Vec<_> = pod.edges().into_iter().filter_map(|(name, edge)| Some((name, edge?))).collect();
+    let mut edges: Vec<_> = pod.known_edges().collect();
     edges.sort_by_key(|(_, edge)| (edge.high_ns, edge.low_ns));
     let (age, hook) = (if pod.new { "new" } else { "old" }, one_line(&pod.hook.words()));
     let mut text = format!("\npod {} ({age}, {hook}):\n", one_line(&pod.name));
-    for (name, edge) in edges {
+    for (which, edge) in edges {
+        let name = which.name();
         let (low_s, high_s) = (after_s(edge.low_ns, first_ns), after_s(edge.high_ns, first_ns));
         let _ = writeln!(text, "  {high_s:+9.3} s  {name:<20}  {}, not before {low_s:+.3} s", edge.basis_words());
     }

@@ -5,6 +5,7 @@
 
 use super::edge::Edge;
 use super::life::PodLife;
+use crate::clock::Stamp;
 use crate::servers::PreStop;
 
 /// From the deletion until kubelet acts on it.
@@ -14,15 +15,12 @@ const HOOK_OVERHEAD_NS: u64 = 700_000_000;
 /// From the end of a hook to the stop signal.
 const SIGNAL_AFTER_NS: u64 = 200_000_000;
 
-pub(super) fn derive(life: &mut PodLife) {
-    let Some(deletion) = life.deletion else {
-        // Whatever ended it, it was no deletion: there was no hook and no stop signal that the record knows of.
-        life.hook_start = None;
-        return;
-    };
+/// Derives them for a pod of which kubelet's first `Killing` event was received at `killing_ns`.
+pub(super) fn derive(life: &mut PodLife, killing_ns: Option<Stamp>) {
+    // Whatever ended a pod that was not deleted: there was no hook and no stop signal that the record knows of.
+    let Some(deletion) = life.deletion else { return };
     life.finished = finished(life);
-    let killing = life.hook_start;
-    let acted_ns = killing.map_or(deletion.high_ns.saturating_add(KUBELET_ACTS_NS), |seen| seen.high_ns);
+    let acted_ns = killing_ns.unwrap_or_else(|| deletion.high_ns.saturating_add(KUBELET_ACTS_NS));
     let acted = Edge::derived(deletion.low_ns, acted_ns, "deletion, and the Killing event at the latest");
     life.hook_start = (life.hook != PreStop::None).then_some(acted);
     life.hook_end = hook_end(life, acted).map(|end| {

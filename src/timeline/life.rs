@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::edge::Edge;
+use super::pod_edge::PodEdge;
 use crate::clock::Stamp;
 use crate::servers::PreStop;
 
@@ -121,28 +122,33 @@ impl PodLife {
         if least_ns > 0 { lasted_ns < least_ns } else { lived }
     }
 
-    /// Each edge with its name, in the order in which a pod usually passes them.
+    /// When the pod passed an edge; `None` where that was not observed and does not follow from other edges.
     #[must_use]
-    pub fn edges(&self) -> Vec<(&'static str, Option<Edge>)> {
-        vec![
-            ("created", self.created),
-            ("scheduled", self.scheduled),
-            ("started", self.started),
-            ("listener opened", self.listener_opened),
-            ("ready", self.ready),
-            ("endpoint ready", self.endpoint_ready),
-            ("deletion", self.deletion),
-            ("endpoint not ready", self.endpoint_not_ready),
-            ("hook start", self.hook_start),
-            ("hook failed", self.hook_failed),
-            ("hook end", self.hook_end),
-            ("stop signal", self.stop_signal),
-            ("listener closed", self.listener_closed),
-            ("endpoint not serving", self.endpoint_not_serving),
-            ("grace end", self.grace_end()),
-            ("container finished", self.finished),
-            ("endpoint gone", self.endpoint_gone),
-            ("gone", self.gone),
-        ]
+    pub fn edge(&self, edge: PodEdge) -> Option<Edge> {
+        match edge {
+            PodEdge::Created => self.created,
+            PodEdge::Scheduled => self.scheduled,
+            PodEdge::Started => self.started,
+            PodEdge::ListenerOpened => self.listener_opened,
+            PodEdge::Ready => self.ready,
+            PodEdge::EndpointReady => self.endpoint_ready,
+            PodEdge::Deletion => self.deletion,
+            PodEdge::EndpointNotReady => self.endpoint_not_ready,
+            PodEdge::HookStart => self.hook_start,
+            PodEdge::HookFailed => self.hook_failed,
+            PodEdge::HookEnd => self.hook_end,
+            PodEdge::StopSignal => self.stop_signal,
+            PodEdge::ListenerClosed => self.listener_closed,
+            PodEdge::EndpointNotServing => self.endpoint_not_serving,
+            PodEdge::GraceEnd => self.grace_end(),
+            PodEdge::ContainerFinished => self.finished,
+            PodEdge::EndpointGone => self.endpoint_gone,
+            PodEdge::Gone => self.gone,
+        }
+    }
+
+    /// The edges that are known, in the order in which a pod usually passes them.
+    pub fn known_edges(&self) -> impl Iterator<Item = (PodEdge, Edge)> {
+        PodEdge::ALL.into_iter().filter_map(|edge| Some((edge, self.edge(edge)?)))
     }
 }

@@ -26,6 +26,8 @@ struct Pod {
     /// The last probe's state, and until when it is known.
     listener: Option<Listener>,
     restarts: i32,
+    /// The receipt of kubelet's first `Killing` event: it acts on the deletion.
+    killing_ns: Option<Stamp>,
     /// First seen in phase Running.
     running_ns: Option<Stamp>,
     /// What its containers came to, by name.
@@ -191,7 +193,7 @@ impl Lives {
         let at = Edge::received(seen.at_ns);
         match seen.reason.as_str() {
             "Scheduled" => _ = pod.life.scheduled.get_or_insert(at),
-            "Killing" if pod.life.gone.is_none() => _ = pod.life.hook_start.get_or_insert(at),
+            "Killing" if pod.life.gone.is_none() => _ = pod.killing_ns.get_or_insert(seen.at_ns),
             "FailedPreStopHook" => pod.failed_hooks.push((seen.container.clone(), at)),
             _ => {}
         }
@@ -238,7 +240,7 @@ impl Lives {
                 pod.of_container(container, &mut life);
                 life.served = served.get(&life.name).copied();
                 space.widen(&mut life);
-                derive(&mut life);
+                derive(&mut life, pod.killing_ns);
                 life
             })
             .collect();
@@ -277,7 +279,7 @@ impl Space {
         ] {
             widen(edge, "endpoints");
         }
-        for edge in [&mut life.scheduled, &mut life.hook_start, &mut life.hook_failed] {
+        for edge in [&mut life.scheduled, &mut life.hook_failed] {
             widen(edge, "events");
         }
     }

@@ -9,7 +9,7 @@ use rollproof::record::header::Header;
 use rollproof::record::{Arm, Outcome, Reader, Sum};
 use rollproof::report::{IncidentDoc, NoIncident, ReportDoc, incident_page, timeline_of, to_markdown, to_terminal};
 use rollproof::spec::Expect;
-use rollproof::timeline::Timeline;
+use rollproof::timeline::{PodEdge, Timeline};
 use serde_json::{Value, json};
 
 use crate::records::{Run, Trial};
@@ -329,8 +329,8 @@ fn incidents_are_told_with_their_evidence() {
         assert!(text.contains("3 endpoint-race: routing still led new connections"), "{text}");
     }
     let pod = report.variants[0].trials_list[0].pods.iter().find(|pod| pod.name == "web-stopped").unwrap();
-    let edges: Vec<&str> = pod.edges.iter().map(|edge| edge.edge.as_str()).collect();
-    assert!(edges.contains(&"deletion") && edges.contains(&"container finished"), "{edges:?}");
+    let edges: Vec<PodEdge> = pod.edges.iter().map(|edge| edge.edge).collect();
+    assert!(edges.contains(&PodEdge::Deletion) && edges.contains(&PodEdge::ContainerFinished), "{edges:?}");
 }
 
 /// A record of one trial as a timeline.
