@@ -1,6 +1,6 @@
 //! From Kubernetes objects to the record's lines. Types are used to read only; nothing is written back.
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -8,7 +8,9 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::clock::Stamp;
-use crate::record::entry::{Change, ContainerSeen, EndpointSeen, EndpointsSeen, EventSeen, PodSeen, WorkloadSeen};
+use crate::record::entry::{
+    Change, ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, PodSeen, WorkloadSeen,
+};
 
 /// Text from the cluster is bounded before it enters the record.
 const TEXT_MAX: usize = 1_024;
@@ -41,13 +43,12 @@ pub(super) fn pod(at_ns: Stamp, change: Change, pod: &Pod) -> PodSeen {
 }
 
 fn container(status: ContainerStatus) -> ContainerSeen {
-    let state = status.state.unwrap_or_default();
-    let ContainerState { running, terminated, waiting } = state;
+    let k8s_openapi::api::core::v1::ContainerState { running, terminated, waiting } = status.state.unwrap_or_default();
     let base = ContainerSeen {
         name: status.name,
         ready: status.ready,
         restarts: status.restart_count,
-        state: "waiting".to_owned(),
+        state: ContainerState::Waiting,
         reason: None,
         message: None,
         exit_code: None,
@@ -56,7 +57,7 @@ fn container(status: ContainerStatus) -> ContainerSeen {
     };
     if let Some(terminated) = terminated {
         return ContainerSeen {
-            state: "terminated".to_owned(),
+            state: ContainerState::Terminated,
             reason: terminated.reason.map(bounded),
             message: terminated.message.map(bounded),
             exit_code: Some(terminated.exit_code),
@@ -66,7 +67,11 @@ fn container(status: ContainerStatus) -> ContainerSeen {
         };
     }
     if let Some(running) = running {
-        return ContainerSeen { state: "running".to_owned(), started: running.started_at.as_ref().map(time), ..base };
+        return ContainerSeen {
+            state: ContainerState::Running,
+            started: running.started_at.as_ref().map(time),
+            ..base
+        };
     }
     let waiting = waiting.unwrap_or_default();
     ContainerSeen { reason: waiting.reason.map(bounded), message: waiting.message.map(bounded), ..base }

@@ -17,10 +17,8 @@ use super::log_ring::{KEPT, Ring};
 use super::watch::Recorder;
 use crate::clock::Stamp;
 use crate::record::Entry;
-use crate::record::entry::{Change, Gap, LogTail, PodSeen};
+use crate::record::entry::{Change, Gap, GapSource, LogTail, PodSeen};
 
-/// What the record calls this source.
-const SOURCE: &str = "log";
 /// Logs of one namespace that are followed at once. Each is a connection to a real cluster's API server.
 const FOLLOWED_MAX: usize = 64;
 /// How long a log may still end after its pod is gone.
@@ -151,7 +149,7 @@ impl Log {
 
     fn gap(self, from_ns: Stamp, why: &str) {
         self.to.sink.send(Entry::Gap(Gap {
-            source: SOURCE.to_owned(),
+            source: GapSource::Log,
             namespace: self.to.namespace,
             from_ns,
             to_ns: self.to.clock.now(),

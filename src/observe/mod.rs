@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::record::Sink;
+use crate::record::entry::GapSource;
 use side_probe::SideProbes;
 
 /// What is observed in one namespace. It may travel: load and watches are not always where the run is driven from.
@@ -58,7 +59,7 @@ impl Observer {
         let pod_probes = Arc::clone(&probes);
         let logs = Mutex::new(logs::PodLogs::new(client, to.clone()));
         tasks.spawn(watch::follow(
-            "watch pods",
+            GapSource::Pods,
             pods,
             Some(target.selector.clone()),
             to.clone(),
@@ -71,18 +72,18 @@ impl Observer {
         ));
 
         let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-        tasks.spawn(watch::follow("watch endpointslices", slices, None, to.clone(), |at, change, slice| {
+        tasks.spawn(watch::follow(GapSource::EndpointSlices, slices, None, to.clone(), |at, change, slice| {
             crate::record::Entry::Endpoints(convert::endpoints(at, change, slice))
         }));
 
         let events: Api<Event> = Api::namespaced(client.clone(), namespace);
-        tasks.spawn(watch::follow("watch events", events, None, to.clone(), |at, _, event| {
+        tasks.spawn(watch::follow(GapSource::Events, events, None, to.clone(), |at, _, event| {
             crate::record::Entry::Event(convert::event(at, event))
         }));
 
         let workload: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &target.workload);
         let kind = target.workload.kind.to_lowercase();
-        tasks.spawn(watch::follow_named("watch workload", workload, &target.name, to, move |at, _, object| {
+        tasks.spawn(watch::follow_named(GapSource::Workload, workload, &target.name, to, move |at, _, object| {
             crate::record::Entry::Workload(convert::workload(at, &kind, object))
         }));
         Self { tasks, probes }

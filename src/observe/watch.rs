@@ -11,7 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, Stamp};
-use crate::record::entry::{Change, Gap};
+use crate::record::entry::{Change, Gap, GapSource};
 use crate::record::{Entry, Sink};
 
 /// How long after a failed watch the next attempt is made. Constant and short: a gap in what we know costs more than a
@@ -28,7 +28,7 @@ pub(super) struct Recorder {
 
 /// Follows all objects that match `selector`, for ever.
 pub(super) async fn follow<K>(
-    source: &'static str,
+    source: GapSource,
     api: Api<K>,
     selector: Option<String>,
     to: Recorder,
@@ -42,7 +42,7 @@ pub(super) async fn follow<K>(
 
 /// Follows one object by name, for ever.
 pub(super) fn follow_named(
-    source: &'static str,
+    source: GapSource,
     api: Api<DynamicObject>,
     name: &str,
     to: Recorder,
@@ -54,7 +54,7 @@ pub(super) fn follow_named(
 
 type Events<K> = futures_util::stream::BoxStream<'static, watcher::Result<watcher::Event<K>>>;
 
-async fn run<K>(source: &'static str, mut events: Events<K>, to: Recorder, record: impl Fn(Stamp, Change, &K) -> Entry)
+async fn run<K>(source: GapSource, mut events: Events<K>, to: Recorder, record: impl Fn(Stamp, Change, &K) -> Entry)
 where
     K: ResourceExt + Clone + Send + 'static,
 {
@@ -73,8 +73,7 @@ where
             }
         };
         if let Some(why) = failure.take() {
-            let gap =
-                Gap { source: source.to_owned(), namespace: to.namespace.clone(), from_ns: last_good, to_ns: at, why };
+            let gap = Gap { source, namespace: to.namespace.clone(), from_ns: last_good, to_ns: at, why };
             to.sink.send(Entry::Gap(gap));
         }
         last_good = at;

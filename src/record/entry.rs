@@ -9,8 +9,8 @@ use crate::spec::Arm;
 
 pub use super::attempt::{Attempt, ConnectionUse, Pulse, Punctuality, Stage};
 pub use super::seen::{
-    Change, ContainerSeen, EndpointSeen, EndpointsSeen, EventSeen, Gap, Listener, ListenerSeen, LogTail, PodSeen,
-    WorkloadSeen,
+    Change, ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, Gap, GapSource, Listener,
+    ListenerSeen, LogTail, PodSeen, WorkloadSeen,
 };
 use crate::clock::Stamp;
 

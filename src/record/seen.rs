@@ -62,6 +62,18 @@ pub struct PodSeen {
     pub containers: Vec<ContainerSeen>,
 }
 
+/// What a container's status says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContainerState {
+    /// It has not started.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It has ended.
+    Terminated,
+}
+
 /// A container's status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerSeen {
@@ -71,8 +83,8 @@ pub struct ContainerSeen {
     pub ready: bool,
     /// Its restarts.
     pub restarts: i32,
-    /// `waiting`, `running` or `terminated`.
-    pub state: String,
+    /// Its state.
+    pub state: ContainerState,
     /// The state's reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -219,11 +231,31 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+/// A source of observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GapSource {
+    /// The watch of the pods.
+    #[serde(rename = "watch pods")]
+    Pods,
+    /// The watch of the `EndpointSlice`s.
+    #[serde(rename = "watch endpointslices")]
+    EndpointSlices,
+    /// The watch of the Events.
+    #[serde(rename = "watch events")]
+    Events,
+    /// The watch of the workload.
+    #[serde(rename = "watch workload")]
+    Workload,
+    /// A pod's log.
+    #[serde(rename = "log")]
+    Log,
+}
+
 /// A source of observations was blind for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Which source, for example `watch pods`; `log` where a pod's log could not be read.
-    pub source: String,
+    /// Which source.
+    pub source: GapSource,
     /// Its namespace.
     pub namespace: String,
     /// Last known good.
@@ -232,4 +264,31 @@ pub struct Gap {
     pub to_ns: Stamp,
     /// Why.
     pub why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_keeps_its_words() {
+        let sources = [
+            (GapSource::Pods, "watch pods"),
+            (GapSource::EndpointSlices, "watch endpointslices"),
+            (GapSource::Events, "watch events"),
+            (GapSource::Workload, "watch workload"),
+            (GapSource::Log, "log"),
+        ];
+        for (source, word) in sources {
+            assert_eq!(serde_json::to_value(source).unwrap(), word);
+        }
+        let states = [
+            (ContainerState::Waiting, "waiting"),
+            (ContainerState::Running, "running"),
+            (ContainerState::Terminated, "terminated"),
+        ];
+        for (state, word) in states {
+            assert_eq!(serde_json::to_value(state).unwrap(), word);
+        }
+    }
 }

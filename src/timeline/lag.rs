@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::window::Window;
 use crate::clock::Stamp;
 use crate::record::Arm;
-use crate::record::entry::{Attempt, Change, EndpointsSeen, Gap, Listener, ListenerSeen, PodSeen, Pulse};
+use crate::record::entry::{Attempt, Change, EndpointsSeen, Gap, GapSource, Listener, ListenerSeen, PodSeen, Pulse};
 
 /// Pods of a trial whose connections are told apart; those of further ones are left out.
 const MOST_PODS: usize = 4_096;
@@ -135,7 +135,7 @@ struct Named {
 /// A watch was blind.
 #[derive(Debug)]
 struct Blind {
-    source: String,
+    source: GapSource,
     from_ns: Stamp,
     to_ns: Stamp,
 }
@@ -199,7 +199,7 @@ impl Departures {
     }
 
     pub(super) fn gap(&mut self, gap: &Gap) {
-        let blind = Blind { source: gap.source.clone(), from_ns: gap.from_ns, to_ns: gap.to_ns };
+        let blind = Blind { source: gap.source, from_ns: gap.from_ns, to_ns: gap.to_ns };
         self.space(&gap.namespace).blind.push(blind);
     }
 
@@ -258,11 +258,11 @@ impl Space {
         if connections.unanswered_between(reached.last_ns, settled_ns) {
             return None;
         }
-        if self.late("pods", window.first_ns, deleted_ns) {
+        if self.late(GapSource::Pods, window.first_ns, deleted_ns) {
             return None;
         }
         let not_ready = named.not_ready_ns.filter(|at| *at >= window.first_ns);
-        let not_ready = not_ready.filter(|at| !self.late("endpoints", window.first_ns, *at));
+        let not_ready = not_ready.filter(|at| !self.late(GapSource::EndpointSlices, window.first_ns, *at));
         Some(PodLag {
             pod: life.name.clone(),
             after_deletion_ns: difference(reached.last_ns, deleted_ns),
@@ -271,8 +271,8 @@ impl Space {
     }
 
     /// Whether what a watch showed at `seen_ns` may have happened while it was blind.
-    fn late(&self, source: &str, first_ns: Stamp, seen_ns: Stamp) -> bool {
-        let of_source = self.blind.iter().filter(|blind| blind.source.contains(source));
+    fn late(&self, source: GapSource, first_ns: Stamp, seen_ns: Stamp) -> bool {
+        let of_source = self.blind.iter().filter(|blind| blind.source == source);
         of_source.into_iter().any(|blind| blind.from_ns < seen_ns && blind.to_ns >= first_ns)
     }
 }

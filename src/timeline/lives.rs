@@ -7,7 +7,9 @@ use super::edge::{Basis, Edge};
 use super::life::PodLife;
 use super::window::{Window, seconds};
 use crate::clock::Stamp;
-use crate::record::entry::{Change, ContainerSeen, EndpointsSeen, EventSeen, Gap, Listener, ListenerSeen, PodSeen};
+use crate::record::entry::{
+    Change, ContainerSeen, ContainerState, EndpointsSeen, EventSeen, Gap, GapSource, Listener, ListenerSeen, PodSeen,
+};
 use crate::servers::PreStop;
 
 /// A server's clock that is further from ours is not used.
@@ -252,9 +254,9 @@ impl Lives {
 impl Space {
     /// What was seen right after a watch had been blind may have happened at any time while it was.
     fn widen(&self, life: &mut PodLife) {
-        let widen = |edge: &mut Option<Edge>, source: &str| {
+        let widen = |edge: &mut Option<Edge>, source: GapSource| {
             let Some(edge) = edge else { return };
-            for gap in self.gaps.iter().filter(|gap| gap.source.contains(source)) {
+            for gap in self.gaps.iter().filter(|gap| gap.source == source) {
                 let after = gap.from_ns..=gap.to_ns.saturating_add(AFTER_GAP_NS);
                 if after.contains(&edge.high_ns) && gap.from_ns < edge.low_ns {
                     *edge = Edge { low_ns: gap.from_ns, basis: Basis::Bounded, ..*edge };
@@ -269,7 +271,7 @@ impl Space {
             &mut life.gone,
             &mut life.crashed,
         ] {
-            widen(edge, "pods");
+            widen(edge, GapSource::Pods);
         }
         for edge in [
             &mut life.endpoint_ready,
@@ -277,10 +279,10 @@ impl Space {
             &mut life.endpoint_not_serving,
             &mut life.endpoint_gone,
         ] {
-            widen(edge, "endpoints");
+            widen(edge, GapSource::EndpointSlices);
         }
         for edge in [&mut life.scheduled, &mut life.hook_failed] {
-            widen(edge, "events");
+            widen(edge, GapSource::Events);
         }
     }
 }
@@ -300,27 +302,27 @@ impl Pod {
     /// The main container is the one that ends last or, while none has ended, the first, unless it is known which one serves.
     fn containers(&mut self, seen: &PodSeen, at: Edge, started_unix_ns: u64) {
         let restarts = seen.containers.iter().map(|container| container.restarts).max().unwrap_or(0);
-        let ended_early =
-            self.life.deletion.is_none() && seen.containers.iter().any(|container| container.state == "terminated");
+        let ended_early = self.life.deletion.is_none()
+            && seen.containers.iter().any(|container| container.state == ContainerState::Terminated);
         if restarts > self.restarts || ended_early {
             self.life.crashed = Some(at);
         }
         self.restarts = self.restarts.max(restarts);
         let Some(container) = seen.containers.first() else { return };
-        if container.state == "running" {
+        if container.state == ContainerState::Running {
             self.life.started.get_or_insert(at);
         }
         if self.life.deletion.is_none() {
             return;
         }
-        for container in seen.containers.iter().filter(|container| container.state == "terminated") {
+        for container in seen.containers.iter().filter(|container| container.state == ContainerState::Terminated) {
             if !self.ended.contains_key(&container.name) {
                 let at = self.finished(container, at, started_unix_ns);
                 let ended = Ended { at, exit_code: container.exit_code, reason: container.reason.clone() };
                 self.ended.insert(container.name.clone(), ended);
             }
         }
-        let all_ended = seen.containers.iter().all(|container| container.state == "terminated");
+        let all_ended = seen.containers.iter().all(|container| container.state == ContainerState::Terminated);
         if !all_ended || self.life.finished.is_some() {
             return;
         }
@@ -416,7 +418,7 @@ mod tests {
             name: "web".to_owned(),
             ready: false,
             restarts: 0,
-            state: "terminated".to_owned(),
+            state: ContainerState::Terminated,
             reason: None,
             message: None,
             exit_code: Some(0),

@@ -2,7 +2,7 @@
 
 use rollproof::diagnose::Cause;
 use rollproof::record::Outcome;
-use rollproof::record::entry::{Entry, Gap};
+use rollproof::record::entry::{ContainerState, Entry, Gap, GapSource};
 
 use super::pods::{NAMESPACE, NEW, OLD, Pod, STOPPED};
 use super::{CLASSIC, causes, cut, cut_kept_alive, refused, report};
@@ -75,10 +75,10 @@ fn a_hook_that_waits_in_a_loop_is_not_known_to_have_returned() {
     assert_ne!(told("nginx -s quit; while pgrep -x nginx; do sleep 1; done"), [Cause::DrainNotAwaited]);
 }
 
-fn blind(trial: &mut Trial, source: &str, from: i64, to: i64) {
+fn blind(trial: &mut Trial, source: GapSource, from: i64, to: i64) {
     let (from_ns, to_ns) = (trial.at(from), trial.at(to));
     let (namespace, why) = (NAMESPACE.to_owned(), "cut off".to_owned());
-    trial.more.push(Entry::Gap(Gap { source: source.to_owned(), namespace, from_ns, to_ns, why }));
+    trial.more.push(Entry::Gap(Gap { source, namespace, from_ns, to_ns, why }));
 }
 
 #[test]
@@ -91,10 +91,10 @@ fn a_pod_that_went_while_nobody_looked_is_named() {
                 && pod.name == "web-stopped"
             {
                 (pod.deletion_timestamp, pod.deletion_grace_s) = (None, None);
-                pod.containers.iter_mut().for_each(|container| container.state = "running".to_owned());
+                pod.containers.iter_mut().for_each(|container| container.state = ContainerState::Running);
             }
         }
-        blind(trial, "watch pods", 500, 1_400);
+        blind(trial, GapSource::Pods, 500, 1_400);
         refused(trial, 1_200);
         cut(trial, 800, 252, Outcome::ClosedBeforeByte);
     });

@@ -2,7 +2,8 @@
 
 use rollproof::record::Arm;
 use rollproof::record::entry::{
-    Change, ContainerSeen, EndpointSeen, EndpointsSeen, Entry, EventSeen, Listener, ListenerSeen, PodSeen, Pulse,
+    Change, ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, Entry, EventSeen, Listener, ListenerSeen,
+    PodSeen, Pulse,
 };
 
 use crate::records::{Trial, encoded};
@@ -113,14 +114,14 @@ fn life(trial: &mut Trial, pod: &Pod) {
         created: None,
         deletion_timestamp: None,
         deletion_grace_s: None,
-        containers: vec![container("running", None, None)],
+        containers: vec![container(ContainerState::Running, None, None)],
     };
     let mut entries = Vec::new();
     if let Some(at) = pod.seen {
         entries.push(PodSeen { change: Change::Seen, ..base(at, trial) });
     }
     if let Some(at) = pod.restarted {
-        let again = ContainerSeen { restarts: 1, ..container("running", None, None) };
+        let again = ContainerSeen { restarts: 1, ..container(ContainerState::Running, None, None) };
         entries.push(PodSeen { containers: vec![again], ..base(at, trial) });
     }
     if let Some(at) = pod.deleted {
@@ -130,15 +131,15 @@ fn life(trial: &mut Trial, pod: &Pod) {
         entries.push(deleted.clone());
         if let Some((at, code)) = pod.finished {
             // kubelet looks for ended containers once a second.
-            let ended = container("terminated", Some(code), Some(wall(trial.at(at))));
+            let ended = container(ContainerState::Terminated, Some(code), Some(wall(trial.at(at))));
             let at_ns = trial.at(at + 400);
             let mut containers = vec![ended];
             let sidecar = |state, code, at| ContainerSeen { name: "sidecar".to_owned(), ..container(state, code, at) };
-            containers.extend(pod.sidecar_killed.map(|_| sidecar("running", None, None)));
+            containers.extend(pod.sidecar_killed.map(|_| sidecar(ContainerState::Running, None, None)));
             entries.push(PodSeen { at_ns, containers: containers.clone(), ..deleted.clone() });
             let mut gone_ns = at_ns + 1;
             if let Some(killed) = pod.sidecar_killed {
-                containers[1] = sidecar("terminated", Some(137), Some(wall(trial.at(killed))));
+                containers[1] = sidecar(ContainerState::Terminated, Some(137), Some(wall(trial.at(killed))));
                 gone_ns = trial.at(killed + 400);
             }
             entries.push(PodSeen { at_ns: gone_ns, change: Change::Gone, containers, ..deleted });
@@ -160,12 +161,12 @@ fn life(trial: &mut Trial, pod: &Pod) {
     }
 }
 
-fn container(state: &str, exit_code: Option<i32>, finished: Option<String>) -> ContainerSeen {
+fn container(state: ContainerState, exit_code: Option<i32>, finished: Option<String>) -> ContainerSeen {
     ContainerSeen {
         name: "web".to_owned(),
-        ready: state == "running",
+        ready: state == ContainerState::Running,
         restarts: 0,
-        state: state.to_owned(),
+        state,
         reason: None,
         message: None,
         exit_code,

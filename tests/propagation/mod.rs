@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rollproof::record::entry::{
-    Change, EndpointSeen, EndpointsSeen, Entry, Gap, Listener, ListenerSeen, PodSeen, Pulse,
+    Change, EndpointSeen, EndpointsSeen, Entry, Gap, GapSource, Listener, ListenerSeen, PodSeen, Pulse,
 };
 use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::report::{LagDoc, PropagationDoc, ReportDoc, to_markdown, to_terminal};
@@ -279,11 +279,11 @@ fn a_name_that_two_pods_bear_tells_of_neither() {
 
 #[test]
 fn a_watch_that_was_blind_before_the_receipt_makes_it_worthless() {
-    let blind = |source: &str, from: i64, to: i64| {
+    let blind = |source: GapSource, from: i64, to: i64| {
         lags(|trial| {
             LEAVING.happens(trial);
             let gap = Gap {
-                source: source.to_owned(),
+                source,
                 namespace: NAMESPACE.to_owned(),
                 from_ns: trial.at(from),
                 to_ns: trial.at(to),
@@ -292,11 +292,11 @@ fn a_watch_that_was_blind_before_the_receipt_makes_it_worthless() {
             trial.more.push(Entry::Gap(gap));
         })
     };
-    assert_eq!(blind("watch pods", 300, 990), NOT_OBSERVED);
-    assert_eq!(blind("watch pods", 1_001, 1_500).after_deletion, Some(one(100.0)), "it was seen before");
-    assert_eq!(blind("watch pods", -900, -100).after_deletion, Some(one(100.0)), "nothing was deleted then");
-    assert_eq!(blind("watch events", 300, 990), of(&LEAVING));
-    let endpoints = blind("watch endpointslices", 300, 990);
+    assert_eq!(blind(GapSource::Pods, 300, 990), NOT_OBSERVED);
+    assert_eq!(blind(GapSource::Pods, 1_001, 1_500).after_deletion, Some(one(100.0)), "it was seen before");
+    assert_eq!(blind(GapSource::Pods, -900, -100).after_deletion, Some(one(100.0)), "nothing was deleted then");
+    assert_eq!(blind(GapSource::Events, 300, 990), of(&LEAVING));
+    let endpoints = blind(GapSource::EndpointSlices, 300, 990);
     assert_eq!((endpoints.after_deletion, endpoints.after_not_ready), (Some(one(100.0)), None));
 }
 
