@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use hdrhistogram::serialization::Deserializer;
 
 use super::TimelineError;
-use super::lag::Departures;
-use super::lives::Lives;
 use super::serving::Serving;
+use super::tracked_pods::TrackedPods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
 use crate::record::entry::{EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
@@ -40,8 +39,7 @@ pub struct Collector {
     header: Header,
     running: BTreeMap<u32, Gathering>,
     done: Vec<Trial>,
-    departures: Departures,
-    lives: Lives,
+    pods: TrackedPods,
     overflows: Vec<Overflow>,
     end: Option<RunEnd>,
     orphans: u64,
@@ -53,11 +51,10 @@ impl Collector {
     #[must_use]
     pub fn new(header: Header) -> Self {
         Self {
-            lives: Lives::new(header.started_unix_ns),
+            pods: TrackedPods::new(header.started_unix_ns),
             header,
             running: BTreeMap::new(),
             done: Vec::new(),
-            departures: Departures::default(),
             overflows: Vec::new(),
             end: None,
             orphans: 0,
@@ -77,25 +74,13 @@ impl Collector {
             Entry::Attempt(attempt) => self.of_trial(attempt.trial, |trial| trial.attempt(attempt)),
             Entry::Pulse(pulse) => self.of_trial(pulse.trial, |trial| trial.pulse(pulse)),
             Entry::Punctuality(slice) => self.of_trial(slice.trial, |trial| trial.punctuality(slice)),
-            Entry::Pod(pod) => {
-                self.departures.pod(&pod);
-                self.lives.pod(&pod);
-            }
+            Entry::Pod(pod) => self.pods.pod(&pod),
             // Another Service's endpoints say nothing of where the load was led.
             Entry::Endpoints(seen) if self.is_of_another_service(&seen) => {}
-            Entry::Endpoints(seen) => {
-                self.departures.endpoints(&seen);
-                self.lives.endpoints(&seen);
-            }
-            Entry::Listener(seen) => {
-                self.departures.listener(&seen);
-                self.lives.listener(&seen);
-            }
-            Entry::Event(event) => self.lives.event(&event),
-            Entry::Gap(gap) => {
-                self.departures.gap(&gap);
-                self.lives.gap(&gap);
-            }
+            Entry::Endpoints(seen) => self.pods.endpoints(&seen),
+            Entry::Listener(seen) => self.pods.listener(&seen),
+            Entry::Event(event) => self.pods.event(&event),
+            Entry::Gap(gap) => self.pods.gap(gap),
             Entry::Log(log) => self.keep_log(log),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
             Entry::HarnessTrouble(trouble) => self.befell(trouble),
@@ -120,8 +105,7 @@ impl Collector {
         if self.running.contains_key(&trial) || self.done.iter().any(|done| done.start.trial == trial) {
             return Err(TimelineError::TrialTwice { trial });
         }
-        self.departures.forget(&start.namespace, start.at_ns);
-        self.lives.forget(&start.namespace, start.at_ns);
+        self.pods.forget(&start.namespace, start.at_ns);
         self.running.insert(trial, Gathering::new(start));
         Ok(())
     }
@@ -136,13 +120,13 @@ impl Collector {
 
     fn summarise(&mut self, gathering: Gathering, end: Option<TrialEnd>) -> Result<(), TimelineError> {
         let namespace = gathering.start.namespace.clone();
-        let pod_s = |from: Stamp, to: Stamp| self.lives.used_s(&namespace, from, to);
-        let propagation = gathering.propagation(&self.departures, end.as_ref());
+        let pod_s = |from: Stamp, to: Stamp| self.pods.used_s(&namespace, from, to);
+        let propagation = gathering.propagation(&self.pods, end.as_ref());
         let (serving, hook) = self.serving(&gathering.start.variant);
         let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;
         trial.propagation = propagation;
         if let Some(window) = trial.window {
-            trial.pods = self.lives.of_trial(&namespace, window, (&serving, &hook), &trial.served);
+            trial.pods = self.pods.lives(&namespace, window, (&serving, &hook), &trial.served);
             trial.forget_shared_names();
         }
         self.done.push(trial);

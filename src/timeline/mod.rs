@@ -5,16 +5,19 @@
 //! is judged or reported.
 
 mod collect;
+mod connections;
 mod counts;
 mod course;
 mod derive;
 mod distribution;
 mod edge;
+mod gaps;
 mod lag;
 mod life;
-mod lives;
 mod pod_edge;
+mod pod_tracker;
 mod serving;
+mod tracked_pods;
 mod trial;
 mod unselected;
 mod window;

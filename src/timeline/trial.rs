@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use hdrhistogram::serialization::Deserializer;
 
 use super::TimelineError;
+use super::connections::Connections;
 use super::counts::Counts;
 use super::course::{self, Course, Thinned};
 use super::distribution::Distribution;
-use super::lag::{Connections, Departures, PropagationLags};
+use super::lag::PropagationLags;
 use super::life::PodLife;
+use super::tracked_pods::TrackedPods;
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, LogTail, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
@@ -151,10 +153,10 @@ impl Gathering {
     }
 
     /// The lags of the pods that were deleted in this trial.
-    pub(super) fn propagation(&self, departures: &Departures, end: Option<&TrialEnd>) -> PropagationLags {
+    pub(super) fn propagation(&self, pods: &TrackedPods, end: Option<&TrialEnd>) -> PropagationLags {
         let Some(window) = Window::of(&self.marks) else { return PropagationLags::default() };
         let end_ns = end.map_or(Stamp::MAX, |end| end.at_ns);
-        departures.lags(&self.start.namespace, window, end_ns, &self.connections)
+        pods.lags(&self.start.namespace, window, end_ns, &self.connections)
     }
 
     /// The summary, but for the propagation lags. `pod_s` gives the pod-seconds used between two moments.

@@ -1,0 +1,349 @@
+//! The pods of all namespaces: hands each entry to the pod that it is about, and gives the lives and lags of a trial's pods.
+
+use std::collections::BTreeMap;
+
+use super::connections::Connections;
+use super::gaps::Gaps;
+use super::lag::{PropagationLags, lags};
+use super::life::PodLife;
+use super::pod_tracker::{EndpointConditions, PodTracker};
+use super::window::{Window, seconds};
+use crate::clock::Stamp;
+use crate::record::entry::{Change, EndpointsSeen, EventSeen, Gap, ListenerSeen, PodSeen};
+use crate::servers::PreStop;
+
+/// The pods of one namespace, in the order in which they were first named.
+#[derive(Debug, Default)]
+struct NamespacePods {
+    pods: Vec<PodTracker>,
+    gaps: Gaps,
+}
+
+/// The pods of all namespaces.
+#[derive(Debug)]
+pub(super) struct TrackedPods {
+    namespaces: BTreeMap<String, NamespacePods>,
+    /// The wall clock at stamp 0, in nanoseconds since 1970.
+    started_unix_ns: u64,
+}
+
+impl NamespacePods {
+    /// The pod with this name that was seen last: a `StatefulSet` gives the next pod the same name.
+    fn named(&mut self, name: &str) -> Option<&mut PodTracker> {
+        self.pods.iter_mut().rev().find(|pod| pod.name() == name)
+    }
+
+    /// The same, made if it is not there: an `EndpointSlice` may tell of a pod before the watch of pods does.
+    fn named_or_new(&mut self, name: &str) -> &mut PodTracker {
+        let known = self.pods.iter().rposition(|pod| pod.name() == name);
+        self.at(known, || PodTracker::named(name))
+    }
+
+    /// The pod that a watch showed; one that only endpoints have named so far becomes it.
+    fn shown(&mut self, seen: &PodSeen) -> &mut PodTracker {
+        let known = self.pods.iter().position(|pod| pod.uid() == seen.uid);
+        let known = known.or_else(|| self.pods.iter().position(|pod| pod.uid().is_empty() && pod.name() == seen.name));
+        self.at(known, PodTracker::default)
+    }
+
+    fn at(&mut self, known: Option<usize>, new: impl FnOnce() -> PodTracker) -> &mut PodTracker {
+        let at = known.unwrap_or_else(|| {
+            self.pods.push(new());
+            self.pods.len() - 1
+        });
+        &mut self.pods[at]
+    }
+
+    fn endpoints(&mut self, seen: &EndpointsSeen) {
+        let mut said: BTreeMap<&str, EndpointConditions> = BTreeMap::new();
+        for endpoint in seen.endpoints.iter().filter(|_| seen.change != Change::Gone) {
+            let Some(name) = &endpoint.pod else { continue };
+            let conditions = said.entry(name).or_default();
+            conditions.ready |= endpoint.ready;
+            conditions.serving |= endpoint.serving;
+        }
+        for (name, conditions) in &said {
+            self.named_or_new(name).listed(seen, *conditions);
+        }
+        for pod in &mut self.pods {
+            let conditions = said.get(pod.name()).copied();
+            pod.left(seen, conditions);
+        }
+    }
+}
+
+impl TrackedPods {
+    /// No pods yet, of a run whose stamp 0 was at this wall-clock time, in nanoseconds since 1970.
+    pub(super) const fn new(started_unix_ns: u64) -> Self {
+        Self { namespaces: BTreeMap::new(), started_unix_ns }
+    }
+
+    fn namespace(&mut self, namespace: &str) -> &mut NamespacePods {
+        self.namespaces.entry(namespace.to_owned()).or_default()
+    }
+
+    pub(super) fn pod(&mut self, seen: &PodSeen) {
+        let started_unix_ns = self.started_unix_ns;
+        self.namespace(&seen.namespace).shown(seen).pod(seen, started_unix_ns);
+    }
+
+    pub(super) fn endpoints(&mut self, seen: &EndpointsSeen) {
+        self.namespace(&seen.namespace).endpoints(seen);
+    }
+
+    pub(super) fn listener(&mut self, seen: &ListenerSeen) {
+        if let Some(pod) = self.namespace(&seen.namespace).named(&seen.pod) {
+            pod.listener(seen);
+        }
+    }
+
+    pub(super) fn event(&mut self, seen: &EventSeen) {
+        let Some(name) = seen.about.strip_prefix("Pod/") else { return };
+        if let Some(pod) = self.namespace(&seen.namespace).named(name) {
+            pod.event(seen);
+        }
+    }
+
+    pub(super) fn gap(&mut self, gap: Gap) {
+        self.namespace(&gap.namespace).gaps.push(gap);
+    }
+
+    /// Forgets a namespace's pods that were gone before this moment: no later trial has use for them.
+    pub(super) fn forget(&mut self, namespace: &str, before: Stamp) {
+        let Some(space) = self.namespaces.get_mut(namespace) else { return };
+        space.gaps.forget(before);
+        space.pods.retain(|pod| !pod.was_gone_before(before));
+    }
+
+    /// The pod-seconds used in a namespace between two moments: of each pod, the time from when it was first seen
+    /// running until it was gone. `None` if no pod was seen running.
+    pub(super) fn used_s(&self, namespace: &str, from: Stamp, to: Stamp) -> Option<f64> {
+        let times = self.replicas(namespace).filter_map(|pod| pod.ran_ns(from, to));
+        times.reduce(|sum, more| sum + more).map(seconds)
+    }
+
+    fn replicas(&self, namespace: &str) -> impl Iterator<Item = &PodTracker> {
+        let space = self.namespaces.get(namespace);
+        space.into_iter().flat_map(|space| &space.pods).filter(|pod| pod.is_replica())
+    }
+
+    /// The pods of a trial, the older ones first. `container` is the one that serves, with its hook; `served` tells from when to
+    /// when each pod answered as expected.
+    pub(super) fn lives(
+        &self,
+        namespace: &str,
+        window: Window,
+        container: (&str, &PreStop),
+        served: &BTreeMap<String, (Stamp, Stamp)>,
+    ) -> Vec<PodLife> {
+        let Some(NamespacePods { gaps, .. }) = self.namespaces.get(namespace) else { return Vec::new() };
+        let replicas = self.replicas(namespace);
+        let mut lives: Vec<PodLife> = replicas
+            .map(|pod| {
+                let served = served.get(pod.name()).copied();
+                PodLife { served, ..pod.life(window, container, gaps) }
+            })
+            .collect();
+        lives.sort_by_key(|life| (life.new, life.created.map(|created| created.high_ns), life.name.clone()));
+        lives
+    }
+
+    /// The lags of a namespace's pods that were deleted between a rollout's first mark and `end_ns`.
+    pub(super) fn lags(
+        &self,
+        namespace: &str,
+        window: Window,
+        end_ns: Stamp,
+        connections: &Connections,
+    ) -> PropagationLags {
+        let Some(space) = self.namespaces.get(namespace) else { return PropagationLags::default() };
+        lags(&space.pods, &space.gaps, connections, window, end_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::edge::Edge;
+    use super::super::lag::PodLag;
+    use super::*;
+    use crate::record::Arm;
+    use crate::record::entry::{ContainerSeen, ContainerState, EndpointSeen, Listener, Pulse};
+
+    const WINDOW: Window = Window { first_ns: 0, complete_ns: None, gone_ns: None, stopped_ns: Some(30_000_000_000) };
+
+    fn pod(at_s: u64, uid: &str, change: Change, phase: &str) -> PodSeen {
+        PodSeen {
+            at_ns: at_s * 1_000_000_000,
+            change,
+            namespace: "ns".to_owned(),
+            name: format!("web-{uid}"),
+            uid: uid.to_owned(),
+            owner: Some("ReplicaSet/web-1".to_owned()),
+            labels: BTreeMap::new(),
+            ip: None,
+            node: None,
+            phase: phase.to_owned(),
+            ready: true,
+            created: None,
+            deletion_timestamp: None,
+            deletion_grace_s: None,
+            containers: Vec::new(),
+        }
+    }
+
+    fn used(pods: &TrackedPods, from_s: u64, to_s: u64) -> Option<f64> {
+        pods.used_s("ns", from_s * 1_000_000_000, to_s * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_replaced_pod_costs_the_time_that_both_ran() {
+        let mut pods = TrackedPods::new(0);
+        pods.pod(&pod(1, "old", Change::Seen, "Running"));
+        pods.pod(&pod(11, "new", Change::Seen, "Pending"));
+        pods.pod(&pod(12, "new", Change::Changed, "Running"));
+        pods.pod(&pod(15, "old", Change::Gone, "Running"));
+        assert_eq!(used(&pods, 10, 20), Some(5.0 + 8.0));
+        assert_eq!(pods.used_s("elsewhere", 0, u64::MAX), None);
+        pods.forget("ns", 16_000_000_000);
+        assert_eq!(used(&pods, 10, 20), Some(8.0));
+    }
+
+    #[test]
+    fn a_pod_without_owner_or_that_never_ran_costs_nothing() {
+        let mut pods = TrackedPods::new(0);
+        pods.pod(&PodSeen { owner: None, ..pod(1, "agent", Change::Seen, "Running") });
+        pods.pod(&pod(1, "stuck", Change::Seen, "Pending"));
+        assert_eq!(used(&pods, 0, 10), None);
+    }
+
+    /// A pod that is deleted at second 10, whose container ends in second 12 as kubelet tells it, which is received at 13.5.
+    fn ended(probed: &[(Listener, u64)]) -> Edge {
+        let mut pods = TrackedPods::new(0);
+        pods.pod(&pod(1, "old", Change::Seen, "Running"));
+        let deletion = PodSeen {
+            deletion_timestamp: Some("1970-01-01T00:00:40Z".to_owned()),
+            deletion_grace_s: Some(30),
+            ..pod(10, "old", Change::Changed, "Running")
+        };
+        pods.pod(&deletion);
+        for (state, ms) in probed {
+            pods.listener(&listener(*ms, "web-old", *state));
+        }
+        let container = ContainerSeen {
+            name: "web".to_owned(),
+            ready: false,
+            restarts: 0,
+            state: ContainerState::Terminated,
+            reason: None,
+            message: None,
+            exit_code: Some(0),
+            started: None,
+            finished: Some("1970-01-01T00:00:12Z".to_owned()),
+        };
+        let seen_ns = 13_500_000_000;
+        pods.pod(&PodSeen { at_ns: seen_ns, containers: vec![container], ..deletion });
+        pods.lives("ns", WINDOW, ("web", &PreStop::None), &BTreeMap::new())[0].finished.unwrap()
+    }
+
+    #[test]
+    fn a_container_has_not_ended_while_its_listener_is_reached() {
+        let bounds = |edge: Edge| (edge.low_ns / 1_000_000, edge.high_ns / 1_000_000);
+        assert_eq!(bounds(ended(&[])), (12_000, 13_000));
+        assert_eq!(bounds(ended(&[(Listener::Open, 5_000), (Listener::Refused, 12_700)])), (12_700, 13_000));
+        // A listener that closed long before tells nothing of the end.
+        assert_eq!(bounds(ended(&[(Listener::Open, 5_000), (Listener::Refused, 10_700)])), (12_000, 13_000));
+    }
+
+    fn endpoints(ms: u64, pods: &[(&str, bool)]) -> EndpointsSeen {
+        let endpoint = |(pod, ready): &(&str, bool)| EndpointSeen {
+            pod: Some((*pod).to_owned()),
+            address: "127.0.0.9".to_owned(),
+            ready: *ready,
+            serving: true,
+            terminating: !ready,
+        };
+        EndpointsSeen {
+            at_ns: ms * 1_000_000,
+            change: Change::Changed,
+            namespace: "ns".to_owned(),
+            name: "slice".to_owned(),
+            service: None,
+            endpoints: pods.iter().map(endpoint).collect(),
+        }
+    }
+
+    fn listener(ms: u64, pod: &str, state: Listener) -> ListenerSeen {
+        let (before_ns, after_ns) = (ms * 1_000_000, (ms + 20) * 1_000_000);
+        ListenerSeen { before_ns, after_ns, namespace: "ns".to_owned(), pod: pod.to_owned(), state }
+    }
+
+    /// `web-old` is deleted at 10 s, leaves its slice at 10.1 s, and closes its listener then; connections reached it until 10.4 s,
+    /// ten a second.
+    fn leaves(pods: &mut TrackedPods, closed_ms: u64) -> Connections {
+        pods.pod(&pod(1, "old", Change::Seen, "Running"));
+        pods.endpoints(&endpoints(1_100, &[("web-old", true)]));
+        pods.listener(&listener(5_000, "web-old", Listener::Open));
+        let deletion_timestamp = Some("1970-01-01T00:00:40Z".to_owned());
+        pods.pod(&PodSeen { deletion_timestamp, ..pod(10, "old", Change::Changed, "Running") });
+        pods.endpoints(&endpoints(10_100, &[("web-old", false)]));
+        pods.listener(&listener(closed_ms, "web-old", Listener::Refused));
+        let mut connections = Connections::default();
+        connections.pulse(&Pulse {
+            trial: 1,
+            at_ns: 5_400_000_000,
+            arm: Arm::New,
+            request: 0,
+            pod: Some("web-old".to_owned()),
+            ok: 50,
+            latency_us: String::new(),
+            last_connect_ns: Some(10_400_000_000),
+        });
+        connections
+    }
+
+    #[test]
+    fn a_pods_life_and_its_lag_are_read_off_one_tracker() {
+        let mut pods = TrackedPods::new(0);
+        let connections = leaves(&mut pods, 12_000);
+        let lags = pods.lags("ns", WINDOW, Stamp::MAX, &connections);
+        let lag =
+            PodLag { pod: "web-old".to_owned(), after_deletion_ns: 400_000_000, after_not_ready_ns: Some(300_000_000) };
+        assert_eq!(lags, PropagationLags { pods: vec![lag], not_observed: 0 });
+        let [life] = &pods.lives("ns", WINDOW, ("web", &PreStop::None), &BTreeMap::new())[..] else { panic!() };
+        let seen_ms = [life.deletion, life.endpoint_not_ready, life.listener_closed]
+            .map(|edge| edge.unwrap().high_ns / 1_000_000);
+        assert_eq!(seen_ms, [10_000, 10_100, 12_020]);
+        // Its listener closed before it could show that no further connection came.
+        let mut pods = TrackedPods::new(0);
+        let connections = leaves(&mut pods, 10_500);
+        let lags = pods.lags("ns", WINDOW, Stamp::MAX, &connections);
+        assert_eq!(lags, PropagationLags { pods: Vec::new(), not_observed: 1 });
+    }
+
+    #[test]
+    fn two_pods_of_one_name_have_a_life_each_and_no_lag() {
+        let mut pods = TrackedPods::new(0);
+        let connections = leaves(&mut pods, 12_000);
+        pods.pod(&pod(20, "old", Change::Gone, "Running"));
+        let next = PodSeen { name: "web-old".to_owned(), ..pod(21, "next", Change::Seen, "Running") };
+        pods.pod(&next);
+        pods.endpoints(&endpoints(22_000, &[("web-old", true)]));
+        pods.listener(&listener(22_000, "web-old", Listener::Open));
+        assert_eq!(pods.lags("ns", WINDOW, Stamp::MAX, &connections).not_observed, 1);
+        let lives = pods.lives("ns", WINDOW, ("web", &PreStop::None), &BTreeMap::new());
+        let [old, new] = &lives[..] else { panic!("{lives:?}") };
+        assert_eq!((old.uid.as_str(), new.uid.as_str()), ("old", "next"));
+        assert!(old.listener_closed.is_some() && old.endpoint_not_ready.is_some(), "{old:?}");
+        assert!(new.listener_opened.is_some() && new.endpoint_ready.is_some() && new.deletion.is_none(), "{new:?}");
+    }
+
+    #[test]
+    fn endpoints_may_tell_of_a_pod_before_the_watch_of_pods_does() {
+        let mut pods = TrackedPods::new(0);
+        pods.endpoints(&endpoints(900, &[("web-old", true), ("web-elsewhere", true)]));
+        pods.pod(&pod(1, "old", Change::Seen, "Running"));
+        let lives = pods.lives("ns", WINDOW, ("web", &PreStop::None), &BTreeMap::new());
+        let [life] = &lives[..] else { panic!("{lives:?}") };
+        assert_eq!((life.name.as_str(), life.endpoint_ready.unwrap().high_ns), ("web-old", 900_000_000));
+    }
+}
