@@ -20,8 +20,8 @@ use rollproof::record::entry::{
 };
 use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 use rollproof::record::{Arm, FORMAT, Outcome, Sum};
-use rollproof::report;
 use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
+use rollproof::{analysis, report};
 
 const SECOND: u64 = 1_000_000_000;
 const TRIALS: u32 = 10;
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut slowest: f64 = 0.0;
     for round in 1..=3 {
         let begin = clock.now();
-        let doc = report::of_file(&path)?;
+        let doc = analysis::of_file(&path)?.report;
         let json = report::to_json(&doc);
         let took_s = std::time::Duration::from_nanos(clock.now() - begin).as_secs_f64();
         slowest = slowest.max(took_s);

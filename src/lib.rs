@@ -4,6 +4,7 @@
 
 pub mod advice;
 pub mod agent;
+pub mod analysis;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

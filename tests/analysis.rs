@@ -8,10 +8,11 @@ mod propagation;
 mod records;
 
 use records::{Run, Trial, read};
+use rollproof::analysis::{AnalysisError, ReportDoc, VariantDoc};
 use rollproof::hidden::Client;
 use rollproof::record::entry::{EndReason, Entry};
 use rollproof::record::{Arm, Outcome, Sum};
-use rollproof::report::{ReportDoc, ReportError, VariantDoc, to_json, to_markdown, to_terminal};
+use rollproof::report::{to_json, to_markdown, to_terminal};
 use rollproof::spec::Expect;
 use rollproof::stats::Alternative;
 use rollproof::verdict::{Conclusion, Ending, State, Verdict};
@@ -396,7 +397,7 @@ fn ok_attempts_that_were_recorded_one_by_one_are_counted_once() {
 #[test]
 fn times_are_those_of_the_phases() {
     let web = one(nothing).variants.remove(0);
-    let near = |quantiles: Option<rollproof::report::Quantiles>, us: u64| {
+    let near = |quantiles: Option<rollproof::analysis::Quantiles>, us: u64| {
         let p50 = quantiles.unwrap().p50;
         p50.abs_diff(us) <= us / 500
     };
@@ -502,7 +503,7 @@ fn a_record_that_does_not_fit_itself_is_refused() {
     let run = || Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", nothing);
     let strange = run().plan(|header| header.spec.variants[0].name = "other".to_owned());
     let error = read(&strange.bytes()).unwrap_err();
-    assert!(matches!(error, ReportError::Timeline(_)) && error.to_string().contains("`web`"), "{error}");
+    assert!(matches!(error, AnalysisError::Timeline(_)) && error.to_string().contains("`web`"), "{error}");
     let twice = run().push(run().entries[0].clone());
     assert!(read(&twice.bytes()).unwrap_err().to_string().contains("trial 1"));
     let mut spoilt = run();

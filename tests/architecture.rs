@@ -43,17 +43,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hidden", &["spec", "record"]),
     // the one that must know how a patch is applied
     ("advice", &["spec", "record", "clock", "servers", "stats", "timeline", "diagnose", "manifest"]),
-    ("report", &["spec", "record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "advice"]),
+    // all of it, once; what follows renders it
+    ("analysis", &["spec", "record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "advice"]),
+    ("report", &["spec", "record", "clock", "stats", "timeline", "verdict", "diagnose", "hidden", "analysis"]),
     // a report with pictures
-    ("html", &["spec", "record", "clock", "timeline", "verdict", "diagnose", "hidden", "advice", "report"]),
-    ("diff", &["spec", "record", "clock", "stats", "timeline", "verdict", "report"]),
+    ("html", &["spec", "record", "clock", "timeline", "verdict", "diagnose", "hidden", "analysis", "report"]),
+    ("diff", &["spec", "record", "stats", "verdict", "analysis", "report"]),
     // what a person starts
     (
         "commands",
         &[
             "spec", "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe",
-            "rollout", "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "report", "diff",
-            "html",
+            "rollout", "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "analysis", "report",
+            "diff", "html",
         ],
     ),
     ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "diff", "commands"]),
@@ -61,8 +63,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Modules of the analysis, which must be pure.
 const PURE: &[&str] = &[
-    "timeline", "verdict", "diagnose", "hidden", "advice", "report", "diff", "html", "stats", "servers", "manifest",
-    "scenario", "plan", "spec",
+    "timeline", "verdict", "diagnose", "hidden", "advice", "analysis", "report", "diff", "html", "stats", "servers",
+    "manifest", "scenario", "plan", "spec",
 ];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;

@@ -6,11 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::ending::{Ended, Ending, Failure, Finished, Talk};
-use crate::html;
+use crate::analysis::{self, Analysis};
 use crate::record::{Reader, WriteError};
-use crate::report::{self, ReportDoc};
-use crate::timeline::Timeline;
 use crate::verdict::Verdict;
+use crate::{html, report};
 
 const RECORD: &str = "record.jsonl";
 
@@ -20,9 +19,9 @@ pub(super) struct Outputs {
     directory: PathBuf,
 }
 
-/// A record, analysed.
+/// What the reports of a record say, once they are written beside it.
 #[derive(Debug)]
-pub(super) struct Analysed {
+pub(super) struct Written {
     pub(super) verdict: Verdict,
     pub(super) cut: bool,
     /// Why not every report could be written.
@@ -80,22 +79,22 @@ impl Outputs {
             }
             return Err(Failure::User(reason));
         }
-        let analysed = match analyse(&self.directory, colour) {
-            Ok(analysed) => analysed,
+        let reports = match analysis(&self.directory) {
+            Ok(analysis) => write_reports(&self.directory, &analysis, colour),
             // The first trouble is the one to tell of.
             Err(failure) => return Err(broken.map_or(failure, Failure::Machine)),
         };
-        let broken = broken.or_else(|| analysed.unwritten.clone());
+        let broken = broken.or_else(|| reports.unwritten.clone());
         if let Some(reason) = &broken {
             talk.say(&format!("error: {reason}"));
         }
         talk.say(&format!("reports: {}", self.directory.display()));
         let ending = match (ended, broken) {
             (Ended::Interrupted, _) => Ending::Interrupted,
-            (_, Some(_)) => Ending::Broken(analysed.verdict),
-            _ => Ending::Judged(analysed.verdict),
+            (_, Some(_)) => Ending::Broken(reports.verdict),
+            _ => Ending::Judged(reports.verdict),
         };
-        Ok(Finished { ending, summary: analysed.terminal, directory: self.directory.clone() })
+        Ok(Finished { ending, summary: reports.terminal, directory: self.directory.clone() })
     }
 }
 
@@ -113,29 +112,28 @@ pub(super) fn is_free(directory: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Analyses the record in `directory` and writes its reports beside it. A report that cannot be written takes nothing from
-/// the verdict: it is named, and the summary is there all the same.
-pub(super) fn analyse(directory: &Path, colour: bool) -> Result<Analysed, Failure> {
-    let timeline = timeline(directory)?;
-    let report = report::build(&timeline);
+/// Writes the reports of the record in `directory` beside it. A report that cannot be written takes nothing from the verdict: it is
+/// named, and the summary is there all the same.
+pub(super) fn write_reports(directory: &Path, analysis: &Analysis, colour: bool) -> Written {
+    let report = &analysis.report;
     let mut texts = vec![
-        ("report.json".to_owned(), report::to_json(&report)),
-        ("report.md".to_owned(), report::to_markdown(&report)),
-        ("report.html".to_owned(), html::render(&timeline, &report)),
-        ("junit.xml".to_owned(), report::to_junit(&report)),
-        ("latency.hlog".to_owned(), report::to_hlog(&timeline)),
+        ("report.json".to_owned(), report::to_json(report)),
+        ("report.md".to_owned(), report::to_markdown(report)),
+        ("report.html".to_owned(), html::render(analysis)),
+        ("junit.xml".to_owned(), report::to_junit(report)),
+        ("latency.hlog".to_owned(), report::to_hlog(analysis)),
     ];
     texts.extend(report.variants.iter().filter_map(|variant| {
         let patch = serde_json::to_string_pretty(variant.advice_patch.as_ref()?).ok()?;
         Some((report::patch_file(&variant.name), patch + "\n"))
     }));
     let unwritten = write(directory, &texts);
-    Ok(Analysed {
+    Written {
         verdict: report.verdict,
         cut: report.ending == crate::verdict::Ending::Cut,
         unwritten,
-        terminal: report::to_terminal(&report, colour),
-    })
+        terminal: report::to_terminal(report, colour),
+    }
 }
 
 /// Writes files into `directory`; why not, of the first that could not be written. Each is tried: an old one must not stand beside a
@@ -155,21 +153,15 @@ pub(super) fn write(directory: &Path, texts: &[(impl AsRef<str>, String)]) -> Op
     first
 }
 
-/// The report of the record in `directory`.
-pub(super) fn read(directory: &Path) -> Result<ReportDoc, Failure> {
-    Ok(report::build(&timeline(directory)?))
-}
-
-/// The record in `directory`, put in order.
-pub(super) fn timeline(directory: &Path) -> Result<Timeline, Failure> {
-    report::timeline_of(open_record(directory)?)
+/// Analyses the record in `directory`.
+pub(super) fn analysis(directory: &Path) -> Result<Analysis, Failure> {
+    analysis::of_record(open_record(directory)?)
         .map_err(|error| Failure::User(format!("analysing {}: {error}", directory.join(RECORD).display())))
 }
 
 /// The page of one incident of the record in `directory`.
 pub(super) fn incident(directory: &Path, id: u32) -> Result<String, Failure> {
-    let timeline = timeline(directory)?;
-    let page = report::incident_page(&timeline, id, &directory.display().to_string());
+    let page = report::incident_page(&analysis(directory)?, id, &directory.display().to_string());
     page.map_err(|none| Failure::User(format!("showing an incident of {}: {none}", directory.display())))
 }
 

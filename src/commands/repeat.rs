@@ -94,7 +94,7 @@ fn judged(record: &Path, trial: u32) -> Option<Recorded> {
     Some(match judged.state {
         State::Invalid => Recorded::Spoilt(judged.reason),
         State::Counts => {
-            let rollout_s = judged.trial.window.and_then(|window| window.rollout_s());
+            let rollout_s = found.window.and_then(|window| window.rollout_s());
             let words = progress::came_to(judged.loss, judged.counts.attempts(), rollout_s);
             Recorded::Sound { lost: Some(judged.loss), words }
         }

@@ -6,20 +6,22 @@ use std::path::Path;
 use super::ending::{Ending, Failure, Finished, Talk};
 use super::options::ReportArgs;
 use super::outputs;
+use crate::analysis::Analysis;
 use crate::diff;
-use crate::report::build;
 
 /// Analyses a record again and writes its reports anew.
 pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
     let directory = &arguments.directory;
+    let before = arguments.against.as_deref().map(|old| earlier(old, directory)).transpose()?;
+    let analysis = outputs::analysis(directory)?;
     // Before anything is written: what cannot be compared leaves the directory as it is.
-    let compared = arguments.against.as_deref().map(|old| compare(old, directory)).transpose()?;
-    let analysed = outputs::analyse(directory, colour)?;
-    if analysed.cut {
+    let compared = before.map(|(old, before)| compare(old, &before, directory, &analysis)).transpose()?;
+    let reports = outputs::write_reports(directory, &analysis, colour);
+    if reports.cut {
         talk.say("note: the record ends in the middle; it was analysed as far as it goes.");
     }
-    let mut summary = analysed.terminal;
-    let mut unwritten = analysed.unwritten;
+    let mut summary = reports.terminal;
+    let mut unwritten = reports.unwritten;
     if let Some(compared) = compared {
         summary.push('\n');
         summary.push_str(&diff::to_terminal(&compared));
@@ -27,17 +29,17 @@ pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn Talk) -> Result<F
         unwritten = unwritten.or_else(|| outputs::write(directory, &texts));
     }
     let ending = match &unwritten {
-        None => Ending::Judged(analysed.verdict),
+        None => Ending::Judged(reports.verdict),
         Some(reason) => {
             talk.say(&format!("error: {reason}"));
-            Ending::Broken(analysed.verdict)
+            Ending::Broken(reports.verdict)
         }
     };
     Ok(Finished { ending, summary, directory: directory.clone() })
 }
 
-/// Compares the run in `new` with the one in `old`, which is only read.
-fn compare(old: &Path, new: &Path) -> Result<diff::DiffDoc, Failure> {
+/// The analysis of the run in `old`, which is only read, to compare the one in `new` with.
+fn earlier<'a>(old: &'a Path, new: &Path) -> Result<(&'a Path, Analysis), Failure> {
     let real = |path: &Path| fs::canonicalize(path).ok();
     if real(old).is_some() && real(old) == real(new) {
         return Err(Failure::User(format!(
@@ -45,10 +47,11 @@ fn compare(old: &Path, new: &Path) -> Result<diff::DiffDoc, Failure> {
             new.display()
         )));
     }
-    let (before, after) = (outputs::timeline(old)?, outputs::timeline(new)?);
-    let (of_old, of_new) = (build(&before), build(&after));
-    let run = |timeline, report| diff::Analysed { timeline, report };
-    diff::compare(run(&before, &of_old), run(&after, &of_new))
+    Ok((old, outputs::analysis(old)?))
+}
+
+fn compare(old: &Path, before: &Analysis, new: &Path, after: &Analysis) -> Result<diff::DiffDoc, Failure> {
+    diff::compare(before, after)
         .map_err(|error| Failure::User(format!("{} against {}: {error}", new.display(), old.display())))
 }
 

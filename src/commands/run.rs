@@ -147,7 +147,7 @@ pub(super) fn launch(
             talk.say(advised.summary().to_string().trim_end());
             let place = WhereArgs { out: Some(finished.directory.join(try_advice::FOLDER)), ..place.clone() };
             let tried = execute(&advised, stage.as_ref(), &place, how, colour, talk)?;
-            let outcome = try_advice::outcome(&outputs::read(&tried.directory)?);
+            let outcome = try_advice::outcome(&outputs::analysis(&tried.directory)?.report);
             Ok(Some((tried, outcome)))
         });
         // The planned variants decide, and what they showed is said; what was tried besides is told. An interruption is one all

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::ending::{Failure, Talk};
 use super::outputs;
 use super::until_loss::rollouts;
+use crate::analysis::ReportDoc;
 use crate::plan::{ADVISED, RunPlan};
-use crate::report::ReportDoc;
 use crate::verdict::Metric;
 
 /// The folder beside the run's own reports.
@@ -22,7 +22,7 @@ pub(super) fn plan(
     left: Option<Duration>,
     talk: &dyn Talk,
 ) -> Result<Option<RunPlan>, Failure> {
-    let report = outputs::read(directory)?;
+    let report = outputs::analysis(directory)?.report;
     let lossy = report.variants.iter().filter(|variant| variant.trials_with_loss > 0);
     let mut lossy = lossy.filter(|variant| plan.settings.control.as_ref() != Some(&variant.name)).peekable();
     if lossy.peek().is_none() {

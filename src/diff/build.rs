@@ -3,37 +3,9 @@
 use super::DiffError;
 use super::doc::{DiffDoc, FORMAT, LostDiff, RunDoc, Shift, SideDoc, Test, VariantDiff};
 use super::same::{mismatches, notes, variants};
-use crate::record::header::Header;
-use crate::report::ReportDoc;
-use crate::spec::VariantSpec;
+use crate::analysis::Analysis;
 use crate::stats::{LEVEL, Split, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
-use crate::timeline::Timeline;
-use crate::verdict::{Conclusion, Ending, Judged, Metric, Side, Verdict, judge};
-
-/// A run's timeline with its report.
-#[derive(Debug, Clone, Copy)]
-pub struct Analysed<'a> {
-    /// The timeline.
-    pub timeline: &'a Timeline,
-    /// Its report.
-    pub report: &'a ReportDoc,
-}
-
-impl<'a> Analysed<'a> {
-    fn header(self) -> &'a Header {
-        &self.timeline.header
-    }
-
-    fn trials_of(self, variant: &VariantSpec) -> Vec<Judged<'a>> {
-        let trials = self.timeline.trials.iter().filter(|trial| trial.start.variant == variant.name);
-        trials.map(|trial| judge(trial, variant, self.header().spec.settings.max_lag_ms())).collect()
-    }
-
-    fn verdict_of(self, variant: &VariantSpec) -> Verdict {
-        let known = self.report.variants.iter().find(|known| known.name == variant.name);
-        known.map_or(Verdict::Inconclusive, |known| known.verdict)
-    }
-}
+use crate::verdict::{Conclusion, Ending, Metric, Side, Verdict};
 
 /// A variant of one run, in the numbers that are compared.
 struct Values {
@@ -43,14 +15,16 @@ struct Values {
 }
 
 impl Values {
-    fn of(run: Analysed<'_>, variant: &VariantSpec) -> Self {
-        let trials = run.trials_of(variant);
+    /// Of the variant with this name; `None` if the run has none.
+    fn of(run: &Analysis, name: &str) -> Option<Self> {
+        let (variant, trials) = run.variants().find(|(variant, _)| variant.name == name)?;
         let side = Side { variant, trials: &trials };
-        Self {
-            verdict: run.verdict_of(variant),
+        let known = run.report.variants.iter().find(|known| known.name == name);
+        Some(Self {
+            verdict: known.map_or(Verdict::Inconclusive, |known| known.verdict),
             lost: side.values(Metric::Lost),
             costs: Metric::COSTS.map(|metric| side.values(metric)),
-        }
+        })
     }
 
     fn split(&self) -> Split {
@@ -66,7 +40,7 @@ impl Values {
 
 /// Compares two runs of one scenario. The variants are one family: Holm's method adjusts for all of them, also for those of
 /// which a run has no counting trial, because they were planned.
-pub fn compare(old: Analysed<'_>, new: Analysed<'_>) -> Result<DiffDoc, DiffError> {
+pub fn compare(old: &Analysis, new: &Analysis) -> Result<DiffDoc, DiffError> {
     let (before, after) = (old.header(), new.header());
     if (before.started_unix_ns, before.spec.settings.seed) == (after.started_unix_ns, after.spec.settings.seed) {
         return Err(DiffError::SameRun { started: after.started.clone() });
@@ -76,8 +50,7 @@ pub fn compare(old: Analysed<'_>, new: Analysed<'_>) -> Result<DiffDoc, DiffErro
         return Err(DiffError::NotOneScenario { differences });
     }
     let pairs = variants(after).filter_map(|variant| {
-        let counterpart = variants(before).find(|known| known.name == variant.name)?;
-        Some((variant.name.clone(), Values::of(old, counterpart), Values::of(new, variant)))
+        Some((variant.name.clone(), Values::of(old, &variant.name)?, Values::of(new, &variant.name)?))
     });
     let mut found: Vec<VariantDiff> = pairs.map(|(name, old, new)| variant_diff(name, &old, &new)).collect();
     adjust(&mut found);
@@ -91,7 +64,7 @@ pub fn compare(old: Analysed<'_>, new: Analysed<'_>) -> Result<DiffDoc, DiffErro
     })
 }
 
-fn run(of: Analysed<'_>) -> RunDoc {
+fn run(of: &Analysis) -> RunDoc {
     RunDoc {
         rollproof: of.report.rollproof.clone(),
         started: of.report.started.clone(),
@@ -157,7 +130,7 @@ fn shift(found: &TwoSample, metric: Metric) -> Shift {
     }
 }
 
-fn all_notes(old: Analysed<'_>, new: Analysed<'_>) -> Vec<String> {
+fn all_notes(old: &Analysis, new: &Analysis) -> Vec<String> {
     let ended = [("old", old), ("new", new)].into_iter().filter_map(|(which, run)| {
         let how = match run.report.ending {
             Ending::Finished => return None,

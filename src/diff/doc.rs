@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::report::ClusterDoc;
+use crate::analysis::ClusterDoc;
 use crate::verdict::{Conclusion, Verdict};
 
 /// The version of the format. It grows when a reader must change.

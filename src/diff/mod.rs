@@ -10,7 +10,7 @@ mod markdown;
 mod same;
 mod words;
 
-pub use build::{Analysed, compare};
+pub use build::compare;
 pub use doc::{DiffDoc, FORMAT, LostDiff, RunDoc, Shift, SideDoc, Test, VariantDiff, schema, to_json};
 pub use error::DiffError;
 pub use markdown::render as to_markdown;

@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use super::data::harmless;
 use super::kind::Kind;
 use super::summary::table;
+use crate::analysis::{ReportDoc, VariantDoc};
 use crate::diagnose::Cause;
-use crate::report::{ReportDoc, VariantDoc, one_line, patch_file};
+use crate::report::{one_line, patch_file};
 
 /// The causes of all variants that lost something.
 pub(super) fn causes(report: &ReportDoc) -> Markup {

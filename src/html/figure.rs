@@ -8,7 +8,8 @@ use super::axes::Axes;
 use super::scale::{WIDTH, number, place};
 use super::shot::{Album, Shot};
 use super::{chart, data, lanes, points};
-use crate::report::{PodDoc, one_line};
+use crate::analysis::PodDoc;
+use crate::report::one_line;
 
 /// Lanes of a page, over all its drawings, and the fewest and the most of one.
 const MOST_LANES: usize = 300;

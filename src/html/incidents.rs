@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use super::causes::sign;
 use super::kind::Kind;
 use super::summary::table;
-use crate::report::{EvidenceDoc, IncidentDoc, ReportDoc, one_line, seconds};
+use crate::analysis::{EvidenceDoc, IncidentDoc, ReportDoc};
+use crate::report::{one_line, seconds};
 
 /// Incidents of a page.
 const MOST: usize = 200;

@@ -6,7 +6,8 @@ use maud::{Markup, html};
 use super::axes::Axes;
 use super::pods::{Edges, Moment, State, Stretch};
 use super::scale::{LEFT, RIGHT, place};
-use crate::report::{PodDoc, one_line};
+use crate::analysis::PodDoc;
+use crate::report::one_line;
 use crate::timeline::PodEdge;
 
 /// From one lane to the next.

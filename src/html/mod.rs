@@ -1,7 +1,7 @@
 //! `report.html`: a run on one page that needs nothing else, with every failed attempt and the life of every pod on one axis of
 //! time.
 //!
-//! Pure, from the view model and the timeline: the same record gives the same bytes. Text from outside goes through
+//! Pure, from the analysis: the same record gives the same bytes. Text from outside goes through
 //! [`maud`], which escapes it, or through `data`, which leaves no character that markup could begin with. It must not know
 //! where the page is written to, or judge anything.
 

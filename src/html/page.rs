@@ -7,19 +7,19 @@ use sha2::{Digest as _, Sha256};
 
 use super::figure::{self, Common};
 use super::{causes, incidents, key, shot, summary};
-use crate::diagnose::diagnose;
-use crate::report::{ReportDoc, micros, one_line};
-use crate::timeline::Timeline;
+use crate::analysis::{Analysis, ReportDoc};
+use crate::report::{micros, one_line};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// `report.html`: the report of this timeline, on one page that needs nothing else.
+/// `report.html`: the report of an analysis, on one page that needs nothing else.
 ///
 /// It is at most about 5 MB: drawings, points, pods and incidents are bounded, and the page says how many of how many it shows.
 #[must_use]
-pub fn render(timeline: &Timeline, report: &ReportDoc) -> String {
-    let albums = shot::albums(timeline, report, &diagnose(timeline));
+pub fn render(analysis: &Analysis) -> String {
+    let report = &analysis.report;
+    let albums = shot::albums(analysis);
     let listed = incidents::listed(report);
     let common = Common::new(&albums, listed.iter().map(|incident| incident.id).collect());
     let drawn = albums.iter().flat_map(|album| &album.shots).map(|shot| shot.doc.trial).collect();

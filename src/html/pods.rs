@@ -1,6 +1,7 @@
 //! A pod's life as stretches of time with a state each, for its container, its endpoint and its listener. Nothing is drawn here.
 
-use crate::report::{EdgeDoc, PodDoc, one_line};
+use crate::analysis::{EdgeDoc, PodDoc};
+use crate::report::one_line;
 use crate::timeline::PodEdge;
 
 /// A state of a pod's container, its endpoint, or its listener.

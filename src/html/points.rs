@@ -7,7 +7,7 @@ use super::axes::Axes;
 use super::data::Words;
 use super::scale::{Band, between, place};
 use super::shot::{Point, Shot};
-use crate::report::{errno_name, stage_words};
+use crate::analysis::{errno_name, stage_words};
 use crate::spec::VariantSpec;
 
 /// The points of a drawing: each leads to its incident, if the page has it.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::kind::Kind;
 use super::thin::{fill, thin};
-use crate::diagnose::{Cause, Diagnosis};
+use crate::analysis::{Analysis, TrialDoc, VariantDoc};
+use crate::diagnose::Cause;
 use crate::record::entry::Attempt;
-use crate::report::{ReportDoc, TrialDoc, VariantDoc};
 use crate::spec::VariantSpec;
-use crate::timeline::{Timeline, Trial};
+use crate::timeline::Trial;
 use crate::verdict::State;
 
 /// Trials that a page draws.
@@ -51,7 +51,8 @@ pub(super) struct Point<'a> {
 }
 
 /// The variants with the trials that are drawn and their points.
-pub(super) fn albums<'a>(timeline: &'a Timeline, report: &'a ReportDoc, diagnosis: &Diagnosis) -> Vec<Album<'a>> {
+pub(super) fn albums<'a>(analysis: &'a Analysis) -> Vec<Album<'a>> {
+    let Analysis { timeline, diagnosis, report, .. } = analysis;
     let explained: BTreeMap<(u32, u64), (Cause, u32)> =
         diagnosis.attempts.iter().map(|one| ((one.trial, one.id), (one.cause, one.incident))).collect();
     let most = (MOST_TRIALS / report.variants.len().max(1)).max(1);

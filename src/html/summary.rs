@@ -3,10 +3,11 @@
 
 use maud::{Markup, html};
 
+use crate::analysis::{ComparisonDoc, Quantiles, ReportDoc};
 use crate::hidden::Client;
 use crate::report::{
-    ComparisonDoc, Quantiles, ReportDoc, comparison_lines, conclusion, expect_name, interval, lag_words, limits_words,
-    micros, one_line, probability, seconds, signed,
+    comparison_lines, conclusion, expect_name, interval, lag_words, limits_words, micros, one_line, probability,
+    seconds, signed,
 };
 use crate::verdict::{Metric, Verdict};
 

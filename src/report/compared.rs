@@ -1,7 +1,7 @@
 //! Comparisons for people: a line of what was lost and a line of what it costs, for each variant.
 
-use super::doc_compared::{ComparisonDoc, Difference, LostAnythingDoc};
 use super::words::probability;
+use crate::analysis::{ComparisonDoc, Difference, LostAnythingDoc};
 use crate::stats::{Alternative, LEVEL};
 use crate::verdict::{Conclusion, Metric};
 

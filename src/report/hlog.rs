@@ -11,10 +11,12 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::words::one_line;
+use crate::analysis::Analysis;
 use crate::clock::Stamp;
+use crate::record::header::Header;
 use crate::spec::VariantSpec;
-use crate::timeline::{Distribution, Phase, Timeline, Trial};
-use crate::verdict::{State, judge};
+use crate::timeline::{Distribution, Phase, Trial};
+use crate::verdict::State;
 
 /// The largest latency that is kept apart, a day; requests time out long before.
 const LARGEST_US: u64 = 86_400_000_000;
@@ -33,29 +35,25 @@ struct Line {
     values: Histogram<u64>,
 }
 
-/// The interval log of a run, ended by a newline. The same timeline gives the same bytes.
+/// The interval log of a run, ended by a newline. The same analysis gives the same bytes.
 #[must_use]
-pub fn render(timeline: &Timeline) -> String {
-    let tags = tags(&timeline.header.spec.variants);
+pub fn render(analysis: &Analysis) -> String {
+    let tags = tags(&analysis.header().spec.variants);
     let mut lines: Vec<Line> = Vec::new();
-    for (variant, tag) in timeline.header.spec.variants.iter().zip(&tags) {
-        let of_variant = timeline.trials.iter().filter(|trial| trial.start.variant == variant.name);
-        for trial in of_variant {
-            if judge(trial, variant, timeline.header.spec.settings.max_lag_ms()).state == State::Counts {
-                lines.extend(Phase::ALL.into_iter().filter_map(|phase| line(trial, variant, tag, phase)));
-            }
+    for ((variant, trials), tag) in analysis.variants().zip(&tags) {
+        for judged in trials.iter().filter(|judged| judged.state == State::Counts) {
+            lines.extend(Phase::ALL.into_iter().filter_map(|phase| line(judged.trial, variant, tag, phase)));
         }
     }
     // Readers expect the lines in the order of their beginnings.
     lines.sort_by(|a, b| (a.from_ns, &a.tag).cmp(&(b.from_ns, &b.tag)));
     let mut text = Vec::new();
     // Writing to memory cannot fail.
-    let _ = write(timeline, &tags, &lines, &mut text);
+    let _ = write(analysis.header(), &tags, &lines, &mut text);
     String::from_utf8(text).unwrap_or_default()
 }
 
-fn write(timeline: &Timeline, tags: &[String], lines: &[Line], text: &mut Vec<u8>) -> Option<()> {
-    let header = &timeline.header;
+fn write(header: &Header, tags: &[String], lines: &[Line], text: &mut Vec<u8>) -> Option<()> {
     let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started_unix_ns);
     let mut builder = IntervalLogWriterBuilder::new();
     builder

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::causes::{after_s, origin};
-use super::first_lost::describe;
 use super::words::one_line;
+use crate::analysis::{Analysis, after_s, describe, origin};
 use crate::clock::Stamp;
-use crate::diagnose::{Evidence, Incident, diagnose};
+use crate::diagnose::{Evidence, Incident};
 use crate::record::reproduction_command;
 use crate::timeline::{PodLife, Timeline, Trial};
 
@@ -30,12 +29,12 @@ pub enum NoIncident {
     },
 }
 
-/// The page of the incident `id` of a record in `directory`.
+/// The page of the incident `id` of an analysed record in `directory`.
 ///
 /// # Errors
 /// There is no such incident.
-pub fn incident_page(timeline: &Timeline, id: u32, directory: &str) -> Result<String, NoIncident> {
-    let diagnosis = diagnose(timeline);
+pub fn incident_page(analysis: &Analysis, id: u32, directory: &str) -> Result<String, NoIncident> {
+    let Analysis { timeline, diagnosis, .. } = analysis;
     let count = diagnosis.incidents.len();
     let found = diagnosis.incidents.iter().find(|incident| incident.id == id);
     let incident = found.ok_or(if count == 0 { NoIncident::None } else { NoIncident::Beyond { id, count } })?;

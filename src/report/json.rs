@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::doc::ReportDoc;
+use crate::analysis::ReportDoc;
 
 /// The report as JSON with two spaces of indent and a last newline. The same report gives the same bytes.
 #[must_use]

@@ -8,10 +8,10 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::compared::comparison_lines;
-use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
     advice_words, cause_words, clipped, hidden_words, limits_words, lost_lines, not_counting_words, one_line,
 };
+use crate::analysis::{ReportDoc, VariantDoc};
 use crate::verdict::{Ending, Verdict};
 
 /// Characters of a line of text: what a server or a manifest says may be long.

@@ -2,12 +2,12 @@
 //! and the whole stays below what a comment may hold.
 
 use super::compared::comparison_lines;
-use super::doc::{ReportDoc, VariantDoc};
 use super::escape::{html, markdown as escaped};
 use super::page::{Page, list, table};
 use super::words::{
     advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, seconds,
 };
+use crate::analysis::{Quantiles, ReportDoc, VariantDoc};
 use crate::record::Outcome;
 
 /// Characters of a name: a manifest may hold any.
@@ -84,7 +84,7 @@ fn overview(report: &ReportDoc) -> String {
         "p99 during",
         "p99 after",
     ];
-    let p99 = |phase: Option<super::Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
+    let p99 = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
     let rows = report.variants.iter().map(|variant| {
         vec![
             name(&variant.name),

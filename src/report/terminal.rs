@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::compared::comparison_lines;
-use super::doc::{ReportDoc, VariantDoc};
 use super::words::{
     advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros,
     not_counting_words, one_line, seconds,
 };
+use crate::analysis::{ReportDoc, VariantDoc};
 use crate::verdict::{Metric, Verdict};
 
 /// Rows of a screen that the summary may take, and the columns at which its lines wrap.

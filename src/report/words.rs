@@ -3,8 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::doc::{IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
-use super::first_lost::FirstLost;
+use crate::analysis::{FirstLost, IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
 use crate::diagnose::Cause;
 use crate::hidden::listed;
 use crate::spec::Expect;
@@ -161,11 +160,6 @@ pub(super) fn hidden_words(variant: &VariantDoc) -> Option<String> {
             parts.join("; ")
         )
     })
-}
-
-/// A reason as a sentence: with its full stop.
-pub(crate) fn sentence(text: &str) -> String {
-    if text.is_empty() || text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }
 
 /// At most so many characters; what is left out is said by an ellipsis.

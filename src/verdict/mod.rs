@@ -10,7 +10,7 @@ mod state;
 pub use compare::{Comparison, Conclusion, LostAnything, compare};
 pub use effect::{Effect, Metric, Side};
 pub use rules::{Ending, Ruling, Verdict, of_run, of_variant};
-pub use state::{Judged, State, judge};
+pub use state::{Judged, Judgement, State, judge};
 
 /// `1 attempt`, `2 attempts`.
 fn plural(count: u64, one: &str) -> String {

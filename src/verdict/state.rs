@@ -38,11 +38,9 @@ impl State {
     }
 }
 
-/// A trial with its state.
-#[derive(Debug, Clone)]
-pub struct Judged<'a> {
-    /// The trial.
-    pub trial: &'a Trial,
+/// What a trial is worth, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
     /// Its state.
     pub state: State,
     /// Why it does not count, in a sentence; empty if it counts.
@@ -53,9 +51,32 @@ pub struct Judged<'a> {
     pub loss: u64,
 }
 
+impl Judgement {
+    /// Beside its trial.
+    #[must_use]
+    pub fn of<'a>(&'a self, trial: &'a Trial) -> Judged<'a> {
+        Judged { trial, state: self.state, reason: &self.reason, counts: &self.counts, loss: self.loss }
+    }
+}
+
+/// A trial with its judgement.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// The trial.
+    pub trial: &'a Trial,
+    /// Its state.
+    pub state: State,
+    /// Why it does not count, in a sentence; empty if it counts.
+    pub reason: &'a str,
+    /// What the judged arms' attempts from the rollout's first mark on came to.
+    pub counts: &'a Counts,
+    /// What counts as lost among them: the lost, and with `strict` the raced.
+    pub loss: u64,
+}
+
 /// Judges one trial of `variant`.
 #[must_use]
-pub fn judge<'a>(trial: &'a Trial, variant: &VariantSpec, max_lag_ms: u64) -> Judged<'a> {
+pub fn judge(trial: &Trial, variant: &VariantSpec, max_lag_ms: u64) -> Judgement {
     let counts = trial.judged_counts(&variant.load.judged);
     let loss = counts.lost + if variant.strict { counts.raced } else { 0 };
     let at_end = trial.end.as_ref().map_or("", |end| end.trouble.as_str());
@@ -74,7 +95,7 @@ pub fn judge<'a>(trial: &'a Trial, variant: &VariantSpec, max_lag_ms: u64) -> Ju
     } else {
         (State::Counts, String::new())
     };
-    Judged { trial, state, reason, counts, loss }
+    Judgement { state, reason, counts, loss }
 }
 
 fn incomplete(trial: &Trial) -> Option<String> {

@@ -3,13 +3,14 @@
 mod containers;
 mod pods;
 
+use rollproof::analysis::{IncidentDoc, ReportDoc};
 use rollproof::diagnose::Cause;
 use rollproof::record::entry::{Attempt, Entry, LogTail, Stage};
 use rollproof::record::header::Header;
-use rollproof::record::{Arm, Outcome, Reader, Sum};
-use rollproof::report::{IncidentDoc, NoIncident, ReportDoc, incident_page, timeline_of, to_markdown, to_terminal};
+use rollproof::record::{Arm, Outcome, Sum};
+use rollproof::report::{NoIncident, incident_page, to_markdown, to_terminal};
 use rollproof::spec::Expect;
-use rollproof::timeline::{PodEdge, Timeline};
+use rollproof::timeline::PodEdge;
 use serde_json::{Value, json};
 
 use crate::records::{Run, Trial};
@@ -333,11 +334,6 @@ fn incidents_are_told_with_their_evidence() {
     assert!(edges.contains(&PodEdge::Deletion) && edges.contains(&PodEdge::ContainerFinished), "{edges:?}");
 }
 
-/// A record of one trial as a timeline.
-fn timeline(run: &Run) -> Timeline {
-    timeline_of(Reader::new(run.bytes().as_slice()).unwrap()).unwrap()
-}
-
 #[test]
 fn an_incident_has_a_page_with_all_that_is_known_of_it() {
     let plan =
@@ -358,15 +354,12 @@ fn an_incident_has_a_page_with_all_that_is_known_of_it() {
             shortened: 0,
         }));
     });
-    let timeline = timeline(&run.finished());
-    insta::assert_snapshot!("incident", incident_page(&timeline, 1, "reports/a b").unwrap());
-    let beyond = incident_page(&timeline, 2, "x").unwrap_err();
+    let analysis = run.finished().analysis();
+    insta::assert_snapshot!("incident", incident_page(&analysis, 1, "reports/a b").unwrap());
+    let beyond = incident_page(&analysis, 2, "x").unwrap_err();
     assert_eq!(beyond.to_string(), "the record has no incident 2; expected a number from 1 to 1");
-    let none = timeline_of(
-        Reader::new(Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {}).finished().bytes().as_slice())
-            .unwrap(),
-    );
-    assert_eq!(incident_page(&none.unwrap(), 1, "x"), Err(NoIncident::None));
+    let none = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {}).finished().analysis();
+    assert_eq!(incident_page(&none, 1, "x"), Err(NoIncident::None));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 mod simulation;
 
+use rollproof::analysis::{ComparisonDoc, ReportDoc};
 use rollproof::record::entry::{EndReason, Entry, MarkName};
-use rollproof::report::{ComparisonDoc, ReportDoc, to_markdown, to_terminal};
+use rollproof::report::{to_markdown, to_terminal};
 use rollproof::spec::Expect;
 use rollproof::verdict::{Conclusion, Metric, State, Verdict};
 

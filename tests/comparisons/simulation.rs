@@ -6,7 +6,7 @@ use rollproof::rng::Rng;
 use rollproof::spec::{Expect, VariantSpec};
 use rollproof::stats::{LEVEL, blocks_that_suffice, power};
 use rollproof::timeline::{Collector, Counts, Trial};
-use rollproof::verdict::{Comparison, Conclusion, Judged, Side, State, compare};
+use rollproof::verdict::{Comparison, Conclusion, Judged, Judgement, Side, State, compare};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 use crate::records::Run;
@@ -59,9 +59,9 @@ fn trials(blocks: u32) -> Vec<Trial> {
     collector.finish(false).unwrap().trials
 }
 
-fn judged(trial: &Trial, lost: u64) -> Judged<'_> {
+fn judgement(lost: u64) -> Judgement {
     let counts = Counts { lost, ..Counts::default() };
-    Judged { trial, state: State::Counts, reason: String::new(), counts, loss: lost }
+    Judgement { state: State::Counts, reason: String::new(), counts, loss: lost }
 }
 
 /// Compares variants with the first, which is the baseline. `expect` and `draw` are theirs, in order.
@@ -69,9 +69,11 @@ fn run(rng: &mut Rng, trials: &[Trial], variants: &[(Expect, Draw)]) -> Vec<Comp
     let levels: Vec<f64> = trials.iter().map(|_| rng.unit()).collect();
     let headers: Vec<VariantSpec> =
         variants.iter().map(|(expect, _)| header(*expect).spec.variants.remove(0)).collect();
-    let all: Vec<Vec<Judged<'_>>> = variants
+    let judgements: Vec<Vec<Judgement>> =
+        variants.iter().map(|(_, draw)| levels.iter().map(|level| judgement(draw(rng, *level))).collect()).collect();
+    let all: Vec<Vec<Judged<'_>>> = judgements
         .iter()
-        .map(|(_, draw)| trials.iter().zip(&levels).map(|(trial, level)| judged(trial, draw(rng, *level))).collect())
+        .map(|of_variant| of_variant.iter().zip(trials).map(|(one, trial)| one.of(trial)).collect())
         .collect();
     let sides: Vec<Side<'_>> = headers.iter().zip(&all).map(|(variant, trials)| Side { variant, trials }).collect();
     compare(sides[0], &sides[1..], u32::try_from(trials.len()).unwrap())

@@ -1,16 +1,15 @@
 //! Two runs beside each other: what is said, what is refused, and how often equal runs are called different.
 
 use libtest_mimic::Trial;
-use rollproof::diff::{Analysed, DiffDoc, DiffError, compare, schema, to_json, to_terminal};
+use rollproof::diff::{DiffDoc, DiffError, compare, schema, to_json, to_terminal};
 use rollproof::record::header::Header;
-use rollproof::report::build;
 use rollproof::rng::Rng;
 use rollproof::spec::{Expect, RolloutAction};
 use rollproof::stats::{holm, two_sample};
 use rollproof::verdict::{Conclusion, Verdict};
 
 use crate::records::Run;
-use crate::sample::{hostile, mixed, timeline};
+use crate::sample::{hostile, mixed};
 use crate::test;
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -37,9 +36,7 @@ pub(crate) fn compared(old: &Run, new: &Run) -> DiffDoc {
 }
 
 fn attempt(old: &Run, new: &Run) -> Result<DiffDoc, DiffError> {
-    let (old, new) = (timeline(old), timeline(new));
-    let (of_old, of_new) = (build(&old), build(&new));
-    compare(Analysed { timeline: &old, report: &of_old }, Analysed { timeline: &new, report: &of_new })
+    compare(&old.analysis(), &new.analysis())
 }
 
 /// One variant, `web`, of which each trial loses so many.

@@ -8,10 +8,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use libtest_mimic::Trial;
-use rollproof::report::{Quantiles, VariantDoc, build, to_hlog};
+use rollproof::analysis::{Quantiles, VariantDoc};
+use rollproof::report::to_hlog;
 
 use crate::reader::{file, missing, run};
-use crate::sample::{hostile, mixed, timeline};
+use crate::sample::{hostile, mixed};
 use crate::test;
 
 const HDRH: &str = "\
@@ -45,7 +46,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 fn log() -> String {
-    to_hlog(&timeline(&mixed()))
+    to_hlog(&mixed().analysis())
 }
 
 /// Where Maven keeps it, or where a variable says.
@@ -57,7 +58,7 @@ fn jar() -> Option<PathBuf> {
 
 /// What report.json says, with the counts of the sample.
 fn expected() -> Found {
-    let report = build(&timeline(&mixed()));
+    let report = mixed().report();
     let quantiles = |variant: &VariantDoc, phase: &str| -> Quantiles {
         let all = variant.latency_us.clone();
         match phase {
@@ -99,7 +100,7 @@ fn in_rust(log: &str) -> Found {
 }
 
 fn lines_of_hostile_names() {
-    let text = to_hlog(&timeline(&hostile()));
+    let text = to_hlog(&hostile().analysis());
     let found = in_rust(&text);
     assert_eq!(found.len(), 5, "two variants, one without an `after` because its rollout did not end: {text}");
     let names = found.keys().all(|tag| tag.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)));

@@ -1,11 +1,9 @@
 //! Runs whose reports are read: one of each ending, and one in which every text from outside is hostile.
 
 use rollproof::record::entry::{EndReason, Entry, Pulse};
-use rollproof::record::{Arm, Outcome, Reader, Sum};
-use rollproof::report;
+use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::spec::Expect;
 use rollproof::spec::RolloutAction;
-use rollproof::timeline::Timeline;
 
 use crate::records::{Run, encoded};
 
@@ -63,9 +61,4 @@ pub(crate) fn hostile() -> Run {
         })
         .trial(1, names[1], |trial| trial.stalled = Some(HOSTILE))
         .ended(EndReason::Failed, HOSTILE)
-}
-
-/// The timeline of a run.
-pub(crate) fn timeline(run: &Run) -> Timeline {
-    report::timeline_of(Reader::new(run.bytes().as_slice()).unwrap()).unwrap()
 }

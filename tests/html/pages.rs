@@ -2,10 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use rollproof::html;
 use rollproof::record::{Arm, Outcome, Reader, Sum};
-use rollproof::report;
 use rollproof::spec::Expect;
+use rollproof::{analysis, html};
 use serde_json::Value;
 
 use crate::pods::{self, NEW, OLD, Pod, STOPPED};
@@ -25,8 +24,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
 
 /// The page of a record.
 pub(crate) fn page(record: &[u8]) -> String {
-    let timeline = report::timeline_of(Reader::new(record).unwrap()).unwrap();
-    html::render(&timeline, &report::build(&timeline))
+    html::render(&analysis::of_record(Reader::new(record).unwrap()).unwrap())
 }
 
 /// A trial in which a pod is stopped at once: its listener is gone while routing still leads to it.

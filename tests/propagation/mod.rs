@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use rollproof::analysis::{LagDoc, PropagationDoc, ReportDoc};
 use rollproof::record::entry::{
     Change, EndpointSeen, EndpointsSeen, Entry, Gap, GapSource, Listener, ListenerSeen, PodSeen, Pulse,
 };
 use rollproof::record::{Arm, Outcome, Sum};
-use rollproof::report::{LagDoc, PropagationDoc, ReportDoc, to_markdown, to_terminal};
+use rollproof::report::{to_markdown, to_terminal};
 use rollproof::spec::Expect;
 
 use crate::records::{Run, Trial, encoded};

@@ -7,13 +7,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use rollproof::analysis::{self, Analysis, AnalysisError, ReportDoc};
 use rollproof::record::entry::{
     Attempt, Change, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Pulse,
     Punctuality, RunEnd, Stage, TrialEnd, TrialStart,
 };
 use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 use rollproof::record::{Arm, FORMAT, Outcome, Reader, Sum};
-use rollproof::report::{self, ReportDoc, ReportError};
 use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
 
 const SECOND: u64 = 1_000_000_000;
@@ -102,14 +102,18 @@ impl Run {
         bytes
     }
 
+    pub(crate) fn analysis(&self) -> Analysis {
+        analysis::of_record(Reader::new(self.bytes().as_slice()).unwrap()).unwrap()
+    }
+
     pub(crate) fn report(&self) -> ReportDoc {
-        read(&self.bytes()).unwrap()
+        self.analysis().report
     }
 }
 
 /// The report of a record's bytes.
-pub(crate) fn read(bytes: &[u8]) -> Result<ReportDoc, ReportError> {
-    report::of_record(Reader::new(bytes)?)
+pub(crate) fn read(bytes: &[u8]) -> Result<ReportDoc, AnalysisError> {
+    Ok(analysis::of_record(Reader::new(bytes)?)?.report)
 }
 
 fn variant(name: &str, expect: Expect) -> VariantSpec {

@@ -97,12 +97,12 @@ fn pod_doc(pod: &PodLife, first_ns: Stamp) -> PodDoc {
 }
 
 /// The moment from which a trial's times are told.
-pub(super) fn origin(trial: &Trial) -> Stamp {
+pub(crate) fn origin(trial: &Trial) -> Stamp {
     trial.window.map_or(trial.start.at_ns, |window| window.first_ns)
 }
 
 /// Seconds from one stamp to another, to the millisecond.
 #[expect(clippy::cast_precision_loss, reason = "a run is far shorter than what a double holds exactly")]
-pub(super) fn after_s(at_ns: Stamp, first_ns: Stamp) -> f64 {
+pub(crate) fn after_s(at_ns: Stamp, first_ns: Stamp) -> f64 {
     rounded((i128::from(at_ns) - i128::from(first_ns)) as f64 / 1e9, 1e3)
 }

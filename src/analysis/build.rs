@@ -4,36 +4,30 @@ use super::causes::incidents;
 use super::comparison::comparisons;
 use super::doc::{ClusterDoc, FORMAT, HarnessDoc, Quantiles, ReportDoc, VariantDoc};
 use super::variant::variant_doc;
-use super::words::sentence;
-use crate::diagnose::diagnose;
-use crate::spec::VariantSpec;
+use crate::diagnose::Diagnosis;
 use crate::timeline::{Distribution, Timeline};
-use crate::verdict::{self, Ending, Judged, Ruling, State, Verdict, judge};
+use crate::verdict::{self, Ending, Judged, Ruling, State, Verdict};
 
-/// The report of a timeline.
-#[must_use]
-pub fn build(timeline: &Timeline) -> ReportDoc {
+/// The view model of a timeline whose trials are judged, by variant in the header's order, and whose losses are explained.
+pub(super) fn build(timeline: &Timeline, judged: &[Vec<Judged<'_>>], diagnosis: &Diagnosis) -> ReportDoc {
     let header = &timeline.header;
-    let judged: Vec<Vec<Judged<'_>>> =
-        header.spec.variants.iter().map(|variant| trials_of(timeline, variant)).collect();
-    let with_trials = || header.spec.variants.iter().zip(&judged);
-    let control_seen = control_seen(timeline, &judged);
+    let with_trials = || header.spec.variants.iter().zip(judged);
+    let control_seen = control_seen(timeline, judged);
     let failed = control_seen == Some(false);
     let rulings: Vec<(&str, Ruling)> = with_trials()
         .map(|(variant, trials)| {
             (variant.name.as_str(), verdict::of_variant(variant, trials, header.spec.settings.trials, failed))
         })
         .collect();
-    let diagnosis = diagnose(timeline);
     let counting: Vec<_> =
         judged.iter().flatten().filter(|judged| judged.state == State::Counts).map(|judged| judged.trial).collect();
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
         .map(|((variant, trials), (_, ruling))| {
-            variant_doc(variant, trials, header.spec.settings.trials, ruling, &counting, &diagnosis)
+            variant_doc(variant, trials, header.spec.settings.trials, ruling, &counting, diagnosis)
         })
         .collect();
-    let (incidents, incidents_total) = incidents(&diagnosis, &header.spec.variants, &judged);
+    let (incidents, incidents_total) = incidents(diagnosis, &header.spec.variants, judged);
     let ending = Ending::of(timeline);
     let ruling = verdict::of_run(&rulings, ending);
     let sensitivity_shown = variants.iter().any(|variant| variant.trials_with_loss > 0);
@@ -54,17 +48,12 @@ pub fn build(timeline: &Timeline) -> ReportDoc {
         sensitivity_shown,
         control_seen,
         notes: notes(timeline, ending, ruling.verdict, sensitivity_shown, control_seen),
-        comparison: comparisons(header, &judged),
+        comparison: comparisons(header, judged),
         incidents,
         incidents_total,
         harness: harness(timeline),
         variants,
     }
-}
-
-fn trials_of<'a>(timeline: &'a Timeline, variant: &VariantSpec) -> Vec<Judged<'a>> {
-    let of_variant = timeline.trials.iter().filter(|trial| trial.start.variant == variant.name);
-    of_variant.map(|trial| judge(trial, variant, timeline.header.spec.settings.max_lag_ms())).collect()
 }
 
 /// Whether a counting trial of the control lost something; `None` without a control.
@@ -139,4 +128,9 @@ pub(super) fn quantiles(values: &Distribution) -> Option<Quantiles> {
 /// Rounded to a whole number of `1 / steps`: digits beyond the measurement's own are noise.
 pub(super) fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
+}
+
+/// A reason as a sentence: with its full stop.
+pub(super) fn sentence(text: &str) -> String {
+    if text.is_empty() || text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::FirstLost;
-use super::build::{quantiles, rounded};
+use super::build::{quantiles, rounded, sentence};
 use super::causes::{causes, pods};
 use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDoc};
-use super::first_lost::{MOST_SHOWN, describe};
+use super::first_lost::{FirstLost, MOST_SHOWN, describe};
 use super::lag::propagation;
-use super::words::sentence;
 use crate::advice;
 use crate::diagnose::Diagnosis;
 use crate::hidden::{self, AttemptFacts, Client};
@@ -31,7 +29,7 @@ pub(super) fn variant_doc(
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|trial| trial.state == State::Counts).collect();
     let mut counts = Counts::default();
     for trial in &counting {
-        counts.merge(&trial.counts);
+        counts.merge(trial.counts);
     }
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
     let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
@@ -91,7 +89,7 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
         trial: trial.start.trial,
         block: trial.start.block,
         state: judged.state,
-        reason: sentence(&judged.reason),
+        reason: sentence(judged.reason),
         attempts: judged.counts.attempts(),
         lost: judged.counts.lost,
         raced: judged.counts.raced,

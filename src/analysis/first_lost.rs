@@ -24,7 +24,7 @@ pub struct FirstLost {
 }
 
 /// An attempt of `trial`, which has a window.
-pub(super) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantSpec) -> Option<FirstLost> {
+pub(crate) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantSpec) -> Option<FirstLost> {
     let first_ns = trial.window?.first_ns;
     let request = variant.load.requests.get(usize::from(attempt.request));
     let asked = request.map_or_else(|| "a request".to_owned(), |kind| format!("{} {}", kind.method, kind.path));
