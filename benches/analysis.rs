@@ -4,11 +4,11 @@
 //! second's pulses and punctuality beside them), so that the file is in the page cache. The time is that from opening the
 //! file to the rendered `report.json`. `--test` does the same with a thousandth of the attempts.
 
-use std::time::Duration;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use hdrhistogram::Histogram;

@@ -6,7 +6,7 @@ use super::same::{mismatches, notes, variants};
 use crate::record::header::Header;
 use crate::report::ReportDoc;
 use crate::spec::VariantSpec;
-use crate::stats::{LEVEL, Split, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
+use crate::stats::{LEVEL, TrialSplit, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
 use crate::timeline::Timeline;
 use crate::verdict::{Conclusion, Ending, Judged, Metric, Side, Verdict, judge};
 
@@ -53,13 +53,13 @@ impl Values {
         }
     }
 
-    fn split(&self) -> Split {
+    fn split(&self) -> TrialSplit {
         let with = count(self.lost.iter().filter(|lost| **lost > 0).count());
-        Split { with, without: count(self.lost.len()) - with }
+        TrialSplit { with, without: count(self.lost.len()) - with }
     }
 
     fn doc(&self) -> SideDoc {
-        let Split { with, without } = self.split();
+        let TrialSplit { with, without } = self.split();
         SideDoc { verdict: self.verdict, trials: with + without, trials_with_loss: with, lost: self.lost.clone() }
     }
 }

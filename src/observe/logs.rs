@@ -13,8 +13,8 @@ use kube::{Api, Client};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::log_ring::{KEPT, Ring};
-use super::watch::Recorder;
+use super::log_ring::{KEPT, LogRing};
+use super::watch::WatchRecorder;
 use crate::clock::Stamp;
 use crate::record::Entry;
 use crate::record::entry::{Change, Gap, LogTail, PodSeen};
@@ -33,14 +33,14 @@ const RETRY: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct PodLogs {
     api: Api<Pod>,
-    to: Recorder,
+    to: WatchRecorder,
     /// By the pod's uid: cancelled once it is gone.
     ending: BTreeMap<String, CancellationToken>,
     tasks: JoinSet<()>,
 }
 
 impl PodLogs {
-    pub(super) fn new(client: &Client, to: Recorder) -> Self {
+    pub(super) fn new(client: &Client, to: WatchRecorder) -> Self {
         let api = Api::namespaced(client.clone(), &to.namespace);
         Self { api, to, ending: BTreeMap::new(), tasks: JoinSet::new() }
     }
@@ -60,7 +60,7 @@ impl PodLogs {
         let gone = CancellationToken::new();
         self.ending.insert(pod.uid.clone(), gone.clone());
         for container in &pod.containers {
-            let log = Log {
+            let log = ContainerLog {
                 api: self.api.clone(),
                 to: self.to.clone(),
                 pod: pod.name.clone(),
@@ -76,20 +76,20 @@ impl PodLogs {
 }
 
 /// One container's log.
-struct Log {
+struct ContainerLog {
     api: Api<Pod>,
-    to: Recorder,
+    to: WatchRecorder,
     pod: String,
     container: String,
 }
 
-impl Log {
+impl ContainerLog {
     /// Reads to the end and records the last lines.
     async fn follow(self, gone: CancellationToken, from_ns: Stamp) {
         let mut why = String::new();
         let mut last = None;
         for _ in 0..TRIES {
-            let mut ring = Ring::default();
+            let mut ring = LogRing::default();
             let mut opened = false;
             let over = async {
                 gone.cancelled().await;
@@ -115,7 +115,7 @@ impl Log {
         }
     }
 
-    async fn read(&self, ring: &mut Ring, opened: &mut bool) -> Result<(), String> {
+    async fn read(&self, ring: &mut LogRing, opened: &mut bool) -> Result<(), String> {
         let wanted = LogParams {
             container: Some(self.container.clone()),
             follow: true,
@@ -136,7 +136,7 @@ impl Log {
         }
     }
 
-    fn record(self, ring: Ring) {
+    fn record(self, ring: LogRing) {
         let tail = ring.finish();
         self.to.sink.send(Entry::Log(LogTail {
             at_ns: self.to.clock.now(),

@@ -24,7 +24,7 @@ use side_probe::SideProbes;
 
 /// What is observed in one namespace. It may travel: load and watches are not always where the run is driven from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Target {
+pub struct ObservedWorkload {
     /// The namespace.
     pub namespace: String,
     /// The workload's API resource, for example `apps/v1 deployments`.
@@ -47,12 +47,12 @@ pub struct Observer {
 impl Observer {
     /// Starts watching pods, `EndpointSlice`s, Events and the workload.
     #[must_use]
-    pub fn start(client: &Client, target: &Target, clock: Clock, sink: &Sink) -> Self {
+    pub fn start(client: &Client, target: &ObservedWorkload, clock: Clock, sink: &Sink) -> Self {
         let namespace = target.namespace.as_str();
         let probes =
             Arc::new(Mutex::new(SideProbes::new(namespace.to_owned(), target.probe_port, clock, sink.clone())));
         let mut tasks = JoinSet::new();
-        let to = watch::Recorder { clock, sink: sink.clone(), namespace: namespace.to_owned() };
+        let to = watch::WatchRecorder { clock, sink: sink.clone(), namespace: namespace.to_owned() };
 
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
         let pod_probes = Arc::clone(&probes);

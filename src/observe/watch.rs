@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// Where a watch puts what it saw.
 #[derive(Debug, Clone)]
-pub(super) struct Recorder {
+pub(super) struct WatchRecorder {
     pub(super) clock: Clock,
     pub(super) sink: Sink,
     pub(super) namespace: String,
@@ -31,7 +31,7 @@ pub(super) async fn follow<K>(
     source: &'static str,
     api: Api<K>,
     selector: Option<String>,
-    to: Recorder,
+    to: WatchRecorder,
     record: impl Fn(Stamp, Change, &K) -> Entry,
 ) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -45,17 +45,21 @@ pub(super) fn follow_named(
     source: &'static str,
     api: Api<DynamicObject>,
     name: &str,
-    to: Recorder,
+    to: WatchRecorder,
     record: impl Fn(Stamp, Change, &DynamicObject) -> Entry + Send + 'static,
 ) -> impl Future<Output = ()> + Send + 'static {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     run(source, watcher(api, config).boxed(), to, record)
 }
 
-type Events<K> = futures_util::stream::BoxStream<'static, watcher::Result<watcher::Event<K>>>;
+type WatchEvents<K> = futures_util::stream::BoxStream<'static, watcher::Result<watcher::Event<K>>>;
 
-async fn run<K>(source: &'static str, mut events: Events<K>, to: Recorder, record: impl Fn(Stamp, Change, &K) -> Entry)
-where
+async fn run<K>(
+    source: &'static str,
+    mut events: WatchEvents<K>,
+    to: WatchRecorder,
+    record: impl Fn(Stamp, Change, &K) -> Entry,
+) where
     K: ResourceExt + Clone + Send + 'static,
 {
     let mut known: BTreeMap<String, K> = BTreeMap::new();
@@ -103,7 +107,7 @@ where
 }
 
 fn note<K: ResourceExt + Clone>(
-    to: &Recorder,
+    to: &WatchRecorder,
     record: &impl Fn(Stamp, Change, &K) -> Entry,
     at: Stamp,
     known: &mut BTreeMap<String, K>,

@@ -54,9 +54,9 @@ pub enum CommandError {
 }
 
 /// Kills the process group when it is dropped, so that nothing of a command outlives its step.
-struct Group(Option<Pid>);
+struct CommandGroup(Option<Pid>);
 
-impl Drop for Group {
+impl Drop for CommandGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0.take() {
             // Usually nothing is left of it.
@@ -67,9 +67,9 @@ impl Drop for Group {
 
 /// The last bytes that a command wrote.
 #[derive(Debug, Clone, Default)]
-struct Tail(Arc<Mutex<Vec<u8>>>);
+struct OutputTail(Arc<Mutex<Vec<u8>>>);
 
-impl Tail {
+impl OutputTail {
     fn add(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend_from_slice(bytes);
@@ -86,7 +86,7 @@ impl Tail {
     }
 }
 
-/// Runs `words`, in which `$(NAME)` stands for a variable of `variables`, as in a container's command; the variables are
+/// Runs `words`, in which `$(NAME)` state for a variable of `variables`, as in a container's command; the variables are
 /// in its environment too, which is otherwise this program's own.
 ///
 /// # Errors
@@ -104,8 +104,8 @@ pub(super) async fn run(
     command.args(arguments).envs(variables).process_group(0).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| not_started(error.to_string()))?;
-    let group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw));
-    let tail = Tail::default();
+    let group = CommandGroup(child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw));
+    let tail = OutputTail::default();
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let mut reading = Box::pin(async { tokio::join!(read(out, &tail), read(err, &tail)) });
     let mut all_read = false;
@@ -133,7 +133,7 @@ pub(super) async fn run(
     Err(CommandError::Failed { shown, status: words_of(status), output: tail.text() })
 }
 
-async fn read(stream: Option<impl AsyncRead + Unpin>, tail: &Tail) {
+async fn read(stream: Option<impl AsyncRead + Unpin>, tail: &OutputTail) {
     let Some(mut stream) = stream else { return };
     let mut buffer = [0; 4_096];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {

@@ -8,7 +8,7 @@ use kube::api::EvictParams;
 use kube::{Api, ResourceExt};
 
 use super::owned::{finished, own_pods};
-use super::{Handle, api_words};
+use super::{RolloutHandle, api_words};
 
 /// How long a refused eviction waits where the server names no time: its own controllers need about that long to see a
 /// replacement.
@@ -27,7 +27,7 @@ pub struct Eviction {
 
 /// A pod that is to be evicted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Victim {
+pub struct PodToEvict {
     /// Its name.
     pub name: String,
     /// Its uid.
@@ -36,21 +36,21 @@ pub struct Victim {
 
 /// The node and the workload's pods on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
+pub struct EvictionChoice {
     /// The node.
     pub node: String,
     /// Its pods, by name.
-    pub pods: Vec<Victim>,
+    pub pods: Vec<PodToEvict>,
 }
 
 /// What the API answered to an eviction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum EvictionAnswer {
     /// The pod is being deleted.
     Evicted,
     /// It was gone already.
     Gone,
-    /// A disruption budget (or the server's load) stands against it for now.
+    /// A disruption budget (or the server's load) state against it for now.
     Refused {
         /// When to ask again.
         after: Duration,
@@ -97,12 +97,12 @@ impl Eviction {
 ///
 /// # Errors
 /// There is none.
-pub fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<Chosen, EvictError> {
-    let mut by_node: BTreeMap<&str, Vec<Victim>> = BTreeMap::new();
+pub fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<EvictionChoice, EvictError> {
+    let mut by_node: BTreeMap<&str, Vec<PodToEvict>> = BTreeMap::new();
     let live = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none() && !finished(pod));
     for pod in live {
         let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) else { continue };
-        by_node.entry(node).or_default().push(Victim { name: pod.name_any(), uid: pod.uid().unwrap_or_default() });
+        by_node.entry(node).or_default().push(PodToEvict { name: pod.name_any(), uid: pod.uid().unwrap_or_default() });
     }
     let fullest = by_node.iter().max_by_key(|(node, pods)| (pods.len(), std::cmp::Reverse(**node)));
     let node = wanted.or_else(|| fullest.map(|(node, _)| *node));
@@ -110,7 +110,7 @@ pub fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<Chos
         Some((node, pods)) => {
             let mut pods = pods.clone();
             pods.sort();
-            Ok(Chosen { node: node.to_owned(), pods })
+            Ok(EvictionChoice { node: node.to_owned(), pods })
         }
         None => Err(EvictError::NoPods {
             workload: workload.to_owned(),
@@ -127,7 +127,7 @@ pub fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<Chos
 ///
 /// # Errors
 /// There is no such pod, or the API did not answer.
-pub async fn pods_to_evict(handle: &Handle, eviction: &Eviction) -> Result<Chosen, EvictError> {
+pub async fn pods_to_evict(handle: &RolloutHandle, eviction: &Eviction) -> Result<EvictionChoice, EvictError> {
     let pods = own_pods(handle).await.map_err(|source| EvictError::Api {
         doing: "listing the pods".to_owned(),
         namespace: handle.workload.namespace.clone(),
@@ -140,7 +140,7 @@ pub async fn pods_to_evict(handle: &Handle, eviction: &Eviction) -> Result<Chose
 ///
 /// # Errors
 /// The API answered with anything else than yes, gone, or not now.
-pub async fn evict(handle: &Handle, pod: &Victim) -> Result<Answer, EvictError> {
+pub async fn evict(handle: &RolloutHandle, pod: &PodToEvict) -> Result<EvictionAnswer, EvictError> {
     let namespace = &handle.workload.namespace;
     let pods: Api<Pod> = Api::namespaced(handle.client.clone(), namespace);
     // A pod of this name that is another by now, as a StatefulSet's replacement is, must not be hit.
@@ -152,11 +152,11 @@ pub async fn evict(handle: &Handle, pod: &Victim) -> Result<Answer, EvictError> 
         ..EvictParams::default()
     };
     match pods.evict(&pod.name, &params).await {
-        Ok(_) => Ok(Answer::Evicted),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Answer::Gone),
+        Ok(_) => Ok(EvictionAnswer::Evicted),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(EvictionAnswer::Gone),
         Err(kube::Error::Api(status)) if status.code == 429 => {
             let named = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-            Ok(Answer::Refused { after: retry_after(u64::from(named)), why: status.message.clone() })
+            Ok(EvictionAnswer::Refused { after: retry_after(u64::from(named)), why: status.message.clone() })
         }
         Err(source) => Err(EvictError::Api {
             doing: format!("evicting pod {}", pod.name),
@@ -197,7 +197,7 @@ mod tests {
             pod("f", None),
         ];
         let chosen = |wanted| {
-            let Chosen { node, pods } = choose(&pods, wanted, "deployment/web").unwrap();
+            let EvictionChoice { node, pods } = choose(&pods, wanted, "deployment/web").unwrap();
             (node, pods.into_iter().map(|pod| pod.name).collect::<Vec<_>>().join(" "))
         };
         assert_eq!(chosen(None), ("n1".to_owned(), "a b".to_owned()));

@@ -11,12 +11,12 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, ResourceExt};
 
 use super::owned::belongs;
-use super::progress::{Progress, Replaced, Standing, progress, standing};
-use super::{API_SILENCE_MAX, Handle, RolloutError, Workload};
+use super::progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
+use super::{API_SILENCE_MAX, RolledWorkload, RolloutError, RolloutHandle};
 
 /// How a rollout that was followed ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Followed {
+pub enum RolloutEnd {
     /// Complete, and no replaced or terminating pod is left.
     Done,
     /// The workload is not there any more, in a sentence.
@@ -29,7 +29,7 @@ pub enum Followed {
 
 /// What the two watches have shown so far.
 #[derive(Default)]
-struct View {
+struct RolloutView {
     workload: Option<DynamicObject>,
     pods: BTreeMap<String, Pod>,
     listed: BTreeMap<String, Pod>,
@@ -40,7 +40,7 @@ struct View {
     deleted: bool,
 }
 
-enum Seen {
+enum WatchedEvent {
     Workload(Box<watcher::Event<DynamicObject>>),
     Pod(Box<watcher::Event<Pod>>),
 }
@@ -48,26 +48,26 @@ enum Seen {
 /// Follows until the workload is complete and none of the `replaced` pods is left, at most for `bound`.
 /// `complete` is called once, when the workload itself is complete.
 pub async fn wait_complete(
-    handle: &Handle,
-    replaced: &Replaced,
+    handle: &RolloutHandle,
+    replaced: &ReplacedPods,
     bound: Duration,
     complete: impl FnMut(),
-) -> Result<Followed, RolloutError> {
+) -> Result<RolloutEnd, RolloutError> {
     follow(handle, replaced, bound, complete, |_| {}).await
 }
 
 /// As [`wait_complete`]; `shows` is told how far the rollout is whenever something has changed.
 pub async fn follow(
-    handle: &Handle,
-    replaced: &Replaced,
+    handle: &RolloutHandle,
+    replaced: &ReplacedPods,
     bound: Duration,
     mut complete: impl FnMut(),
-    mut shows: impl FnMut(Standing),
-) -> Result<Followed, RolloutError> {
+    mut shows: impl FnMut(RolloutCounts),
+) -> Result<RolloutEnd, RolloutError> {
     let mut events = events(handle);
-    let mut view = View::default();
+    let mut view = RolloutView::default();
     let mut told = false;
-    let mut stands = "nothing was seen of it".to_owned();
+    let mut state = "nothing was seen of it".to_owned();
     let deadline = tokio::time::sleep(bound);
     tokio::pin!(deadline);
     let silence = tokio::time::sleep(API_SILENCE_MAX);
@@ -76,7 +76,7 @@ pub async fn follow(
     loop {
         let next = tokio::select! {
             next = events.next() => next,
-            () = &mut deadline => return Ok(Followed::TimedOut(stands)),
+            () = &mut deadline => return Ok(RolloutEnd::TimedOut(state)),
             () = &mut silence, if failing.is_some() => return Err(gone(handle, failing)),
         };
         match next {
@@ -92,47 +92,47 @@ pub async fn follow(
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
-            None => return Ok(Followed::TimedOut(stands)),
+            None => return Ok(RolloutEnd::TimedOut(state)),
         }
-        if let Some(standing) = view.standing(&handle.workload, replaced) {
-            shows(standing);
+        if let Some(counts) = view.counts(&handle.workload, replaced) {
+            shows(counts);
         }
         let Some(now) = view.progress(&handle.workload, replaced) else { continue };
-        if matches!(now, Progress::OldPodsLeft(_) | Progress::Done) && !told {
+        if matches!(now, RolloutProgress::OldPodsLeft(_) | RolloutProgress::Done) && !told {
             told = true;
             complete();
         }
         match now {
-            Progress::Done => return Ok(Followed::Done),
-            Progress::Failed(why) => return Ok(Followed::Failed(why)),
-            Progress::Gone(why) => return Ok(Followed::Gone(why)),
-            Progress::Rolling(words) => stands = words,
-            Progress::OldPodsLeft(left) => stands = format!("{left} old pods left"),
+            RolloutProgress::Done => return Ok(RolloutEnd::Done),
+            RolloutProgress::Failed(why) => return Ok(RolloutEnd::Failed(why)),
+            RolloutProgress::Gone(why) => return Ok(RolloutEnd::Gone(why)),
+            RolloutProgress::Rolling(words) => state = words,
+            RolloutProgress::OldPodsLeft(left) => state = format!("{left} old pods left"),
         }
     }
 }
 
-fn events(handle: &Handle) -> BoxStream<'static, watcher::Result<Seen>> {
+fn events(handle: &RolloutHandle) -> BoxStream<'static, watcher::Result<WatchedEvent>> {
     let workload = &handle.workload;
     let workloads: Api<DynamicObject> =
         Api::namespaced_with(handle.client.clone(), &workload.namespace, &workload.resource());
     let pods: Api<Pod> = Api::namespaced(handle.client.clone(), &workload.namespace);
     let by_name = watcher::Config::default().fields(&format!("metadata.name={}", workload.name));
     let by_labels = watcher::Config::default().labels(&workload.selector);
-    let workloads = watcher(workloads, by_name).map(|event| event.map(|event| Seen::Workload(Box::new(event))));
-    let pods = watcher(pods, by_labels).map(|event| event.map(|event| Seen::Pod(Box::new(event))));
+    let workloads = watcher(workloads, by_name).map(|event| event.map(|event| WatchedEvent::Workload(Box::new(event))));
+    let pods = watcher(pods, by_labels).map(|event| event.map(|event| WatchedEvent::Pod(Box::new(event))));
     futures_util::stream::select(workloads, pods).boxed()
 }
 
-fn gone(handle: &Handle, failing: Option<watcher::Error>) -> RolloutError {
+fn gone(handle: &RolloutHandle, failing: Option<watcher::Error>) -> RolloutError {
     let why = failing.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
     RolloutError::Api { workload: handle.workload.reference(), namespace: handle.workload.namespace.clone(), why }
 }
 
-impl View {
-    fn apply(&mut self, seen: Seen) {
+impl RolloutView {
+    fn apply(&mut self, seen: WatchedEvent) {
         match seen {
-            Seen::Workload(event) => match *event {
+            WatchedEvent::Workload(event) => match *event {
                 watcher::Event::Apply(workload) | watcher::Event::InitApply(workload) => {
                     self.workload = Some(workload);
                     self.deleted = false;
@@ -150,7 +150,7 @@ impl View {
                     }
                 }
             },
-            Seen::Pod(event) => self.apply_pod(*event),
+            WatchedEvent::Pod(event) => self.apply_pod(*event),
         }
     }
 
@@ -174,10 +174,10 @@ impl View {
     }
 
     /// `None` until both watches have shown their first list.
-    fn progress(&self, workload: &Workload, replaced: &Replaced) -> Option<Progress> {
+    fn progress(&self, workload: &RolledWorkload, replaced: &ReplacedPods) -> Option<RolloutProgress> {
         if self.deleted && self.workload.is_none() && self.workload_known {
             let why = "is not there any more: somebody else deleted it, or its namespace";
-            return Some(Progress::Gone(format!("{} {why}", workload.reference())));
+            return Some(RolloutProgress::Gone(format!("{} {why}", workload.reference())));
         }
         let object = self.workload.as_ref()?;
         if !self.pods_known {
@@ -186,12 +186,12 @@ impl View {
         Some(progress(workload.kind, object, &self.own_pods(workload), replaced))
     }
 
-    fn standing(&self, workload: &Workload, replaced: &Replaced) -> Option<Standing> {
+    fn counts(&self, workload: &RolledWorkload, replaced: &ReplacedPods) -> Option<RolloutCounts> {
         let object = self.workload.as_ref().filter(|_| self.pods_known)?;
-        Some(standing(workload.kind, object, &self.own_pods(workload), replaced))
+        Some(rollout_counts(workload.kind, object, &self.own_pods(workload), replaced))
     }
 
-    fn own_pods(&self, workload: &Workload) -> Vec<Pod> {
+    fn own_pods(&self, workload: &RolledWorkload) -> Vec<Pod> {
         self.pods.values().filter(|pod| belongs(workload, pod)).cloned().collect()
     }
 }

@@ -18,15 +18,15 @@ use kube::api::{ApiResource, GroupVersionKind};
 use crate::manifest::WorkloadKind;
 
 pub use command::CommandError;
-pub use evict::{Answer, Chosen, EvictError, Eviction, Victim, choose, evict, pods_to_evict};
-pub use follow::{Followed, follow, wait_complete};
+pub use evict::{EvictError, Eviction, EvictionAnswer, EvictionChoice, PodToEvict, choose, evict, pods_to_evict};
+pub use follow::{RolloutEnd, follow, wait_complete};
 pub use owned::{belongs, finished, own_pods};
-pub use progress::{Progress, Replaced, Standing, progress, standing};
-pub use step::{Roll, StepError, Took, api_words, perform};
+pub use progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
+pub use step::{RolloutStep, StepError, StepOutcome, api_words, perform};
 
 /// The workload that is rolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
+pub struct RolledWorkload {
     /// What it is.
     pub kind: WorkloadKind,
     /// Where it lives.
@@ -37,7 +37,7 @@ pub struct Workload {
     pub selector: String,
 }
 
-impl Workload {
+impl RolledWorkload {
     /// Kind and name as kubectl writes them, for example `statefulset/web`.
     #[must_use]
     pub fn reference(&self) -> String {
@@ -86,19 +86,22 @@ pub const API_SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A shorthand that keeps the client beside what it is asked about.
 #[derive(Clone)]
-pub struct Handle {
+pub struct RolloutHandle {
     /// The client.
     pub client: Client,
     /// The workload.
-    pub workload: Workload,
+    pub workload: RolledWorkload,
     /// The run, as the marks that it leaves on nodes name it.
     pub run: String,
     /// What a command of the user's own is told beside the trial and the namespace, as environment variables.
     pub variables: BTreeMap<String, String>,
 }
 
-impl std::fmt::Debug for Handle {
+impl std::fmt::Debug for RolloutHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle").field("workload", &self.workload).field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("RolloutHandle")
+            .field("workload", &self.workload)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }

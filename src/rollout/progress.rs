@@ -11,11 +11,11 @@ use super::owned::finished;
 use crate::manifest::WorkloadKind;
 
 /// The pods that a rollout replaces, by uid: those that were there before its first step.
-pub type Replaced = BTreeSet<String>;
+pub type ReplacedPods = BTreeSet<String>;
 
 /// How far a rollout is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+pub enum RolloutProgress {
     /// The controller has not finished; in words for people.
     Rolling(String),
     /// The workload is complete; this many replaced (or terminating) pods are left.
@@ -30,7 +30,7 @@ pub enum Progress {
 
 /// How far a rollout is, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct RolloutCounts {
     /// Pods that there should be.
     pub wanted: i64,
     /// Pods that are ready and stay: neither replaced nor terminating.
@@ -41,8 +41,13 @@ pub struct Standing {
 
 /// How far a rollout is, in numbers. `pods` are the workload's own.
 #[must_use]
-pub fn standing(kind: WorkloadKind, workload: &DynamicObject, pods: &[Pod], replaced: &Replaced) -> Standing {
-    let status = Status { data: &workload.data };
+pub fn rollout_counts(
+    kind: WorkloadKind,
+    workload: &DynamicObject,
+    pods: &[Pod],
+    replaced: &ReplacedPods,
+) -> RolloutCounts {
+    let status = WorkloadStatus { data: &workload.data };
     let wanted = match kind {
         WorkloadKind::DaemonSet => status.number("/status/desiredNumberScheduled"),
         WorkloadKind::Deployment | WorkloadKind::StatefulSet => status.replicas(),
@@ -51,7 +56,7 @@ pub fn standing(kind: WorkloadKind, workload: &DynamicObject, pods: &[Pod], repl
         .iter()
         .filter(|pod| !finished(pod) || terminating(pod))
         .partition(|pod| terminating(pod) || old(pod, replaced));
-    Standing { wanted, ready: staying.into_iter().filter(|pod| ready(pod)).count(), old_left: leaving.len() }
+    RolloutCounts { wanted, ready: staying.into_iter().filter(|pod| ready(pod)).count(), old_left: leaving.len() }
 }
 
 /// Complete as `kubectl rollout status` defines it for each kind (kubectl `polymorphichelpers/rollout_status.go`, v1.34),
@@ -59,10 +64,15 @@ pub fn standing(kind: WorkloadKind, workload: &DynamicObject, pods: &[Pod], repl
 /// terminating pod left: `rollout status` returns before those end, and knows nothing of an eviction. `pods` are the
 /// workload's own.
 #[must_use]
-pub fn progress(kind: WorkloadKind, workload: &DynamicObject, pods: &[Pod], replaced: &Replaced) -> Progress {
-    let status = Status { data: &workload.data };
+pub fn progress(
+    kind: WorkloadKind,
+    workload: &DynamicObject,
+    pods: &[Pod],
+    replaced: &ReplacedPods,
+) -> RolloutProgress {
+    let status = WorkloadStatus { data: &workload.data };
     if status.number("/status/observedGeneration") < workload.metadata.generation.unwrap_or_default() {
-        return Progress::Rolling("the controller has not seen the change yet".to_owned());
+        return RolloutProgress::Rolling("the controller has not seen the change yet".to_owned());
     }
     let reported = match kind {
         WorkloadKind::Deployment => status.deployment(),
@@ -77,11 +87,11 @@ pub fn progress(kind: WorkloadKind, workload: &DynamicObject, pods: &[Pod], repl
 }
 
 /// What the API shows of a workload.
-struct Status<'a> {
+struct WorkloadStatus<'a> {
     data: &'a Value,
 }
 
-impl Status<'_> {
+impl WorkloadStatus<'_> {
     /// The number at `pointer`; 0 where there is none, as the API leaves zeros out.
     fn number(&self, pointer: &str) -> i64 {
         self.data.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
@@ -91,7 +101,7 @@ impl Status<'_> {
         self.data.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
     }
 
-    fn deployment(&self) -> Result<i64, Progress> {
+    fn deployment(&self) -> Result<i64, RolloutProgress> {
         let conditions = self.data.pointer("/status/conditions").and_then(Value::as_array);
         let deadline = conditions
             .into_iter()
@@ -99,7 +109,7 @@ impl Status<'_> {
             .find(|one| one["type"] == "Progressing" && one["reason"] == "ProgressDeadlineExceeded");
         if let Some(condition) = deadline {
             let message = condition["message"].as_str().unwrap_or("ProgressDeadlineExceeded");
-            return Err(Progress::Failed(message.to_owned()));
+            return Err(RolloutProgress::Failed(message.to_owned()));
         }
         let (wanted, total) = (self.replicas(), self.number("/status/replicas"));
         let (updated, available) = (self.number("/status/updatedReplicas"), self.number("/status/availableReplicas"));
@@ -117,7 +127,7 @@ impl Status<'_> {
 
     /// `rollout status` looks at the revisions only where no partition is set; the plan has refused one, so they must
     /// agree in any case.
-    fn stateful_set(&self) -> Result<i64, Progress> {
+    fn stateful_set(&self) -> Result<i64, RolloutProgress> {
         let (wanted, ready) = (self.replicas(), self.number("/status/readyReplicas"));
         let updated = self.number("/status/updatedReplicas");
         if ready < wanted {
@@ -132,7 +142,7 @@ impl Status<'_> {
         Ok(wanted)
     }
 
-    fn daemon_set(&self) -> Result<i64, Progress> {
+    fn daemon_set(&self) -> Result<i64, RolloutProgress> {
         let wanted = self.number("/status/desiredNumberScheduled");
         let updated = self.number("/status/updatedNumberScheduled");
         let available = self.number("/status/numberAvailable");
@@ -150,11 +160,11 @@ impl Status<'_> {
     }
 }
 
-fn rolling(words: String) -> Result<i64, Progress> {
-    Err(Progress::Rolling(words))
+fn rolling(words: String) -> Result<i64, RolloutProgress> {
+    Err(RolloutProgress::Rolling(words))
 }
 
-fn with_pods(desired: i64, pods: &[Pod], replaced: &Replaced) -> Progress {
+fn with_pods(desired: i64, pods: &[Pod], replaced: &ReplacedPods) -> RolloutProgress {
     let old = |pod: &&Pod| old(pod, replaced);
     let terminating = |pod: &&Pod| terminating(pod);
     let live = || pods.iter().filter(|pod| !terminating(pod) && !finished(pod));
@@ -162,20 +172,20 @@ fn with_pods(desired: i64, pods: &[Pod], replaced: &Replaced) -> Progress {
     let fresh = live().filter(|pod| !old(pod)).collect::<Vec<_>>();
     let serving = count(fresh.iter().filter(|pod| ready(pod)).count());
     if serving < desired {
-        return Progress::Rolling(format!("{serving} of {desired} pods ready"));
+        return RolloutProgress::Rolling(format!("{serving} of {desired} pods ready"));
     }
     if count(fresh.len()) > desired {
-        return Progress::Rolling(format!("{} pods too many", count(fresh.len()) - desired));
+        return RolloutProgress::Rolling(format!("{} pods too many", count(fresh.len()) - desired));
     }
     let left = pods.iter().filter(|pod| terminating(pod) || (old(pod) && !finished(pod))).count();
-    if left > 0 { Progress::OldPodsLeft(left) } else { Progress::Done }
+    if left > 0 { RolloutProgress::OldPodsLeft(left) } else { RolloutProgress::Done }
 }
 
 fn terminating(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some()
 }
 
-fn old(pod: &Pod, replaced: &Replaced) -> bool {
+fn old(pod: &Pod, replaced: &ReplacedPods) -> bool {
     pod.uid().is_some_and(|uid| replaced.contains(&uid))
 }
 
@@ -234,7 +244,7 @@ mod tests {
         from_value(pod).unwrap()
     }
 
-    fn with(pods: &[(&str, &str)], replaced: &[&str]) -> Progress {
+    fn with(pods: &[(&str, &str)], replaced: &[&str]) -> RolloutProgress {
         let pods = pods.iter().map(|(uid, state)| pod(uid, state)).collect::<Vec<_>>();
         let replaced = replaced.iter().map(|uid| (*uid).to_owned()).collect();
         progress(WorkloadKind::Deployment, &deployment(2, 2, 2, 2), &pods, &replaced)
@@ -257,8 +267,8 @@ mod tests {
             (WorkloadKind::DaemonSet, daemon_set(2, 2, 1), "1 of 2 updated pods available"),
         ];
         for (kind, object, why) in cases {
-            match progress(kind, &object, &pods, &Replaced::new()) {
-                Progress::Rolling(words) => assert!(words.contains(why), "{words}, not {why}"),
+            match progress(kind, &object, &pods, &ReplacedPods::new()) {
+                RolloutProgress::Rolling(words) => assert!(words.contains(why), "{words}, not {why}"),
                 other => panic!("{kind:?} that is not complete ({why}): {other:?}"),
             }
         }
@@ -267,23 +277,23 @@ mod tests {
             (WorkloadKind::StatefulSet, stateful_set(2, 2, 2, "web-b")),
             (WorkloadKind::DaemonSet, daemon_set(2, 2, 2)),
         ] {
-            assert_eq!(progress(kind, &object, &pods, &Replaced::new()), Progress::Done, "{kind:?}");
+            assert_eq!(progress(kind, &object, &pods, &ReplacedPods::new()), RolloutProgress::Done, "{kind:?}");
         }
     }
 
     #[test]
     fn a_daemon_set_that_nobody_has_counted_nodes_for_is_not_complete() {
         let uncounted = workload(1, &json!({"observedGeneration": 1}));
-        let found = progress(WorkloadKind::DaemonSet, &uncounted, &[], &Replaced::new());
-        assert!(matches!(found, Progress::Rolling(_)), "{found:?}");
+        let found = progress(WorkloadKind::DaemonSet, &uncounted, &[], &ReplacedPods::new());
+        assert!(matches!(found, RolloutProgress::Rolling(_)), "{found:?}");
     }
 
     #[test]
     fn a_terminating_or_replaced_pod_is_still_part_of_the_rollout() {
         let (a, b) = (("a", "ready"), ("b", "ready"));
-        assert_eq!(with(&[a, b, ("other", "deleted")], &["old"]), Progress::OldPodsLeft(1));
-        assert_eq!(with(&[a, b, ("old", "ready")], &["old"]), Progress::OldPodsLeft(1));
-        assert_eq!(with(&[a, b], &["old"]), Progress::Done);
+        assert_eq!(with(&[a, b, ("other", "deleted")], &["old"]), RolloutProgress::OldPodsLeft(1));
+        assert_eq!(with(&[a, b, ("old", "ready")], &["old"]), RolloutProgress::OldPodsLeft(1));
+        assert_eq!(with(&[a, b], &["old"]), RolloutProgress::Done);
     }
 
     #[test]
@@ -291,8 +301,8 @@ mod tests {
         let of = |pods: &[(&str, &str)], replaced: &[&str]| {
             let pods = pods.iter().map(|(uid, state)| pod(uid, state)).collect::<Vec<_>>();
             let replaced = replaced.iter().map(|uid| (*uid).to_owned()).collect();
-            let Standing { wanted, ready, old_left } =
-                standing(WorkloadKind::Deployment, &deployment(2, 2, 2, 2), &pods, &replaced);
+            let RolloutCounts { wanted, ready, old_left } =
+                rollout_counts(WorkloadKind::Deployment, &deployment(2, 2, 2, 2), &pods, &replaced);
             (wanted, ready, old_left)
         };
         assert_eq!(of(&[("a", "ready"), ("b", "ready")], &["a", "b"]), (2, 0, 2));
@@ -303,14 +313,14 @@ mod tests {
     #[test]
     fn a_pod_that_has_ended_by_itself_is_awaited_by_nobody() {
         let (a, b) = (("a", "ready"), ("b", "ready"));
-        assert_eq!(with(&[a, b, ("old", "finished")], &["old"]), Progress::Done);
-        assert_eq!(with(&[a, b, ("other", "finished")], &[]), Progress::Done);
+        assert_eq!(with(&[a, b, ("old", "finished")], &["old"]), RolloutProgress::Done);
+        assert_eq!(with(&[a, b, ("other", "finished")], &[]), RolloutProgress::Done);
     }
 
     #[test]
     fn the_numbers_of_the_status_are_checked_against_the_pods() {
         let rolling = |pods: &[(&str, &str)], replaced: &[&str]| match with(pods, replaced) {
-            Progress::Rolling(words) => words,
+            RolloutProgress::Rolling(words) => words,
             other => panic!("{other:?}"),
         };
         // An eviction changes no generation: the status may be that from before it.
@@ -318,7 +328,7 @@ mod tests {
         assert_eq!(rolling(&[("a", "ready"), ("c", "starting")], &["b"]), "1 of 2 pods ready");
         // Fewer replicas: the pod that is too many may still be there.
         assert_eq!(rolling(&[("a", "ready"), ("b", "ready"), ("c", "ready")], &[]), "1 pods too many");
-        assert_eq!(with(&[("a", "ready"), ("c", "ready")], &["b"]), Progress::Done);
+        assert_eq!(with(&[("a", "ready"), ("c", "ready")], &["b"]), RolloutProgress::Done);
     }
 
     #[test]
@@ -327,8 +337,8 @@ mod tests {
         stalled.data["status"]["conditions"] = json!([{"type": "Progressing", "status": "False",
             "reason": "ProgressDeadlineExceeded", "message": "has timed out progressing."}]);
         assert_eq!(
-            progress(WorkloadKind::Deployment, &stalled, &[], &Replaced::new()),
-            Progress::Failed("has timed out progressing.".to_owned())
+            progress(WorkloadKind::Deployment, &stalled, &[], &ReplacedPods::new()),
+            RolloutProgress::Failed("has timed out progressing.".to_owned())
         );
     }
 }

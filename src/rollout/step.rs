@@ -7,11 +7,11 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::command::{self, CommandError};
-use super::{Handle, Workload};
+use super::{RolledWorkload, RolloutHandle};
 
 /// What a rollout does to the workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Roll {
+pub enum RolloutStep {
     /// A new annotation, as `kubectl rollout restart` does it.
     Restart,
     /// An environment variable of a container gets a new value.
@@ -68,7 +68,7 @@ pub enum StepError {
 
 /// What came of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Took {
+pub enum StepOutcome {
     /// The workload changed, as far as can be told.
     Changed,
     /// The API took the step and found nothing to change, so that nothing rolls.
@@ -84,7 +84,7 @@ pub fn api_words(error: &kube::Error) -> String {
     }
 }
 
-impl Roll {
+impl RolloutStep {
     /// In a few words, for the record and for people.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -123,14 +123,19 @@ impl Roll {
 ///
 /// # Errors
 /// The API refused the step, or the command failed.
-pub async fn perform(handle: &Handle, roll: &Roll, trial: u32, bound: Duration) -> Result<Took, StepError> {
-    let Workload { namespace, name, .. } = &handle.workload;
+pub async fn perform(
+    handle: &RolloutHandle,
+    roll: &RolloutStep,
+    trial: u32,
+    bound: Duration,
+) -> Result<StepOutcome, StepError> {
+    let RolledWorkload { namespace, name, .. } = &handle.workload;
     let Some(patch) = roll.patch(trial) else {
-        let words = if let Roll::Command(words) = roll { words.as_slice() } else { &[] };
+        let words = if let RolloutStep::Command(words) = roll { words.as_slice() } else { &[] };
         let mut variables = handle.variables.clone();
         variables.insert("ROLLPROOF_TRIAL".to_owned(), trial.to_string());
         variables.insert("ROLLPROOF_NAMESPACE".to_owned(), namespace.clone());
-        return command::run(words, &variables, bound).await.map(|()| Took::Changed).map_err(|source| {
+        return command::run(words, &variables, bound).await.map(|()| StepOutcome::Changed).map_err(|source| {
             StepError::Command { workload: handle.workload.reference(), namespace: namespace.clone(), source }
         });
     };
@@ -142,14 +147,18 @@ pub async fn perform(handle: &Handle, roll: &Roll, trial: u32, bound: Duration) 
         what: roll.describe(),
         source: Box::new(source),
     })?;
-    Ok(took(&answer))
+    Ok(step_outcome(&answer))
 }
 
 /// A workload at rest has been observed in its present generation, and a change of its spec makes a new one, which no
 /// controller can have observed in the very answer to the change.
-fn took(answer: &DynamicObject) -> Took {
+fn step_outcome(answer: &DynamicObject) -> StepOutcome {
     let observed = answer.data.pointer("/status/observedGeneration").and_then(Value::as_i64);
-    if observed.is_some() && observed == answer.metadata.generation { Took::Nothing } else { Took::Changed }
+    if observed.is_some() && observed == answer.metadata.generation {
+        StepOutcome::Nothing
+    } else {
+        StepOutcome::Changed
+    }
 }
 
 #[cfg(test)]
@@ -158,8 +167,8 @@ mod tests {
 
     #[test]
     fn trials_differ_so_that_each_one_rolls() {
-        let body = |roll: &Roll, trial| format!("{:?}", roll.patch(trial).unwrap());
-        for roll in [Roll::Restart, Roll::Env { container: "web".into(), name: "N".into() }] {
+        let body = |roll: &RolloutStep, trial| format!("{:?}", roll.patch(trial).unwrap());
+        for roll in [RolloutStep::Restart, RolloutStep::Env { container: "web".into(), name: "N".into() }] {
             assert_ne!(body(&roll, 1), body(&roll, 2));
         }
     }
@@ -171,8 +180,8 @@ mod tests {
                 "metadata": {"name": "web", "generation": generation}, "status": {"observedGeneration": observed}}))
             .unwrap()
         };
-        assert_eq!(took(&answer(3, json!(3))), Took::Nothing);
-        assert_eq!(took(&answer(4, json!(3))), Took::Changed);
-        assert_eq!(took(&answer(1, Value::Null)), Took::Changed);
+        assert_eq!(step_outcome(&answer(3, json!(3))), StepOutcome::Nothing);
+        assert_eq!(step_outcome(&answer(4, json!(3))), StepOutcome::Changed);
+        assert_eq!(step_outcome(&answer(1, Value::Null)), StepOutcome::Changed);
     }
 }

@@ -10,7 +10,7 @@ pub mod median;
 pub mod sign_flip;
 pub mod two_sample;
 
-pub use fisher::{Split, fisher};
+pub use fisher::{TrialSplit, fisher};
 pub use holm::{blocks_that_suffice, blocks_to_reach, holm, power, smallest_adjusted};
 pub use interval::{Interval, mean_interval};
 pub use limits::{at_least, gap_ms, smallest_p, zero_upper_bound};

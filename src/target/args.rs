@@ -86,13 +86,13 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Cli {
+    struct TestCli {
         #[command(flatten)]
         target: TargetArgs,
     }
 
     fn parse(args: &[&str]) -> Result<TargetArgs, clap::Error> {
-        Cli::try_parse_from(std::iter::once(&"target").chain(args)).map(|cli| cli.target)
+        TestCli::try_parse_from(std::iter::once(&"target").chain(args)).map(|cli| cli.target)
     }
 
     #[test]

@@ -15,9 +15,9 @@ use tokio::sync::watch;
 
 use super::TargetError;
 use super::args::{OnTerm, TargetArgs};
-use super::connection::{BodyEnd, Connection, Connections, Handle, Watched};
-use super::respond::{Answer, Answered, LONGEST_ECHO, answer};
-use super::truth::{Truth, What};
+use super::connection::{BodyEndNote, ConnectionHandle, OpenConnections, TrackedConnection, WatchedSocket};
+use super::respond::{AnswerBody, LONGEST_ECHO, TargetAnswer, answer};
+use super::truth::{TargetEvent, TargetTruth};
 use crate::clock::{Clock, Stamp, saturating_ns};
 
 /// Connections that are open at most; more wait in the accept queue.
@@ -30,7 +30,7 @@ const LONGEST_SLOW_START: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// What answering needs to know.
-struct Service {
+struct TargetService {
     pod: Option<HeaderValue>,
     clock: Clock,
     /// `/ready` says 200 from here on.
@@ -42,7 +42,7 @@ struct Service {
 }
 
 /// The signals that stop it.
-struct Stops {
+struct StopSignals {
     term: Signal,
     quit: Signal,
 }
@@ -62,24 +62,24 @@ async fn serve(args: &TargetArgs) -> Result<(), TargetError> {
         Ok(value) => Some(value).filter(|_| !pod.is_empty()),
         Err(_) => return Err(TargetError::PodName { name: pod }),
     };
-    let truth = Truth::open(&pod, args.truth_file.as_deref()).map_err(|source| TargetError::Truth {
+    let truth = TargetTruth::open(&pod, args.truth_file.as_deref()).map_err(|source| TargetError::Truth {
         path: args.truth_file.as_deref().unwrap_or("".as_ref()).display().to_string(),
         source,
     })?;
-    let connections = Connections::new(truth);
+    let connections = OpenConnections::new(truth);
     // From here on SIGTERM and SIGQUIT are ours, so that a stop during the start delay is the chosen one too.
     let on = |kind| signal(kind).map_err(TargetError::Start);
-    let mut stops = Stops { term: on(SignalKind::terminate())?, quit: on(SignalKind::quit())? };
+    let mut stops = StopSignals { term: on(SignalKind::terminate())?, quit: on(SignalKind::quit())? };
     if stopped_early(args, &connections, &mut stops).await {
-        connections.note(What::Exit);
+        connections.note(TargetEvent::Exit);
         return Ok(());
     }
     let address = args.address();
     let failed = |source| TargetError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    connections.note(What::Listening { address: listener.local_addr().map_err(failed)? });
+    connections.note(TargetEvent::Listening { address: listener.local_addr().map_err(failed)? });
     let clock = Clock::start();
-    let service = Arc::new(Service {
+    let service = Arc::new(TargetService {
         pod: header,
         clock,
         ready_ns: saturating_ns(args.ready_delay),
@@ -87,19 +87,19 @@ async fn serve(args: &TargetArgs) -> Result<(), TargetError> {
         status: args.status,
     });
     until_stopped(args, listener, &connections, &service, &mut stops).await;
-    connections.note(What::Exit);
+    connections.note(TargetEvent::Exit);
     Ok(())
 }
 
 /// Waits out the start delay; true if the process is to end instead.
-async fn stopped_early(args: &TargetArgs, connections: &Connections, stops: &mut Stops) -> bool {
+async fn stopped_early(args: &TargetArgs, connections: &OpenConnections, stops: &mut StopSignals) -> bool {
     let mut delay = pin!(tokio::time::sleep(args.start_delay));
     loop {
         tokio::select! {
             () = &mut delay => return false,
-            _ = stops.term.recv() => connections.note(What::Term),
+            _ = stops.term.recv() => connections.note(TargetEvent::Term),
             _ = stops.quit.recv() => {
-                connections.note(What::Quit);
+                connections.note(TargetEvent::Quit);
                 return true;
             }
         }
@@ -113,9 +113,9 @@ async fn stopped_early(args: &TargetArgs, connections: &Connections, stops: &mut
 async fn until_stopped(
     args: &TargetArgs,
     listener: TcpListener,
-    connections: &Connections,
-    service: &Arc<Service>,
-    stops: &mut Stops,
+    connections: &OpenConnections,
+    service: &Arc<TargetService>,
+    stops: &mut StopSignals,
 ) {
     let (drain, draining) = watch::channel(false);
     let mut accepting = Box::pin(accept_all(listener, connections, service, draining));
@@ -124,10 +124,10 @@ async fn until_stopped(
             biased;
             // Of two signals that came at once SIGQUIT was the first: nothing is sent after SIGTERM.
             _ = stops.quit.recv() => {
-                connections.note(What::Quit);
+                connections.note(TargetEvent::Quit);
                 break;
             }
-            _ = stops.term.recv() => connections.note(What::Term),
+            _ = stops.term.recv() => connections.note(TargetEvent::Term),
             () = &mut accepting => return,
         }
         match args.on_term {
@@ -141,7 +141,7 @@ async fn until_stopped(
         let _ = tokio::time::timeout(args.drain_keeps_listening, &mut accepting).await;
         // The listener goes with the future that owns it.
         drop(accepting);
-        connections.note(What::ListenerClosed);
+        connections.note(TargetEvent::ListenerClosed);
         drain.send_replace(true);
         let _ = tokio::time::timeout(args.drain_timeout, all_closed(connections, &drain)).await;
     };
@@ -154,12 +154,12 @@ async fn until_stopped(
 }
 
 /// Waits for the SIGTERM that ends a drain at once: with `OnTerm::Exit`, where SIGQUIT began the drain.
-async fn told_to_exit(args: &TargetArgs, connections: &Connections, term: &mut Signal) {
+async fn told_to_exit(args: &TargetArgs, connections: &OpenConnections, term: &mut Signal) {
     loop {
         if term.recv().await.is_none() {
             return std::future::pending().await;
         }
-        connections.note(What::Term);
+        connections.note(TargetEvent::Term);
         if args.on_term == OnTerm::Exit {
             return;
         }
@@ -167,7 +167,7 @@ async fn told_to_exit(args: &TargetArgs, connections: &Connections, term: &mut S
 }
 
 /// Returns once no connection is left. Each holds a receiver of `drain` until it is closed.
-async fn all_closed(connections: &Connections, drain: &watch::Sender<bool>) {
+async fn all_closed(connections: &OpenConnections, drain: &watch::Sender<bool>) {
     while connections.count() > 0 {
         tokio::select! {
             () = drain.closed() => {}
@@ -178,8 +178,8 @@ async fn all_closed(connections: &Connections, drain: &watch::Sender<bool>) {
 
 async fn accept_all(
     listener: TcpListener,
-    connections: &Connections,
-    service: &Arc<Service>,
+    connections: &OpenConnections,
+    service: &Arc<TargetService>,
     draining: watch::Receiver<bool>,
 ) {
     let mut number = 0;
@@ -203,12 +203,12 @@ async fn accept_all(
 /// Answers one connection's requests until either side closes it, or draining ends it in order.
 async fn serve_connection(
     socket: TcpStream,
-    connection: Connection,
-    service: Arc<Service>,
+    connection: TrackedConnection,
+    service: Arc<TargetService>,
     mut draining: watch::Receiver<bool>,
 ) {
     let handle = connection.handle();
-    let io = TokioIo::new(Watched { socket, handle: handle.clone() });
+    let io = TokioIo::new(WatchedSocket { socket, handle: handle.clone() });
     let each = hyper::service::service_fn(|request| respond(request, &service, handle.clone()));
     let mut serving = pin!(hyper::server::conn::http1::Builder::new().serve_connection(io, each));
     tokio::select! {
@@ -226,9 +226,9 @@ async fn serve_connection(
 
 async fn respond(
     request: Request<Incoming>,
-    service: &Service,
-    handle: Handle,
-) -> Result<Response<Answered<BodyEnd>>, std::convert::Infallible> {
+    service: &TargetService,
+    handle: ConnectionHandle,
+) -> Result<Response<AnswerBody<BodyEndNote>>, std::convert::Infallible> {
     let uri = request.uri();
     handle.read(uri.path_and_query().map_or("/", |path| path.as_str()));
     let now = service.clock.now();
@@ -239,19 +239,19 @@ async fn respond(
     let ready = now >= service.ready_ns;
     let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready, service.status);
     let (status, body) = match chosen {
-        Answer::Filler { bytes, told, pause } => (StatusCode::OK, Content::Filler(bytes, told, pause)),
-        Answer::Text(status, text, delay) => {
+        TargetAnswer::Filler { bytes, told, pause } => (StatusCode::OK, AnswerContent::Filler(bytes, told, pause)),
+        TargetAnswer::Text(status, text, delay) => {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
-            (status, Content::Whole(Bytes::from(text)))
+            (status, AnswerContent::Whole(Bytes::from(text)))
         }
-        Answer::Echo => echo(request).await,
+        TargetAnswer::Echo => echo(request).await,
     };
-    let end = BodyEnd { handle, status: status.as_u16() };
+    let end = BodyEndNote { handle, status: status.as_u16() };
     let body = match body {
-        Content::Whole(bytes) => Answered::whole(bytes, end),
-        Content::Filler(bytes, told, pause) => Answered::filler(bytes, told, pause, end),
+        AnswerContent::Whole(bytes) => AnswerBody::whole(bytes, end),
+        AnswerContent::Filler(bytes, told, pause) => AnswerBody::filler(bytes, told, pause, end),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -262,14 +262,16 @@ async fn respond(
     Ok(response)
 }
 
-enum Content {
+enum AnswerContent {
     Whole(Bytes),
     Filler(u64, bool, Duration),
 }
 
-async fn echo(request: Request<Incoming>) -> (StatusCode, Content) {
+async fn echo(request: Request<Incoming>) -> (StatusCode, AnswerContent) {
     match Limited::new(request.into_body(), LONGEST_ECHO).collect().await {
-        Ok(body) => (StatusCode::OK, Content::Whole(body.to_bytes())),
-        Err(_) => (StatusCode::PAYLOAD_TOO_LARGE, Content::Whole(Bytes::from_static(b"at most 1 MiB is echoed\n"))),
+        Ok(body) => (StatusCode::OK, AnswerContent::Whole(body.to_bytes())),
+        Err(_) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, AnswerContent::Whole(Bytes::from_static(b"at most 1 MiB is echoed\n")))
+        }
     }
 }

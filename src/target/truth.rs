@@ -17,7 +17,7 @@ const MOST_LINES: u64 = 4_000_000;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct TargetTruthLine {
     /// Wall-clock time, nanoseconds since 1970.
     pub at_unix_ns: u64,
     /// The pod's name.
@@ -26,13 +26,13 @@ pub struct Line {
     pub pid: u32,
     /// What happened.
     #[serde(flatten)]
-    pub what: What,
+    pub what: TargetEvent,
 }
 
 /// What a connection was doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Doing {
+pub enum ConnectionActivity {
     /// Accepted, and no request was read yet.
     Fresh,
     /// A request was read and its answer is not yet written whole.
@@ -44,7 +44,7 @@ pub enum Doing {
 /// What happened. Connections are numbered from 0 in the order in which they were accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "kebab-case")]
-pub enum What {
+pub enum TargetEvent {
     /// The listener opened.
     Listening {
         /// Where.
@@ -76,14 +76,14 @@ pub enum What {
         /// Its number.
         connection: u64,
         /// What it was doing; `answering` means that the client went away first.
-        doing: Doing,
+        doing: ConnectionActivity,
     },
     /// A connection was open as this process ended itself.
     Cut {
         /// Its number.
         connection: u64,
         /// What it was doing.
-        doing: Doing,
+        doing: ConnectionActivity,
     },
     /// SIGTERM came.
     Term,
@@ -99,12 +99,12 @@ pub enum What {
 
 /// The log, or none.
 #[derive(Debug)]
-pub struct Truth {
+pub struct TargetTruth {
     pod: String,
     file: Option<Mutex<(File, u64)>>,
 }
 
-impl Truth {
+impl TargetTruth {
     /// Opens the log for appending, made with mode 0600 where it is not there; without a path nothing is written.
     ///
     /// # Errors
@@ -122,17 +122,21 @@ impl Truth {
     }
 
     /// Appends a line. A line that cannot be written is left out: the server's work does not depend on its log.
-    pub fn write(&self, what: What) {
+    pub fn write(&self, what: TargetEvent) {
         let Some(Ok(mut guard)) = self.file.as_ref().map(Mutex::lock) else { return };
         let (file, lines) = &mut *guard;
         let what = match *lines {
-            MOST_LINES => What::Full,
+            MOST_LINES => TargetEvent::Full,
             more if more > MOST_LINES => return,
             _ => what,
         };
         *lines += 1;
-        let line =
-            Line { at_unix_ns: crate::clock::wall_unix_ns(), pod: self.pod.clone(), pid: std::process::id(), what };
+        let line = TargetTruthLine {
+            at_unix_ns: crate::clock::wall_unix_ns(),
+            pod: self.pod.clone(),
+            pid: std::process::id(),
+            what,
+        };
         if let Ok(mut text) = serde_json::to_vec(&line) {
             // One write for each line, so that the lines of several servers that share a file stay whole.
             text.push(b'\n');

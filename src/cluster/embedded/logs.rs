@@ -10,11 +10,11 @@ const ENDING: &str = ".log";
 
 /// The logs of a node's containers.
 #[derive(Debug, Clone)]
-pub struct Logs {
+pub struct ContainerLogs {
     folder: PathBuf,
 }
 
-impl Logs {
+impl ContainerLogs {
     /// Those of the node that keeps its files in `folder`.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn containers_are_those_that_have_a_log() {
         let folder = tempfile::tempdir().unwrap();
-        let logs = Logs::new(folder.path());
+        let logs = ContainerLogs::new(folder.path());
         assert!(logs.containers("shop", "web").is_empty());
         for container in ["web", "proxy"] {
             let path = logs.container("shop", "web", container);

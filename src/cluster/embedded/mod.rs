@@ -19,5 +19,5 @@ pub mod truth;
 
 pub use api::VERSION;
 pub use control_plane::{ControlPlane, ControlPlaneConfig};
-pub use logs::Logs;
-pub use start::{Config, Embedded};
+pub use logs::ContainerLogs;
+pub use start::{EmbeddedCluster, EmbeddedConfig};

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
-use super::Logs;
+use super::ContainerLogs;
 use super::control_plane::{ControlPlane, ControlPlaneConfig};
 use super::node::{Node, NodeConfig, NodeTrouble};
 use super::proxy::{ServiceRoute, SyncRule};
-use super::store::{ApiError, Kind};
+use super::store::{ApiError, ObjectKind};
 use super::supervise::Isolation;
-use super::truth::{Truth, TruthError, TruthWriter};
+use super::truth::{ClusterTruth, TruthError, TruthWriter};
 use crate::clock::{Clock, saturating_ns};
 
 /// Begins the names of folders for pods' files; the process's number follows.
@@ -27,7 +27,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How the cluster is set up.
 #[derive(Clone)]
-pub struct Config {
+pub struct EmbeddedConfig {
     /// The run's clock.
     pub clock: Clock,
     /// The run's seed.
@@ -66,7 +66,7 @@ pub enum StartError {
 }
 
 /// A cluster inside this process. Dropping it ends its supervisors, and they end everything that runs in pods.
-pub struct Embedded {
+pub struct EmbeddedCluster {
     control_plane: ControlPlane,
     node: Node,
     truth: TruthWriter,
@@ -77,11 +77,11 @@ pub struct Embedded {
     _folder: TempDir,
 }
 
-impl Embedded {
+impl EmbeddedCluster {
     /// Starts API, controllers, routing and node. Must be called inside a tokio runtime.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(config: EmbeddedConfig) -> Result<Self, StartError> {
         let system = |doing| move |source| StartError::System { doing, source };
-        let (truth, writer) = Truth::create(&config.truth)?;
+        let (truth, writer) = ClusterTruth::create(&config.truth)?;
         let temporary = std::env::temp_dir();
         remove_abandoned(&temporary);
         let folder = tempfile::Builder::new()
@@ -99,7 +99,7 @@ impl Embedded {
                 min_sync_period_ns: saturating_ns(config.min_sync_period),
             },
             reject: reject.local_addr().map_err(system("reading the address of a socket that refuses"))?,
-            logs: Some(Logs::new(folder.path())),
+            logs: Some(ContainerLogs::new(folder.path())),
             truth: truth.clone(),
         })?;
         let target_truth = std::path::absolute(config.truth.with_file_name("truth-target.jsonl"));
@@ -138,7 +138,7 @@ impl Embedded {
     /// For people: the last log lines of the pods of `namespace` that are not ready, and what their containers wait for.
     #[must_use]
     pub fn why_not_ready(&self, namespace: &str, lines: usize) -> String {
-        let (pods, _) = self.control_plane.store().list(Kind::Pod, Some(namespace));
+        let (pods, _) = self.control_plane.store().list(ObjectKind::Pod, Some(namespace));
         let mut told = Vec::new();
         for pod in pods {
             let conditions = pod.pointer("/status/conditions").and_then(serde_json::Value::as_array);
@@ -197,8 +197,8 @@ fn indent(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-impl std::fmt::Debug for Embedded {
+impl std::fmt::Debug for EmbeddedCluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Embedded").finish_non_exhaustive()
+        f.debug_struct("EmbeddedCluster").finish_non_exhaustive()
     }
 }

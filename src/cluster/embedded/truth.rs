@@ -25,7 +25,7 @@ const CAPACITY: usize = 65_536;
 #[serde(tag = "t", rename_all = "kebab-case")]
 pub enum TruthLine {
     /// An address was chosen for a new connection.
-    Pick(Pick),
+    Pick(BackendPick),
     /// The routing table was changed.
     Table(TableSynced),
     /// What the node did, in its own words.
@@ -39,7 +39,7 @@ pub enum TruthLine {
 
 /// An address was chosen for a new connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pick {
+pub struct BackendPick {
     /// When.
     pub at_ns: Stamp,
     /// The Service's namespace.
@@ -80,7 +80,7 @@ pub struct ServiceRow {
 
 /// Where truth goes. Clones share the log.
 #[derive(Debug, Clone)]
-pub struct Truth {
+pub struct ClusterTruth {
     channel: Option<SyncSender<TruthLine>>,
     lost: Arc<AtomicU64>,
 }
@@ -101,7 +101,7 @@ pub struct TruthError {
     source: std::io::Error,
 }
 
-impl Truth {
+impl ClusterTruth {
     /// A log that keeps nothing.
     #[must_use]
     pub fn off() -> Self {
@@ -148,7 +148,7 @@ impl Truth {
 }
 
 impl TruthWriter {
-    /// Waits until everything is on disk. Every [`Truth`] must be dropped before.
+    /// Waits until everything is on disk. Every [`ClusterTruth`] must be dropped before.
     ///
     /// # Errors
     /// The file could not be written to the end.
@@ -190,8 +190,8 @@ mod tests {
     fn lines_are_on_disk_when_the_writer_has_finished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("truth.jsonl");
-        let (truth, writer) = Truth::create(&path).unwrap();
-        let pick = Pick {
+        let (truth, writer) = ClusterTruth::create(&path).unwrap();
+        let pick = BackendPick {
             at_ns: 5,
             namespace: "default".into(),
             service: "web".into(),
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_made_is_named() {
-        let error = Truth::create(Path::new("/nowhere/truth.jsonl")).unwrap_err().to_string();
+        let error = ClusterTruth::create(Path::new("/nowhere/truth.jsonl")).unwrap_err().to_string();
         assert!(error.contains("/nowhere/truth.jsonl"), "{error}");
     }
 }

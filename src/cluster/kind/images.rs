@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::KindError;
-use super::tool::{Kind, docker_build, docker_identity, docker_runs, docker_tag, docker_untag};
+use super::tool::{KindCluster, docker_build, docker_identity, docker_runs, docker_tag, docker_untag};
 use crate::cluster::embedded::images::{compiled, recipe_folder};
 
 /// Names under which rollproof's own images are known. It is no host: nobody is asked for them.
@@ -20,7 +20,7 @@ const RECIPE_MAX: u64 = 256 << 20;
 
 /// A folder with a `Dockerfile`, or its compiled-in twin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipe {
+pub struct ImageRecipe {
     name: String,
     /// Name, mode and content of each file, by name.
     files: Vec<(String, u32, Vec<u8>)>,
@@ -32,16 +32,16 @@ pub struct Recipe {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn recipe(image: &str, folders: &[PathBuf]) -> Result<Option<Recipe>, KindError> {
+pub fn recipe(image: &str, folders: &[PathBuf]) -> Result<Option<ImageRecipe>, KindError> {
     if let Some(folder) = recipe_folder(image, "Dockerfile", folders) {
         let mut files = Vec::new();
         read_folder(&folder, Path::new(""), &mut files)?;
         files.sort();
-        return Ok(Some(Recipe { name: image.to_owned(), files, folder: Some(folder) }));
+        return Ok(Some(ImageRecipe { name: image.to_owned(), files, folder: Some(folder) }));
     }
     Ok(compiled(image).map(|files| {
         let files = files.into_iter().map(|(name, text)| (name.to_owned(), 0o755, text.as_bytes().to_vec()));
-        Recipe { name: image.to_owned(), files: files.collect(), folder: None }
+        ImageRecipe { name: image.to_owned(), files: files.collect(), folder: None }
     }))
 }
 
@@ -77,7 +77,7 @@ fn read_folder(root: &Path, under: &Path, files: &mut Vec<(String, u32, Vec<u8>)
     Ok(())
 }
 
-impl Recipe {
+impl ImageRecipe {
     /// Where it is, for people.
     #[must_use]
     pub fn place(&self) -> String {
@@ -127,12 +127,12 @@ impl Recipe {
     }
 }
 
-impl Kind {
+impl KindCluster {
     /// Sees to it that every node has the image of `recipe`; its name. `say` is told before something takes long.
     pub async fn provide_recipe(
         &self,
         nodes: &[String],
-        recipe: &Recipe,
+        recipe: &ImageRecipe,
         say: &(dyn Fn(&str) + Sync),
     ) -> Result<String, KindError> {
         let tag = recipe.tag();

@@ -10,10 +10,10 @@ mod rewrite;
 mod tool;
 
 pub use error::KindError;
-pub use images::{Recipe, recipe};
-pub use pack::{Packed, pack};
-pub use rewrite::{Rewrite, images_of};
-pub use tool::{Creation, Kind};
+pub use images::{ImageRecipe, recipe};
+pub use pack::{PackedImage, pack};
+pub use rewrite::{ImageRewrite, images_of};
+pub use tool::{ClusterCreation, KindCluster};
 
 /// The name of rollproof's own cluster.
 pub const DEFAULT_NAME: &str = "rollproof";

@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_mins(5);
 
 /// A cluster that answered.
 #[derive(Clone)]
-pub struct Connected {
+pub struct ConnectedCluster {
     /// The client.
     pub client: Client,
     /// The server's version, for example `v1.34.4`.
@@ -30,9 +30,9 @@ pub struct Connected {
     pub kubeconfig: String,
 }
 
-impl std::fmt::Debug for Connected {
+impl std::fmt::Debug for ConnectedCluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connected").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("ConnectedCluster").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -61,7 +61,7 @@ pub enum ConnectError {
 }
 
 /// Connects to the cluster of a context in the user's kubeconfig.
-pub async fn connect(context: &str) -> Result<Connected, ConnectError> {
+pub async fn connect(context: &str) -> Result<ConnectedCluster, ConnectError> {
     let config = Kubeconfig::read().map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     has_context(&config, context)?;
     from(config, Some(context), &format!("context {context}")).await
@@ -77,12 +77,12 @@ fn has_context(config: &Kubeconfig, context: &str) -> Result<(), ConnectError> {
 }
 
 /// Connects to the cluster of `kubeconfig`, a text, by its current context. `whose` names it in errors.
-pub async fn connect_with(kubeconfig: &str, whose: &str) -> Result<Connected, ConnectError> {
+pub async fn connect_with(kubeconfig: &str, whose: &str) -> Result<ConnectedCluster, ConnectError> {
     let config = Kubeconfig::from_yaml(kubeconfig).map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     from(config, None, whose).await
 }
 
-async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<Connected, ConnectError> {
+async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<ConnectedCluster, ConnectError> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let own = only(config.clone(), context);
     let kubeconfig = serde_json::to_string(&own).map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
@@ -92,7 +92,7 @@ async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<
     let unreachable = |why: String| ConnectError::Unreachable { whose: whose.to_owned(), why };
     let client = bounded(config, HEAD).map_err(unreachable)?;
     let version = client.apiserver_version().await.map_err(|error| unreachable(words(&error)))?.git_version;
-    Ok(Connected { client, version, kubeconfig })
+    Ok(ConnectedCluster { client, version, kubeconfig })
 }
 
 /// The kubeconfig with nothing in it but one context, its cluster and its user.

@@ -13,10 +13,10 @@ mod origin;
 mod scope;
 
 pub use apply::{ApplyError, apply, create_namespace};
-pub use clean::{Cleaned, GONE_WITHIN, clean, look};
-pub use connect::{ConnectError, Connected, connect, connect_with, in_cluster};
+pub use clean::{CleanReport, GONE_WITHIN, clean, find_leftovers};
+pub use connect::{ConnectError, ConnectedCluster, connect, connect_with, in_cluster};
 pub use labels::{ALIVE_FOR, BEAT_EVERY, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
-pub use leftovers::{Cordon, Leftover, Leftovers, Life, SeenNode, Which};
+pub use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, NodeCordon, SeenNode};
 pub use origin::{is_own, mark_as_own};
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cluster::embedded::store::{Selector, meta};
+use crate::cluster::embedded::store::{LabelSelector, meta};
 
 /// Whether `pod` may be evicted now. All lists are those of its namespace.
 pub(super) fn allowed(pod: &Value, budgets: &[Arc<Value>], pods: &[Arc<Value>], sets: &[Arc<Value>]) -> bool {
@@ -17,7 +17,7 @@ pub(super) fn allowed(pod: &Value, budgets: &[Arc<Value>], pods: &[Arc<Value>], 
 }
 
 fn allows(budget: &Value, pod: &Value, pods: &[Arc<Value>], sets: &[Arc<Value>]) -> bool {
-    let Some(selector) = Selector::from_object(&budget["spec"]["selector"]) else { return false };
+    let Some(selector) = LabelSelector::from_object(&budget["spec"]["selector"]) else { return false };
     if !selector.matches(pod) {
         return true;
     }

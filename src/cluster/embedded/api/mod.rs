@@ -20,4 +20,4 @@ mod watch;
 
 pub use body::ApiBody;
 pub use discovery::VERSION;
-pub use server::Api;
+pub use server::EmbeddedApi;

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::embedded::store::{ApiError, DeleteOptions, Kind, Selector};
+use crate::cluster::embedded::store::{ApiError, DeleteOptions, LabelSelector, ObjectKind};
 
 use super::fields::FieldSelector;
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) kind: Kind,
+pub(super) struct ResourceTarget {
+    pub(super) kind: ObjectKind,
     pub(super) ns: Option<String>,
     pub(super) name: Option<String>,
     pub(super) sub: Option<String>,
 }
 
-impl Target {
+impl ResourceTarget {
     /// Reads a path below `/api` or `/apis`.
     pub(super) fn parse(path: &str) -> Result<Self, ApiError> {
         let unknown = || ApiError::NoResource { path: path.to_owned() };
@@ -37,7 +37,7 @@ impl Target {
             [plural, name, sub] => (*plural, Some(*name), Some(*sub)),
             _ => return Err(unknown()),
         };
-        let kind = Kind::from_path(group, version, plural).ok_or_else(unknown)?;
+        let kind = ObjectKind::from_path(group, version, plural).ok_or_else(unknown)?;
         // Objects in namespaces have no address without one; cluster-wide objects none with one.
         if kind.info().namespaced != ns.is_some() && (name.is_some() || ns.is_some()) {
             return Err(unknown());
@@ -53,9 +53,9 @@ impl Target {
 
 /// A request's query.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Query(BTreeMap<String, String>);
+pub(super) struct RequestQuery(BTreeMap<String, String>);
 
-impl Query {
+impl RequestQuery {
     pub(super) fn parse(query: &str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         Self(
@@ -86,10 +86,11 @@ impl Query {
     }
 
     /// The label and field selectors of a list, watch or collection deletion.
-    pub(super) fn selectors(&self, kind: Kind) -> Result<Selectors, ApiError> {
-        let labels = Selector::parse(self.text("labelSelector")).map_err(|detail| ApiError::BadRequest { detail })?;
+    pub(super) fn selectors(&self, kind: ObjectKind) -> Result<ObjectSelectors, ApiError> {
+        let labels =
+            LabelSelector::parse(self.text("labelSelector")).map_err(|detail| ApiError::BadRequest { detail })?;
         let fields = FieldSelector::parse(kind, self.text("fieldSelector"))?;
-        Ok(Selectors { labels, fields })
+        Ok(ObjectSelectors { labels, fields })
     }
 
     /// Deletion options: the body's, else the query's.
@@ -113,12 +114,12 @@ impl Query {
 
 /// Which objects of a kind a request means.
 #[derive(Debug, Clone)]
-pub(super) struct Selectors {
-    labels: Selector,
+pub(super) struct ObjectSelectors {
+    labels: LabelSelector,
     fields: FieldSelector,
 }
 
-impl Selectors {
+impl ObjectSelectors {
     pub(super) fn matches(&self, object: &serde_json::Value) -> bool {
         self.labels.matches(object) && self.fields.matches(object)
     }
@@ -149,15 +150,15 @@ mod tests {
 
     #[test]
     fn paths_name_kinds_namespaces_objects_and_subresources() {
-        let target = |path| Target::parse(path).map(|t| (t.kind, t.ns, t.name, t.sub));
+        let target = |path| ResourceTarget::parse(path).map(|t| (t.kind, t.ns, t.name, t.sub));
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(target("/api/v1/pods"), Ok((Kind::Pod, None, None, None)));
-        assert_eq!(target("/api/v1/namespaces/a"), Ok((Kind::Namespace, None, some("a"), None)));
-        assert_eq!(target("/api/v1/namespaces/a/status"), Ok((Kind::Namespace, None, some("a"), some("status"))));
-        assert_eq!(target("/api/v1/namespaces/a/pods/b"), Ok((Kind::Pod, some("a"), some("b"), None)));
+        assert_eq!(target("/api/v1/pods"), Ok((ObjectKind::Pod, None, None, None)));
+        assert_eq!(target("/api/v1/namespaces/a"), Ok((ObjectKind::Namespace, None, some("a"), None)));
+        assert_eq!(target("/api/v1/namespaces/a/status"), Ok((ObjectKind::Namespace, None, some("a"), some("status"))));
+        assert_eq!(target("/api/v1/namespaces/a/pods/b"), Ok((ObjectKind::Pod, some("a"), some("b"), None)));
         assert_eq!(
             target("/apis/apps/v1/namespaces/a/deployments/b/scale"),
-            Ok((Kind::Deployment, some("a"), some("b"), some("scale")))
+            Ok((ObjectKind::Deployment, some("a"), some("b"), some("scale")))
         );
         for bad in ["/api/v1/pods/b", "/apis/apps/v1/pods", "/api/v1/namespaces/a/nodes", "/apis/batch/v1/jobs", "/"] {
             assert_eq!(target(bad).unwrap_err().code(), 404, "{bad}");
@@ -166,7 +167,7 @@ mod tests {
 
     #[test]
     fn queries_are_decoded() {
-        let query = Query::parse("labelSelector=app+in+%28a%2Cb%29&watch=true&x=%zz&limit=5");
+        let query = RequestQuery::parse("labelSelector=app+in+%28a%2Cb%29&watch=true&x=%zz&limit=5");
         assert_eq!(query.text("labelSelector"), "app in (a,b)");
         assert!(query.flag("watch"));
         assert_eq!(query.text("x"), "%zz");

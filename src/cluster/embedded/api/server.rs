@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 use super::body::{self, ApiBody};
 use super::last_applied::LastApplied;
 use super::mutate::{Mutation, PatchType};
-use super::request::{Query, Target};
+use super::request::{RequestQuery, ResourceTarget};
 use super::{discovery, evict, mutate, pod_log, watch};
-use crate::cluster::embedded::Logs;
-use crate::cluster::embedded::store::{ApiError, DeleteOptions, Kind, Store, meta};
+use crate::cluster::embedded::ContainerLogs;
+use crate::cluster::embedded::store::{ApiError, DeleteOptions, ObjectKind, Store, meta};
 
 /// The API of one embedded cluster. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub struct EmbeddedApi {
     pub(super) store: Store,
     pub(super) applied: Arc<LastApplied>,
     pub(super) addresses: Arc<std::sync::atomic::AtomicU32>,
-    pub(super) logs: Option<Logs>,
+    pub(super) logs: Option<ContainerLogs>,
 }
 
-impl Api {
+impl EmbeddedApi {
     /// The API over `store`.
     #[must_use]
     pub fn new(store: Store) -> Self {
@@ -33,7 +33,7 @@ impl Api {
 
     /// The same API, which also serves the logs of pods.
     #[must_use]
-    pub fn with_logs(self, logs: Option<Logs>) -> Self {
+    pub fn with_logs(self, logs: Option<ContainerLogs>) -> Self {
         Self { logs, ..self }
     }
 
@@ -75,8 +75,8 @@ impl Api {
         {
             return Ok(body::json(200, &answer));
         }
-        let target = Target::parse(path)?;
-        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let target = ResourceTarget::parse(path)?;
+        let query = RequestQuery::parse(head.uri.query().unwrap_or_default());
         if head.method == Method::GET {
             return self.read(&target, &query, path);
         }
@@ -91,7 +91,7 @@ impl Api {
         Ok(body::json(code, &answer))
     }
 
-    fn read(&self, target: &Target, query: &Query, path: &str) -> Result<Response<ApiBody>, ApiError> {
+    fn read(&self, target: &ResourceTarget, query: &RequestQuery, path: &str) -> Result<Response<ApiBody>, ApiError> {
         let Some(name) = target.name.as_deref() else {
             return if query.flag("watch") {
                 watch::serve(&self.store, target, query)
@@ -99,7 +99,7 @@ impl Api {
                 Ok(body::json(200, &self.list(target, query)?))
             };
         };
-        if target.kind == Kind::Pod && target.sub.as_deref() == Some("log") {
+        if target.kind == ObjectKind::Pod && target.sub.as_deref() == Some("log") {
             return pod_log::serve(self, target, name, query);
         }
         let object = self.store.get(target.kind, target.namespace(), name)?;
@@ -111,7 +111,7 @@ impl Api {
         }
     }
 
-    fn list(&self, target: &Target, query: &Query) -> Result<Value, ApiError> {
+    fn list(&self, target: &ResourceTarget, query: &RequestQuery) -> Result<Value, ApiError> {
         let selectors = query.selectors(target.kind)?;
         let (objects, version) = self.store.list_shared(target.kind, target.ns.as_deref());
         let items: Vec<&Value> = objects.iter().map(|object| &**object).filter(|o| selectors.matches(o)).collect();
@@ -125,8 +125,8 @@ impl Api {
         &self,
         method: &Method,
         path: &str,
-        target: &Target,
-        query: &Query,
+        target: &ResourceTarget,
+        query: &RequestQuery,
         how: Option<PatchType>,
         body: Value,
     ) -> Result<(u16, Value), ApiError> {
@@ -136,7 +136,7 @@ impl Api {
             ("POST", None, None) if target.kind.info().namespaced == target.ns.is_some() => {
                 mutation.create(body).map(|object| (201, object))
             }
-            ("POST", Some(name), Some("eviction")) if target.kind == Kind::Pod => {
+            ("POST", Some(name), Some("eviction")) if target.kind == ObjectKind::Pod => {
                 self.evict(target, name, query, &body).map(|status| (201, status))
             }
             ("PUT", Some(name), sub) => mutation.replace(name, sub, path, body).map(|object| (200, object)),
@@ -148,17 +148,17 @@ impl Api {
                 let options = query.delete_options(&body)?;
                 self.delete(target, name, &options).map(|object| (200, object))
             }
-            ("DELETE", None, None) if target.kind != Kind::Namespace => {
+            ("DELETE", None, None) if target.kind != ObjectKind::Namespace => {
                 self.delete_collection(target, query, &body).map(|list| (200, list))
             }
             _ => Err(denied()),
         }
     }
 
-    fn delete(&self, target: &Target, name: &str, options: &DeleteOptions) -> Result<Value, ApiError> {
+    fn delete(&self, target: &ResourceTarget, name: &str, options: &DeleteOptions) -> Result<Value, ApiError> {
         let last = self.store.delete(target.kind, target.namespace(), name, options)?;
         // Kinds with a grace answer with the object, the others with a Status.
-        if matches!(target.kind, Kind::Pod | Kind::Namespace) {
+        if matches!(target.kind, ObjectKind::Pod | ObjectKind::Namespace) {
             return Ok(last);
         }
         let info = target.kind.info();
@@ -168,7 +168,12 @@ impl Api {
         }))
     }
 
-    fn delete_collection(&self, target: &Target, query: &Query, body: &Value) -> Result<Value, ApiError> {
+    fn delete_collection(
+        &self,
+        target: &ResourceTarget,
+        query: &RequestQuery,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
         let options = query.delete_options(body)?;
         let list = self.list(target, query)?;
         for object in meta::list(&list, "/items") {
@@ -179,15 +184,21 @@ impl Api {
     }
 
     /// The eviction subresource: a deletion, unless a disruption budget stands against it.
-    fn evict(&self, target: &Target, name: &str, query: &Query, body: &Value) -> Result<Value, ApiError> {
+    fn evict(
+        &self,
+        target: &ResourceTarget,
+        name: &str,
+        query: &RequestQuery,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
         let options = query.delete_options(&body["deleteOptions"])?;
-        let pod = self.store.get(Kind::Pod, target.namespace(), name)?;
+        let pod = self.store.get(ObjectKind::Pod, target.namespace(), name)?;
         let list = |kind| self.store.list_shared(kind, target.ns.as_deref()).0;
-        let budgets = list(Kind::PodDisruptionBudget);
-        if !evict::allowed(&pod, &budgets, &list(Kind::Pod), &list(Kind::ReplicaSet)) {
+        let budgets = list(ObjectKind::PodDisruptionBudget);
+        if !evict::allowed(&pod, &budgets, &list(ObjectKind::Pod), &list(ObjectKind::ReplicaSet)) {
             return Err(ApiError::EvictionBlocked { name: name.to_owned() });
         }
-        self.store.delete(Kind::Pod, target.namespace(), name, &options)?;
+        self.store.delete(ObjectKind::Pod, target.namespace(), name, &options)?;
         Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}))
     }
 }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::time::Sleep;
 
 use super::body::{ApiBody, response};
-use super::request::{Query, Selectors, Target};
-use crate::cluster::embedded::store::{ApiError, Change, Store, Verb, Watch};
+use super::request::{ObjectSelectors, RequestQuery, ResourceTarget};
+use crate::cluster::embedded::store::{ApiError, ChangeVerb, ObjectChange, Store, StoreWatch};
 
 /// Bookmarks come this often on a quiet watch; the API server sends them about once a minute.
 const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
@@ -24,7 +24,11 @@ const DEFAULT_TIMEOUT_S: u64 = 1_800;
 const MAX_TIMEOUT_S: u64 = 86_400;
 
 /// Answers a watch request.
-pub(super) fn serve(store: &Store, target: &Target, query: &Query) -> Result<Response<ApiBody>, ApiError> {
+pub(super) fn serve(
+    store: &Store,
+    target: &ResourceTarget,
+    query: &RequestQuery,
+) -> Result<Response<ApiBody>, ApiError> {
     let selectors = query.selectors(target.kind)?;
     let since = query.number("resourceVersion")?;
     let timeout_s = query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT_S);
@@ -41,7 +45,7 @@ pub(super) fn serve(store: &Store, target: &Target, query: &Query) -> Result<Res
             watch
         }
     };
-    let mut stream = Stream {
+    let mut stream = WatchStream {
         watch,
         selectors,
         target: target.clone(),
@@ -62,10 +66,10 @@ pub(super) fn serve(store: &Store, target: &Target, query: &Query) -> Result<Res
     Ok(response(200, StreamBody::new(frames).boxed_unsync()))
 }
 
-struct Stream {
-    watch: Watch,
-    selectors: Selectors,
-    target: Target,
+struct WatchStream {
+    watch: StoreWatch,
+    selectors: ObjectSelectors,
+    target: ResourceTarget,
     lines: VecDeque<Bytes>,
     bookmarks: bool,
     next_bookmark: Pin<Box<Sleep>>,
@@ -73,7 +77,7 @@ struct Stream {
     ended: bool,
 }
 
-impl Stream {
+impl WatchStream {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(line) = self.lines.pop_front() {
@@ -98,7 +102,7 @@ impl Stream {
         }
     }
 
-    fn queue(&mut self, changes: Result<Vec<Change>, ApiError>) {
+    fn queue(&mut self, changes: Result<Vec<ObjectChange>, ApiError>) {
         match changes {
             Ok(changes) => {
                 for change in changes {
@@ -135,9 +139,9 @@ impl Stream {
 }
 
 /// How a change looks through selectors: an object that stops matching is deleted, one that starts is added.
-fn seen_as(change: &Change, selectors: &Selectors) -> Option<&'static str> {
+fn seen_as(change: &ObjectChange, selectors: &ObjectSelectors) -> Option<&'static str> {
     let before = change.previous.as_ref().is_some_and(|object| selectors.matches(object));
-    let after = change.verb != Verb::Deleted && selectors.matches(&change.object);
+    let after = change.verb != ChangeVerb::Deleted && selectors.matches(&change.object);
     match (before, after) {
         (false, true) => Some("ADDED"),
         (true, true) => Some("MODIFIED"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::view::{Plan, View};
+use super::view::{ControllerPlan, ControllerView};
 use super::{deployment, endpoints, replica_set, schedule};
 use crate::cluster::embedded::store::Store;
 
@@ -34,9 +34,9 @@ pub async fn run(store: Store, stop: CancellationToken) {
 /// Steps until there is nothing more to do. Returns how long nothing will change by time alone.
 fn settle(store: &Store) -> Duration {
     for _ in 0..MAX_ROUNDS {
-        let plan = plan(&View::of(store), store.now());
+        let plan = plan(&ControllerView::of(store), store.now());
         if plan.actions.is_empty() {
-            return plan.again.map_or(LONGEST_SLEEP, |at| until(at, store.now()));
+            return plan.look_at.map_or(LONGEST_SLEEP, |at| until(at, store.now()));
         }
         let mut done = false;
         for action in plan.actions {
@@ -50,8 +50,8 @@ fn settle(store: &Store) -> Duration {
 }
 
 /// One step of every controller.
-pub(super) fn plan(view: &View, now: Timestamp) -> Plan {
-    let mut plan = Plan::at(now);
+pub(super) fn plan(view: &ControllerView, now: Timestamp) -> ControllerPlan {
+    let mut plan = ControllerPlan::at(now);
     deployment::step(view, &mut plan);
     replica_set::step(view, &mut plan);
     schedule::step(view, &mut plan);
@@ -68,7 +68,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::embedded::store::Kind;
+    use crate::cluster::embedded::store::ObjectKind;
     use crate::cluster::embedded::testing::virtual_wall;
 
     #[tokio::test(start_paused = true)]
@@ -79,9 +79,9 @@ mod tests {
             "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}},
                 "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}},
         });
-        store.create(Kind::Deployment, deployment).unwrap();
+        store.create(ObjectKind::Deployment, deployment).unwrap();
         for _ in 0..10 {
-            let plan = plan(&View::of(&store), store.now());
+            let plan = plan(&ControllerView::of(&store), store.now());
             if plan.actions.is_empty() {
                 return;
             }

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::history::Set;
+use super::history::OwnedReplicaSet;
 use crate::cluster::embedded::store::meta;
 
 /// What a Deployment's strategy allows, resolved to numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bounds {
+pub(super) struct RolloutBounds {
     /// `spec.replicas`.
     pub(super) replicas: i64,
     /// Pods above `replicas`.
@@ -18,7 +18,7 @@ pub(super) struct Bounds {
     pub(super) rolling: bool,
 }
 
-impl Bounds {
+impl RolloutBounds {
     /// `maxSurge` rounds up, `maxUnavailable` down; if both come to nothing one pod may be missing, because the
     /// rollout could not begin (`ResolveFenceposts`).
     pub(super) fn of(deployment: &Value) -> Self {
@@ -58,7 +58,7 @@ fn resolve(amount: &Value, replicas: i64, up: bool) -> i64 {
 }
 
 /// The size that the new `ReplicaSet` should have now (`NewRSNewReplicas`), given its size and that of all together.
-pub(super) fn new_size(bounds: Bounds, current: i64, total: i64) -> i64 {
+pub(super) fn new_size(bounds: RolloutBounds, current: i64, total: i64) -> i64 {
     if current >= bounds.replicas || !bounds.rolling {
         return bounds.replicas;
     }
@@ -68,7 +68,7 @@ pub(super) fn new_size(bounds: Bounds, current: i64, total: i64) -> i64 {
 
 /// Scales old `ReplicaSet`s down as far as availability allows; unhealthy replicas first. Returns the new sizes by
 /// position in `old`, which is sorted oldest first.
-pub(super) fn old_sizes(bounds: Bounds, new: &Set, old: &[Set]) -> Vec<i64> {
+pub(super) fn old_sizes(bounds: RolloutBounds, new: &OwnedReplicaSet, old: &[OwnedReplicaSet]) -> Vec<i64> {
     let mut sizes: Vec<i64> = old.iter().map(|set| set.replicas).collect();
     let total: i64 = sizes.iter().sum::<i64>() + new.replicas;
     let new_unavailable = new.replicas - new.available;
@@ -115,17 +115,17 @@ mod tests {
         ] {
             let deployment = json!({"spec": {"replicas": replicas, "strategy": {"type": "RollingUpdate",
                 "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}}});
-            let bounds = Bounds::of(&deployment);
+            let bounds = RolloutBounds::of(&deployment);
             assert_eq!((bounds.surge, bounds.unavailable), expected, "{replicas} {surge} {unavailable}");
         }
     }
 
     #[test]
     fn the_new_set_takes_the_room_that_is_left() {
-        let bounds = Bounds { replicas: 4, surge: 1, unavailable: 1, rolling: true };
+        let bounds = RolloutBounds { replicas: 4, surge: 1, unavailable: 1, rolling: true };
         for (current, total, expected) in [(0, 4, 1), (0, 5, 0), (2, 4, 3), (2, 3, 4), (3, 9, 3), (6, 6, 4)] {
             assert_eq!(new_size(bounds, current, total), expected, "{current} of {total}");
         }
-        assert_eq!(new_size(Bounds { rolling: false, ..bounds }, 0, 4), 4);
+        assert_eq!(new_size(RolloutBounds { rolling: false, ..bounds }, 0, 4), 4);
     }
 }

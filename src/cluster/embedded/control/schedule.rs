@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::action::Action;
-use super::view::{Plan, View, ended};
-use crate::cluster::embedded::store::{Kind, meta};
+use super::action::ControllerAction;
+use super::view::{ControllerPlan, ControllerView, ended};
+use crate::cluster::embedded::store::{ObjectKind, meta};
 
 /// Binds each pod without a node to the first ready one.
-pub(super) fn step(view: &View, plan: &mut Plan) {
+pub(super) fn step(view: &ControllerView, plan: &mut ControllerPlan) {
     let Some(node) = view.nodes.iter().find(|node| usable(node)).map(|node| meta::name(node)) else { return };
     for pod in &view.pods {
         if !meta::text(pod, "/spec/nodeName").is_empty() || meta::terminating(pod) || ended(pod) {
@@ -20,9 +20,9 @@ pub(super) fn step(view: &View, plan: &mut Plan) {
             "type": "PodScheduled", "status": "True", "lastTransitionTime": now,
         }));
         let patch = json!({"spec": {"nodeName": node}, "status": {"conditions": conditions}});
-        plan.push(Action::merge(Kind::Pod, pod, patch));
+        plan.push(ControllerAction::merge(ObjectKind::Pod, pod, patch));
         let message = format!("Successfully assigned {}/{} to {node}", meta::namespace(pod), meta::name(pod));
-        plan.push(Action::event(Kind::Pod, pod, "default-scheduler", "Scheduled", &message, &now));
+        plan.push(ControllerAction::event(ObjectKind::Pod, pod, "default-scheduler", "Scheduled", &message, &now));
     }
 }
 

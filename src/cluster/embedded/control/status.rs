@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::conditions::Conditions;
-use super::history::Set;
-use super::rollout::Bounds;
-use super::view::{Plan, after};
+use super::conditions::DeploymentConditions;
+use super::history::OwnedReplicaSet;
+use super::rollout::RolloutBounds;
+use super::view::{ControllerPlan, after};
 use crate::cluster::embedded::store::meta;
 
 const PROGRESSING: &str = "Progressing";
@@ -15,7 +15,7 @@ const TIMED_OUT: &str = "ProgressDeadlineExceeded";
 
 /// Counts of a Deployment's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct ReplicaCounts {
     pub(super) replicas: i64,
     pub(super) updated: i64,
     pub(super) ready: i64,
@@ -23,9 +23,9 @@ pub(super) struct Counts {
     unavailable: i64,
 }
 
-impl Counts {
-    pub(super) fn of(new: Option<&Set>, old: &[Set]) -> Self {
-        let sum = |number: fn(&Set) -> i64| old.iter().chain(new).map(number).sum::<i64>();
+impl ReplicaCounts {
+    pub(super) fn of(new: Option<&OwnedReplicaSet>, old: &[OwnedReplicaSet]) -> Self {
+        let sum = |number: fn(&OwnedReplicaSet) -> i64| old.iter().chain(new).map(number).sum::<i64>();
         let available = sum(|set| set.available);
         Self {
             replicas: sum(|set| set.actual),
@@ -60,7 +60,7 @@ impl Counts {
             || self.available > before.available
     }
 
-    fn status(self, deployment: &Value, conditions: Conditions) -> Value {
+    fn status(self, deployment: &Value, conditions: DeploymentConditions) -> Value {
         let mut status = json!({
             "observedGeneration": deployment["metadata"]["generation"], "conditions": conditions.into_value(),
         });
@@ -87,14 +87,14 @@ impl Counts {
 /// judged.
 pub(super) fn status(
     deployment: &Value,
-    bounds: Bounds,
-    new: Option<&Set>,
-    old: &[Set],
-    mut conditions: Conditions,
+    bounds: RolloutBounds,
+    new: Option<&OwnedReplicaSet>,
+    old: &[OwnedReplicaSet],
+    mut conditions: DeploymentConditions,
     rolling_out: bool,
-    plan: &mut Plan,
+    plan: &mut ControllerPlan,
 ) -> Value {
-    let counts = Counts::of(new, old);
+    let counts = ReplicaCounts::of(new, old);
     if counts.available >= bounds.fewest() {
         conditions.set("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.");
     } else {
@@ -109,11 +109,11 @@ pub(super) fn status(
 
 fn progress(
     deployment: &Value,
-    bounds: Bounds,
-    new: Option<&Set>,
-    counts: Counts,
-    conditions: &mut Conditions,
-    plan: &mut Plan,
+    bounds: RolloutBounds,
+    new: Option<&OwnedReplicaSet>,
+    counts: ReplicaCounts,
+    conditions: &mut DeploymentConditions,
+    plan: &mut ControllerPlan,
 ) {
     let deadline_s = meta::number(deployment, "/spec/progressDeadlineSeconds").unwrap_or(i64::from(i32::MAX));
     if deadline_s == i64::from(i32::MAX) {
@@ -129,7 +129,7 @@ fn progress(
     );
     if counts.complete(bounds.replicas) {
         conditions.set(PROGRESSING, "True", COMPLETE, &format!("{subject} has successfully progressed."));
-    } else if counts.progressed(Counts::shown(deployment)) {
+    } else if counts.progressed(ReplicaCounts::shown(deployment)) {
         conditions.renew(PROGRESSING, "True", "ReplicaSetUpdated", &format!("{subject} is progressing."));
     } else if let Some(condition) = conditions.get(PROGRESSING) {
         let reason = meta::text(condition, "/reason");

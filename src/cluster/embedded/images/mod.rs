@@ -10,5 +10,5 @@ mod resolve;
 
 pub use error::ImageError;
 pub use port::port;
-pub use prepare::{Place, Prepared, prepare};
-pub use resolve::{Image, Recipe, Script, compiled, recipe_folder, resolve};
+pub use prepare::{ContainerPlace, PreparedImage, prepare};
+pub use resolve::{EmbeddedRecipe, Image, RecipeScript, compiled, recipe_folder, resolve};

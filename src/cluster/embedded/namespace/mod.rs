@@ -6,4 +6,4 @@
 mod enter;
 mod netlink;
 
-pub use enter::{MARK, Network, PROBE, enter};
+pub use enter::{EnteredNetwork, MARK, PROBE, enter};

@@ -29,4 +29,4 @@ pub use config::{NodeConfig, NodeTrouble};
 pub use error::NodeError;
 pub use kubelet::Node;
 pub use refusals::refusals;
-pub use truth::{Deed, NodeEntry, NodeTruth, no_truth};
+pub use truth::{NodeAction, NodeEntry, NodeTruth, no_truth};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// How a container's last run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct TerminatedRun {
     /// 128 plus the signal's number where one ended it.
     pub(super) exit_code: i32,
     /// `Completed`, `Error`, or why it could not be started.
@@ -20,7 +20,7 @@ pub(super) struct Ended {
 
 /// What a container does now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum ContainerState {
     /// It does not run yet, or not again yet.
     Waiting {
         /// For example `ContainerCreating` or `CrashLoopBackOff`.
@@ -36,20 +36,20 @@ pub(super) enum State {
         container_id: String,
     },
     /// It has ended and is not started again.
-    Terminated(Ended),
+    Terminated(TerminatedRun),
 }
 
 /// One container, as its status shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Container {
+pub(super) struct ContainerStatus {
     /// Its name.
     pub(super) name: String,
     /// Its image, as the manifest writes it.
     pub(super) image: String,
     /// What it does.
-    pub(super) state: State,
+    pub(super) state: ContainerState,
     /// How the run before ended.
-    pub(super) last: Option<Ended>,
+    pub(super) last: Option<TerminatedRun>,
     /// How often it was started again.
     pub(super) restarts: u32,
     /// Its startup probe has succeeded, or it has none and runs.
@@ -58,11 +58,11 @@ pub(super) struct Container {
     pub(super) ready: bool,
 }
 
-impl Container {
+impl ContainerStatus {
     /// A container that has not been started.
     #[must_use]
     pub(super) fn new(name: &str, image: &str) -> Self {
-        let state = State::Waiting { reason: "ContainerCreating".to_owned(), message: String::new() };
+        let state = ContainerState::Waiting { reason: "ContainerCreating".to_owned(), message: String::new() };
         Self {
             name: name.to_owned(),
             image: image.to_owned(),
@@ -84,7 +84,7 @@ pub(super) fn ended_reason(exit_code: i32) -> &'static str {
 
 /// What the node knows of the pod itself.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
+pub(super) struct PodFacts {
     /// The pod's address; empty before it has one.
     pub(super) pod_ip: String,
     /// The node's address.
@@ -98,7 +98,7 @@ pub(super) struct Facts {
 }
 
 /// Writes the status into `pod`. Conditions keep their transition time while their status stays; those of others stay.
-pub(super) fn write(pod: &mut Value, facts: &Facts, containers: &[Container], now: &str) {
+pub(super) fn write(pod: &mut Value, facts: &PodFacts, containers: &[ContainerStatus], now: &str) {
     let phase = phase(facts, containers);
     let generation = pod["metadata"]["generation"].clone();
     let before = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -123,9 +123,9 @@ pub(super) fn write(pod: &mut Value, facts: &Facts, containers: &[Container], no
 
 /// `getPhase`: pending while a container waits for its first start; a pod that always restarts is running from then on
 /// until it is deleted, when the exit codes decide.
-fn phase(facts: &Facts, containers: &[Container]) -> &'static str {
-    let waiting = containers.iter().any(|c| matches!(c.state, State::Waiting { .. }) && c.last.is_none());
-    let ended: Vec<&Ended> = containers.iter().filter_map(|c| ended_for_good(&c.state)).collect();
+fn phase(facts: &PodFacts, containers: &[ContainerStatus]) -> &'static str {
+    let waiting = containers.iter().any(|c| matches!(c.state, ContainerState::Waiting { .. }) && c.last.is_none());
+    let ended: Vec<&TerminatedRun> = containers.iter().filter_map(|c| ended_for_good(&c.state)).collect();
     let over = ended.len() == containers.len() && !containers.is_empty();
     if over && (facts.terminal || facts.restart_policy != "Always") {
         return if ended.iter().all(|end| end.exit_code == 0) { "Succeeded" } else { "Failed" };
@@ -133,25 +133,25 @@ fn phase(facts: &Facts, containers: &[Container]) -> &'static str {
     if waiting { "Pending" } else { "Running" }
 }
 
-fn ended_for_good(state: &State) -> Option<&Ended> {
+fn ended_for_good(state: &ContainerState) -> Option<&TerminatedRun> {
     match state {
-        State::Terminated(ended) => Some(ended),
+        ContainerState::Terminated(ended) => Some(ended),
         _ => None,
     }
 }
 
-fn container_status(container: &Container) -> Value {
+fn container_status(container: &ContainerStatus) -> Value {
     let state = match &container.state {
-        State::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
-        State::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
-        State::Running { started_at, .. } => json!({"running": {"startedAt": started_at}}),
-        State::Terminated(ended) => json!({"terminated": terminated(ended)}),
+        ContainerState::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
+        ContainerState::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
+        ContainerState::Running { started_at, .. } => json!({"running": {"startedAt": started_at}}),
+        ContainerState::Terminated(ended) => json!({"terminated": terminated(ended)}),
     };
     let last = container.last.as_ref().map_or(json!({}), |ended| json!({"terminated": terminated(ended)}));
     let id = match &container.state {
-        State::Running { container_id, .. } => container_id.as_str(),
-        State::Terminated(ended) => ended.container_id.as_str(),
-        State::Waiting { .. } => container.last.as_ref().map_or("", |ended| ended.container_id.as_str()),
+        ContainerState::Running { container_id, .. } => container_id.as_str(),
+        ContainerState::Terminated(ended) => ended.container_id.as_str(),
+        ContainerState::Waiting { .. } => container.last.as_ref().map_or("", |ended| ended.container_id.as_str()),
     };
     let mut status = json!({
         "name": container.name, "image": container.image, "imageID": "", "state": state, "lastState": last,
@@ -163,7 +163,7 @@ fn container_status(container: &Container) -> Value {
     status
 }
 
-fn terminated(ended: &Ended) -> Value {
+fn terminated(ended: &TerminatedRun) -> Value {
     json!({
         "exitCode": ended.exit_code, "reason": ended.reason, "startedAt": ended.started_at,
         "finishedAt": ended.finished_at, "containerID": ended.container_id,
@@ -171,7 +171,7 @@ fn terminated(ended: &Ended) -> Value {
 }
 
 /// The kubelet's conditions. The scheduler's `PodScheduled` is kept, or set where nobody did.
-fn conditions(before: Vec<Value>, phase: &str, facts: &Facts, containers: &[Container], now: &str) -> Value {
+fn conditions(before: Vec<Value>, phase: &str, facts: &PodFacts, containers: &[ContainerStatus], now: &str) -> Value {
     let unready: Vec<&str> = containers.iter().filter(|c| !c.ready).map(|c| c.name.as_str()).collect();
     let (reason, message) = match phase {
         "Succeeded" => ("PodCompleted", String::new()),
@@ -218,8 +218,8 @@ fn set_condition(all: &mut Vec<Value>, kind: &str, status: bool, reason: &str, m
 mod tests {
     use super::*;
 
-    fn facts(restart_policy: &str, terminal: bool) -> Facts {
-        Facts {
+    fn facts(restart_policy: &str, terminal: bool) -> PodFacts {
+        PodFacts {
             pod_ip: "127.1.1.2".to_owned(),
             host_ip: "127.1.1.1".to_owned(),
             start_time: "2026-01-01T00:00:00Z".to_owned(),
@@ -228,13 +228,14 @@ mod tests {
         }
     }
 
-    fn running(name: &str, ready: bool) -> Container {
-        let state = State::Running { started_at: "2026-01-01T00:00:01Z".to_owned(), container_id: "x://1".to_owned() };
-        Container { state, started: true, ready, ..Container::new(name, "i") }
+    fn running(name: &str, ready: bool) -> ContainerStatus {
+        let state =
+            ContainerState::Running { started_at: "2026-01-01T00:00:01Z".to_owned(), container_id: "x://1".to_owned() };
+        ContainerStatus { state, started: true, ready, ..ContainerStatus::new(name, "i") }
     }
 
-    fn ended(exit_code: i32) -> Ended {
-        Ended {
+    fn ended(exit_code: i32) -> TerminatedRun {
+        TerminatedRun {
             exit_code,
             reason: ended_reason(exit_code).to_owned(),
             started_at: "2026-01-01T00:00:01Z".to_owned(),
@@ -243,8 +244,8 @@ mod tests {
         }
     }
 
-    fn over(exit_code: i32) -> Container {
-        Container { state: State::Terminated(ended(exit_code)), ..Container::new("a", "i") }
+    fn over(exit_code: i32) -> ContainerStatus {
+        ContainerStatus { state: ContainerState::Terminated(ended(exit_code)), ..ContainerStatus::new("a", "i") }
     }
 
     fn condition<'a>(pod: &'a Value, kind: &str) -> &'a Value {
@@ -253,11 +254,11 @@ mod tests {
 
     #[test]
     fn phases_follow_the_kubelets_table() {
-        let crashing = Container { last: Some(ended(1)), ..Container::new("a", "i") };
+        let crashing = ContainerStatus { last: Some(ended(1)), ..ContainerStatus::new("a", "i") };
         for (policy, terminal, containers, expected) in [
-            ("Always", false, vec![Container::new("a", "i")], "Pending"),
+            ("Always", false, vec![ContainerStatus::new("a", "i")], "Pending"),
             ("Always", false, vec![running("a", false)], "Running"),
-            ("Always", false, vec![running("a", true), Container::new("b", "i")], "Pending"),
+            ("Always", false, vec![running("a", true), ContainerStatus::new("b", "i")], "Pending"),
             ("Always", false, vec![crashing], "Running"),
             ("Always", false, vec![over(0)], "Running"),
             ("Always", true, vec![over(0)], "Succeeded"),

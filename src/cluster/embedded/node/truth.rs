@@ -19,13 +19,13 @@ pub struct NodeEntry {
     pub container: String,
     /// What.
     #[serde(flatten)]
-    pub deed: Deed,
+    pub action: NodeAction,
 }
 
 /// What the node did or saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "deed", rename_all = "kebab-case")]
-pub enum Deed {
+pub enum NodeAction {
     /// The main process was started.
     ContainerStarted {
         /// Its process id.

@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::route::{Current, ServiceRoute};
-use super::rule::{SyncRule, Syncing};
-use super::table::Table;
+use super::route::{CurrentTable, ServiceRoute};
+use super::rule::{SyncRule, SyncSchedule};
+use super::table::RoutingTable;
 use crate::clock::Stamp;
-use crate::cluster::embedded::store::{Kind, Store};
-use crate::cluster::embedded::truth::{ServiceRow, TableSynced, Truth, TruthLine};
+use crate::cluster::embedded::store::{ObjectKind, Store};
+use crate::cluster::embedded::truth::{ClusterTruth, ServiceRow, TableSynced, TruthLine};
 use crate::rng::Rng;
 
 /// The present moment in nanoseconds since the run's origin.
-pub type Now = Arc<dyn Fn() -> Stamp + Send + Sync>;
+pub type NowFn = Arc<dyn Fn() -> Stamp + Send + Sync>;
 
 /// Without a change the driver looks again after this; nothing depends on it.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// How the table lags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lag {
+pub struct ProxyLag {
     /// The rule.
     pub rule: SyncRule,
     /// The seed of jitter and of choices.
@@ -31,24 +31,24 @@ pub struct Lag {
 
 /// The Service routing of one cluster. Clones share it.
 #[derive(Clone)]
-pub struct Proxy {
-    table: Current,
+pub struct ServiceProxy {
+    table: CurrentTable,
     reject: SocketAddr,
-    truth: Truth,
-    now: Now,
-    lag: Lag,
+    truth: ClusterTruth,
+    now: NowFn,
+    lag: ProxyLag,
 }
 
-impl std::fmt::Debug for Proxy {
+impl std::fmt::Debug for ServiceProxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Proxy").field("reject", &self.reject).field("lag", &self.lag).finish_non_exhaustive()
+        f.debug_struct("ServiceProxy").field("reject", &self.reject).field("lag", &self.lag).finish_non_exhaustive()
     }
 }
 
-impl Proxy {
+impl ServiceProxy {
     /// A proxy with an empty table. `reject` is an address on which nothing listens.
     #[must_use]
-    pub fn new(lag: Lag, reject: SocketAddr, truth: Truth, now: Now) -> Self {
+    pub fn new(lag: ProxyLag, reject: SocketAddr, truth: ClusterTruth, now: NowFn) -> Self {
         Self { table: Arc::default(), reject, truth, now, lag }
     }
 
@@ -68,13 +68,15 @@ impl Proxy {
 
     /// Follows `store` until `stop`.
     pub async fn run(self, store: Store, stop: CancellationToken) {
-        let mut syncing = Syncing::new(self.lag.rule, self.lag.seed);
-        let mut seen = Table::default();
+        let mut syncing = SyncSchedule::new(self.lag.rule, self.lag.seed);
+        let mut seen = RoutingTable::default();
         let mut changed = store.changed();
         loop {
             changed.mark_unchanged();
-            let table =
-                Table::of(&store.list_shared(Kind::Service, None).0, &store.list_shared(Kind::EndpointSlice, None).0);
+            let table = RoutingTable::of(
+                &store.list_shared(ObjectKind::Service, None).0,
+                &store.list_shared(ObjectKind::EndpointSlice, None).0,
+            );
             if table != seen {
                 seen = table.clone();
                 syncing.changed((self.now)(), table);
@@ -93,7 +95,7 @@ impl Proxy {
         }
     }
 
-    fn put(&self, table: Table) {
+    fn put(&self, table: RoutingTable) {
         let services = table.rows().map(|((namespace, service, port), backends)| ServiceRow {
             namespace: namespace.clone(),
             service: service.clone(),
@@ -119,15 +121,15 @@ mod tests {
 
     const REJECT: &str = "127.9.9.9:9";
 
-    fn world() -> (Store, Proxy, CancellationToken) {
+    fn world() -> (Store, ServiceProxy, CancellationToken) {
         let store = Store::new(virtual_wall(), 1);
         let service = json!({"metadata": {"name": "web", "namespace": "default"}, "spec": {"ports": [{"port": 80}]}});
-        store.create(Kind::Service, service).unwrap();
+        store.create(ObjectKind::Service, service).unwrap();
         let slice = json!({"metadata": {"name": "web-1", "namespace": "default", "labels": {SERVICE_NAME: "web"}},
             "ports": [{"name": "", "port": 8080}], "endpoints": []});
-        store.create(Kind::EndpointSlice, slice).unwrap();
-        let lag = Lag { rule: SyncRule::default(), seed: 1 };
-        let proxy = Proxy::new(lag, REJECT.parse().unwrap(), Truth::off(), Arc::new(virtual_now()));
+        store.create(ObjectKind::EndpointSlice, slice).unwrap();
+        let lag = ProxyLag { rule: SyncRule::default(), seed: 1 };
+        let proxy = ServiceProxy::new(lag, REJECT.parse().unwrap(), ClusterTruth::off(), Arc::new(virtual_now()));
         let stop = CancellationToken::new();
         tokio::spawn(proxy.clone().run(store.clone(), stop.clone()));
         (store, proxy, stop)
@@ -138,7 +140,9 @@ mod tests {
             .iter()
             .map(|ip| json!({"addresses": [ip], "conditions": {"ready": true, "serving": true, "terminating": false}}))
             .collect();
-        store.update(Kind::EndpointSlice, "default", "web-1", |slice| slice["endpoints"] = json!(endpoints)).unwrap();
+        store
+            .update(ObjectKind::EndpointSlice, "default", "web-1", |slice| slice["endpoints"] = json!(endpoints))
+            .unwrap();
     }
 
     async fn wait(ms: u64) {

@@ -8,7 +8,7 @@ mod route;
 mod rule;
 mod table;
 
-pub use driver::{Lag, Now, Proxy};
+pub use driver::{NowFn, ProxyLag, ServiceProxy};
 pub use route::ServiceRoute;
-pub use rule::{SyncRule, Syncing};
-pub use table::{Backend, Table};
+pub use rule::{SyncRule, SyncSchedule};
+pub use table::{Backend, RoutingTable};

@@ -25,11 +25,11 @@ pub(super) type ServicePort = (String, String, u16);
 
 /// The backends of each Service port that new connections may go to. A Service port without backends refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
+pub struct RoutingTable {
     rows: BTreeMap<ServicePort, Vec<Backend>>,
 }
 
-impl Table {
+impl RoutingTable {
     /// The table for these Services and `EndpointSlice`s. Of each Service port the ready endpoints; if there are none,
     /// those that are serving and terminating (`pkg/proxy/topology.go`, `CategorizeEndpoints`; KEP-1669).
     #[must_use]
@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    fn table(endpoints: &[(&str, bool, bool, bool)]) -> Table {
+    fn table(endpoints: &[(&str, bool, bool, bool)]) -> RoutingTable {
         let service =
             json!({"metadata": {"name": "web", "namespace": "a"}, "spec": {"ports": [{"name": "h", "port": 80}]}});
         let endpoints: Vec<Value> = endpoints
@@ -110,7 +110,7 @@ mod tests {
             .collect();
         let slice = json!({"metadata": {"namespace": "a", "labels": {SERVICE_NAME: "web"}},
             "ports": [{"name": "h", "port": 8080}], "endpoints": endpoints});
-        Table::of(&[Arc::new(service)], &[Arc::new(slice)])
+        RoutingTable::of(&[Arc::new(service)], &[Arc::new(slice)])
     }
 
     fn chosen(endpoints: &[(&str, bool, bool, bool)]) -> Vec<String> {

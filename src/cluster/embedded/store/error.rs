@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::kind::Kind;
+use super::kind::ObjectKind;
 
 /// One field that made an object invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct StatusCause {
     /// The field's path, for example `spec.template.metadata.labels`.
     pub field: String,
     /// What is wrong with it.
@@ -20,7 +20,7 @@ pub enum ApiError {
     #[error("{} {name:?} not found", kind.resource())]
     NotFound {
         /// The kind asked for.
-        kind: Kind,
+        kind: ObjectKind,
         /// The name asked for.
         name: String,
     },
@@ -37,7 +37,7 @@ pub enum ApiError {
     #[error("{} {name:?} already exists", kind.resource())]
     AlreadyExists {
         /// The kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// The name that is taken.
         name: String,
     },
@@ -45,7 +45,7 @@ pub enum ApiError {
     #[error("operation cannot be fulfilled on {} {name:?}: {detail}", kind.resource())]
     Conflict {
         /// The kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// The object's name.
         name: String,
         /// What differs.
@@ -55,17 +55,17 @@ pub enum ApiError {
     #[error("{} {name:?} is invalid: {}", kind.info().kind, join(causes))]
     Invalid {
         /// The kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// The object's name.
         name: String,
         /// What is wrong, field by field.
-        causes: Vec<Cause>,
+        causes: Vec<StatusCause>,
     },
     /// 403: the request is understood and refused.
     #[error("{} {name:?} is forbidden: {detail}", kind.resource())]
     Forbidden {
         /// The kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// The object's name.
         name: String,
         /// Why.
@@ -121,7 +121,7 @@ pub enum ApiError {
     },
 }
 
-fn join(causes: &[Cause]) -> String {
+fn join(causes: &[StatusCause]) -> String {
     let each: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
     each.join("; ")
 }
@@ -175,7 +175,7 @@ impl ApiError {
         status
     }
 
-    fn about(&self) -> Option<(Kind, &str)> {
+    fn about(&self) -> Option<(ObjectKind, &str)> {
         match self {
             Self::NotFound { kind, name }
             | Self::AlreadyExists { kind, name }

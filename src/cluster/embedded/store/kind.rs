@@ -5,7 +5,7 @@ use serde_json::Value;
 /// A kind of object. The order is that in which a namespace's contents are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each variant is the Kubernetes kind of that name")]
-pub enum Kind {
+pub enum ObjectKind {
     Deployment,
     ReplicaSet,
     Pod,
@@ -55,7 +55,7 @@ const CORE: (&str, &str) = ("", "v1");
 const APPS: (&str, &str) = ("apps", "v1");
 const RBAC: (&str, &str) = ("rbac.authorization.k8s.io", "v1");
 
-impl Kind {
+impl ObjectKind {
     /// Every kind.
     pub const ALL: [Self; 14] = [
         Self::Deployment,
@@ -139,10 +139,13 @@ mod tests {
 
     #[test]
     fn an_object_is_of_a_kind_only_with_its_version() {
-        assert_eq!(Kind::of(&json!({"apiVersion": "apps/v1", "kind": "Deployment"})), Some(Kind::Deployment));
-        assert_eq!(Kind::of(&json!({"apiVersion": "v1", "kind": "Service"})), Some(Kind::Service));
+        assert_eq!(
+            ObjectKind::of(&json!({"apiVersion": "apps/v1", "kind": "Deployment"})),
+            Some(ObjectKind::Deployment)
+        );
+        assert_eq!(ObjectKind::of(&json!({"apiVersion": "v1", "kind": "Service"})), Some(ObjectKind::Service));
         for (version, kind) in [("serving.knative.dev/v1", "Service"), ("v1", "Deployment"), ("batch/v1", "Job")] {
-            assert_eq!(Kind::of(&json!({"apiVersion": version, "kind": kind})), None);
+            assert_eq!(ObjectKind::of(&json!({"apiVersion": version, "kind": kind})), None);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! server, in one place.
 //!
 //! Objects are untyped JSON: fields that nobody here knows survive. It must not know of HTTP, controllers or the node;
-//! whoever acts on objects watches [`Store::changed`] or holds a [`Watch`].
+//! whoever acts on objects watches [`Store::changed`] or holds a [`StoreWatch`].
 
 mod deletion;
 pub mod error;
@@ -18,11 +18,11 @@ mod watch;
 mod writes;
 
 pub use deletion::DeleteOptions;
-pub use error::{ApiError, Cause};
+pub use error::{ApiError, StatusCause};
 pub use event::{EventText, event};
-pub use kind::Kind;
-pub use selector::Selector;
+pub use kind::ObjectKind;
+pub use selector::LabelSelector;
 pub use state::Store;
 pub use wall::{WallClock, whole_seconds};
-pub use watch::{Change, Verb, Watch};
+pub use watch::{ChangeVerb, ObjectChange, StoreWatch};
 pub(crate) use writes::set_status;

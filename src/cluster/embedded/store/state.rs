@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::kind::Kind;
+use super::kind::ObjectKind;
 use super::meta;
 use super::wall::{WallClock, whole_seconds};
-use super::watch::{Change, Verb};
+use super::watch::{ChangeVerb, ObjectChange};
 use crate::rng::Rng;
 
 /// Changes kept for watchers. A watcher that lags further behind must list again (410 Gone).
@@ -19,26 +19,26 @@ pub(super) const HISTORY: usize = 8_192;
 pub(super) const MAX_EVENTS: usize = 4_096;
 
 /// Namespace (empty for cluster-wide kinds) and name.
-pub(super) type Key = (String, String);
+pub(super) type ObjectKey = (String, String);
 
 /// The objects of one embedded cluster. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    shared: Arc<SharedStore>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedStore {
+    state: Mutex<StoreState>,
     changed: tokio::sync::watch::Sender<u64>,
 }
 
 /// What the lock guards.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) objects: BTreeMap<Kind, BTreeMap<Key, Arc<Value>>>,
+pub(super) struct StoreState {
+    pub(super) objects: BTreeMap<ObjectKind, BTreeMap<ObjectKey, Arc<Value>>>,
     pub(super) version: u64,
-    pub(super) history: VecDeque<Change>,
+    pub(super) history: VecDeque<ObjectChange>,
     /// The version of the newest change that was dropped from the history.
     pub(super) dropped: u64,
     pub(super) rng: Rng,
@@ -49,7 +49,7 @@ impl Store {
     /// An empty store but for the namespace `default`. Names and uids come from `seed`.
     #[must_use]
     pub fn new(wall: WallClock, seed: u64) -> Self {
-        let state = State {
+        let state = StoreState {
             objects: BTreeMap::new(),
             version: 0,
             history: VecDeque::new(),
@@ -58,9 +58,9 @@ impl Store {
             wall,
         };
         let (changed, _) = tokio::sync::watch::channel(0);
-        let store = Self { shared: Arc::new(Shared { state: Mutex::new(state), changed }) };
+        let store = Self { shared: Arc::new(SharedStore { state: Mutex::new(state), changed }) };
         // A new store has no such namespace yet, so this cannot fail.
-        let _ = store.create(Kind::Namespace, json!({"metadata": {"name": "default"}}));
+        let _ = store.create(ObjectKind::Namespace, json!({"metadata": {"name": "default"}}));
         store
     }
 
@@ -68,20 +68,20 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn get(&self, kind: Kind, ns: &str, name: &str) -> Result<Value, ApiError> {
+    pub fn get(&self, kind: ObjectKind, ns: &str, name: &str) -> Result<Value, ApiError> {
         self.read(|state| state.find(kind, ns, name).map(|object| (*object).clone()))
     }
 
     /// The objects of a kind, in one namespace or in all (`None`), by namespace and name, and the store's version.
     #[must_use]
-    pub fn list(&self, kind: Kind, ns: Option<&str>) -> (Vec<Value>, u64) {
+    pub fn list(&self, kind: ObjectKind, ns: Option<&str>) -> (Vec<Value>, u64) {
         let (objects, version) = self.list_shared(kind, ns);
         (objects.iter().map(|object| (**object).clone()).collect(), version)
     }
 
     /// As [`Store::list`], without copying the objects.
     #[must_use]
-    pub fn list_shared(&self, kind: Kind, ns: Option<&str>) -> (Vec<Arc<Value>>, u64) {
+    pub fn list_shared(&self, kind: ObjectKind, ns: Option<&str>) -> (Vec<Arc<Value>>, u64) {
         self.read(|state| {
             let objects = state.objects.get(&kind).into_iter().flatten();
             let wanted = objects.filter(|((namespace, _), _)| ns.is_none_or(|ns| ns == namespace));
@@ -107,12 +107,12 @@ impl Store {
         whole_seconds(self.now())
     }
 
-    pub(super) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    pub(super) fn read<T>(&self, look: impl FnOnce(&StoreState) -> T) -> T {
         look(&self.lock())
     }
 
     /// Runs one write under the lock and then wakes those who wait for changes.
-    pub(super) fn write<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn write<T>(&self, act: impl FnOnce(&mut StoreState) -> T) -> T {
         let mut state = self.lock();
         let before = state.version;
         let result = act(&mut state);
@@ -123,43 +123,43 @@ impl Store {
         result
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, StoreState> {
         // A writer's closure works on a copy, so a panic in it leaves the state whole.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    pub(super) fn find(&self, kind: Kind, ns: &str, name: &str) -> Result<Arc<Value>, ApiError> {
+impl StoreState {
+    pub(super) fn find(&self, kind: ObjectKind, ns: &str, name: &str) -> Result<Arc<Value>, ApiError> {
         let key = key(kind, ns, name);
         let found = self.objects.get(&kind).and_then(|objects| objects.get(&key));
         found.cloned().ok_or_else(|| ApiError::NotFound { kind, name: name.to_owned() })
     }
 
     /// Stores `object` under the next version and notes the change.
-    pub(super) fn put(&mut self, kind: Kind, mut object: Value) -> Arc<Value> {
+    pub(super) fn put(&mut self, kind: ObjectKind, mut object: Value) -> Arc<Value> {
         self.version += 1;
         object["metadata"]["resourceVersion"] = Value::String(self.version.to_string());
         let key = key(kind, meta::namespace(&object), meta::name(&object));
         let object = Arc::new(object);
         let previous = self.objects.entry(kind).or_default().insert(key, Arc::clone(&object));
-        let verb = if previous.is_some() { Verb::Modified } else { Verb::Added };
-        self.note(Change { version: self.version, kind, verb, object: Arc::clone(&object), previous });
+        let verb = if previous.is_some() { ChangeVerb::Modified } else { ChangeVerb::Added };
+        self.note(ObjectChange { version: self.version, kind, verb, object: Arc::clone(&object), previous });
         object
     }
 
     /// Removes an object under the next version and notes the change. The last state that watchers see carries the
     /// version of the removal, as the API server's does.
-    pub(super) fn take(&mut self, kind: Kind, ns: &str, name: &str) -> Option<Arc<Value>> {
+    pub(super) fn take(&mut self, kind: ObjectKind, ns: &str, name: &str) -> Option<Arc<Value>> {
         let previous = self.objects.get_mut(&kind)?.remove(&key(kind, ns, name))?;
         self.version += 1;
         let mut last = (*previous).clone();
         last["metadata"]["resourceVersion"] = Value::String(self.version.to_string());
         let object = Arc::new(last);
-        let change = Change {
+        let change = ObjectChange {
             version: self.version,
             kind,
-            verb: Verb::Deleted,
+            verb: ChangeVerb::Deleted,
             object: Arc::clone(&object),
             previous: Some(previous),
         };
@@ -167,7 +167,7 @@ impl State {
         Some(object)
     }
 
-    fn note(&mut self, change: Change) {
+    fn note(&mut self, change: ObjectChange) {
         self.history.push_back(change);
         while self.history.len() > HISTORY {
             if let Some(oldest) = self.history.pop_front() {
@@ -177,7 +177,7 @@ impl State {
     }
 }
 
-pub(super) fn key(kind: Kind, ns: &str, name: &str) -> Key {
+pub(super) fn key(kind: ObjectKind, ns: &str, name: &str) -> ObjectKey {
     let ns = if kind.info().namespaced { ns } else { "" };
     (ns.to_owned(), name.to_owned())
 }

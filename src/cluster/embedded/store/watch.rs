@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::kind::Kind;
+use super::kind::ObjectKind;
 use super::meta;
-use super::state::{State, Store};
+use super::state::{Store, StoreState};
 
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub enum ChangeVerb {
     /// It was created.
     Added,
     /// It was changed.
@@ -23,13 +23,13 @@ pub enum Verb {
 
 /// One change of one object.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct ObjectChange {
     /// The store's version that the change made.
     pub version: u64,
     /// The object's kind.
-    pub kind: Kind,
+    pub kind: ObjectKind,
     /// What happened.
-    pub verb: Verb,
+    pub verb: ChangeVerb,
     /// The object after the change; of a removed one its last state.
     pub object: Arc<Value>,
     /// The object before it; `None` if it was created.
@@ -38,9 +38,9 @@ pub struct Change {
 
 /// A position in the history of one kind, in one namespace or in all.
 #[derive(Debug)]
-pub struct Watch {
+pub struct StoreWatch {
     store: Store,
-    kind: Kind,
+    kind: ObjectKind,
     namespace: Option<String>,
     since: u64,
     changed: tokio::sync::watch::Receiver<u64>,
@@ -51,28 +51,28 @@ impl Store {
     ///
     /// # Errors
     /// `Gone` if the history no longer reaches back to `since`; `TooLarge` if `since` is in the future.
-    pub fn watch(&self, kind: Kind, ns: Option<&str>, since: u64) -> Result<Watch, ApiError> {
+    pub fn watch(&self, kind: ObjectKind, ns: Option<&str>, since: u64) -> Result<StoreWatch, ApiError> {
         self.read(|state| state.reaches(since))?;
         let changed = self.changed();
-        Ok(Watch { store: self.clone(), kind, namespace: ns.map(str::to_owned), since, changed })
+        Ok(StoreWatch { store: self.clone(), kind, namespace: ns.map(str::to_owned), since, changed })
     }
 
     /// The present objects of a kind and a watch of everything after them.
     #[must_use]
-    pub fn list_and_watch(&self, kind: Kind, ns: Option<&str>) -> (Vec<Arc<Value>>, Watch) {
+    pub fn list_and_watch(&self, kind: ObjectKind, ns: Option<&str>) -> (Vec<Arc<Value>>, StoreWatch) {
         let changed = self.changed();
         // The list names the version it was taken at, so nothing can fall between list and watch.
         let (objects, since) = self.list_shared(kind, ns);
-        (objects, Watch { store: self.clone(), kind, namespace: ns.map(str::to_owned), since, changed })
+        (objects, StoreWatch { store: self.clone(), kind, namespace: ns.map(str::to_owned), since, changed })
     }
 }
 
-impl Watch {
+impl StoreWatch {
     /// Everything that changed since the last call, oldest first; may be empty.
     ///
     /// # Errors
     /// `Gone` if this watch fell behind the history.
-    pub fn take(&mut self) -> Result<Vec<Change>, ApiError> {
+    pub fn take(&mut self) -> Result<Vec<ObjectChange>, ApiError> {
         let (changes, version) = self.store.read(|state| {
             state.reaches(self.since)?;
             let start = state.history.partition_point(|change| change.version <= self.since);
@@ -87,7 +87,7 @@ impl Watch {
     ///
     /// # Errors
     /// `Gone` if this watch fell behind the history.
-    pub async fn next(&mut self) -> Result<Vec<Change>, ApiError> {
+    pub async fn next(&mut self) -> Result<Vec<ObjectChange>, ApiError> {
         loop {
             self.changed.mark_unchanged();
             let changes = self.take()?;
@@ -107,13 +107,13 @@ impl Watch {
         self.since
     }
 
-    fn wants(&self, change: &Change) -> bool {
+    fn wants(&self, change: &ObjectChange) -> bool {
         change.kind == self.kind
             && self.namespace.as_deref().is_none_or(|namespace| namespace == meta::namespace(&change.object))
     }
 }
 
-impl State {
+impl StoreState {
     fn reaches(&self, since: u64) -> Result<(), ApiError> {
         if since < self.dropped {
             return Err(ApiError::Gone { asked: since, oldest: self.dropped });

@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::ARGUMENT;
 use super::isolation::Isolation;
-use super::protocol::{End, MAIN, Report, Request, Spawn};
+use super::protocol::{MAIN, ProcessEnd, ProcessSpawn, SupervisorReport, SupervisorRequest};
 
 /// How long a supervisor without its guard may take to end what it supervises.
 const ENDS_WITHIN: Duration = Duration::from_secs(15);
@@ -40,42 +40,42 @@ pub enum SuperviseError {
 
 /// How a container ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ContainerEnd {
     /// With its main process.
-    Main(End),
+    Main(ProcessEnd),
     /// It was killed, because its supervisor or its guard was: that is no doing of what runs in it, and the harness's
     /// own trouble.
     Lost,
 }
 
-impl Ended {
+impl ContainerEnd {
     /// The exit code as container runtimes report it.
     #[must_use]
     pub fn exit_code(self) -> i32 {
         match self {
             Self::Main(end) => end.exit_code(),
-            Self::Lost => End::Signal(nix::sys::signal::Signal::SIGKILL as i32).exit_code(),
+            Self::Lost => ProcessEnd::Signal(nix::sys::signal::Signal::SIGKILL as i32).exit_code(),
         }
     }
 }
 
 /// Follows the end of a container: nothing until it and everything in it is gone.
-pub type Watch = watch::Receiver<Option<Ended>>;
+pub type EndWatch = watch::Receiver<Option<ContainerEnd>>;
 
 /// The way to a supervisor; it ends the container when it is closed.
-type Input = tokio::sync::Mutex<Option<ChildStdin>>;
+type SupervisorInput = tokio::sync::Mutex<Option<ChildStdin>>;
 
 /// A process executed beside the main process, when it has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecResult {
     /// How it ended.
-    pub end: End,
+    pub end: ProcessEnd,
     /// The start of what it wrote.
     pub output: String,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct WaitingCalls {
     /// The supervisor has ended: nobody will answer any more.
     gone: bool,
     next_id: u64,
@@ -88,9 +88,9 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Supervisor {
     guard: i32,
-    input: Arc<Input>,
-    waiting: Arc<Mutex<Waiting>>,
-    ended: Watch,
+    input: Arc<SupervisorInput>,
+    waiting: Arc<Mutex<WaitingCalls>>,
+    ended: EndWatch,
 }
 
 impl Supervisor {
@@ -108,9 +108,9 @@ impl Supervisor {
         let guard = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or_else(|| fail(io::Error::other("its pipes are missing")))?;
-        let waiting = Arc::new(Mutex::new(Waiting { next_id: MAIN + 1, ..Waiting::default() }));
+        let waiting = Arc::new(Mutex::new(WaitingCalls { next_id: MAIN + 1, ..WaitingCalls::default() }));
         let (announce, ended) = watch::channel(None);
-        let input = Arc::new(Input::new(Some(input)));
+        let input = Arc::new(SupervisorInput::new(Some(input)));
         tokio::spawn(listen(child, output, Arc::downgrade(&input), Arc::clone(&waiting), announce));
         Ok(Self { guard, input, waiting, ended })
     }
@@ -122,13 +122,17 @@ impl Supervisor {
     }
 
     /// Starts the main process and gives its process id. Its output goes to `log`.
-    pub async fn start_main(&self, spawn: Spawn) -> Result<i32, SuperviseError> {
-        self.spawn(Spawn { id: MAIN, ..spawn }).await
+    pub async fn start_main(&self, spawn: ProcessSpawn) -> Result<i32, SuperviseError> {
+        self.spawn(ProcessSpawn { id: MAIN, ..spawn }).await
     }
 
     /// Executes a command beside the main process, waits for its end, and kills it at `limit`, in which case there is
     /// no result.
-    pub async fn exec(&self, spawn: Spawn, limit: std::time::Duration) -> Result<Option<ExecResult>, SuperviseError> {
+    pub async fn exec(
+        &self,
+        spawn: ProcessSpawn,
+        limit: std::time::Duration,
+    ) -> Result<Option<ExecResult>, SuperviseError> {
         let (tell, exit) = oneshot::channel();
         let id = {
             let mut waiting = self.waiting()?;
@@ -138,12 +142,12 @@ impl Supervisor {
             id
         };
         let run = async {
-            self.spawn(Spawn { id, log: None, ..spawn }).await?;
+            self.spawn(ProcessSpawn { id, log: None, ..spawn }).await?;
             exit.await.map_err(|_| SuperviseError::Gone)
         };
         match tokio::time::timeout(limit, run).await {
             Ok(result) => result.map(Some),
-            Err(_) => self.send(&Request::KillExec { id }).await.map(|()| None),
+            Err(_) => self.send(&SupervisorRequest::KillExec { id }).await.map(|()| None),
         }
     }
 
@@ -154,40 +158,40 @@ impl Supervisor {
             // The queue's order is the requests' order, so both change under the input's lock.
             let mut input = self.input.lock().await;
             self.waiting()?.signals.push_back(tell);
-            write(&mut input, &Request::Signal { signal }).await?;
+            write(&mut input, &SupervisorRequest::Signal { signal }).await?;
         }
         told.await.map_err(|_| SuperviseError::Gone)
     }
 
     /// SIGKILLs the main process, and with it everything else in the container.
     pub async fn kill(&self) -> Result<(), SuperviseError> {
-        self.send(&Request::Kill {}).await
+        self.send(&SupervisorRequest::Kill {}).await
     }
 
     /// The end of the main process, once it and all its descendants are gone.
     #[must_use]
-    pub fn ended(&self) -> Watch {
+    pub fn ended(&self) -> EndWatch {
         self.ended.clone()
     }
 
-    fn waiting(&self) -> Result<MutexGuard<'_, Waiting>, SuperviseError> {
+    fn waiting(&self) -> Result<MutexGuard<'_, WaitingCalls>, SuperviseError> {
         let waiting = lock(&self.waiting);
         if waiting.gone { Err(SuperviseError::Gone) } else { Ok(waiting) }
     }
 
-    async fn spawn(&self, spawn: Spawn) -> Result<i32, SuperviseError> {
+    async fn spawn(&self, spawn: ProcessSpawn) -> Result<i32, SuperviseError> {
         let (tell, told) = oneshot::channel();
         self.waiting()?.starts.insert(spawn.id, tell);
-        self.send(&Request::Spawn(spawn)).await?;
+        self.send(&SupervisorRequest::Spawn(spawn)).await?;
         told.await.map_err(|_| SuperviseError::Gone)?.map_err(SuperviseError::Spawn)
     }
 
-    async fn send(&self, request: &Request) -> Result<(), SuperviseError> {
+    async fn send(&self, request: &SupervisorRequest) -> Result<(), SuperviseError> {
         write(&mut *self.input.lock().await, request).await
     }
 }
 
-async fn write(input: &mut Option<ChildStdin>, request: &Request) -> Result<(), SuperviseError> {
+async fn write(input: &mut Option<ChildStdin>, request: &SupervisorRequest) -> Result<(), SuperviseError> {
     let Some(input) = input else { return Err(SuperviseError::Gone) };
     let mut line = serde_json::to_vec(request).unwrap_or_default();
     line.push(b'\n');
@@ -198,9 +202,9 @@ async fn write(input: &mut Option<ChildStdin>, request: &Request) -> Result<(), 
 async fn listen(
     mut guard: Child,
     output: ChildStdout,
-    input: Weak<Input>,
-    waiting: Arc<Mutex<Waiting>>,
-    announce: watch::Sender<Option<Ended>>,
+    input: Weak<SupervisorInput>,
+    waiting: Arc<Mutex<WaitingCalls>>,
+    announce: watch::Sender<Option<ContainerEnd>>,
 ) {
     let mut lines = BufReader::new(output).lines();
     let first = tokio::select! {
@@ -217,22 +221,22 @@ async fn listen(
         Some(end) => Some(end),
         None => tokio::time::timeout(ENDS_WITHIN, reports(&mut lines, &waiting)).await.unwrap_or_default(),
     };
-    *lock(&waiting) = Waiting { gone: true, ..Waiting::default() };
+    *lock(&waiting) = WaitingCalls { gone: true, ..WaitingCalls::default() };
     let _ = guard.wait().await;
     let ended = match last {
-        Some(end) => Ended::Main(end),
+        Some(end) => ContainerEnd::Main(end),
         // It was let go, and killed itself for that.
-        None if dropped => Ended::Main(End::Signal(nix::sys::signal::Signal::SIGKILL as i32)),
-        None => Ended::Lost,
+        None if dropped => ContainerEnd::Main(ProcessEnd::Signal(nix::sys::signal::Signal::SIGKILL as i32)),
+        None => ContainerEnd::Lost,
     };
     announce.send_replace(Some(ended));
 }
 
 /// Hands reports over until the main process has ended; `None` if no more come before that.
-async fn reports(lines: &mut Lines<BufReader<ChildStdout>>, waiting: &Mutex<Waiting>) -> Option<End> {
+async fn reports(lines: &mut Lines<BufReader<ChildStdout>>, waiting: &Mutex<WaitingCalls>) -> Option<ProcessEnd> {
     while let Ok(Some(line)) = lines.next_line().await {
-        let Ok(report) = serde_json::from_str::<Report>(&line) else { break };
-        if let Report::Exited { id: MAIN, end, .. } = report {
+        let Ok(report) = serde_json::from_str::<SupervisorReport>(&line) else { break };
+        if let SupervisorReport::Exited { id: MAIN, end, .. } = report {
             return Some(end);
         }
         hand_over(report, &mut lock(waiting));
@@ -240,25 +244,25 @@ async fn reports(lines: &mut Lines<BufReader<ChildStdout>>, waiting: &Mutex<Wait
     None
 }
 
-fn hand_over(report: Report, waiting: &mut Waiting) {
+fn hand_over(report: SupervisorReport, waiting: &mut WaitingCalls) {
     match report {
-        Report::Started { id, pid } => {
+        SupervisorReport::Started { id, pid } => {
             if let Some(tell) = waiting.starts.remove(&id) {
                 let _ = tell.send(Ok(pid));
             }
         }
-        Report::Failed { id, error } => {
+        SupervisorReport::Failed { id, error } => {
             waiting.exits.remove(&id);
             if let Some(tell) = waiting.starts.remove(&id) {
                 let _ = tell.send(Err(error));
             }
         }
-        Report::Signalled { delivered, .. } => {
+        SupervisorReport::Signalled { delivered, .. } => {
             if let Some(tell) = waiting.signals.pop_front() {
                 let _ = tell.send(delivered);
             }
         }
-        Report::Exited { id, end, output } => {
+        SupervisorReport::Exited { id, end, output } => {
             if let Some(tell) = waiting.exits.remove(&id) {
                 let _ = tell.send(ExecResult { end, output });
             }
@@ -267,6 +271,6 @@ fn hand_over(report: Report, waiting: &mut Waiting) {
 }
 
 /// Nothing panics while holding this lock, so a poisoned one is still whole.
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+fn lock(waiting: &Mutex<WaitingCalls>) -> MutexGuard<'_, WaitingCalls> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,14 +10,14 @@ pub const MAX_LOG_BYTES: u64 = 512 * 1024;
 
 /// The writing end.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(super) struct LogFile {
     path: PathBuf,
     file: File,
     written: u64,
     limit: u64,
 }
 
-impl Log {
+impl LogFile {
     /// Opens the log, keeping what an earlier start of the container wrote.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Self::with_limit(path, MAX_LOG_BYTES)
@@ -55,14 +55,14 @@ pub fn tail(path: &Path, lines: usize) -> String {
 
 /// Reads a log while it is written, also where it turns over meanwhile.
 #[derive(Debug)]
-pub struct Follow {
+pub struct LogFollow {
     path: PathBuf,
     /// The file that was read last, by its inode, and up to where.
     inode: u64,
     at: u64,
 }
 
-impl Follow {
+impl LogFollow {
     /// What the log holds, or the last `lines` lines of it, and the reader of what is still to come.
     #[must_use]
     pub fn start(path: &Path, lines: Option<usize>) -> (Vec<u8>, Self) {
@@ -129,7 +129,7 @@ mod tests {
     fn the_tail_is_what_was_written_last() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut log = Log::open(&path).unwrap();
+        let mut log = LogFile::open(&path).unwrap();
         log.write(b"one\ntwo\n").unwrap();
         log.write(b"three\n").unwrap();
         assert_eq!(tail(&path, 2), "two\nthree");
@@ -141,8 +141,8 @@ mod tests {
     fn a_log_is_read_on_across_its_turning_over() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut log = Log::with_limit(&path, 100).unwrap();
-        let (before, mut follow) = Follow::start(&path, Some(2));
+        let mut log = LogFile::with_limit(&path, 100).unwrap();
+        let (before, mut follow) = LogFollow::start(&path, Some(2));
         assert!(before.is_empty() && follow.more().is_empty());
         let (mut read, mut written) = (Vec::new(), String::new());
         for n in 0..100 {
@@ -157,9 +157,9 @@ mod tests {
         read.extend(follow.more());
         assert_eq!(String::from_utf8(read).unwrap(), written);
         for (lines, expected) in [(Some(2), "line 98\nline 99\n"), (Some(0), "")] {
-            assert_eq!(Follow::start(&path, lines).0, expected.as_bytes());
+            assert_eq!(LogFollow::start(&path, lines).0, expected.as_bytes());
         }
-        assert!(Follow::start(&path, None).0.ends_with(b"line 98\nline 99\n"));
+        assert!(LogFollow::start(&path, None).0.ends_with(b"line 98\nline 99\n"));
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
     fn the_log_stays_bounded_and_keeps_the_newest() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut log = Log::with_limit(&path, 100).unwrap();
+        let mut log = LogFile::with_limit(&path, 100).unwrap();
         for n in 0..1000 {
             log.write(format!("line {n}\n").as_bytes()).unwrap();
         }

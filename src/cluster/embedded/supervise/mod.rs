@@ -24,10 +24,10 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-pub use client::{Ended, ExecResult, SuperviseError, Supervisor, Watch};
+pub use client::{ContainerEnd, EndWatch, ExecResult, SuperviseError, Supervisor};
 pub use isolation::Isolation;
-pub use log::{Follow, MAX_LOG_BYTES, tail};
-pub use protocol::{End, MAIN, Report, Request, Spawn};
+pub use log::{LogFollow, MAX_LOG_BYTES, tail};
+pub use protocol::{MAIN, ProcessEnd, ProcessSpawn, SupervisorReport, SupervisorRequest};
 pub use signals::{number, reaches_pid_1};
 
 /// The argument that makes this program one of the processes of this module.

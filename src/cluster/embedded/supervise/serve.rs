@@ -18,9 +18,9 @@ use nix::unistd::Pid;
 
 use super::descendants::kill_all;
 use super::isolation::Isolation;
-use super::log::Log;
-use super::output::Output;
-use super::protocol::{End, MAIN, Report, Request, Spawn};
+use super::log::LogFile;
+use super::output::ProcessOutput;
+use super::protocol::{MAIN, ProcessEnd, ProcessSpawn, SupervisorReport, SupervisorRequest};
 use super::{ARGUMENT, ITSELF, signals};
 
 /// Longest request line. An environment with all its values may be a megabyte, as in Kubernetes.
@@ -33,7 +33,7 @@ const MAX_REASON_BYTES: u64 = 4 * 1024;
 /// Exit codes: 0 when nothing is left, 3 when the machine does not allow a supervisor (the reason on standard error),
 /// 1 when a descendant could not be killed.
 pub(super) fn main(isolation: Isolation) -> ExitCode {
-    let server = Server::new(isolation).map_err(|errno| format!("{errno}; a Linux kernel 3.4 is needed"));
+    let server = SupervisorServer::new(isolation).map_err(|errno| format!("{errno}; a Linux kernel 3.4 is needed"));
     let mut server = match server.and_then(|server| isolation.prepare().map(|()| server)) {
         Ok(server) => server,
         Err(reason) => {
@@ -57,26 +57,26 @@ pub(super) fn block_termination() -> nix::Result<SigSet> {
 
 /// A process that was asked for.
 #[derive(Debug)]
-struct Child {
+struct SupervisedChild {
     id: u64,
-    output: Output,
-    end: Option<End>,
+    output: ProcessOutput,
+    end: Option<ProcessEnd>,
 }
 
 #[derive(Debug)]
-struct Server {
+struct SupervisorServer {
     isolation: Isolation,
     mask: SigSet,
     signals: SignalFd,
     input: Vec<u8>,
-    children: BTreeMap<i32, Child>,
+    children: BTreeMap<i32, SupervisedChild>,
     main: Option<i32>,
-    main_end: Option<End>,
+    main_end: Option<ProcessEnd>,
     /// Standard input ended, standard output broke, or a termination signal came: rollproof is gone.
     orphaned: bool,
 }
 
-impl Server {
+impl SupervisorServer {
     fn new(isolation: Isolation) -> nix::Result<Self> {
         prctl::set_child_subreaper(true)?;
         let mask = block_termination()?;
@@ -110,9 +110,9 @@ impl Server {
         kill_all();
         let ended: Vec<i32> = self.children.keys().copied().collect();
         for pid in ended {
-            self.report_exit(pid, End::Signal(Signal::SIGKILL as i32));
+            self.report_exit(pid, ProcessEnd::Signal(Signal::SIGKILL as i32));
         }
-        self.say(&Report::Exited { id: MAIN, end, output: String::new() });
+        self.send(&SupervisorReport::Exited { id: MAIN, end, output: String::new() });
     }
 
     /// Waits until something happens: whether requests wait, and which children have said something.
@@ -149,8 +149,8 @@ impl Server {
     fn reap(&mut self) {
         loop {
             let (pid, end) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, code)) => (pid.as_raw(), End::Code(code)),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid.as_raw(), End::Signal(signal as i32)),
+                Ok(WaitStatus::Exited(pid, code)) => (pid.as_raw(), ProcessEnd::Code(code)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid.as_raw(), ProcessEnd::Signal(signal as i32)),
                 Ok(WaitStatus::StillAlive) | Err(_) => return,
                 Ok(_) => continue,
             };
@@ -166,15 +166,15 @@ impl Server {
 
     /// Reports an executed process, once. What it left behind keeps running, as in a container, and may keep talking
     /// into the pipe, which is read and dropped.
-    fn report_exit(&mut self, pid: i32, end: End) {
+    fn report_exit(&mut self, pid: i32, end: ProcessEnd) {
         self.drain_rest(pid);
         let Some(child) = self.children.get_mut(&pid) else { return };
         if child.end.is_some() {
             return;
         }
         child.end = Some(end);
-        let report = Report::Exited { id: child.id, end, output: child.output.text() };
-        self.say(&report);
+        let report = SupervisorReport::Exited { id: child.id, end, output: child.output.text() };
+        self.send(&report);
     }
 
     fn drain_rest(&mut self, pid: i32) {
@@ -192,7 +192,7 @@ impl Server {
         while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.input.drain(..=end).collect();
             match serde_json::from_slice(&line) {
-                Ok(request) => self.obey(request),
+                Ok(request) => self.carry_out(request),
                 Err(_) => self.orphaned = true,
             }
         }
@@ -201,26 +201,26 @@ impl Server {
         }
     }
 
-    fn obey(&mut self, request: Request) {
+    fn carry_out(&mut self, request: SupervisorRequest) {
         match request {
-            Request::Spawn(spawn) => {
+            SupervisorRequest::Spawn(spawn) => {
                 let id = spawn.id;
                 match self.spawn(&spawn) {
-                    Ok(pid) => self.say(&Report::Started { id, pid }),
-                    Err(error) => self.say(&Report::Failed { id, error }),
+                    Ok(pid) => self.send(&SupervisorReport::Started { id, pid }),
+                    Err(error) => self.send(&SupervisorReport::Failed { id, error }),
                 }
             }
-            Request::Signal { signal } => {
+            SupervisorRequest::Signal { signal } => {
                 let delivered = self.signal_main(signal);
-                self.say(&Report::Signalled { signal, delivered });
+                self.send(&SupervisorReport::Signalled { signal, delivered });
             }
-            Request::KillExec { id } => {
+            SupervisorRequest::KillExec { id } => {
                 let pid = self.children.iter().find(|(_, child)| child.id == id && child.end.is_none());
                 if let Some((pid, _)) = pid.filter(|(_, child)| child.id != MAIN) {
                     let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
                 }
             }
-            Request::Kill {} => {
+            SupervisorRequest::Kill {} => {
                 if let Some(pid) = self.main {
                     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
                 }
@@ -235,13 +235,15 @@ impl Server {
         signals::reaches_pid_1(&status, signal) && kill(Pid::from_raw(pid), named).is_ok()
     }
 
-    fn spawn(&mut self, spawn: &Spawn) -> Result<i32, String> {
+    fn spawn(&mut self, spawn: &ProcessSpawn) -> Result<i32, String> {
         if (spawn.id == MAIN) == self.main.is_some() {
             return Err("a container has one main process, which is started first".to_owned());
         }
         let Some(program) = spawn.argv.first() else { return Err("the command is empty".to_owned()) };
         let log = match &spawn.log {
-            Some(path) => Some(Log::open(path).map_err(|e| format!("cannot open the log {}: {e}", path.display()))?),
+            Some(path) => {
+                Some(LogFile::open(path).map_err(|e| format!("cannot open the log {}: {e}", path.display()))?)
+            }
             None => None,
         };
         let (reader, writer) = io::pipe().map_err(|e| format!("cannot make a pipe for the output: {e}"))?;
@@ -268,7 +270,7 @@ impl Server {
         if spawn.id == MAIN {
             self.main = Some(pid);
         }
-        self.children.insert(pid, Child { id: spawn.id, output: Output::new(reader, log), end: None });
+        self.children.insert(pid, SupervisedChild { id: spawn.id, output: ProcessOutput::new(reader, log), end: None });
         Ok(pid)
     }
 
@@ -281,7 +283,7 @@ impl Server {
         result
     }
 
-    fn say(&mut self, report: &Report) {
+    fn send(&mut self, report: &SupervisorReport) {
         let mut line = serde_json::to_vec(report).unwrap_or_default();
         line.push(b'\n');
         let mut out = io::stdout().lock();

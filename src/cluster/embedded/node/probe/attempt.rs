@@ -10,34 +10,34 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::spec::{Action, Probe};
-use crate::cluster::embedded::supervise::{End, Spawn, SuperviseError, Supervisor};
+use super::spec::{ContainerProbe, ProbeAction};
+use crate::cluster::embedded::supervise::{ProcessEnd, ProcessSpawn, SuperviseError, Supervisor};
 
 /// Bytes of a response that are read (`maxRespBodyLength`).
 const MAX_BODY_BYTES: usize = 10 * 1024;
 
 /// What an attempt acts on.
-pub(crate) struct Target {
+pub(crate) struct ProbeTarget {
     /// The pod's address.
     pub(crate) address: Ipv4Addr,
     /// The container.
     pub(crate) supervisor: Arc<Supervisor>,
     /// How to execute in it; the command is filled in.
-    pub(crate) spawn: Spawn,
+    pub(crate) spawn: ProcessSpawn,
 }
 
 /// Tries once. The error is the message of the `Unhealthy` event; nothing if the attempt itself could not be made, so
 /// that it does not count.
-pub(super) async fn attempt(probe: &Probe, target: &Target) -> Option<Result<(), String>> {
+pub(super) async fn attempt(probe: &ContainerProbe, target: &ProbeTarget) -> Option<Result<(), String>> {
     let address = |host: &Option<String>| host.clone().unwrap_or_else(|| target.address.to_string());
     match &probe.action {
-        Action::Exec(command) => exec(command, probe.timeout, target).await,
-        Action::TcpSocket { host, port } => {
+        ProbeAction::Exec(command) => exec(command, probe.timeout, target).await,
+        ProbeAction::TcpSocket { host, port } => {
             let at = format!("{}:{port}", address(host));
             let connect = async { TcpStream::connect(&at).await.map(drop).map_err(|e| format!("dial tcp {at}: {e}")) };
             Some(within(probe.timeout, connect, || format!("dial tcp {at}: i/o timeout")).await)
         }
-        Action::HttpGet { host, port, path, headers } => {
+        ProbeAction::HttpGet { host, port, path, headers } => {
             let host = address(host);
             let url = format!("http://{host}:{port}{path}");
             let get = http_get(&host, *port, path, headers, "kube-probe/1.34");
@@ -50,10 +50,10 @@ pub(super) async fn attempt(probe: &Probe, target: &Target) -> Option<Result<(),
     }
 }
 
-async fn exec(command: &[String], timeout: Duration, target: &Target) -> Option<Result<(), String>> {
-    let spawn = Spawn { argv: command.to_vec(), ..target.spawn.clone() };
+async fn exec(command: &[String], timeout: Duration, target: &ProbeTarget) -> Option<Result<(), String>> {
+    let spawn = ProcessSpawn { argv: command.to_vec(), ..target.spawn.clone() };
     match target.supervisor.exec(spawn, timeout).await {
-        Ok(Some(result)) if result.end == End::Code(0) => Some(Ok(())),
+        Ok(Some(result)) if result.end == ProcessEnd::Code(0) => Some(Ok(())),
         Ok(Some(result)) => Some(Err(result.output)),
         Ok(None) => Some(Err(format!("command timed out: {command:?} timed out after {}s", timeout.as_secs()))),
         Err(SuperviseError::Spawn(error)) => Some(Err(error)),

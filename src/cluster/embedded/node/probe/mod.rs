@@ -6,7 +6,7 @@ mod spec;
 mod task;
 mod worker;
 
-pub(super) use attempt::{Target, http_get};
-pub(super) use spec::{Kind, Probe, port_of, probes};
-pub(super) use task::{Line, run};
-pub(super) use worker::{Progress, View};
+pub(super) use attempt::{ProbeTarget, http_get};
+pub(super) use spec::{ContainerProbe, ProbeKind, port_of, probes};
+pub(super) use task::{ProbeHost, run};
+pub(super) use worker::{ContainerProgress, ProbeView};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Which of a container's probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum ProbeKind {
     /// Until it succeeds, the others wait; its failure restarts the container.
     Startup,
     /// Its failure restarts the container.
@@ -16,7 +16,7 @@ pub(crate) enum Kind {
     Readiness,
 }
 
-impl Kind {
+impl ProbeKind {
     /// As event messages begin: `Readiness`.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
@@ -38,7 +38,7 @@ impl Kind {
 
 /// What one attempt does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum ProbeAction {
     /// Executes a command in the container; exit code 0 is success.
     Exec(Vec<String>),
     /// GETs; a status of 200 to 399 is success.
@@ -63,11 +63,11 @@ pub(crate) enum Action {
 
 /// One probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Probe {
+pub(crate) struct ContainerProbe {
     /// Which.
-    pub(crate) kind: Kind,
+    pub(crate) kind: ProbeKind,
     /// What an attempt does.
-    pub(crate) action: Action,
+    pub(crate) action: ProbeAction,
     /// Seconds after the container's start before the first attempt.
     pub(crate) initial_delay_s: u64,
     /// Time between attempts.
@@ -83,18 +83,18 @@ pub(crate) struct Probe {
 }
 
 /// The probes of a container. The error names a port that cannot be resolved.
-pub(crate) fn probes(container: &Value) -> Result<Vec<Probe>, String> {
-    [Kind::Startup, Kind::Liveness, Kind::Readiness]
+pub(crate) fn probes(container: &Value) -> Result<Vec<ContainerProbe>, String> {
+    [ProbeKind::Startup, ProbeKind::Liveness, ProbeKind::Readiness]
         .into_iter()
         .filter(|kind| !container[kind.field()].is_null())
         .map(|kind| probe(kind, &container[kind.field()], container))
         .collect()
 }
 
-fn probe(kind: Kind, probe: &Value, container: &Value) -> Result<Probe, String> {
+fn probe(kind: ProbeKind, probe: &Value, container: &Value) -> Result<ContainerProbe, String> {
     let seconds = |field: &str, default: u64| probe[field].as_u64().filter(|n| *n > 0).unwrap_or(default);
     let count = |field: &str, default: u32| u32::try_from(seconds(field, u64::from(default))).unwrap_or(default);
-    Ok(Probe {
+    Ok(ContainerProbe {
         kind,
         action: action(probe, container)?,
         initial_delay_s: seconds("initialDelaySeconds", 0),
@@ -106,7 +106,7 @@ fn probe(kind: Kind, probe: &Value, container: &Value) -> Result<Probe, String> 
     })
 }
 
-fn action(handler: &Value, container: &Value) -> Result<Action, String> {
+fn action(handler: &Value, container: &Value) -> Result<ProbeAction, String> {
     let http = &handler["httpGet"];
     let tcp = &handler["tcpSocket"];
     let host = |action: &Value| action["host"].as_str().filter(|host| !host.is_empty()).map(str::to_owned);
@@ -116,13 +116,13 @@ fn action(handler: &Value, container: &Value) -> Result<Action, String> {
         let headers = http["httpHeaders"].as_array().into_iter().flatten();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let headers = headers.map(|header| (text(&header["name"]), text(&header["value"]))).collect();
-        return Ok(Action::HttpGet { host: host(http), port: port_of(&http["port"], container)?, path, headers });
+        return Ok(ProbeAction::HttpGet { host: host(http), port: port_of(&http["port"], container)?, path, headers });
     }
     if !tcp.is_null() {
-        return Ok(Action::TcpSocket { host: host(tcp), port: port_of(&tcp["port"], container)? });
+        return Ok(ProbeAction::TcpSocket { host: host(tcp), port: port_of(&tcp["port"], container)? });
     }
     let command = handler["exec"]["command"].as_array().into_iter().flatten();
-    Ok(Action::Exec(command.map(|word| word.as_str().unwrap_or_default().to_owned()).collect()))
+    Ok(ProbeAction::Exec(command.map(|word| word.as_str().unwrap_or_default().to_owned()).collect()))
 }
 
 /// A port that is a number or the name of one of the container's.
@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn defaults_are_the_apis() {
         let all = probes(&json!({"readinessProbe": {"httpGet": {"port": 80}}})).unwrap();
-        let expected = Probe {
-            kind: Kind::Readiness,
-            action: Action::HttpGet { host: None, port: 80, path: "/".to_owned(), headers: Vec::new() },
+        let expected = ContainerProbe {
+            kind: ProbeKind::Readiness,
+            action: ProbeAction::HttpGet { host: None, port: 80, path: "/".to_owned(), headers: Vec::new() },
             initial_delay_s: 0,
             period: Duration::from_secs(10),
             timeout: Duration::from_secs(1),
@@ -165,7 +165,7 @@ mod tests {
     fn a_named_port_is_looked_up_and_an_unknown_one_named() {
         let ports = json!([{"name": "http", "containerPort": 8080}]);
         let all = probes(&json!({"ports": ports, "livenessProbe": {"tcpSocket": {"port": "http"}}})).unwrap();
-        assert_eq!(all[0].action, Action::TcpSocket { host: None, port: 8080 });
+        assert_eq!(all[0].action, ProbeAction::TcpSocket { host: None, port: 8080 });
         let error = probes(&json!({"ports": ports, "livenessProbe": {"tcpSocket": {"port": "web"}}})).unwrap_err();
         assert!(error.contains("\"web\""), "{error}");
     }

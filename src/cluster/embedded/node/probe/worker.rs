@@ -1,11 +1,11 @@
 //! When a probe is tried and what its results mean (`pkg/kubelet/prober/worker.go`, `doProbe`, v1.34). Pure: one call
 //! for each tick or trigger, one for each result.
 
-use super::spec::{Kind, Probe};
+use super::spec::{ContainerProbe, ProbeKind};
 
 /// How far a container has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum ContainerProgress {
     /// It does not run, or its postStart hook does.
     #[default]
     Down,
@@ -17,11 +17,11 @@ pub(crate) enum Progress {
 
 /// What a worker sees of its container and pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct View {
+pub(crate) struct ProbeView {
     /// Which run of the container this is, from 1; 0 before the first.
     pub(crate) run: u64,
     /// How far that run has come.
-    pub(crate) progress: Progress,
+    pub(crate) progress: ContainerProgress,
     /// Whole seconds since the container's start, which itself is cut to the second.
     pub(crate) running_s: u64,
     /// The pod is being deleted.
@@ -32,10 +32,10 @@ pub(crate) struct View {
 
 /// What to do at a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Todo {
+pub(crate) enum ProbeStep {
     /// Nothing until the next tick.
     Wait,
-    /// Try, and tell [`Worker::result`].
+    /// Try, and tell [`ProbeWorker::result`].
     Try,
     /// This probe is done with.
     Stop,
@@ -43,8 +43,8 @@ pub(crate) enum Todo {
 
 /// One probe of one container.
 #[derive(Debug, Clone)]
-pub(crate) struct Worker {
-    probe: Probe,
+pub(crate) struct ProbeWorker {
+    probe: ContainerProbe,
     run: u64,
     on_hold: bool,
     last: Option<bool>,
@@ -52,10 +52,10 @@ pub(crate) struct Worker {
     verdict: Option<bool>,
 }
 
-impl Worker {
+impl ProbeWorker {
     /// A worker that has seen nothing.
     #[must_use]
-    pub(crate) fn new(probe: Probe) -> Self {
+    pub(crate) fn new(probe: ContainerProbe) -> Self {
         Self { probe, run: 0, on_hold: false, last: None, in_a_row: 0, verdict: None }
     }
 
@@ -72,37 +72,37 @@ impl Worker {
     }
 
     /// A tick, or a trigger between ticks.
-    pub(crate) fn tick(&mut self, view: &View) -> Todo {
+    pub(crate) fn tick(&mut self, view: &ProbeView) -> ProbeStep {
         if view.over {
-            return Todo::Stop;
+            return ProbeStep::Stop;
         }
         if view.run == 0 {
-            return Todo::Wait;
+            return ProbeStep::Wait;
         }
         if view.run != self.run {
             self.run = view.run;
             self.on_hold = false;
             self.verdict = match self.probe.kind {
-                Kind::Startup => None,
-                Kind::Liveness => Some(true),
-                Kind::Readiness => Some(false),
+                ProbeKind::Startup => None,
+                ProbeKind::Liveness => Some(true),
+                ProbeKind::Readiness => Some(false),
             };
         }
         if self.on_hold {
-            return Todo::Wait;
+            return ProbeStep::Wait;
         }
-        if view.progress == Progress::Down {
+        if view.progress == ContainerProgress::Down {
             self.verdict = Some(false);
-            return Todo::Wait;
+            return ProbeStep::Wait;
         }
-        let restarts = matches!(self.probe.kind, Kind::Startup | Kind::Liveness);
+        let restarts = matches!(self.probe.kind, ProbeKind::Startup | ProbeKind::Liveness);
         if view.deleted && restarts {
             self.verdict = Some(true);
-            return Todo::Stop;
+            return ProbeStep::Stop;
         }
         // Startup is tried until the container has started, the others from then on.
-        let turn = (view.progress == Progress::Starting) == (self.probe.kind == Kind::Startup);
-        if turn && view.running_s >= self.probe.initial_delay_s { Todo::Try } else { Todo::Wait }
+        let turn = (view.progress == ContainerProgress::Starting) == (self.probe.kind == ProbeKind::Startup);
+        if turn && view.running_s >= self.probe.initial_delay_s { ProbeStep::Try } else { ProbeStep::Wait }
     }
 
     /// The result of an attempt.
@@ -118,7 +118,7 @@ impl Worker {
             return;
         }
         self.verdict = Some(success);
-        if !success && self.probe.kind != Kind::Readiness {
+        if !success && self.probe.kind != ProbeKind::Readiness {
             // The container will be restarted: nothing until there is a new one.
             self.on_hold = true;
             self.in_a_row = 0;
@@ -130,13 +130,13 @@ impl Worker {
 mod tests {
     use std::time::Duration;
 
-    use super::super::spec::Action;
+    use super::super::spec::ProbeAction;
     use super::*;
 
-    fn probe(kind: Kind) -> Probe {
-        Probe {
+    fn probe(kind: ProbeKind) -> ContainerProbe {
+        ContainerProbe {
             kind,
-            action: Action::Exec(vec!["true".to_owned()]),
+            action: ProbeAction::Exec(vec!["true".to_owned()]),
             initial_delay_s: 0,
             period: Duration::from_secs(10),
             timeout: Duration::from_secs(1),
@@ -146,17 +146,17 @@ mod tests {
         }
     }
 
-    fn running() -> View {
-        View { run: 1, progress: Progress::Started, ..View::default() }
+    fn running() -> ProbeView {
+        ProbeView { run: 1, progress: ContainerProgress::Started, ..ProbeView::default() }
     }
 
     /// Ticks once for each result and gives the verdicts.
-    fn verdicts(probe: Probe, view: &View, results: &[bool]) -> Vec<Option<bool>> {
-        let mut worker = Worker::new(probe);
+    fn verdicts(probe: ContainerProbe, view: &ProbeView, results: &[bool]) -> Vec<Option<bool>> {
+        let mut worker = ProbeWorker::new(probe);
         results
             .iter()
             .map(|success| {
-                assert_eq!(worker.tick(view), Todo::Try);
+                assert_eq!(worker.tick(view), ProbeStep::Try);
                 worker.result(*success);
                 worker.verdict()
             })
@@ -166,13 +166,13 @@ mod tests {
     #[test]
     fn readiness_begins_false_liveness_true_and_startup_unknown() {
         for (kind, progress, expected) in [
-            (Kind::Readiness, Progress::Started, Some(false)),
-            (Kind::Liveness, Progress::Started, Some(true)),
-            (Kind::Startup, Progress::Starting, None),
+            (ProbeKind::Readiness, ContainerProgress::Started, Some(false)),
+            (ProbeKind::Liveness, ContainerProgress::Started, Some(true)),
+            (ProbeKind::Startup, ContainerProgress::Starting, None),
         ] {
-            let mut worker = Worker::new(probe(kind));
-            assert_eq!(worker.tick(&View::default()), Todo::Wait);
-            assert_eq!(worker.tick(&View { progress, ..running() }), Todo::Try);
+            let mut worker = ProbeWorker::new(probe(kind));
+            assert_eq!(worker.tick(&ProbeView::default()), ProbeStep::Wait);
+            assert_eq!(worker.tick(&ProbeView { progress, ..running() }), ProbeStep::Try);
             assert_eq!(worker.verdict(), expected, "{kind:?}");
         }
     }
@@ -180,67 +180,71 @@ mod tests {
     #[test]
     fn thresholds_count_results_in_a_row() {
         let (yes, no) = (Some(true), Some(false));
-        let mut twice = probe(Kind::Readiness);
+        let mut twice = probe(ProbeKind::Readiness);
         twice.success_threshold = 2;
         assert_eq!(verdicts(twice, &running(), &[true, false, true, true]), [no, no, no, yes]);
         let results = [true, false, false, true, false, false, false];
-        assert_eq!(verdicts(probe(Kind::Readiness), &running(), &results), [yes, yes, yes, yes, yes, yes, no]);
+        assert_eq!(verdicts(probe(ProbeKind::Readiness), &running(), &results), [yes, yes, yes, yes, yes, yes, no]);
     }
 
     #[test]
     fn the_initial_delay_counts_from_the_containers_start() {
-        let mut late = probe(Kind::Readiness);
+        let mut late = probe(ProbeKind::Readiness);
         late.initial_delay_s = 3;
-        let mut worker = Worker::new(late);
-        assert_eq!(worker.tick(&View { running_s: 2, ..running() }), Todo::Wait);
-        assert_eq!(worker.tick(&View { running_s: 3, ..running() }), Todo::Try);
+        let mut worker = ProbeWorker::new(late);
+        assert_eq!(worker.tick(&ProbeView { running_s: 2, ..running() }), ProbeStep::Wait);
+        assert_eq!(worker.tick(&ProbeView { running_s: 3, ..running() }), ProbeStep::Try);
     }
 
     #[test]
     fn the_others_wait_for_startup_and_startup_ends_with_its_success() {
-        let starting = View { progress: Progress::Starting, ..running() };
-        for kind in [Kind::Readiness, Kind::Liveness] {
-            assert_eq!(Worker::new(probe(kind)).tick(&starting), Todo::Wait);
-            assert_eq!(Worker::new(probe(kind)).tick(&running()), Todo::Try);
+        let starting = ProbeView { progress: ContainerProgress::Starting, ..running() };
+        for kind in [ProbeKind::Readiness, ProbeKind::Liveness] {
+            assert_eq!(ProbeWorker::new(probe(kind)).tick(&starting), ProbeStep::Wait);
+            assert_eq!(ProbeWorker::new(probe(kind)).tick(&running()), ProbeStep::Try);
         }
-        assert_eq!(Worker::new(probe(Kind::Startup)).tick(&starting), Todo::Try);
-        assert_eq!(Worker::new(probe(Kind::Startup)).tick(&running()), Todo::Wait);
+        assert_eq!(ProbeWorker::new(probe(ProbeKind::Startup)).tick(&starting), ProbeStep::Try);
+        assert_eq!(ProbeWorker::new(probe(ProbeKind::Startup)).tick(&running()), ProbeStep::Wait);
     }
 
     #[test]
     fn at_deletion_liveness_and_startup_stop_and_readiness_goes_on() {
-        let deleted = View { deleted: true, ..running() };
-        let mut liveness = Worker::new(probe(Kind::Liveness));
-        assert_eq!(liveness.tick(&deleted), Todo::Stop);
+        let deleted = ProbeView { deleted: true, ..running() };
+        let mut liveness = ProbeWorker::new(probe(ProbeKind::Liveness));
+        assert_eq!(liveness.tick(&deleted), ProbeStep::Stop);
         assert_eq!(liveness.verdict(), Some(true));
         assert_eq!(
-            Worker::new(probe(Kind::Startup)).tick(&View { progress: Progress::Starting, ..deleted.clone() }),
-            Todo::Stop
+            ProbeWorker::new(probe(ProbeKind::Startup))
+                .tick(&ProbeView { progress: ContainerProgress::Starting, ..deleted.clone() }),
+            ProbeStep::Stop
         );
-        assert_eq!(Worker::new(probe(Kind::Readiness)).tick(&deleted), Todo::Try);
-        assert_eq!(Worker::new(probe(Kind::Readiness)).tick(&View { over: true, ..deleted }), Todo::Stop);
+        assert_eq!(ProbeWorker::new(probe(ProbeKind::Readiness)).tick(&deleted), ProbeStep::Try);
+        assert_eq!(
+            ProbeWorker::new(probe(ProbeKind::Readiness)).tick(&ProbeView { over: true, ..deleted }),
+            ProbeStep::Stop
+        );
     }
 
     #[test]
     fn after_a_failed_liveness_probe_nothing_is_tried_until_the_container_is_new() {
-        let mut once = probe(Kind::Liveness);
+        let mut once = probe(ProbeKind::Liveness);
         once.failure_threshold = 1;
-        let mut worker = Worker::new(once);
-        assert_eq!(worker.tick(&running()), Todo::Try);
+        let mut worker = ProbeWorker::new(once);
+        assert_eq!(worker.tick(&running()), ProbeStep::Try);
         worker.result(false);
         assert_eq!(worker.verdict(), Some(false));
-        assert_eq!(worker.tick(&running()), Todo::Wait);
-        let anew = View { run: 2, ..running() };
-        assert_eq!(worker.tick(&anew), Todo::Try);
+        assert_eq!(worker.tick(&running()), ProbeStep::Wait);
+        let anew = ProbeView { run: 2, ..running() };
+        assert_eq!(worker.tick(&anew), ProbeStep::Try);
         assert_eq!((worker.verdict(), worker.run()), (Some(true), 2));
     }
 
     #[test]
     fn a_container_that_does_not_run_is_not_ready() {
-        let mut worker = Worker::new(probe(Kind::Readiness));
-        assert_eq!(worker.tick(&running()), Todo::Try);
+        let mut worker = ProbeWorker::new(probe(ProbeKind::Readiness));
+        assert_eq!(worker.tick(&running()), ProbeStep::Try);
         worker.result(true);
-        assert_eq!(worker.tick(&View { progress: Progress::Down, ..running() }), Todo::Wait);
+        assert_eq!(worker.tick(&ProbeView { progress: ContainerProgress::Down, ..running() }), ProbeStep::Wait);
         assert_eq!(worker.verdict(), Some(false));
     }
 }
