@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rollproof::target::truth::{ConnectionActivity, TargetEvent, TargetTruthLine};
+use rollproof::target::target_truth::{ConnectionActivity, TargetEvent, TargetTruthLine};
 use tempfile::TempDir;
 
 /// Bounds every wait: generous, because machines that run tests are busy.

@@ -1,13 +1,23 @@
 //! Rolls the workload: sends what the plan says to the API and follows until the rollout is complete and no old pod is
-//! left, or has failed. It must not know the load or the observer.
+//! left, or has failed.
+//!
+//! - `cordon`: cordons and uncordons a node
+//! - `evict_pods`: evicts pods through the Eviction API
+//! - `owned`: which pods are a workload's own
+//! - `rollout_command`: a rollout by the user's own program
+//! - `rollout_follow`: follows a rollout through two watches
+//! - `rollout_progress`: how far a rollout is (pure)
+//! - `rollout_step`: the step with which a rollout begins
+//!
+//! It must not know the load or the observer.
 
-mod command;
 pub mod cordon;
-mod evict;
-mod follow;
+mod evict_pods;
 mod owned;
-mod progress;
-mod step;
+mod rollout_command;
+mod rollout_follow;
+mod rollout_progress;
+mod rollout_step;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +27,12 @@ use kube::api::{ApiResource, GroupVersionKind};
 
 use crate::manifest::WorkloadKind;
 
-pub use command::CommandError;
-pub use evict::{EvictError, Eviction, EvictionAnswer, EvictionChoice, PodToEvict, choose, evict, pods_to_evict};
-pub use follow::{RolloutEnd, follow, wait_complete};
+pub use evict_pods::{EvictError, Eviction, EvictionAnswer, EvictionChoice, PodToEvict, choose, evict, pods_to_evict};
 pub use owned::{belongs, finished, own_pods};
-pub use progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
-pub use step::{RolloutStep, StepError, StepOutcome, api_words, perform};
+pub use rollout_command::CommandError;
+pub use rollout_follow::{RolloutEnd, follow, wait_complete};
+pub use rollout_progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
+pub use rollout_step::{RolloutStep, StepError, StepOutcome, api_words, perform};
 
 /// The workload that is rolled.
 #[derive(Debug, Clone, PartialEq, Eq)]

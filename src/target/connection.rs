@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::truth::{ConnectionActivity, TargetEvent, TargetTruth};
+use super::target_truth::{ConnectionActivity, TargetEvent, TargetTruth};
 
 /// The open connections. Clones share them.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use rollproof::diagnose::Cause;
 use rollproof::record::Outcome;
 use rollproof::record::entry::Attempt;
 
-use rollproof::target::truth::ConnectionActivity;
+use rollproof::target::target_truth::ConnectionActivity;
 
 use crate::join::{Fate, Led, failed_to_connect, fate};
 use crate::logs::{Connection, End, Life, World};

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use rollproof::clock::Stamp;
-use rollproof::target::truth::{ConnectionActivity, TargetEvent, TargetTruthLine};
+use rollproof::target::target_truth::{ConnectionActivity, TargetEvent, TargetTruthLine};
 use serde::Deserialize;
 
 /// What truly happened in one run of one variant.

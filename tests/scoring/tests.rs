@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libtest_mimic::{Failed, Trial};
 use rollproof::diagnose::Cause;
 use rollproof::record::entry::Attempt;
-use rollproof::target::truth::ConnectionActivity;
+use rollproof::target::target_truth::ConnectionActivity;
 use serde_json::json;
 
 use crate::command::jobs;

@@ -10,10 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use super::ContainerLogs;
 use super::api::EmbeddedApi;
+use super::cluster_truth::ClusterTruth;
 use super::control;
 use super::proxy::{ProxyLag, ServiceProxy, ServiceRoute, SyncRule};
 use super::store::{ApiError, ObjectKind, Store, WallClock};
-use super::truth::ClusterTruth;
 use crate::clock::Clock;
 
 /// What a cluster is made of.

@@ -13,8 +13,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::elf::interpreter;
-use super::error::KindError;
-use super::images::REGISTRY;
+use super::kind_error::KindError;
+use super::kind_images::REGISTRY;
 use super::tool::KindCluster;
 
 /// Where the program stands in the image.

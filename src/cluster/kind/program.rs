@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use super::error::KindError;
+use super::kind_error::KindError;
 
 /// What is kept of a program's output for an error.
 const SAID_MAX: usize = 2_000;

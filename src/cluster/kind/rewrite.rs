@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::images::{LOCAL, REGISTRY};
+use super::kind_images::{LOCAL, REGISTRY};
 
 /// The image that stands for this program's built-in server.
 const BUILT_IN: &str = "rollproof/target";

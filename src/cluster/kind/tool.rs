@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::error::KindError;
+use super::kind_error::KindError;
 use super::program::run;
 
 /// How long a question may take.

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::request::ResourceTarget;
-use super::server::EmbeddedApi;
+use super::api_request::ResourceTarget;
+use super::api_server::EmbeddedApi;
 use super::{defaults, validate};
 use crate::cluster::embedded::store::{ApiError, ObjectKind, StatusCause, meta, set_status};
 use crate::manifest::{apply_merge, json_merge, strategic_merge};

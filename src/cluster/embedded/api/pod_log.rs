@@ -9,9 +9,9 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use serde_json::Value;
 
+use super::api_request::{RequestQuery, ResourceTarget};
+use super::api_server::EmbeddedApi;
 use super::body::{ApiBody, response};
-use super::request::{RequestQuery, ResourceTarget};
-use super::server::EmbeddedApi;
 use crate::cluster::embedded::store::{ApiError, ObjectKind, Store, meta};
 use crate::cluster::embedded::supervise::LogFollow;
 

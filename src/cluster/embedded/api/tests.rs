@@ -325,7 +325,7 @@ async fn kubes_watcher_sees_initial_objects_then_changes_through_a_selector() {
                     log.push("init-done".to_owned());
                     store
                         .update(ObjectKind::ConfigMap, "default", "x", |m| {
-                            m["metadata"]["labels"]["app"] = json!("web")
+                            m["metadata"]["labels"]["app"] = json!("web");
                         })
                         .unwrap();
                 }
@@ -333,7 +333,7 @@ async fn kubes_watcher_sees_initial_objects_then_changes_through_a_selector() {
                     log.push(format!("apply {}", map.metadata.name.unwrap()));
                     store
                         .update(ObjectKind::ConfigMap, "default", "x", |m| {
-                            m["metadata"]["labels"]["app"] = json!("api")
+                            m["metadata"]["labels"]["app"] = json!("api");
                         })
                         .unwrap();
                 }

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::action::ControllerAction;
 use super::conditions::DeploymentConditions;
+use super::deployment_status::{ReplicaCounts, status};
 use super::history::{self, DESIRED, MAX, OwnedReplicaSet, REVISION};
-use super::rollout::{self, RolloutBounds};
+use super::rollout_sizes::{self, RolloutBounds};
 use super::scaling;
-use super::status::{ReplicaCounts, status};
 use super::view::{ControllerPlan, ControllerView, ended};
 use crate::cluster::embedded::store::{ObjectKind, meta};
 
@@ -111,13 +111,13 @@ impl DeploymentSync<'_> {
     fn roll(&mut self, plan: &mut ControllerPlan) {
         let total = self.total();
         let Some(new) = &self.new else {
-            return self.create(rollout::new_size(self.bounds, 0, total), plan);
+            return self.create(rollout_sizes::new_size(self.bounds, 0, total), plan);
         };
-        let size = rollout::new_size(self.bounds, new.replicas, total);
+        let size = rollout_sizes::new_size(self.bounds, new.replicas, total);
         if size != new.replicas {
             return self.scale_new(size, plan);
         }
-        let sizes = rollout::old_sizes(self.bounds, new, &self.old);
+        let sizes = rollout_sizes::old_sizes(self.bounds, new, &self.old);
         self.scale_old(&sizes, plan);
     }
 

@@ -1,7 +1,7 @@
 //! Scaling a Deployment while it is being rolled out: in proportion (`pkg/controller/deployment/sync.go`, `scale`).
 
 use super::history::{DESIRED, MAX, OwnedReplicaSet};
-use super::rollout::RolloutBounds;
+use super::rollout_sizes::RolloutBounds;
 
 /// Whether `spec.replicas` changed since the `ReplicaSet`s were last scaled (`isScalingEvent`).
 pub(super) fn is_event(bounds: RolloutBounds, sets: &[&OwnedReplicaSet]) -> bool {

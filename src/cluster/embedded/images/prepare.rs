@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::error::ImageError;
+use super::image_error::ImageError;
 use super::resolve::{EmbeddedRecipe, Image, RecipeScript};
 
 /// Time that a recipe's `prepare` may take.

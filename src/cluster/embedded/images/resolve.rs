@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::ImageError;
+use super::image_error::ImageError;
 use crate::cluster::embedded::supervise;
 
 /// The image that is this program itself.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-use super::error::NodeError;
+use super::node_error::NodeError;
 
 /// The last numbers that pods get; 0 and 255 look like networks, and 1 is kept for the node.
 const FIRST: u8 = 2;

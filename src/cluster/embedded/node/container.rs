@@ -1,5 +1,5 @@
 //! One container's life: started, watched, restarted, stopped. The decisions are in `backoff`, `termination`, `probe`
-//! and `status`; this file puts them on the clock.
+//! and `pod_status`; this file puts them on the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::backoff::Backoff;
-use super::error::NodeError;
 use super::events::EventType;
 use super::launch::{ContainerFiles, ContainerLaunch, launch};
 use super::lifecycle_hook::LifecycleHook;
+use super::node_error::NodeError;
+use super::node_truth::NodeAction;
 use super::pod::NodePod;
+use super::pod_status::{ContainerState, TerminatedRun, ended_reason};
 use super::probe::{ContainerProbe, ProbeHost, ProbeKind, ProbeTarget, ProbeView};
-use super::status::{ContainerState, TerminatedRun, ended_reason};
-use super::truth::NodeAction;
 use super::{probe, stop, termination};
 use crate::cluster::embedded::store::whole_seconds;
 use crate::cluster::embedded::supervise::{ContainerEnd, ProcessEnd, Supervisor};

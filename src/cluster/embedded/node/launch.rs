@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::config::NodeConfig;
 use super::env::{EnvSource, environment};
-use super::error::NodeError;
 use super::expand::expand;
+use super::node_error::NodeError;
 use crate::cluster::embedded::ContainerLogs;
 use crate::cluster::embedded::images::{self, ContainerPlace, Image};
 use crate::cluster::embedded::store::{ObjectKind, Store};

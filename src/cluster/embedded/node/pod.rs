@@ -9,9 +9,9 @@ use tokio::sync::{Notify, watch};
 use super::config::NodeConfig;
 use super::events::{EventType, PodEvents};
 use super::launch::ContainerLaunch;
+use super::node_truth::{NodeAction, NodeEntry};
+use super::pod_status::{self, ContainerState, ContainerStatus, PodFacts};
 use super::probe::{ContainerProbe, ContainerProgress, ProbeKind, ProbeView};
-use super::status::{self, ContainerState, ContainerStatus, PodFacts};
-use super::truth::{NodeAction, NodeEntry};
 use crate::cluster::embedded::store::{ObjectKind, Store};
 use crate::cluster::embedded::supervise::Supervisor;
 use crate::manifest;
@@ -202,7 +202,7 @@ impl NodePod {
         let now = self.store.now_text();
         let _ = self.store.update_status(ObjectKind::Pod, self.namespace(), self.name(), |pod| {
             if pod["metadata"]["uid"] == self.uid() {
-                status::write(pod, &facts, &containers, &now);
+                pod_status::write(pod, &facts, &containers, &now);
             }
         });
     }

@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::container::{ContainerRun, finished_within, hook};
 use super::events::EventType;
+use super::node_truth::NodeAction;
 use super::pod::NodePod;
 use super::termination;
-use super::truth::NodeAction;
 
 /// SIGKILL is certain, but a process in an uninterruptible call takes its time.
 const KILL_LIMIT: Duration = Duration::from_secs(15);

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::driver::NowFn;
-use super::table::{RoutingTable, ServicePort};
-use crate::cluster::embedded::truth::{BackendPick, ClusterTruth, TruthLine};
+use super::routing_table::{RoutingTable, ServicePort};
+use super::service_proxy::NowFn;
+use crate::cluster::embedded::cluster_truth::{BackendPick, ClusterTruth, TruthLine};
 use crate::load::Route;
 use crate::rng::Rng;
 

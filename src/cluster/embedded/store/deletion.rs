@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::error::ApiError;
-use super::kind::ObjectKind;
+use super::api_error::ApiError;
 use super::meta;
-use super::state::{Store, StoreState};
+use super::object_kind::ObjectKind;
+use super::store_state::{Store, StoreState};
 use super::wall::whole_seconds;
 use crate::manifest;
 

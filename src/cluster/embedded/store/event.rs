@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::kind::ObjectKind;
 use super::meta;
+use super::object_kind::ObjectKind;
 
 /// What an Event says.
 #[derive(Debug, Clone, Copy)]

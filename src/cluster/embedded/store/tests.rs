@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::state::HISTORY;
+use super::store_state::HISTORY;
 use super::*;
 
 fn store() -> Store {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::error::{ApiError, StatusCause};
-use super::kind::ObjectKind;
+use super::api_error::{ApiError, StatusCause};
 use super::meta;
-use super::state::{MAX_EVENTS, Store, StoreState};
+use super::object_kind::ObjectKind;
+use super::store_state::{MAX_EVENTS, Store, StoreState};
 use super::wall::whole_seconds;
 use crate::rng::Rng;
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::log::LogFile;
+use super::log_file::LogFile;
 use super::protocol::MAX_OUTPUT_BYTES;
 
 /// Reads of a pipe in one go, so that one process that talks without end cannot hold the supervisor.

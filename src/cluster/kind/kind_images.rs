@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::error::KindError;
+use super::kind_error::KindError;
 use super::tool::{KindCluster, docker_build, docker_identity, docker_runs, docker_tag, docker_untag};
 use crate::cluster::embedded::images::{compiled, recipe_folder};
 

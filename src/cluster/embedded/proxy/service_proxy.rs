@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::route::{CurrentTable, ServiceRoute};
+use super::routing_table::RoutingTable;
 use super::rule::{SyncRule, SyncSchedule};
-use super::table::RoutingTable;
 use crate::clock::Stamp;
+use crate::cluster::embedded::cluster_truth::{ClusterTruth, ServiceRow, TableSynced, TruthLine};
 use crate::cluster::embedded::store::{ObjectKind, Store};
-use crate::cluster::embedded::truth::{ClusterTruth, ServiceRow, TableSynced, TruthLine};
 use crate::rng::Rng;
 
 /// The present moment in nanoseconds since the run's origin.

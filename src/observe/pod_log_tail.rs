@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::log_ring::{KEPT, LogRing};
-use super::watch::WatchRecorder;
+use super::object_watch::WatchRecorder;
 use crate::clock::Stamp;
 use crate::record::Entry;
 use crate::record::entry::{Change, Gap, LogTail, PodSeen};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::conditions::DeploymentConditions;
 use super::history::OwnedReplicaSet;
-use super::rollout::RolloutBounds;
+use super::rollout_sizes::RolloutBounds;
 use super::view::{ControllerPlan, after};
 use crate::cluster::embedded::store::meta;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::kind::ObjectKind;
+use super::object_kind::ObjectKind;
 
 /// One field that made an object invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Whether a command stops a server, and how.
 
 use super::recognise::{Server, base, by_program};
+use super::server_table::{SERVERS, ServerFacts, SignalEffect, StopKind};
 use super::signal::{Signal, sent};
-use super::table::{SERVERS, ServerFacts, SignalEffect, StopKind};
 
 /// How a command stops the server of its container; `None` if it does not, or is not known to. A program that is not known, a
 /// misspelt one too, tells nothing.

@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, ResourceExt};
 
 use super::owned::belongs;
-use super::progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
+use super::rollout_progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
 use super::{API_SILENCE_MAX, RolledWorkload, RolloutError, RolloutHandle};
 
 /// How a rollout that was followed ended.

@@ -14,10 +14,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::TargetError;
-use super::args::{OnTerm, TargetArgs};
 use super::connection::{BodyEndNote, ConnectionHandle, OpenConnections, TrackedConnection, WatchedSocket};
 use super::respond::{AnswerBody, LONGEST_ECHO, TargetAnswer, answer};
-use super::truth::{TargetEvent, TargetTruth};
+use super::target_args::{OnTerm, TargetArgs};
+use super::target_truth::{TargetEvent, TargetTruth};
 use crate::clock::{Clock, Stamp, saturating_ns};
 
 /// Connections that are open at most; more wait in the accept queue.

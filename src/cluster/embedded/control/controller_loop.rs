@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::view::{ControllerPlan, ControllerView};
-use super::{deployment, endpoints, replica_set, schedule};
+use super::{deployment, endpoints, replica_set, scheduler};
 use crate::cluster::embedded::store::Store;
 
 /// Rounds of steps after one change; a rollout's step needs fewer than ten.
@@ -54,7 +54,7 @@ pub(super) fn plan(view: &ControllerView, now: Timestamp) -> ControllerPlan {
     let mut plan = ControllerPlan::at(now);
     deployment::step(view, &mut plan);
     replica_set::step(view, &mut plan);
-    schedule::step(view, &mut plan);
+    scheduler::step(view, &mut plan);
     endpoints::step(view, &mut plan);
     plan
 }

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::spec::{ContainerProbe, ProbeAction};
+use super::probe_spec::{ContainerProbe, ProbeAction};
 use crate::cluster::embedded::supervise::{ProcessEnd, ProcessSpawn, SuperviseError, Supervisor};
 
 /// Bytes of a response that are read (`maxRespBodyLength`).

@@ -10,12 +10,12 @@ use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 use super::ContainerLogs;
+use super::cluster_truth::{ClusterTruth, TruthError, TruthWriter};
 use super::control_plane::{ControlPlane, ControlPlaneConfig};
 use super::node::{Node, NodeConfig, NodeTrouble};
 use super::proxy::{ServiceRoute, SyncRule};
 use super::store::{ApiError, ObjectKind};
 use super::supervise::Isolation;
-use super::truth::{ClusterTruth, TruthError, TruthWriter};
 use crate::clock::{Clock, saturating_ns};
 
 /// Begins the names of folders for pods' files; the process's number follows.

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use serde_json::{Value, json};
 
+use super::api_request::{RequestQuery, ResourceTarget};
 use super::body::{self, ApiBody};
 use super::last_applied::LastApplied;
 use super::mutate::{Mutation, PatchType};
-use super::request::{RequestQuery, ResourceTarget};
-use super::{discovery, evict, mutate, pod_log, watch};
+use super::{discovery, disruption_budget, mutate, pod_log, watch_stream};
 use crate::cluster::embedded::ContainerLogs;
 use crate::cluster::embedded::store::{ApiError, DeleteOptions, ObjectKind, Store, meta};
 
@@ -94,7 +94,7 @@ impl EmbeddedApi {
     fn read(&self, target: &ResourceTarget, query: &RequestQuery, path: &str) -> Result<Response<ApiBody>, ApiError> {
         let Some(name) = target.name.as_deref() else {
             return if query.flag("watch") {
-                watch::serve(&self.store, target, query)
+                watch_stream::serve(&self.store, target, query)
             } else {
                 Ok(body::json(200, &self.list(target, query)?))
             };
@@ -195,7 +195,7 @@ impl EmbeddedApi {
         let pod = self.store.get(ObjectKind::Pod, target.namespace(), name)?;
         let list = |kind| self.store.list_shared(kind, target.ns.as_deref()).0;
         let budgets = list(ObjectKind::PodDisruptionBudget);
-        if !evict::allowed(&pod, &budgets, &list(ObjectKind::Pod), &list(ObjectKind::ReplicaSet)) {
+        if !disruption_budget::allowed(&pod, &budgets, &list(ObjectKind::Pod), &list(ObjectKind::ReplicaSet)) {
             return Err(ApiError::EvictionBlocked { name: name.to_owned() });
         }
         self.store.delete(ObjectKind::Pod, target.namespace(), name, &options)?;

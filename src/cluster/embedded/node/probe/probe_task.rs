@@ -3,9 +3,9 @@
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::attempt::{ProbeTarget, attempt};
-use super::spec::ContainerProbe;
-use super::worker::{ProbeStep, ProbeView, ProbeWorker};
+use super::probe_attempt::{ProbeTarget, attempt};
+use super::probe_spec::ContainerProbe;
+use super::probe_worker::{ProbeStep, ProbeView, ProbeWorker};
 
 /// What a worker's task asks of its container, and tells it.
 pub(crate) trait ProbeHost: Sync {

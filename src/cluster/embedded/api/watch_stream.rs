@@ -12,8 +12,8 @@ use hyper::body::Frame;
 use serde_json::{Value, json};
 use tokio::time::Sleep;
 
+use super::api_request::{ObjectSelectors, RequestQuery, ResourceTarget};
 use super::body::{ApiBody, response};
-use super::request::{ObjectSelectors, RequestQuery, ResourceTarget};
 use crate::cluster::embedded::store::{ApiError, ChangeVerb, ObjectChange, Store, StoreWatch};
 
 /// Bookmarks come this often on a quiet watch; the API server sends them about once a minute.

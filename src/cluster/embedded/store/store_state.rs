@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::kind::ObjectKind;
+use super::api_error::ApiError;
 use super::meta;
+use super::object_kind::ObjectKind;
+use super::store_watch::{ChangeVerb, ObjectChange};
 use super::wall::{WallClock, whole_seconds};
-use super::watch::{ChangeVerb, ObjectChange};
 use crate::rng::Rng;
 
 /// Changes kept for watchers. A watcher that lags further behind must list again (410 Gone).

@@ -6,7 +6,7 @@ use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::command::{self, CommandError};
+use super::rollout_command::{self, CommandError};
 use super::{RolledWorkload, RolloutHandle};
 
 /// What a rollout does to the workload.
@@ -135,7 +135,7 @@ pub async fn perform(
         let mut variables = handle.variables.clone();
         variables.insert("ROLLPROOF_TRIAL".to_owned(), trial.to_string());
         variables.insert("ROLLPROOF_NAMESPACE".to_owned(), namespace.clone());
-        return command::run(words, &variables, bound).await.map(|()| StepOutcome::Changed).map_err(|source| {
+        return rollout_command::run(words, &variables, bound).await.map(|()| StepOutcome::Changed).map_err(|source| {
             StepError::Command { workload: handle.workload.reference(), namespace: namespace.clone(), source }
         });
     };

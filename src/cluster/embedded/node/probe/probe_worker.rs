@@ -1,7 +1,7 @@
 //! When a probe is tried and what its results mean (`pkg/kubelet/prober/worker.go`, `doProbe`, v1.34). Pure: one call
 //! for each tick or trigger, one for each result.
 
-use super::spec::{ContainerProbe, ProbeKind};
+use super::probe_spec::{ContainerProbe, ProbeKind};
 
 /// How far a container has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl ProbeWorker {
 mod tests {
     use std::time::Duration;
 
-    use super::super::spec::ProbeAction;
+    use super::super::probe_spec::ProbeAction;
     use super::*;
 
     fn probe(kind: ProbeKind) -> ContainerProbe {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::error::ApiError;
-use super::kind::ObjectKind;
+use super::api_error::ApiError;
 use super::meta;
-use super::state::{Store, StoreState};
+use super::object_kind::ObjectKind;
+use super::store_state::{Store, StoreState};
 
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::scope::{group_version, is_known, reference, text};
+use super::known_kinds::{group_version, is_known, reference, text};
 use super::words;
 use crate::manifest::is_cluster_scoped;
 

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use super::descendants::kill_all;
 use super::isolation::Isolation;
-use super::log::LogFile;
+use super::log_file::LogFile;
 use super::output::ProcessOutput;
 use super::protocol::{MAIN, ProcessEnd, ProcessSpawn, SupervisorReport, SupervisorRequest};
 use super::{ARGUMENT, ITSELF, signals};
