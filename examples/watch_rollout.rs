@@ -11,9 +11,11 @@ use std::time::Duration;
 use kube::ResourceExt;
 use rollproof::clock::Clock;
 use rollproof::manifest::WorkloadKind;
-use rollproof::observe::{Observer, Target};
+use rollproof::observe::{ObservedWorkload, Observer};
 use rollproof::record::sink::{CAPACITY, channel};
-use rollproof::rollout::{Handle, Replaced, Roll, Workload, own_pods, perform, resource, wait_complete};
+use rollproof::rollout::{
+    ReplacedPods, RolledWorkload, RolloutHandle, RolloutStep, own_pods, perform, resource, wait_complete,
+};
 
 #[tokio::main]
 async fn main() {
@@ -26,7 +28,7 @@ async fn main() {
     let client = kube::Client::try_default().await.expect("a kubeconfig with a current context");
     let clock = Clock::start();
     let (sink, source) = channel(CAPACITY);
-    let target = Target {
+    let target = ObservedWorkload {
         namespace: namespace.clone(),
         workload: resource(kind),
         name: name.to_owned(),
@@ -39,15 +41,16 @@ async fn main() {
         }
     });
     let observer = Observer::start(&client, &target, clock, &sink);
-    let workload = Workload { kind, namespace: namespace.clone(), name: name.to_owned(), selector: selector.clone() };
-    let handle = Handle { client, workload, run: "watch-rollout".to_owned(), variables: BTreeMap::new() };
+    let workload =
+        RolledWorkload { kind, namespace: namespace.clone(), name: name.to_owned(), selector: selector.clone() };
+    let handle = RolloutHandle { client, workload, run: "watch-rollout".to_owned(), variables: BTreeMap::new() };
     let present = own_pods(&handle).await.expect("pods can be listed");
-    let replaced: Replaced = present.iter().filter_map(ResourceExt::uid).collect();
+    let replaced: ReplacedPods = present.iter().filter_map(ResourceExt::uid).collect();
     tokio::time::sleep(Duration::from_secs(2)).await;
     observer.probe_present_pods();
     let stamp = u32::try_from(rollproof::clock::wall_unix_ns() / 1_000_000_000 % 1_000_000_000).expect("fits");
     println!("step at {}", clock.now());
-    perform(&handle, &Roll::Restart, stamp, Duration::from_secs(30)).await.expect("the restart is taken");
+    perform(&handle, &RolloutStep::Restart, stamp, Duration::from_secs(30)).await.expect("the restart is taken");
     let followed = wait_complete(&handle, &replaced, Duration::from_mins(2), || {
         println!("complete at {}", clock.now());
     })

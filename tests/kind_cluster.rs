@@ -19,7 +19,7 @@ use libtest_mimic::Arguments;
 use program::{Ran, kind_cluster, named_on_kind as test, now, program, run, wait_for};
 use rollproof::agent::{Deployment, deploy};
 use rollproof::clock::Clock;
-use rollproof::cluster::kind::{Kind, recipe};
+use rollproof::cluster::kind::{KindCluster, recipe};
 use rollproof::cluster::kube::{ApplyError, apply, connect, connect_with};
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ struct Images(Vec<String>);
 
 impl Drop for Images {
     fn drop(&mut self) {
-        let nodes = wait(Kind::new(&name()).nodes()).unwrap_or_default();
+        let nodes = wait(KindCluster::new(&name()).nodes()).unwrap_or_default();
         for image in &self.0 {
             docker(&["image", "rm", image]);
             for node in &nodes {
@@ -156,7 +156,7 @@ fn recipes() {
     let own = folder.path().join("images").join(&image);
     fs::create_dir_all(&own).unwrap();
     fs::write(own.join("Dockerfile"), "FROM debian:trixie-slim\nCOPY page /page\n").unwrap();
-    let (kind, said) = (Kind::new(&name()), Said::default());
+    let (kind, said) = (KindCluster::new(&name()), Said::default());
     let say = |text: &str| said.0.lock().unwrap().push(text.to_owned());
     let mut images = Images(Vec::new());
     let mut provide = |page: &str| {
@@ -181,7 +181,7 @@ fn recipes() {
 
 fn local_images() {
     let image = format!("{}:1", own("mine"));
-    let (kind, said) = (Kind::new(&name()), Said::default());
+    let (kind, said) = (KindCluster::new(&name()), Said::default());
     let say = |text: &str| said.0.lock().unwrap().push(text.to_owned());
     let nodes = wait(kind.nodes()).unwrap();
     let provide = || wait(kind.provide_local(&nodes, &image, &say)).unwrap();
@@ -206,7 +206,7 @@ fn local_images() {
 }
 
 fn packed() {
-    let (kind, said) = (Kind::new(&name()), Said::default());
+    let (kind, said) = (KindCluster::new(&name()), Said::default());
     let say = |text: &str| said.0.lock().unwrap().push(text.to_owned());
     let nodes = wait(kind.nodes()).unwrap();
     let image = wait(kind.provide_program(&nodes, &say)).unwrap();
@@ -272,7 +272,7 @@ fn leftovers() {
 /// The annotation alone: others may want to schedule pods there.
 fn cordons() {
     let run = own("cordon");
-    let node = wait(Kind::new(&name()).nodes()).unwrap().remove(0);
+    let node = wait(KindCluster::new(&name()).nodes()).unwrap().remove(0);
     kubectl(&["annotate", "node", &node, &format!("rollproof.dev/cordoned-by={run}")]).expect_code(0);
     let status = rollproof(&["status", "--context", &context()]).expect_code(0).stdout;
     let cleaned = rollproof(&["clean", &run, "--context", &context()]);
@@ -307,7 +307,7 @@ fn not_own() {
     let marked = kubectl(&["get", "configmap", "rollproof-cluster", "-n", "kube-system"]).code == Some(0);
     assert!(!marked, "this test would delete a cluster that rollproof made");
     rollproof(&["down", "--name", &name()]).expect_code(2).says(&["not made by rollproof", "--force"]);
-    assert!(wait(Kind::clusters()).unwrap().contains(&name()), "it is still there");
+    assert!(wait(KindCluster::clusters()).unwrap().contains(&name()), "it is still there");
 }
 
 fn custom_resources() {
@@ -345,7 +345,7 @@ fn custom_resources() {
 fn missing_context() {
     let error = wait(connect("no-such-context")).unwrap_err().to_string();
     assert!(error.contains("no-such-context") && error.contains(&context()), "{error}");
-    let kubeconfig = wait(Kind::new(&name()).kubeconfig()).unwrap();
+    let kubeconfig = wait(KindCluster::new(&name()).kubeconfig()).unwrap();
     let connected = wait(connect_with(&kubeconfig, "the cluster")).unwrap();
     assert!(connected.version.starts_with('v'), "{connected:?}");
 }

@@ -16,8 +16,8 @@ use libtest_mimic::{Arguments, Trial};
 use rollproof::cluster::kube::apply;
 use rollproof::manifest::{WorkloadKind, strategic_merge, undo};
 use rollproof::rollout::{
-    Answer, Eviction, Followed, Handle, Replaced, Roll, Took, Workload, cordon, evict, own_pods, perform,
-    pods_to_evict, resource, wait_complete,
+    Eviction, EvictionAnswer, ReplacedPods, RolledWorkload, RolloutEnd, RolloutHandle, RolloutStep, StepOutcome,
+    cordon, evict, own_pods, perform, pods_to_evict, resource, wait_complete,
 };
 use serde_json::{Value, json};
 
@@ -115,11 +115,15 @@ fn manifest(kind: WorkloadKind, name: &str, stop_s: u32) -> Value {
 }
 
 impl Place {
-    fn handle(&self, kind: WorkloadKind, name: &str) -> Handle {
+    fn handle(&self, kind: WorkloadKind, name: &str) -> RolloutHandle {
         let namespace = self.namespace.clone();
-        let workload =
-            Workload { kind, namespace: namespace.clone(), name: name.to_owned(), selector: "app=web".to_owned() };
-        Handle { client: self.client.clone(), workload, run: namespace, variables: BTreeMap::new() }
+        let workload = RolledWorkload {
+            kind,
+            namespace: namespace.clone(),
+            name: name.to_owned(),
+            selector: "app=web".to_owned(),
+        };
+        RolloutHandle { client: self.client.clone(), workload, run: namespace, variables: BTreeMap::new() }
     }
 
     async fn apply(&self, manifests: &[Value]) {
@@ -127,10 +131,10 @@ impl Place {
     }
 
     /// A workload that runs and is at rest.
-    async fn rolled_out(&self, kind: WorkloadKind, name: &str, manifest: &Value) -> Handle {
+    async fn rolled_out(&self, kind: WorkloadKind, name: &str, manifest: &Value) -> RolloutHandle {
         self.apply(std::slice::from_ref(manifest)).await;
         let handle = self.handle(kind, name);
-        done(&handle, &Replaced::new()).await;
+        done(&handle, &ReplacedPods::new()).await;
         handle
     }
 
@@ -140,16 +144,16 @@ impl Place {
     }
 }
 
-async fn done(handle: &Handle, replaced: &Replaced) {
+async fn done(handle: &RolloutHandle, replaced: &ReplacedPods) {
     let followed = wait_complete(handle, replaced, BOUND, || {}).await.unwrap();
-    assert_eq!(followed, Followed::Done, "{handle:?}");
+    assert_eq!(followed, RolloutEnd::Done, "{handle:?}");
 }
 
-async fn uids(handle: &Handle) -> Replaced {
+async fn uids(handle: &RolloutHandle) -> ReplacedPods {
     own_pods(handle).await.unwrap().iter().filter_map(ResourceExt::uid).collect()
 }
 
-async fn step(handle: &Handle, roll: &Roll) -> Took {
+async fn step(handle: &RolloutHandle, roll: &RolloutStep) -> StepOutcome {
     perform(handle, roll, 1, BOUND).await.unwrap()
 }
 
@@ -157,10 +161,10 @@ async fn restart(place: Place, kind: WorkloadKind) {
     let handle = place.rolled_out(kind, "web", &manifest(kind, "web", 2)).await;
     let old = uids(&handle).await;
     assert!(!old.is_empty());
-    assert_eq!(step(&handle, &Roll::Restart).await, Took::Changed);
+    assert_eq!(step(&handle, &RolloutStep::Restart).await, StepOutcome::Changed);
     let mut completions = 0;
     let followed = wait_complete(&handle, &old, BOUND, || completions += 1).await.unwrap();
-    assert_eq!((followed, completions), (Followed::Done, 1));
+    assert_eq!((followed, completions), (RolloutEnd::Done, 1));
     let pods = place.pods().await;
     let new = uids(&handle).await;
     assert!(new.is_disjoint(&old), "no old pod is left: {new:?} and {old:?}");
@@ -172,11 +176,11 @@ async fn still_stopping(place: Place) {
     let kind = WorkloadKind::Deployment;
     let handle = place.rolled_out(kind, "web", &manifest(kind, "web", 20)).await;
     let old = uids(&handle).await;
-    step(&handle, &Roll::Restart).await;
+    step(&handle, &RolloutStep::Restart).await;
     // The Deployment itself is complete long before that.
     let mut complete = false;
     let followed = wait_complete(&handle, &old, Duration::from_secs(12), || complete = true).await.unwrap();
-    assert_eq!((followed, complete), (Followed::TimedOut("2 old pods left".to_owned()), true));
+    assert_eq!((followed, complete), (RolloutEnd::TimedOut("2 old pods left".to_owned()), true));
     done(&handle, &old).await;
 }
 
@@ -188,12 +192,12 @@ async fn same_labels(place: Place) {
     let handle = place.rolled_out(kind, "web", &manifest(kind, "web", 0)).await;
     let (old, foreign) = (uids(&handle).await, uids(&other).await);
     assert_eq!((old.len(), foreign.len(), place.pods().await.len()), (2, 1, 3));
-    step(&handle, &Roll::Restart).await;
+    step(&handle, &RolloutStep::Restart).await;
     done(&handle, &old).await;
     assert_eq!(uids(&other).await, foreign, "it was left alone");
 }
 
-async fn template(handle: &Handle) -> (Value, Value) {
+async fn template(handle: &RolloutHandle) -> (Value, Value) {
     let workload = &handle.workload;
     let api: Api<DynamicObject> =
         Api::namespaced_with(handle.client.clone(), &workload.namespace, &resource(workload.kind));
@@ -215,14 +219,14 @@ async fn forth_and_back(place: Place) {
                 "containers": [{"name": "web", "lifecycle": null, "env": [{"name": "A", "value": "b"}],
                     "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}}}});
     // Applying the manifest anew keeps what another field manager has set: it is no way back.
-    step(&handle, &Roll::Patch(json!({"spec": {"template": {"spec": {"dnsPolicy": "Default"}}}}))).await;
+    step(&handle, &RolloutStep::Patch(json!({"spec": {"template": {"spec": {"dnsPolicy": "Default"}}}}))).await;
     place.apply(std::slice::from_ref(&original)).await;
     assert_ne!(template(&handle).await.0, before.0);
-    step(&handle, &Roll::Patch(json!({"spec": {"template": {"spec": {"dnsPolicy": null}}}}))).await;
+    step(&handle, &RolloutStep::Patch(json!({"spec": {"template": {"spec": {"dnsPolicy": null}}}}))).await;
     let mut patched = original.clone();
     assert!(strategic_merge(&mut patched, &patch).unwrap().changed);
     let old = uids(&handle).await;
-    assert_eq!(step(&handle, &Roll::Patch(undo(&patched, &original))).await, Took::Changed);
+    assert_eq!(step(&handle, &RolloutStep::Patch(undo(&patched, &original))).await, StepOutcome::Changed);
     done(&handle, &old).await;
     // As if the patched manifest had been the first.
     let mut twin = patched.clone();
@@ -231,8 +235,8 @@ async fn forth_and_back(place: Place) {
     place.apply(&[twin]).await;
     assert_eq!(template(&handle).await.0, template(&place.handle(kind, "twin")).await.0);
     let middle = uids(&handle).await;
-    step(&handle, &Roll::Patch(undo(&original, &patched))).await;
-    done(&handle, &Replaced::new()).await;
+    step(&handle, &RolloutStep::Patch(undo(&original, &patched))).await;
+    done(&handle, &ReplacedPods::new()).await;
     let after = template(&handle).await;
     assert_eq!(after.0, before.0);
     assert_eq!(after.1, before.1, "the whole spec");
@@ -247,19 +251,20 @@ async fn forth_and_back(place: Place) {
 async fn nothing_to_change(place: Place) {
     let kind = WorkloadKind::Deployment;
     let handle = place.rolled_out(kind, "web", &manifest(kind, "web", 0)).await;
-    let grace =
-        |grace: u32| Roll::Patch(json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": grace}}}}));
-    assert_eq!(step(&handle, &grace(30)).await, Took::Nothing, "30 is the default");
-    assert_eq!(step(&handle, &grace(5)).await, Took::Changed);
-    done(&handle, &Replaced::new()).await;
-    assert_eq!(step(&handle, &Roll::Scale { to: 3 }).await, Took::Changed);
-    done(&handle, &Replaced::new()).await;
+    let grace = |grace: u32| {
+        RolloutStep::Patch(json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": grace}}}}))
+    };
+    assert_eq!(step(&handle, &grace(30)).await, StepOutcome::Nothing, "30 is the default");
+    assert_eq!(step(&handle, &grace(5)).await, StepOutcome::Changed);
+    done(&handle, &ReplacedPods::new()).await;
+    assert_eq!(step(&handle, &RolloutStep::Scale { to: 3 }).await, StepOutcome::Changed);
+    done(&handle, &ReplacedPods::new()).await;
     assert_eq!(uids(&handle).await.len(), 3);
-    step(&handle, &Roll::Scale { to: 1 }).await;
-    done(&handle, &Replaced::new()).await;
+    step(&handle, &RolloutStep::Scale { to: 1 }).await;
+    done(&handle, &ReplacedPods::new()).await;
     assert_eq!(place.pods().await.len(), 1, "those that were removed are gone");
     let refused =
-        perform(&handle, &Roll::Patch(json!({"spec": {"selector": {"matchLabels": {"app": "api"}}}})), 1, BOUND)
+        perform(&handle, &RolloutStep::Patch(json!({"spec": {"selector": {"matchLabels": {"app": "api"}}}})), 1, BOUND)
             .await
             .unwrap_err()
             .to_string();
@@ -281,9 +286,9 @@ async fn eviction(place: Place) {
     for pod in &chosen.pods {
         loop {
             match evict(&handle, pod).await.unwrap() {
-                Answer::Evicted => break,
-                Answer::Gone => panic!("{pod:?} is gone"),
-                Answer::Refused { after, why } => {
+                EvictionAnswer::Evicted => break,
+                EvictionAnswer::Gone => panic!("{pod:?} is gone"),
+                EvictionAnswer::Refused { after, why } => {
                     assert!(why.contains("disruption budget"), "{why}");
                     refusals += 1;
                     tokio::time::sleep(after).await;
@@ -292,17 +297,17 @@ async fn eviction(place: Place) {
         }
     }
     assert!(chosen.pods.len() < 2 || refusals > 0, "the second had to wait for the first one's replacement");
-    let evicted: Replaced = chosen.pods.iter().map(|pod| pod.uid.clone()).collect();
+    let evicted: ReplacedPods = chosen.pods.iter().map(|pod| pod.uid.clone()).collect();
     done(&handle, &evicted).await;
     let left = uids(&handle).await;
     assert_eq!(left.len(), 2);
     assert!(left.is_disjoint(&evicted));
-    assert_eq!(evict(&handle, &chosen.pods[0]).await.unwrap(), Answer::Gone);
+    assert_eq!(evict(&handle, &chosen.pods[0]).await.unwrap(), EvictionAnswer::Gone);
     // A budget that lets nobody go.
     place.apply(&[budget(0)]).await;
     let chosen = pods_to_evict(&handle, &Eviction { node: Some(chosen.node), cordon: false }).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(matches!(evict(&handle, &chosen.pods[0]).await.unwrap(), Answer::Refused { .. }));
+    assert!(matches!(evict(&handle, &chosen.pods[0]).await.unwrap(), EvictionAnswer::Refused { .. }));
     let nowhere = Eviction { node: Some("no-such-node".to_owned()), cordon: false };
     let error = pods_to_evict(&handle, &nowhere).await.unwrap_err().to_string();
     assert!(error.contains("no pod of deployment/web runs on node no-such-node"), "{error}");
@@ -332,7 +337,7 @@ async fn cordoning(place: Place) {
     assert_eq!(marked, (true, Some(run.to_owned())));
     assert!(again.unwrap_err().to_string().contains("it is cordoned already"));
     assert_eq!(of_another.unwrap(), Vec::<String>::new());
-    let mine = cordon::Leftover { node: name.clone(), run: run.to_owned() };
+    let mine = cordon::CordonedNode { node: name.clone(), run: run.to_owned() };
     assert!(left.unwrap().contains(&mine));
     assert_eq!(given.unwrap(), [name]);
     assert_eq!(cordon::uncordon(client, run).await.unwrap(), Vec::<String>::new(), "once is enough");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rollproof::target::truth::{Doing, Line, What};
+use rollproof::target::target_truth::{ConnectionActivity, TargetEvent, TargetTruthLine};
 use tempfile::TempDir;
 
 /// Bounds every wait: generous, because machines that run tests are busy.
@@ -36,20 +36,20 @@ impl Target {
         Self { child, folder }
     }
 
-    fn truth(&self) -> Vec<What> {
+    fn truth(&self) -> Vec<TargetEvent> {
         let text = std::fs::read_to_string(self.folder.path().join("truth.jsonl")).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str::<Line>(line).unwrap().what).collect()
+        whole.lines().map(|line| serde_json::from_str::<TargetTruthLine>(line).unwrap().what).collect()
     }
 
     /// Waits until the truth log has such a line.
-    fn wait_for(&self, what: impl Fn(&What) -> bool) -> What {
+    fn wait_for(&self, what: impl Fn(&TargetEvent) -> bool) -> TargetEvent {
         until("a line of the truth log", || self.truth().into_iter().find(&what))
     }
 
     fn address(&self) -> SocketAddr {
-        match self.wait_for(|what| matches!(what, What::Listening { .. })) {
-            What::Listening { address } => address,
+        match self.wait_for(|what| matches!(what, TargetEvent::Listening { .. })) {
+            TargetEvent::Listening { address } => address,
             other => panic!("{other:?}"),
         }
     }
@@ -60,7 +60,7 @@ impl Target {
 
     fn term(&self) {
         self.signal(Signal::SIGTERM);
-        self.wait_for(|what| *what == What::Term);
+        self.wait_for(|what| *what == TargetEvent::Term);
     }
 
     fn ended(&mut self) -> ExitStatus {
@@ -168,18 +168,18 @@ fn drain_answers_what_is_in_flight_closes_idle_connections_in_order_and_exits_0(
     response(&mut idle);
     let mut slow = connect(address);
     ask(&mut slow, "/slow?ms=1500");
-    target.wait_for(|what| matches!(what, What::Read { path, .. } if path.starts_with("/slow")));
+    target.wait_for(|what| matches!(what, TargetEvent::Read { path, .. } if path.starts_with("/slow")));
     target.term();
     assert_eq!(rest(&mut idle), (Vec::new(), false), "an idle connection ends with a FIN");
-    target.wait_for(|what| *what == What::ListenerClosed);
+    target.wait_for(|what| *what == TargetEvent::ListenerClosed);
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     let (head, body) = response(&mut slow);
     assert!(head.starts_with("http/1.1 200") && head.contains("connection: close"), "{head}");
     assert_eq!(body, b"ok\n");
     assert_eq!(target.ended().code(), Some(0));
     let truth = target.truth();
-    assert!(!truth.iter().any(|what| matches!(what, What::Cut { .. })), "{truth:?}");
-    assert_eq!(truth.last(), Some(&What::Exit));
+    assert!(!truth.iter().any(|what| matches!(what, TargetEvent::Cut { .. })), "{truth:?}");
+    assert_eq!(truth.last(), Some(&TargetEvent::Exit));
 }
 
 #[test]
@@ -193,13 +193,16 @@ fn exit_cuts_what_is_in_flight_and_exits_0() {
     assert!(read_head(&mut half).contains("content-length: 100000"));
     let mut first_half = vec![0; 50_000];
     half.read_exact(&mut first_half).unwrap();
-    target.wait_for(|what| matches!(what, What::Read { path, .. } if path.starts_with("/slow")));
+    target.wait_for(|what| matches!(what, TargetEvent::Read { path, .. } if path.starts_with("/slow")));
     target.term();
     assert_eq!(target.ended().code(), Some(0));
     assert!(rest(&mut slow).0.is_empty(), "no byte of the answer came");
     assert!(rest(&mut half).0.is_empty(), "the second half of the body never came");
     let truth = target.truth();
-    let cut = truth.iter().filter(|what| matches!(what, What::Cut { doing: Doing::Answering, .. })).count();
+    let cut = truth
+        .iter()
+        .filter(|what| matches!(what, TargetEvent::Cut { doing: ConnectionActivity::Answering, .. }))
+        .count();
     assert_eq!(cut, 2, "{truth:?}");
 }
 
@@ -212,7 +215,7 @@ fn ignore_goes_on_answering_until_it_is_killed() {
     assert!(get(address, "/").0.starts_with("http/1.1 200"));
     target.signal(Signal::SIGKILL);
     assert_eq!(target.ended().code(), None);
-    assert_ne!(target.truth().last(), Some(&What::Exit));
+    assert_ne!(target.truth().last(), Some(&TargetEvent::Exit));
 }
 
 #[test]
@@ -221,9 +224,9 @@ fn quit_begins_a_drain_that_term_cuts_only_where_term_means_exit() {
         let mut target = Target::start(&["--on-term", on_term]);
         let mut slow = connect(target.address());
         ask(&mut slow, "/slow?ms=1500");
-        target.wait_for(|what| matches!(what, What::Read { .. }));
+        target.wait_for(|what| matches!(what, TargetEvent::Read { .. }));
         target.signal(Signal::SIGQUIT);
-        target.wait_for(|what| *what == What::ListenerClosed);
+        target.wait_for(|what| *what == TargetEvent::ListenerClosed);
         target.term();
         let answered = rest(&mut slow).0.starts_with(b"HTTP/1.1 200");
         assert_eq!(target.ended().code(), Some(0));
@@ -239,8 +242,8 @@ fn a_drain_that_keeps_listening_takes_new_connections_first() {
     let address = target.address();
     target.term();
     assert!(get(address, "/").0.starts_with("http/1.1 200"));
-    assert!(!target.truth().contains(&What::ListenerClosed));
-    target.wait_for(|what| *what == What::ListenerClosed);
+    assert!(!target.truth().contains(&TargetEvent::ListenerClosed));
+    target.wait_for(|what| *what == TargetEvent::ListenerClosed);
     assert_eq!(target.ended().code(), Some(0));
 }
 
@@ -248,7 +251,7 @@ fn a_drain_that_keeps_listening_takes_new_connections_first() {
 fn a_connection_that_never_asks_does_not_hold_up_the_drain() {
     let mut target = Target::start(&[]);
     let mut silent = connect(target.address());
-    target.wait_for(|what| matches!(what, What::Accepted { .. }));
+    target.wait_for(|what| matches!(what, TargetEvent::Accepted { .. }));
     target.term();
     assert_eq!(target.ended().code(), Some(0));
     assert_eq!(rest(&mut silent), (Vec::new(), false));
@@ -259,10 +262,12 @@ fn a_drain_that_takes_too_long_cuts_and_still_ends() {
     let mut target = Target::start(&["--drain-timeout", "200ms"]);
     let mut slow = connect(target.address());
     ask(&mut slow, "/slow?ms=60000");
-    target.wait_for(|what| matches!(what, What::Read { .. }));
+    target.wait_for(|what| matches!(what, TargetEvent::Read { .. }));
     target.term();
     assert_eq!(target.ended().code(), Some(0));
-    assert!(target.truth().iter().any(|what| matches!(what, What::Cut { doing: Doing::Answering, .. })));
+    assert!(
+        target.truth().iter().any(|what| matches!(what, TargetEvent::Cut { doing: ConnectionActivity::Answering, .. }))
+    );
 }
 
 #[test]
@@ -298,7 +303,7 @@ fn a_stop_during_the_start_delay_ends_it_before_it_listens() {
     });
     kill(pid, Signal::SIGTERM).unwrap();
     assert_eq!(target.ended().code(), Some(0));
-    assert!(!target.truth().iter().any(|what| matches!(what, What::Listening { .. })));
+    assert!(!target.truth().iter().any(|what| matches!(what, TargetEvent::Listening { .. })));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::order::LoadOrder;
 use super::wire::{Done, End, Live, Moment, Nowhere, Probes, Reach, Standing};
 use crate::clock::Clock;
 use crate::load::{self, LoadPlan, LocalPorts, Preflight, Route, Running, blocking};
-use crate::observe::{Observer, Target};
+use crate::observe::{ObservedWorkload, Observer};
 use crate::record::writer::Status;
 use crate::record::{Entry, Sink};
 
@@ -61,7 +61,7 @@ impl Body {
     }
 
     /// Watches a namespace; one that is watched already goes on being watched.
-    pub(super) fn watch(&self, target: &Target) -> Done {
+    pub(super) fn watch(&self, target: &ObservedWorkload) -> Done {
         lock(&self.observers)
             .entry(target.namespace.clone())
             .or_insert_with(|| Observer::start(&self.client, target, self.clock, &self.sink));

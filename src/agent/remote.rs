@@ -21,7 +21,7 @@ use super::wire::{
 };
 use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::load::{LoadPlan, Preflight};
-use crate::observe::Target;
+use crate::observe::ObservedWorkload;
 use crate::record::{Arm, Entry};
 
 /// How long one try of a command may take.
@@ -109,7 +109,7 @@ impl Remote {
     }
 
     /// Starts to watch a namespace.
-    pub async fn watch(&self, target: &Target) -> Result<(), AgentError> {
+    pub async fn watch(&self, target: &ObservedWorkload) -> Result<(), AgentError> {
         self.command::<Done>("starting the watches", "/watch", target).await.map(|_| ())
     }
 

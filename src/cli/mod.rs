@@ -18,7 +18,7 @@ use args::{Command, SchemaOf};
 pub use exit::Exit;
 pub use pages::{Page, PageError, completions, pages};
 
-use crate::cluster::embedded::namespace::{self, Network};
+use crate::cluster::embedded::namespace::{self, EnteredNetwork};
 use crate::cluster::embedded::supervise;
 use crate::commands::{self, ClusterChoice, Failure, WhereArgs};
 
@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
     }
     let mark = std::env::var(namespace::MARK).ok();
     if mark.as_deref() == Some(namespace::PROBE)
-        && let Network::Tried(code) = namespace::enter(mark.as_deref(), &words)
+        && let EnteredNetwork::Tried(code) = namespace::enter(mark.as_deref(), &words)
     {
         return code;
     }
@@ -43,9 +43,9 @@ pub fn main() -> ExitCode {
     let talk = print::Terminal;
     let network = |place: &WhereArgs| {
         if *place.cluster() != ClusterChoice::Embedded {
-            Network::Host("the cluster is a real one".to_owned())
+            EnteredNetwork::Host("the cluster is a real one".to_owned())
         } else if place.host_network {
-            Network::Host("--host-network was given".to_owned())
+            EnteredNetwork::Host("--host-network was given".to_owned())
         } else {
             namespace::enter(mark.as_deref(), &words)
         }

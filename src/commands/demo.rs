@@ -6,12 +6,12 @@ use super::context::How;
 use super::ending::{Failure, Finished, Talk};
 use super::options::DemoArgs;
 use super::run::{launch, plan};
-use crate::cluster::embedded::namespace::Network;
+use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::plan::Overrides;
 use crate::scenario::Shipped;
 
 /// Shows a lossy and a clean rollout.
-pub fn demo(arguments: &DemoArgs, network: Network, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
+pub fn demo(arguments: &DemoArgs, network: EnteredNetwork, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
     let scenario = if apache_is_installed(&std::env::var_os("PATH").unwrap_or_default()) {
         "scenarios/demo-apache.yaml"
     } else {

@@ -105,13 +105,13 @@ impl Lengths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::Standing;
+    use crate::rollout::RolloutCounts;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn the_line_has_the_rate_the_losses_the_step_and_the_time_left() {
-        let step = Step::Rolling(Some(Standing { wanted: 2, ready: 1, old_left: 2 }));
+        let step = Step::Rolling(Some(RolloutCounts { wanted: 2, ready: 1, old_left: 2 }));
         let shown = Shown { ended: 1_040, lost: 3, elapsed: 10 * SECOND, step, left: 33 * SECOND };
         let expected =
             "trial 2 of 6 (web): 1,040 requests, 104/s, 3 lost; 1 of 2 new ready, 2 old left; about 35 s left";

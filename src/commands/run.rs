@@ -17,8 +17,8 @@ use super::try_advice;
 use super::until_loss::MOST_TRIALS;
 use super::variants::idle_s;
 use crate::clock::Clock;
-use crate::cluster::embedded::namespace::Network;
-use crate::cluster::embedded::store::Kind;
+use crate::cluster::embedded::namespace::EnteredNetwork;
+use crate::cluster::embedded::store::ObjectKind;
 use crate::manifest::{Disk, Files, is_cluster_scoped, is_foreign_hook};
 use crate::plan::{Choice, Overrides, RunPlan, build, build_for_manifests};
 use crate::scenario;
@@ -28,7 +28,7 @@ use crate::yaml::Source;
 const DEFAULT_SEED: u64 = 1;
 
 /// Runs a scenario, or manifests without one.
-pub fn run(arguments: &RunArgs, network: Network, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
+pub fn run(arguments: &RunArgs, network: EnteredNetwork, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
     let overrides = Overrides {
         rate: arguments.rate,
         trials: arguments.trials.or(arguments.until_loss.then_some(MOST_TRIALS)),
@@ -95,7 +95,7 @@ pub(super) fn launch(
     mut plan: RunPlan,
     place: &WhereArgs,
     how: How,
-    network: Network,
+    network: EnteredNetwork,
     colour: bool,
     talk: &dyn Talk,
 ) -> Result<Finished, Failure> {
@@ -111,7 +111,7 @@ pub(super) fn launch(
     let stage = match place.cluster() {
         ClusterChoice::Embedded => {
             plan.set_aside("not applied, because the embedded cluster has no such objects in a namespace", |object| {
-                Kind::of(object).is_none_or(|kind| !kind.info().namespaced)
+                ObjectKind::of(object).is_none_or(|kind| !kind.info().namespaced)
             });
             let recipes = recipes::in_folders(&plan, place.cluster());
             let stage = super::stage::check(&plan, &recipes, place, network)?;

@@ -8,7 +8,7 @@ use super::ending::Failure;
 use super::options::WhereArgs;
 use super::recipes::FolderRecipe;
 use crate::cluster::embedded::images::{ImageError, resolve};
-use crate::cluster::embedded::namespace::Network;
+use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::embedded::node::refusals;
 use crate::manifest::offset_ports;
 use crate::plan::{RunPlan, VariantPlan};
@@ -32,12 +32,12 @@ pub(super) fn check(
     plan: &RunPlan,
     recipes: &[FolderRecipe],
     place: &WhereArgs,
-    network: Network,
+    network: EnteredNetwork,
 ) -> Result<Stage, Failure> {
     let host_network = match network {
-        Network::Private => None,
-        Network::Host(reason) => Some(reason),
-        Network::Tried(_) => return Err(Failure::Bug("a probe of the network went on to run".to_owned())),
+        EnteredNetwork::Private => None,
+        EnteredNetwork::Host(reason) => Some(reason),
+        EnteredNetwork::Tried(_) => return Err(Failure::Bug("a probe of the network went on to run".to_owned())),
     };
     if let Some(refusal) = beyond_embedded(plan) {
         return Err(Failure::User(refusal));

@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::context::Run;
 use crate::load::{LoadPlan, sizing};
 use crate::manifest::{short_hash, undo};
-use crate::observe::Target;
+use crate::observe::ObservedWorkload;
 use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
-use crate::rollout::{Eviction, Handle, Roll, Workload};
+use crate::rollout::{Eviction, RolledWorkload, RolloutHandle, RolloutStep};
 use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
 use crate::trial::{Action, Site, Step, Variant};
 
@@ -80,8 +80,8 @@ pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
 }
 
 /// What is asked of the cluster to watch `variant`.
-pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> Target {
-    Target {
+pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> ObservedWorkload {
+    ObservedWorkload {
         namespace: places.namespace(index).to_owned(),
         workload: crate::rollout::resource(variant.workload.kind),
         name: variant.workload.name.clone(),
@@ -103,7 +103,7 @@ pub(super) fn variant(
     patched: Option<&Value>,
     routing_lag: Duration,
 ) -> Variant {
-    let workload = Workload {
+    let workload = RolledWorkload {
         kind: variant.workload.kind,
         namespace: run.places.namespace(index).to_owned(),
         name: variant.workload.name.clone(),
@@ -111,7 +111,7 @@ pub(super) fn variant(
     };
     Variant {
         name: variant.spec.name.clone(),
-        handle: Handle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
+        handle: RolloutHandle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
         action: action(variant, &manifests, patched),
         manifests,
         service: variant.spec.service().name.clone(),
@@ -127,20 +127,20 @@ pub(super) fn variant(
 
 fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -> Action {
     let (roll, back) = match variant.spec.rollout.action.clone() {
-        RolloutAction::Restart => (Roll::Restart, None),
-        RolloutAction::Env { container, name } => (Roll::Env { container, name }, None),
+        RolloutAction::Restart => (RolloutStep::Restart, None),
+        RolloutAction::Env { container, name } => (RolloutStep::Env { container, name }, None),
         RolloutAction::Image { container, from, to } => {
-            let back = Roll::Image { container: container.clone(), image: from };
-            (Roll::Image { container, image: to }, Some(back))
+            let back = RolloutStep::Image { container: container.clone(), image: from };
+            (RolloutStep::Image { container, image: to }, Some(back))
         }
         RolloutAction::Patch { .. } => {
             // Both ways are the difference of two whole manifests, so that each is as if it had been applied alone.
             let original = manifests.get(variant.workload.index).unwrap_or(&Value::Null);
             let patched = patched.unwrap_or(original);
-            (Roll::Patch(undo(patched, original)), Some(Roll::Patch(undo(original, patched))))
+            (RolloutStep::Patch(undo(patched, original)), Some(RolloutStep::Patch(undo(original, patched))))
         }
-        RolloutAction::Scale { from, to } => (Roll::Scale { to }, Some(Roll::Scale { to: from })),
-        RolloutAction::Command { run, back } => (Roll::Command(run), back.map(Roll::Command)),
+        RolloutAction::Scale { from, to } => (RolloutStep::Scale { to }, Some(RolloutStep::Scale { to: from })),
+        RolloutAction::Command { run, back } => (RolloutStep::Command(run), back.map(RolloutStep::Command)),
         RolloutAction::Evict { node, cordon } => return Action::Evict(Eviction { node, cordon }),
         RolloutAction::None { duration } => return Action::None { duration },
     };

@@ -4,7 +4,7 @@ use super::DiffError;
 use super::doc::{DiffDoc, FORMAT, LostDiff, RunDoc, Shift, SideDoc, Test, VariantDiff};
 use super::same::{mismatches, notes, variants};
 use crate::analysis::Analysis;
-use crate::stats::{LEVEL, Split, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
+use crate::stats::{LEVEL, TrialSplit, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
 use crate::verdict::{Conclusion, Ending, Metric, Side, Verdict};
 
 /// A variant of one run, in the numbers that are compared.
@@ -27,13 +27,13 @@ impl Values {
         })
     }
 
-    fn split(&self) -> Split {
+    fn split(&self) -> TrialSplit {
         let with = count(self.lost.iter().filter(|lost| **lost > 0).count());
-        Split { with, without: count(self.lost.len()) - with }
+        TrialSplit { with, without: count(self.lost.len()) - with }
     }
 
     fn doc(&self) -> SideDoc {
-        let Split { with, without } = self.split();
+        let TrialSplit { with, without } = self.split();
         SideDoc { verdict: self.verdict, trials: with + without, trials_with_loss: with, lost: self.lost.clone() }
     }
 }

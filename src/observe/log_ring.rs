@@ -11,7 +11,7 @@ const CUT: char = '…';
 
 /// The last lines, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tail {
+pub(super) struct LastLines {
     pub(super) lines: Vec<String>,
     /// There were lines before these.
     pub(super) earlier: bool,
@@ -21,19 +21,19 @@ pub(super) struct Tail {
 
 /// Keeps the last lines.
 #[derive(Debug, Default)]
-pub(super) struct Ring {
-    lines: VecDeque<Line>,
-    last: Line,
+pub(super) struct LogRing {
+    lines: VecDeque<LogLine>,
+    last: LogLine,
     earlier: bool,
 }
 
 #[derive(Debug, Default)]
-struct Line {
+struct LogLine {
     bytes: Vec<u8>,
     cut: bool,
 }
 
-impl Ring {
+impl LogRing {
     /// Takes the next bytes. They need not end where a line does.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -56,17 +56,17 @@ impl Ring {
     }
 
     /// What was kept; a last line without its end is one too.
-    pub(super) fn finish(mut self) -> Tail {
+    pub(super) fn finish(mut self) -> LastLines {
         if !self.last.bytes.is_empty() {
             self.end_line();
         }
-        let texts: Vec<(String, bool)> = self.lines.iter().map(Line::text).collect();
+        let texts: Vec<(String, bool)> = self.lines.iter().map(LogLine::text).collect();
         let shortened = u32::try_from(texts.iter().filter(|(_, cut)| *cut).count()).unwrap_or(u32::MAX);
-        Tail { lines: texts.into_iter().map(|(text, _)| text).collect(), earlier: self.earlier, shortened }
+        LastLines { lines: texts.into_iter().map(|(text, _)| text).collect(), earlier: self.earlier, shortened }
     }
 }
 
-impl Line {
+impl LogLine {
     /// The line without what could steer a terminal, and whether it was cut.
     fn text(&self) -> (String, bool) {
         let bytes = self.bytes.strip_suffix(b"\r").unwrap_or(&self.bytes);
@@ -88,8 +88,8 @@ mod tests {
 
     use super::*;
 
-    fn tail(parts: &[&[u8]]) -> Tail {
-        let mut ring = Ring::default();
+    fn tail(parts: &[&[u8]]) -> LastLines {
+        let mut ring = LogRing::default();
         for part in parts {
             ring.push(part);
         }

@@ -1,12 +1,18 @@
 //! Watches what the cluster does to the workload, and records it with receipt stamps beside server times.
 //!
+//! - `convert`: from Kubernetes objects to the record's lines
+//! - `log_ring`: the last lines of a stream of bytes
+//! - `object_watch`: one watch, with its gaps
+//! - `pod_log_tail`: the last log lines of pods that end
+//! - `side_probe`: connects to pods, to see when their listeners close
+//!
 //! It must not know the load or the rollout, and it decides nothing: what it sees goes into the record.
 
 mod convert;
 mod log_ring;
-mod logs;
+mod object_watch;
+mod pod_log_tail;
 mod side_probe;
-mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +31,7 @@ use side_probe::SideProbes;
 
 /// What is observed in one namespace. It may travel: load and watches are not always where the run is driven from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Target {
+pub struct ObservedWorkload {
     /// The namespace.
     pub namespace: String,
     /// The workload's API resource, for example `apps/v1 deployments`.
@@ -48,17 +54,17 @@ pub struct Observer {
 impl Observer {
     /// Starts watching pods, `EndpointSlice`s, Events and the workload.
     #[must_use]
-    pub fn start(client: &Client, target: &Target, clock: Clock, sink: &Sink) -> Self {
+    pub fn start(client: &Client, target: &ObservedWorkload, clock: Clock, sink: &Sink) -> Self {
         let namespace = target.namespace.as_str();
         let probes =
             Arc::new(Mutex::new(SideProbes::new(namespace.to_owned(), target.probe_port, clock, sink.clone())));
         let mut tasks = JoinSet::new();
-        let to = watch::Recorder { clock, sink: sink.clone(), namespace: namespace.to_owned() };
+        let to = object_watch::WatchRecorder { clock, sink: sink.clone(), namespace: namespace.to_owned() };
 
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
         let pod_probes = Arc::clone(&probes);
-        let logs = Mutex::new(logs::PodLogs::new(client, to.clone()));
-        tasks.spawn(watch::follow(
+        let logs = Mutex::new(pod_log_tail::PodLogs::new(client, to.clone()));
+        tasks.spawn(object_watch::follow(
             GapSource::Pods,
             pods,
             Some(target.selector.clone()),
@@ -72,18 +78,18 @@ impl Observer {
         ));
 
         let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-        tasks.spawn(watch::follow(GapSource::EndpointSlices, slices, None, to.clone(), |at, change, slice| {
+        tasks.spawn(object_watch::follow(GapSource::EndpointSlices, slices, None, to.clone(), |at, change, slice| {
             crate::record::Entry::Endpoints(convert::endpoints(at, change, slice))
         }));
 
         let events: Api<Event> = Api::namespaced(client.clone(), namespace);
-        tasks.spawn(watch::follow(GapSource::Events, events, None, to.clone(), |at, _, event| {
+        tasks.spawn(object_watch::follow(GapSource::Events, events, None, to.clone(), |at, _, event| {
             crate::record::Entry::Event(convert::event(at, event))
         }));
 
         let workload: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &target.workload);
         let kind = target.workload.kind.to_lowercase();
-        tasks.spawn(watch::follow_named(GapSource::Workload, workload, &target.name, to, move |at, _, object| {
+        tasks.spawn(object_watch::follow_named(GapSource::Workload, workload, &target.name, to, move |at, _, object| {
             crate::record::Entry::Workload(convert::workload(at, &kind, object))
         }));
         Self { tasks, probes }

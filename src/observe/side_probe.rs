@@ -28,18 +28,18 @@ pub(super) struct SideProbes {
     clock: Clock,
     sink: Sink,
     present: BTreeMap<String, (String, IpAddr)>,
-    running: BTreeMap<String, Probe>,
+    running: BTreeMap<String, ListenerProbe>,
     /// Pods that come are probed too.
     active: bool,
 }
 
 /// What a probe saw last: the state, and when it was asked for.
-type Last = Arc<Mutex<Option<(Stamp, Listener)>>>;
+type LastListener = Arc<Mutex<Option<(Stamp, Listener)>>>;
 
 #[derive(Debug)]
-struct Probe {
+struct ListenerProbe {
     pod: String,
-    last: Last,
+    last: LastListener,
     task: JoinHandle<()>,
 }
 
@@ -66,7 +66,7 @@ impl SideProbes {
             (_, Some(address)) => {
                 self.present.insert(pod.uid.clone(), (pod.name.clone(), address));
                 if self.active {
-                    self.probe(&pod.uid, &pod.name, address, Until::Open);
+                    self.probe(&pod.uid, &pod.name, address, ProbeUntil::Open);
                 }
             }
             _ => {}
@@ -80,17 +80,17 @@ impl SideProbes {
 
     pub(super) fn start_all(&mut self) {
         for (uid, (pod, address)) in self.present.clone() {
-            self.probe(&uid, &pod, address, Until::Gone);
+            self.probe(&uid, &pod, address, ProbeUntil::Gone);
         }
         self.active = true;
     }
 
-    fn probe(&mut self, uid: &str, pod: &str, address: IpAddr, until: Until) {
+    fn probe(&mut self, uid: &str, pod: &str, address: IpAddr, until: ProbeUntil) {
         let Some(port) = self.port else { return };
         if self.running.contains_key(uid) {
             return;
         }
-        let last = Last::default();
+        let last = LastListener::default();
         let probe = probe(
             SocketAddr::new(address, port),
             until,
@@ -105,7 +105,7 @@ impl SideProbes {
             self.sink.clone(),
             Arc::clone(&last),
         );
-        self.running.insert(uid.to_owned(), Probe { pod: pod.to_owned(), last, task: tokio::spawn(probe) });
+        self.running.insert(uid.to_owned(), ListenerProbe { pod: pod.to_owned(), last, task: tokio::spawn(probe) });
     }
 
     pub(super) fn stop_all(&mut self) {
@@ -124,7 +124,7 @@ impl Drop for SideProbes {
 
 /// How long a pod is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Until {
+enum ProbeUntil {
     /// Its listener is open for the first time.
     Open,
     /// Somebody ends the probe.
@@ -132,7 +132,7 @@ enum Until {
 }
 
 /// Records each change of what a listener answers, as `of` with its times and state.
-async fn probe(address: SocketAddr, until: Until, of: ListenerSeen, clock: Clock, sink: Sink, last: Last) {
+async fn probe(address: SocketAddr, until: ProbeUntil, of: ListenerSeen, clock: Clock, sink: Sink, last: LastListener) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -146,7 +146,7 @@ async fn probe(address: SocketAddr, until: Until, of: ListenerSeen, clock: Clock
             let before_ns = earlier.map_or(asked, |(at, _)| at);
             sink.send(Entry::Listener(ListenerSeen { before_ns, after_ns: answered, state, ..of.clone() }));
         }
-        if until == Until::Open && state == Listener::Open {
+        if until == ProbeUntil::Open && state == Listener::Open {
             // Nothing is known of it any more: its end is not to be told from a state that nobody looked at.
             *last.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return;

@@ -15,7 +15,7 @@ const TRIES: u32 = 5;
 
 /// A node that a run has cordoned and not given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leftover {
+pub struct CordonedNode {
     /// The node.
     pub node: String,
     /// The run.
@@ -95,12 +95,12 @@ pub async fn cordon(client: &Client, node: &str, run: &str) -> Result<(), Cordon
 ///
 /// # Errors
 /// The API did not list the nodes.
-pub async fn leftovers(client: &Client) -> Result<Vec<Leftover>, CordonError> {
+pub async fn leftovers(client: &Client) -> Result<Vec<CordonedNode>, CordonError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let listed = nodes.list(&ListParams::default()).await.map_err(failed("listing the nodes".to_owned()))?;
     let marked = listed.items.into_iter().filter_map(|node| {
         let run = node.annotations().get(CORDONED_BY)?.clone();
-        Some(Leftover { node: node.name_any(), run })
+        Some(CordonedNode { node: node.name_any(), run })
     });
     let mut marked = marked.collect::<Vec<_>>();
     marked.sort_by(|a, b| a.node.cmp(&b.node));

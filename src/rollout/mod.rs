@@ -1,13 +1,23 @@
 //! Rolls the workload: sends what the plan says to the API and follows until the rollout is complete and no old pod is
-//! left, or has failed. It must not know the load or the observer.
+//! left, or has failed.
+//!
+//! - `cordon`: cordons and uncordons a node
+//! - `evict_pods`: evicts pods through the Eviction API
+//! - `owned`: which pods are a workload's own
+//! - `rollout_command`: a rollout by the user's own program
+//! - `rollout_follow`: follows a rollout through two watches
+//! - `rollout_progress`: how far a rollout is (pure)
+//! - `rollout_step`: the step with which a rollout begins
+//!
+//! It must not know the load or the observer.
 
-mod command;
 pub mod cordon;
-mod evict;
-mod follow;
+mod evict_pods;
 mod owned;
-mod progress;
-mod step;
+mod rollout_command;
+mod rollout_follow;
+mod rollout_progress;
+mod rollout_step;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,16 +27,16 @@ use kube::api::{ApiResource, GroupVersionKind};
 
 use crate::manifest::WorkloadKind;
 
-pub use command::CommandError;
-pub use evict::{Answer, Chosen, EvictError, Eviction, Victim, choose, evict, pods_to_evict};
-pub use follow::{Followed, follow, wait_complete};
+pub use evict_pods::{EvictError, Eviction, EvictionAnswer, EvictionChoice, PodToEvict, choose, evict, pods_to_evict};
 pub use owned::{belongs, finished, own_pods};
-pub use progress::{Progress, Replaced, Standing, progress, standing};
-pub use step::{Roll, StepError, Took, api_words, perform};
+pub use rollout_command::CommandError;
+pub use rollout_follow::{RolloutEnd, follow, wait_complete};
+pub use rollout_progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
+pub use rollout_step::{RolloutStep, StepError, StepOutcome, api_words, perform};
 
 /// The workload that is rolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
+pub struct RolledWorkload {
     /// What it is.
     pub kind: WorkloadKind,
     /// Where it lives.
@@ -37,7 +47,7 @@ pub struct Workload {
     pub selector: String,
 }
 
-impl Workload {
+impl RolledWorkload {
     /// Kind and name as kubectl writes them, for example `statefulset/web`.
     #[must_use]
     pub fn reference(&self) -> String {
@@ -86,19 +96,22 @@ pub const API_SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A shorthand that keeps the client beside what it is asked about.
 #[derive(Clone)]
-pub struct Handle {
+pub struct RolloutHandle {
     /// The client.
     pub client: Client,
     /// The workload.
-    pub workload: Workload,
+    pub workload: RolledWorkload,
     /// The run, as the marks that it leaves on nodes name it.
     pub run: String,
     /// What a command of the user's own is told beside the trial and the namespace, as environment variables.
     pub variables: BTreeMap<String, String>,
 }
 
-impl std::fmt::Debug for Handle {
+impl std::fmt::Debug for RolloutHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle").field("workload", &self.workload).field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("RolloutHandle")
+            .field("workload", &self.workload)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }

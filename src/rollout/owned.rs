@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
-use super::{Handle, Workload};
+use super::{RolledWorkload, RolloutHandle};
 use crate::manifest::WorkloadKind;
 
 /// The label by which a Deployment's controller tells its `ReplicaSets` apart (`DefaultDeploymentUniqueLabelKey` in
@@ -15,7 +15,7 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 /// named after the Deployment and the template's hash, which the pod carries as a label
 /// (`getNewReplicaSet` in kubernetes/pkg/controller/deployment/sync.go, v1.34); sets control their pods themselves.
 #[must_use]
-pub fn belongs(workload: &Workload, pod: &Pod) -> bool {
+pub fn belongs(workload: &RolledWorkload, pod: &Pod) -> bool {
     let owners = pod.owner_references();
     let Some(owner) = owners.iter().find(|owner| owner.controller == Some(true)) else { return false };
     match workload.kind {
@@ -40,7 +40,7 @@ pub fn finished(pod: &Pod) -> bool {
 ///
 /// # Errors
 /// The API did not answer.
-pub async fn own_pods(handle: &Handle) -> Result<Vec<Pod>, kube::Error> {
+pub async fn own_pods(handle: &RolloutHandle) -> Result<Vec<Pod>, kube::Error> {
     let workload = &handle.workload;
     let pods: Api<Pod> = Api::namespaced(handle.client.clone(), &workload.namespace);
     let listed = pods.list(&ListParams::default().labels(&workload.selector)).await?;
@@ -60,8 +60,8 @@ mod tests {
         .unwrap()
     }
 
-    fn workload(kind: WorkloadKind) -> Workload {
-        Workload { kind, namespace: "n".into(), name: "web".into(), selector: "app=web".into() }
+    fn workload(kind: WorkloadKind) -> RolledWorkload {
+        RolledWorkload { kind, namespace: "n".into(), name: "web".into(), selector: "app=web".into() }
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! What is known of servers, and what a preStop hook does to one.
 //!
-//! - `signal`: signals as `kill` and its relatives write them
-//! - `table`: each server that is known: how it is recognised, what stops it and how, with a source
-//! - `recognise`: which server a container runs
-//! - `command`: whether a command stops a server, and how
 //! - `pre_stop`: the steps of a `lifecycle.preStop` hook
+//! - `recognise`: which server a container runs
+//! - `server_table`: each server that is known: how it is recognised, what stops it and how, with a source
+//! - `signal`: signals as `kill` and its relatives write them
+//! - `stop_command`: whether a command stops a server, and how
 //!
 //! Pure. The plan, the diagnosis and the advice read hooks and servers here only.
 
-mod command;
 mod pre_stop;
 mod recognise;
+mod server_table;
 mod signal;
-mod table;
+mod stop_command;
 
 pub use pre_stop::{HookScript, HookStep, PreStop};
 pub use recognise::Server;
-pub use table::{DrainLimit, ServerFacts, StopKind};
+pub use server_table::{DrainLimit, ServerFacts, StopKind};

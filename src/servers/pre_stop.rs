@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::command;
 use super::recognise::{Server, base};
-use super::table::StopKind;
+use super::server_table::StopKind;
+use super::stop_command;
 
 /// The preStop hook of a container.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -199,7 +199,7 @@ fn script(argv: &[&str], server: Server) -> HookScript {
     let Some(text) = shell_text(argv) else {
         // Without a shell it is one command, whatever its words contain.
         let steps = step(argv, server).map(|step| vec![step]);
-        return HookScript { words: argv.join(" "), steps, stop: command::stop(argv, server) };
+        return HookScript { words: argv.join(" "), steps, stop: stop_command::stop(argv, server) };
     };
     let commands = text.split([';', '&', '|', '\n']).map(|command| command.split_whitespace().collect::<Vec<_>>());
     let commands: Vec<Vec<&str>> = commands.filter(|words| !words.is_empty()).collect();
@@ -209,7 +209,7 @@ fn script(argv: &[&str], server: Server) -> HookScript {
             HookStep::Stops(kind) => Some(*kind),
             HookStep::Sleeps(_) | HookStep::Runs => None,
         })),
-        None => begun(commands.iter().filter_map(|words| command::stop(words, server))),
+        None => begun(commands.iter().filter_map(|words| stop_command::stop(words, server))),
     };
     HookScript { words: text.to_owned(), steps, stop }
 }
@@ -252,7 +252,7 @@ fn step(words: &[&str], server: Server) -> Option<HookStep> {
     match program {
         "if" | "while" | "until" | "for" | "case" => None,
         "sleep" => slept_s(words.get(1..).unwrap_or_default()).map(HookStep::Sleeps),
-        _ => Some(command::stop(words, server).map_or(HookStep::Runs, HookStep::Stops)),
+        _ => Some(stop_command::stop(words, server).map_or(HookStep::Runs, HookStep::Stops)),
     }
 }
 

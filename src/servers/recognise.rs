@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::table::{BUILT_IN, SERVERS, ServerFacts};
+use super::server_table::{BUILT_IN, SERVERS, ServerFacts};
 
 /// Programs that start another one, which is then the server: `tini -- gunicorn`, `python -m uvicorn`, `bundle exec puma`.
 const STARTERS: [&str; 8] = ["tini", "dumb-init", "catatonit", "env", "exec", "bundle", "python", "python3"];

@@ -4,14 +4,14 @@ use super::Alternative;
 
 /// How many of a group of trials showed something, and how many did not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Split {
+pub struct TrialSplit {
     /// Trials that showed it.
     pub with: u32,
     /// Trials that did not.
     pub without: u32,
 }
 
-impl Split {
+impl TrialSplit {
     /// All of them.
     #[must_use]
     pub fn total(self) -> u32 {
@@ -25,7 +25,7 @@ impl Split {
 /// Logic of Inductive Inference, 1935). One-sided p is its tail; two-sided p adds up every number that is no likelier than
 /// the one observed, as R's `fisher.test` does. `None` if either group is empty.
 #[must_use]
-pub fn fisher(baseline: Split, variant: Split, alternative: Alternative) -> Option<f64> {
+pub fn fisher(baseline: TrialSplit, variant: TrialSplit, alternative: Alternative) -> Option<f64> {
     if baseline.total() == 0 || variant.total() == 0 {
         return None;
     }
@@ -78,8 +78,8 @@ mod tests {
 
     use super::*;
 
-    fn split(with: u32, of: u32) -> Split {
-        Split { with, without: of - with }
+    fn split(with: u32, of: u32) -> TrialSplit {
+        TrialSplit { with, without: of - with }
     }
 
     #[test]

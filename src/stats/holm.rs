@@ -1,7 +1,7 @@
 //! Several comparisons at once: Holm's adjustment, and what it leaves a plan to reach.
 
 use super::LEVEL;
-use super::limits::{at_least, smallest_p};
+use super::detection_limits::{at_least, smallest_p};
 
 /// Blocks beyond which no plan is looked for: 2^-64 is below any level that is divided by a number of comparisons.
 const MOST_BLOCKS: u32 = 64;

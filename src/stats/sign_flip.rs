@@ -45,11 +45,11 @@ pub fn sign_flip(differences: &[i64], alternative: Alternative) -> f64 {
 }
 
 /// A sum of signed differences, and the share of sign patterns that give it.
-type Weighted = (i128, f64);
+type WeightedSum = (i128, f64);
 
 /// Every sum of `sizes` with signs, ascending, each with its share; `None` if there are too many.
-fn sums(sizes: &[i128]) -> Option<Vec<Weighted>> {
-    let mut all: Vec<Weighted> = vec![(0, 1.0)];
+fn sums(sizes: &[i128]) -> Option<Vec<WeightedSum>> {
+    let mut all: Vec<WeightedSum> = vec![(0, 1.0)];
     for size in sizes {
         all = merge(&all, *size);
         if all.len() > MOST_SUMS {
@@ -60,7 +60,7 @@ fn sums(sizes: &[i128]) -> Option<Vec<Weighted>> {
 }
 
 /// The sums after one more difference: each moved down and up by `size`, at half its share, equal ones joined.
-fn merge(all: &[Weighted], size: i128) -> Vec<Weighted> {
+fn merge(all: &[WeightedSum], size: i128) -> Vec<WeightedSum> {
     let mut down = all.iter().map(|(sum, share)| (sum - size, share / 2.0)).peekable();
     let mut up = all.iter().map(|(sum, share)| (sum + size, share / 2.0)).peekable();
     let mut merged = Vec::with_capacity(all.len() * 2);
@@ -89,7 +89,7 @@ fn merge(all: &[Weighted], size: i128) -> Vec<Weighted> {
 }
 
 /// The share of sign patterns whose sum is at least `at_least`, over two independent halves.
-fn tail(left: &[Weighted], right: &[Weighted], at_least: i128) -> f64 {
+fn tail(left: &[WeightedSum], right: &[WeightedSum], at_least: i128) -> f64 {
     // As the left sum grows, the right sums that suffice begin ever lower: one pass over each.
     let mut from = right.len();
     let mut enough = 0.0;

@@ -9,38 +9,38 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::truth::{Doing, Truth, What};
+use super::target_truth::{ConnectionActivity, TargetEvent, TargetTruth};
 
 /// The open connections. Clones share them.
 #[derive(Clone)]
-pub(super) struct Connections {
-    inner: Arc<Inner>,
+pub(super) struct OpenConnections {
+    inner: Arc<SharedConnections>,
 }
 
-struct Inner {
-    truth: Truth,
-    open: Mutex<BTreeMap<u64, State>>,
+struct SharedConnections {
+    truth: TargetTruth,
+    open: Mutex<BTreeMap<u64, ConnectionState>>,
 }
 
 /// One open connection.
-struct State {
-    doing: Doing,
+struct ConnectionState {
+    doing: ConnectionActivity,
     /// The status of an answer whose body has ended and which is not yet written.
     ending: Option<u16>,
 }
 
-impl Connections {
-    pub(super) fn new(truth: Truth) -> Self {
-        Self { inner: Arc::new(Inner { truth, open: Mutex::new(BTreeMap::new()) }) }
+impl OpenConnections {
+    pub(super) fn new(truth: TargetTruth) -> Self {
+        Self { inner: Arc::new(SharedConnections { truth, open: Mutex::new(BTreeMap::new()) }) }
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, State>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, ConnectionState>> {
         // A poisoned map is still the map: its entries are replaced whole.
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a line to the truth log.
-    pub(super) fn note(&self, what: What) {
+    pub(super) fn note(&self, what: TargetEvent) {
         self.inner.truth.write(what);
     }
 
@@ -48,64 +48,64 @@ impl Connections {
         self.open().len()
     }
 
-    pub(super) fn accepted(&self, connection: u64, peer: SocketAddr) -> Connection {
-        self.open().insert(connection, State { doing: Doing::Fresh, ending: None });
-        self.note(What::Accepted { connection, peer });
-        Connection { id: connection, all: self.clone() }
+    pub(super) fn accepted(&self, connection: u64, peer: SocketAddr) -> TrackedConnection {
+        self.open().insert(connection, ConnectionState { doing: ConnectionActivity::Fresh, ending: None });
+        self.note(TargetEvent::Accepted { connection, peer });
+        TrackedConnection { id: connection, all: self.clone() }
     }
 
     /// Notes what is still open as cut.
     pub(super) fn cut(&self) {
         for (connection, state) in std::mem::take(&mut *self.open()) {
-            self.note(What::Cut { connection, doing: state.doing });
+            self.note(TargetEvent::Cut { connection, doing: state.doing });
         }
     }
 }
 
 /// One connection's entry; dropping it notes that the connection ended.
-pub(super) struct Connection {
+pub(super) struct TrackedConnection {
     id: u64,
-    all: Connections,
+    all: OpenConnections,
 }
 
-impl Connection {
-    pub(super) fn handle(&self) -> Handle {
-        Handle { id: self.id, all: self.all.clone() }
+impl TrackedConnection {
+    pub(super) fn handle(&self) -> ConnectionHandle {
+        ConnectionHandle { id: self.id, all: self.all.clone() }
     }
 }
 
-impl Drop for Connection {
+impl Drop for TrackedConnection {
     fn drop(&mut self) {
         let state = self.all.open().remove(&self.id);
         if let Some(state) = state {
-            self.all.note(What::Closed { connection: self.id, doing: state.doing });
+            self.all.note(TargetEvent::Closed { connection: self.id, doing: state.doing });
         }
     }
 }
 
 /// Changes a connection's entry.
 #[derive(Clone)]
-pub(super) struct Handle {
+pub(super) struct ConnectionHandle {
     id: u64,
-    all: Connections,
+    all: OpenConnections,
 }
 
-impl Handle {
-    fn update(&self, change: impl FnOnce(&mut State)) {
+impl ConnectionHandle {
+    fn update(&self, change: impl FnOnce(&mut ConnectionState)) {
         if let Some(state) = self.all.open().get_mut(&self.id) {
             change(state);
         }
     }
 
     pub(super) fn is_fresh(&self) -> bool {
-        self.all.open().get(&self.id).is_some_and(|state| state.doing == Doing::Fresh)
+        self.all.open().get(&self.id).is_some_and(|state| state.doing == ConnectionActivity::Fresh)
     }
 
     /// A request's head was read.
     pub(super) fn read(&self, path: &str) {
-        self.update(|state| *state = State { doing: Doing::Answering, ending: None });
+        self.update(|state| *state = ConnectionState { doing: ConnectionActivity::Answering, ending: None });
         if self.all.inner.truth.is_on() {
-            self.all.note(What::Read { connection: self.id, path: path.to_owned() });
+            self.all.note(TargetEvent::Read { connection: self.id, path: path.to_owned() });
         }
     }
 
@@ -119,22 +119,22 @@ impl Handle {
         self.update(|state| {
             status = state.ending.take();
             if status.is_some() {
-                state.doing = Doing::Idle;
+                state.doing = ConnectionActivity::Idle;
             }
         });
         if let Some(status) = status {
-            self.all.note(What::Answered { connection: self.id, status });
+            self.all.note(TargetEvent::Answered { connection: self.id, status });
         }
     }
 }
 
 /// Goes with a response's body and, dropped with it, notes that the body ended.
-pub(super) struct BodyEnd {
-    pub(super) handle: Handle,
+pub(super) struct BodyEndNote {
+    pub(super) handle: ConnectionHandle,
     pub(super) status: u16,
 }
 
-impl Drop for BodyEnd {
+impl Drop for BodyEndNote {
     fn drop(&mut self) {
         self.handle.ends(self.status);
     }
@@ -142,18 +142,18 @@ impl Drop for BodyEnd {
 
 /// A socket that tells its connection's entry of each flush. hyper flushes when its own buffer is empty, so an answer
 /// whose body has ended is then in the system's hands.
-pub(super) struct Watched<S> {
+pub(super) struct WatchedSocket<S> {
     pub(super) socket: S,
-    pub(super) handle: Handle,
+    pub(super) handle: ConnectionHandle,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedSocket<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_read(context, into)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedSocket<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.socket).poll_write(context, from)
     }

@@ -1,17 +1,24 @@
 //! `rollproof target`: the built-in HTTP server, whose start and stop behaviour is chosen by flags.
 //!
+//! - `connection`: what the open connections are doing
+//! - `duration`: durations as flags
+//! - `respond`: what is answered to which request
+//! - `target_args`: the flags
+//! - `target_server`: start, listening, answering, stop
+//! - `target_truth`: the server's own log of what it did
+//!
 //! It is the container `rollproof/target` of both clusters and the server that tests can make lose requests on
 //! purpose. It must not know scenarios, records or clusters: everything comes from its flags and its environment.
 
-pub mod args;
 mod connection;
 mod duration;
 mod respond;
-mod server;
-pub mod truth;
+pub mod target_args;
+mod target_server;
+pub mod target_truth;
 
-pub use args::{OnTerm, TargetArgs};
-pub use server::run;
+pub use target_args::{OnTerm, TargetArgs};
+pub use target_server::run;
 
 /// Why the server could not start or go on.
 #[derive(Debug, thiserror::Error)]

@@ -20,7 +20,7 @@ static FILLER: [u8; 16_384] = [b'.'; 16_384];
 
 /// An answer, decided before it is sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum TargetAnswer {
     /// A status and a short text, after a delay.
     Text(StatusCode, String, Duration),
     /// A body of so many bytes, its length told or not, with a pause in the middle.
@@ -30,11 +30,11 @@ pub(super) enum Answer {
 }
 
 /// Decides the answer. `ready` is what `/ready` says, `status` what `/status` says where no code is asked for.
-pub(super) fn answer(method: &Method, path: &str, query: &str, ready: bool, status: u16) -> Answer {
-    let text = |status, text: &str| Answer::Text(status, format!("{text}\n"), Duration::ZERO);
+pub(super) fn answer(method: &Method, path: &str, query: &str, ready: bool, status: u16) -> TargetAnswer {
+    let text = |status, text: &str| TargetAnswer::Text(status, format!("{text}\n"), Duration::ZERO);
     if path == "/echo" {
         return if method == Method::POST {
-            Answer::Echo
+            TargetAnswer::Echo
         } else {
             text(StatusCode::METHOD_NOT_ALLOWED, "/echo takes POST")
         };
@@ -45,22 +45,22 @@ pub(super) fn answer(method: &Method, path: &str, query: &str, ready: bool, stat
     }
 }
 
-fn decide(path: &str, query: &str, ready: bool, status: u16) -> Result<Answer, String> {
-    let text = |status, text: &str| Answer::Text(status, format!("{text}\n"), Duration::ZERO);
+fn decide(path: &str, query: &str, ready: bool, status: u16) -> Result<TargetAnswer, String> {
+    let text = |status, text: &str| TargetAnswer::Text(status, format!("{text}\n"), Duration::ZERO);
     Ok(match path {
         "/" => text(StatusCode::OK, "ok"),
         "/ready" if ready => text(StatusCode::OK, "ready"),
         "/ready" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
-        "/slow" => Answer::Text(StatusCode::OK, "ok\n".to_owned(), delay(query)?),
+        "/slow" => TargetAnswer::Text(StatusCode::OK, "ok\n".to_owned(), delay(query)?),
         "/body" | "/chunked" => {
             let bytes = number(query, "bytes", LONGEST_BODY)?;
-            Answer::Filler { bytes, told: path == "/body", pause: delay(query)? }
+            TargetAnswer::Filler { bytes, told: path == "/body", pause: delay(query)? }
         }
         "/status" => {
             let code = if query.is_empty() { status.into() } else { number(query, "code", 599)? };
             let status = u16::try_from(code).ok().filter(|code| *code >= 200);
             match status.and_then(|code| StatusCode::from_u16(code).ok()) {
-                Some(status) => Answer::Text(status, format!("{}\n", status.as_u16()), Duration::ZERO),
+                Some(status) => TargetAnswer::Text(status, format!("{}\n", status.as_u16()), Duration::ZERO),
                 None => return Err(format!("code={code} is no final status; expected 200 to 599")),
             }
         }
@@ -83,28 +83,28 @@ fn number(query: &str, name: &str, most: u64) -> Result<u64, String> {
 }
 
 /// A response's body. `on_end` is dropped with it: when the whole of it was handed over, or the connection died.
-pub(super) struct Answered<T> {
-    source: Source,
+pub(super) struct AnswerBody<T> {
+    source: BodySource,
     _on_end: T,
 }
 
-enum Source {
+enum BodySource {
     Whole(Bytes),
     Filler { left: u64, told: bool, pause_at: u64, pause: Option<Pin<Box<Sleep>>> },
 }
 
-impl<T> Answered<T> {
+impl<T> AnswerBody<T> {
     pub(super) fn whole(body: Bytes, on_end: T) -> Self {
-        Self { source: Source::Whole(body), _on_end: on_end }
+        Self { source: BodySource::Whole(body), _on_end: on_end }
     }
 
     pub(super) fn filler(bytes: u64, told: bool, pause: Duration, on_end: T) -> Self {
         let pause = (!pause.is_zero()).then(|| Box::pin(tokio::time::sleep(pause)));
-        Self { source: Source::Filler { left: bytes, told, pause_at: bytes / 2, pause }, _on_end: on_end }
+        Self { source: BodySource::Filler { left: bytes, told, pause_at: bytes / 2, pause }, _on_end: on_end }
     }
 }
 
-impl<T: Unpin> Body for Answered<T> {
+impl<T: Unpin> Body for AnswerBody<T> {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
@@ -113,8 +113,8 @@ impl<T: Unpin> Body for Answered<T> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let data = match &mut self.source {
-            Source::Whole(body) => std::mem::take(body),
-            Source::Filler { left, pause_at, pause, .. } => {
+            BodySource::Whole(body) => std::mem::take(body),
+            BodySource::Filler { left, pause_at, pause, .. } => {
                 if let Some(sleep) = pause
                     && *left <= *pause_at
                 {
@@ -133,16 +133,16 @@ impl<T: Unpin> Body for Answered<T> {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Whole(body) => body.is_empty(),
-            Source::Filler { left, .. } => *left == 0,
+            BodySource::Whole(body) => body.is_empty(),
+            BodySource::Filler { left, .. } => *left == 0,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Whole(body) => SizeHint::with_exact(body.len() as u64),
-            Source::Filler { left, told: true, .. } => SizeHint::with_exact(*left),
-            Source::Filler { .. } => SizeHint::default(),
+            BodySource::Whole(body) => SizeHint::with_exact(body.len() as u64),
+            BodySource::Filler { left, told: true, .. } => SizeHint::with_exact(*left),
+            BodySource::Filler { .. } => SizeHint::default(),
         }
     }
 }
@@ -151,12 +151,12 @@ impl<T: Unpin> Body for Answered<T> {
 mod tests {
     use super::*;
 
-    fn get(path: &str, query: &str) -> Answer {
+    fn get(path: &str, query: &str) -> TargetAnswer {
         answer(&Method::GET, path, query, true, 200)
     }
 
-    fn status(answer: &Answer) -> u16 {
-        let Answer::Text(status, ..) = answer else { panic!("{answer:?}") };
+    fn status(answer: &TargetAnswer) -> u16 {
+        let TargetAnswer::Text(status, ..) = answer else { panic!("{answer:?}") };
         status.as_u16()
     }
 
@@ -166,14 +166,14 @@ mod tests {
         assert_eq!(status(&get("/status", "code=503")), 503);
         assert_eq!(status(&get("/nowhere", "")), 404);
         assert_eq!(status(&get("/echo", "")), 405);
-        assert_eq!(answer(&Method::POST, "/echo", "", true, 200), Answer::Echo);
+        assert_eq!(answer(&Method::POST, "/echo", "", true, 200), TargetAnswer::Echo);
         assert_eq!(
             get("/slow", "x=1&ms=250"),
-            Answer::Text(StatusCode::OK, "ok\n".to_owned(), Duration::from_millis(250))
+            TargetAnswer::Text(StatusCode::OK, "ok\n".to_owned(), Duration::from_millis(250))
         );
         assert_eq!(
             get("/chunked", "bytes=9&ms=3"),
-            Answer::Filler { bytes: 9, told: false, pause: Duration::from_millis(3) }
+            TargetAnswer::Filler { bytes: 9, told: false, pause: Duration::from_millis(3) }
         );
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::one::{Middle, rolled};
 use super::{TrialError, Variant};
 use crate::record::entry::MarkName;
-use crate::rollout::{Answer, Eviction, Replaced, RolloutError, Victim, cordon, evict, pods_to_evict};
+use crate::rollout::{Eviction, EvictionAnswer, PodToEvict, ReplacedPods, RolloutError, cordon, evict, pods_to_evict};
 
 /// How long a node's return may take at the end of a trial.
 const UNCORDON_WITHIN: Duration = Duration::from_secs(10);
@@ -31,21 +31,29 @@ pub(super) async fn evicted(variant: &Variant, trial: u32, eviction: &Eviction) 
         return Ok(Middle { reason, ..Middle::default() });
     };
     done?;
-    let replaced: Replaced = chosen.pods.into_iter().map(|pod| pod.uid).collect();
+    let replaced: ReplacedPods = chosen.pods.into_iter().map(|pod| pod.uid).collect();
     let spent = Duration::from_nanos(site.now().await?.saturating_sub(begun));
     rolled(variant, trial, &replaced, variant.timeout.saturating_sub(spent)).await
 }
 
 /// Asks for one pod's eviction until it is granted; each refusal is kept in `stood`, in words.
-async fn one(variant: &Variant, trial: u32, node: &str, pod: &Victim, stood: &mut String) -> Result<(), TrialError> {
+async fn one(
+    variant: &Variant,
+    trial: u32,
+    node: &str,
+    pod: &PodToEvict,
+    stood: &mut String,
+) -> Result<(), TrialError> {
     let site = &variant.site;
     let mut refusals = 0_u32;
     loop {
         let before = site.now().await?;
         let detail = match evict(&variant.handle, pod).await.map_err(RolloutError::from)? {
-            Answer::Evicted => format!("evicted pod {} from node {node}, refused {refusals} times before", pod.name),
-            Answer::Gone => format!("pod {} was gone from node {node} before its eviction", pod.name),
-            Answer::Refused { after, why } => {
+            EvictionAnswer::Evicted => {
+                format!("evicted pod {} from node {node}, refused {refusals} times before", pod.name)
+            }
+            EvictionAnswer::Gone => format!("pod {} was gone from node {node} before its eviction", pod.name),
+            EvictionAnswer::Refused { after, why } => {
                 refusals = refusals.saturating_add(1);
                 *stood = format!("the eviction of pod {} was refused {refusals} times, the last time: {why}", pod.name);
                 tokio::time::sleep(after).await;

@@ -16,7 +16,9 @@ use super::{TrialError, Variant};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::record::{Arm, Entry};
-use crate::rollout::{Followed, Replaced, Roll, RolloutError, Took, finished, follow, own_pods, perform};
+use crate::rollout::{
+    ReplacedPods, RolloutEnd, RolloutError, RolloutStep, StepOutcome, finished, follow, own_pods, perform,
+};
 
 /// Load beyond the longest routing lag, where that is longer than the usual tail.
 const BEYOND_LAG: Duration = Duration::from_millis(500);
@@ -126,7 +128,7 @@ async fn under_load(
     }
 }
 
-async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result<Middle, TrialError> {
+async fn measured(variant: &Variant, number: u32, replaced: &ReplacedPods) -> Result<Middle, TrialError> {
     let site = &variant.site;
     tokio::time::sleep(LEAD_IN).await;
     let before = site.now().await?;
@@ -148,7 +150,7 @@ async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result
             let failed = if took.is_err() { " (failed)" } else { "" };
             // A step that fails may have replaced pods all the same: what was lost belongs to it.
             site.mark(number, MarkName::RolloutStep, before, &format!("{}{failed}", roll.describe())).await?;
-            if took.map_err(RolloutError::from)? == Took::Nothing {
+            if took.map_err(RolloutError::from)? == StepOutcome::Nothing {
                 nothing_changed(variant, roll)
             } else {
                 rolled(variant, number, replaced, variant.timeout).await?
@@ -163,7 +165,7 @@ async fn measured(variant: &Variant, number: u32, replaced: &Replaced) -> Result
 }
 
 /// Waiting for the old pods to go would be in vain.
-fn nothing_changed(variant: &Variant, roll: &Roll) -> Middle {
+fn nothing_changed(variant: &Variant, roll: &RolloutStep) -> Middle {
     let workload = variant.handle.workload.reference();
     let reason = format!(
         "the API took the step ({}) and found {workload} to be so already, so that no pod is replaced; change something \
@@ -177,7 +179,7 @@ fn nothing_changed(variant: &Variant, roll: &Roll) -> Middle {
 pub(super) async fn rolled(
     variant: &Variant,
     number: u32,
-    replaced: &Replaced,
+    replaced: &ReplacedPods,
     bound: Duration,
 ) -> Result<Middle, TrialError> {
     let site = &variant.site;
@@ -197,35 +199,35 @@ pub(super) async fn rolled(
         }
         Ok::<(), SiteError>(())
     };
-    let shows = |standing| variant.stands(Step::Rolling(Some(standing)));
+    let shows = |counts| variant.stands(Step::Rolling(Some(counts)));
     let following = async move { follow(&variant.handle, replaced, bound, complete, shows).await };
     let (followed, marked) = tokio::join!(following, marking);
     marked?;
     let followed = followed?;
     Ok(match followed {
-        Followed::Done => {
+        RolloutEnd::Done => {
             let now = site.now().await?;
             site.mark(number, MarkName::OldPodsGone, now, "").await?;
             Middle { complete: true, ..Middle::default() }
         }
-        Followed::Failed(why) => {
+        RolloutEnd::Failed(why) => {
             let workload = variant.handle.workload.reference();
             Middle { reason: format!("the rollout of {workload} ended: {why}"), ..Middle::default() }
         }
         // What was lost then is not the variant's doing.
-        Followed::Gone(why) => Middle { trouble: why, ..Middle::default() },
-        Followed::TimedOut(stood) => Middle {
+        RolloutEnd::Gone(why) => Middle { trouble: why, ..Middle::default() },
+        RolloutEnd::TimedOut(stood) => Middle {
             reason: format!("the rollout was not complete after {} s: {stood}", variant.timeout.as_secs()),
             ..Middle::default()
         },
     })
 }
 
-async fn present_pods(variant: &Variant) -> Result<Replaced, TrialError> {
+async fn present_pods(variant: &Variant) -> Result<ReplacedPods, TrialError> {
     // A control replaces nothing, so that no pod has to go before it is over; whom a change of scale removes is for the
     // controller to say, and an eviction chooses for itself.
-    if !matches!(&variant.action, Action::Roll { roll, .. } if !matches!(roll, Roll::Scale { .. })) {
-        return Ok(Replaced::new());
+    if !matches!(&variant.action, Action::Roll { roll, .. } if !matches!(roll, RolloutStep::Scale { .. })) {
+        return Ok(ReplacedPods::new());
     }
     let pods = own_pods(&variant.handle).await.map_err(|source| TrialError::Api {
         doing: "listing the pods".to_owned(),

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::variant::Action;
 use super::{TrialError, Variant};
 use crate::cluster::kube::apply;
-use crate::rollout::{Followed, Replaced, RolloutError, perform, wait_complete};
+use crate::rollout::{ReplacedPods, RolloutEnd, RolloutError, perform, wait_complete};
 
 /// How long a workload may take to come to rest.
 const REST_WITHIN: Duration = Duration::from_mins(1);
@@ -87,15 +87,15 @@ async fn routing_follows(stop: &CancellationToken, variant: &Variant, number: u3
 
 /// `None` once at rest, else where it stood.
 async fn at_rest(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<Option<String>, TrialError> {
-    let nothing = Replaced::new();
+    let nothing = ReplacedPods::new();
     let followed = tokio::select! {
         followed = wait_complete(&variant.handle, &nothing, REST_WITHIN, || {}) => followed?,
         () = stop.cancelled() => return Err(TrialError::Stopped { trial: number }),
     };
     Ok(match followed {
-        Followed::Done => None,
-        Followed::Failed(why) | Followed::Gone(why) => Some(why),
-        Followed::TimedOut(stood) => Some(stood),
+        RolloutEnd::Done => None,
+        RolloutEnd::Failed(why) | RolloutEnd::Gone(why) => Some(why),
+        RolloutEnd::TimedOut(stood) => Some(stood),
     })
 }
 

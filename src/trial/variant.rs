@@ -9,14 +9,14 @@ use serde_json::Value;
 use super::site::Site;
 use super::step::Step;
 use crate::load::LoadPlan;
-use crate::rollout::{Eviction, Handle, Roll};
+use crate::rollout::{Eviction, RolloutHandle, RolloutStep};
 
 /// A variant that runs.
 pub struct Variant {
     /// Its name.
     pub name: String,
     /// The workload, in the variant's own namespace.
-    pub handle: Handle,
+    pub handle: RolloutHandle,
     /// Its manifests, merged, to make it anew from.
     pub manifests: Vec<Value>,
     /// The name of the Service that carries the load.
@@ -57,9 +57,9 @@ pub enum Action {
     /// A rollout, and for one that alternates the way back, which is not measured.
     Roll {
         /// The measured change.
-        roll: Roll,
+        roll: RolloutStep,
         /// The change that undoes it.
-        back: Option<Roll>,
+        back: Option<RolloutStep>,
     },
     /// Pods are evicted from a node.
     Evict(Eviction),

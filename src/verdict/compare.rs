@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::{Effect, Metric, Side, differences};
 use super::state::State;
 use crate::spec::Expect;
-use crate::stats::{Alternative, LEVEL, Split, fisher, holm, sign_flip, smallest_adjusted};
+use crate::stats::{Alternative, LEVEL, TrialSplit, fisher, holm, sign_flip, smallest_adjusted};
 
 /// What a comparison concludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,9 +45,9 @@ pub struct Comparison {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LostAnything {
     /// The baseline's.
-    pub baseline: Split,
+    pub baseline: TrialSplit,
     /// The variant's.
-    pub variant: Split,
+    pub variant: TrialSplit,
     /// Fisher's exact p, for the same alternative; `None` if either has no counting trial. It takes trials as independent
     /// and leaves their blocks out of account, and it is not adjusted: no conclusion follows from it.
     pub p_value: Option<f64>,
@@ -101,9 +101,9 @@ fn alone(baseline: Side<'_>, variant: Side<'_>) -> Comparison {
     }
 }
 
-fn lost_anything(side: Side<'_>) -> Split {
+fn lost_anything(side: Side<'_>) -> TrialSplit {
     let counting = || side.trials.iter().filter(|judged| judged.state == State::Counts);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let with = counting().filter(|judged| judged.loss > 0).count();
-    Split { with: count(with), without: count(counting().count() - with) }
+    TrialSplit { with: count(with), without: count(counting().count() - with) }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rollproof::clock::Clock;
 use rollproof::cluster::embedded::namespace::MARK;
-use rollproof::cluster::embedded::node::{Deed, Node, NodeConfig, NodeEntry};
-use rollproof::cluster::embedded::store::{DeleteOptions, Kind, Store, Verb, WallClock};
+use rollproof::cluster::embedded::node::{Node, NodeAction, NodeConfig, NodeEntry};
+use rollproof::cluster::embedded::store::{ChangeVerb, DeleteOptions, ObjectKind, Store, WallClock};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -68,7 +68,7 @@ impl Bench {
             "nodeName": "node", "terminationGracePeriodSeconds": grace_s, "containers": [container],
         });
         let metadata = json!({"name": name, "namespace": "default", "labels": {"app": "web"}});
-        self.store.create(Kind::Pod, json!({"metadata": metadata, "spec": spec})).unwrap();
+        self.store.create(ObjectKind::Pod, json!({"metadata": metadata, "spec": spec})).unwrap();
     }
 
     /// What the node said of its own trouble.
@@ -77,11 +77,11 @@ impl Bench {
     }
 
     pub(crate) fn delete(&self, name: &str) {
-        self.store.delete(Kind::Pod, "default", name, &DeleteOptions::default()).unwrap();
+        self.store.delete(ObjectKind::Pod, "default", name, &DeleteOptions::default()).unwrap();
     }
 
     pub(crate) fn get(&self, name: &str) -> Value {
-        self.store.get(Kind::Pod, "default", name).unwrap_or_default()
+        self.store.get(ObjectKind::Pod, "default", name).unwrap_or_default()
     }
 
     /// The state of the container `web`.
@@ -91,7 +91,7 @@ impl Bench {
 
     /// Waits until the container's status is as wanted, however briefly, and gives it.
     pub(crate) async fn until(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let (_, mut changes) = self.store.list_and_watch(Kind::Pod, Some("default"));
+        let (_, mut changes) = self.store.list_and_watch(ObjectKind::Pod, Some("default"));
         let wait = async {
             let mut web = self.web(name);
             if wanted(&web) {
@@ -104,7 +104,7 @@ impl Bench {
                         if wanted(&web) {
                             return web;
                         }
-                        if change.verb == Verb::Deleted && wanted(&Value::Null) {
+                        if change.verb == ChangeVerb::Deleted && wanted(&Value::Null) {
                             return Value::Null;
                         }
                     }
@@ -152,24 +152,24 @@ impl Bench {
 
     /// The reasons and messages of a pod's events.
     pub(crate) fn events(&self, name: &str) -> BTreeMap<String, String> {
-        let (events, _) = self.store.list(Kind::Event, Some("default"));
+        let (events, _) = self.store.list(ObjectKind::Event, Some("default"));
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let mine = events.into_iter().filter(|event| event["involvedObject"]["name"] == name);
         mine.map(|event| (text(&event["reason"]), text(&event["message"]))).collect()
     }
 
     /// What the node did to a pod, with seconds since its first entry.
-    pub(crate) fn deeds(&self, name: &str) -> Vec<(f64, Deed)> {
+    pub(crate) fn actions(&self, name: &str) -> Vec<(f64, NodeAction)> {
         let truth = self.truth.lock().unwrap();
         let mine: Vec<&NodeEntry> = truth.iter().filter(|entry| entry.pod == name).collect();
         let seconds = |entry: &NodeEntry| Duration::from_nanos(entry.at - mine[0].at).as_secs_f64();
-        mine.iter().map(|entry| (seconds(entry), entry.deed.clone())).collect()
+        mine.iter().map(|entry| (seconds(entry), entry.action.clone())).collect()
     }
 
     /// When the node first did this, in seconds.
-    pub(crate) fn when(&self, name: &str, wanted: impl Fn(&Deed) -> bool) -> f64 {
-        let deeds = self.deeds(name);
-        deeds.iter().find(|(_, deed)| wanted(deed)).unwrap_or_else(|| panic!("not among {deeds:?}")).0
+    pub(crate) fn when(&self, name: &str, wanted: impl Fn(&NodeAction) -> bool) -> f64 {
+        let actions = self.actions(name);
+        actions.iter().find(|(_, action)| wanted(action)).unwrap_or_else(|| panic!("not among {actions:?}")).0
     }
 
     pub(crate) async fn end(self) {

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use rollproof::cluster::embedded::namespace::{MARK, Network, enter};
+use rollproof::cluster::embedded::namespace::{EnteredNetwork, MARK, enter};
 
 mod apache;
 mod bench;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     }
     // The tests run as rollproof does: in a network of their own where the machine allows it.
     let mark = std::env::var(MARK).ok();
-    if let Network::Tried(code) = enter(mark.as_deref(), &std::env::args_os().collect::<Vec<_>>()) {
+    if let EnteredNetwork::Tried(code) = enter(mark.as_deref(), &std::env::args_os().collect::<Vec<_>>()) {
         return code;
     }
     let all = [

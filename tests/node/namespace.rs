@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use libtest_mimic::Trial;
 use nix::unistd::{geteuid, getpid};
-use rollproof::cluster::embedded::namespace::{MARK, Network, enter};
+use rollproof::cluster::embedded::namespace::{EnteredNetwork, MARK, enter};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -31,12 +31,12 @@ pub(crate) fn look() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let before = getpid();
     match enter(mark.as_deref(), &arguments) {
-        Network::Tried(code) => return code,
-        Network::Host(reason) => {
+        EnteredNetwork::Tried(code) => return code,
+        EnteredNetwork::Host(reason) => {
             println!("host {reason}");
             return ExitCode::SUCCESS;
         }
-        Network::Private => {}
+        EnteredNetwork::Private => {}
     }
     let listener = TcpListener::bind("127.77.0.9:80").expect("a low port of any loopback address");
     let connected = TcpStream::connect(listener.local_addr().unwrap()).is_ok();

@@ -1,7 +1,7 @@
 //! How a pod lives: start, environment, probes, restarts, refusals.
 
 use libtest_mimic::Trial;
-use rollproof::cluster::embedded::store::Kind;
+use rollproof::cluster::embedded::store::ObjectKind;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -69,7 +69,7 @@ async fn relist() {
 async fn environment() {
     let bench = Bench::start();
     let map = json!({"metadata": {"name": "settings", "namespace": "default"}, "data": {"COLOR": "green"}});
-    bench.store.create(Kind::ConfigMap, map).unwrap();
+    bench.store.create(ObjectKind::ConfigMap, map).unwrap();
     let more = json!({
         "command": ["sh", "-c"],
         "args": ["echo $(COLOR) $POD $$(COLOR) $0 $IP; exec sleep 300", "$(POD)"],
@@ -95,7 +95,7 @@ async fn missing_config() {
     assert!(web["state"]["waiting"]["message"].as_str().unwrap().contains("configmap \"late\" not found"));
     assert_eq!(bench.get("p")["status"]["phase"], "Pending");
     let map = json!({"metadata": {"name": "late", "namespace": "default"}, "data": {}});
-    bench.store.create(Kind::ConfigMap, map).unwrap();
+    bench.store.create(ObjectKind::ConfigMap, map).unwrap();
     bench.running("p").await;
     bench.end().await;
 }
@@ -121,7 +121,7 @@ async fn never_restarts() {
     let container = json!({"name": "web", "image": "rollproof/target", "command": ["sh", "-c", "exit 0"]});
     let spec = json!({"nodeName": "node", "restartPolicy": "Never", "containers": [container]});
     let pod = json!({"metadata": {"name": "p", "namespace": "default"}, "spec": spec});
-    bench.store.create(Kind::Pod, pod).unwrap();
+    bench.store.create(ObjectKind::Pod, pod).unwrap();
     bench.until("p", "over", |web| web["state"]["terminated"]["exitCode"] == 0).await;
     assert_eq!(bench.get("p")["status"]["phase"], "Succeeded");
     bench.end().await;

@@ -4,7 +4,7 @@
 use libtest_mimic::Trial;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rollproof::cluster::embedded::node::Deed;
+use rollproof::cluster::embedded::node::NodeAction;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -43,12 +43,12 @@ async fn up(bench: &Bench, script: &str, grace_s: i64, more: &Value) {
     bench.says("p", "up").await;
 }
 
-fn signalled(deed: &Deed) -> bool {
-    matches!(deed, Deed::StopSignal { .. })
+fn signalled(action: &NodeAction) -> bool {
+    matches!(action, NodeAction::StopSignal { .. })
 }
 
-fn hook_started(deed: &Deed) -> bool {
-    matches!(deed, Deed::HookStarted { .. })
+fn hook_started(action: &NodeAction) -> bool {
+    matches!(action, NodeAction::HookStarted { .. })
 }
 
 async fn signal_after_hook() {
@@ -56,12 +56,12 @@ async fn signal_after_hook() {
     up(&bench, POLITE, 30, &hook("sleep 1")).await;
     let last = bench.delete_and_wait("p").await;
     assert_eq!((&last["exitCode"], &last["reason"]), (&json!(0), &json!("Completed")));
-    let order: Vec<Deed> = bench.deeds("p").into_iter().skip(1).map(|(_, deed)| deed).collect();
+    let order: Vec<NodeAction> = bench.actions("p").into_iter().skip(1).map(|(_, action)| action).collect();
     let expected = [
-        Deed::HookStarted { hook: "preStop" },
-        Deed::HookEnded { hook: "preStop", success: true },
-        Deed::StopSignal { signal: 15, delivered: true },
-        Deed::ContainerFinished { exit_code: 0 },
+        NodeAction::HookStarted { hook: "preStop" },
+        NodeAction::HookEnded { hook: "preStop", success: true },
+        NodeAction::StopSignal { signal: 15, delivered: true },
+        NodeAction::ContainerFinished { exit_code: 0 },
     ];
     assert_eq!(order, expected);
     assert!(bench.when("p", signalled) - bench.when("p", hook_started) >= 0.9);
@@ -75,8 +75,11 @@ async fn signal_at_once() {
     let bench = Bench::start();
     up(&bench, POLITE, 30, &json!({})).await;
     assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
-    let order: Vec<Deed> = bench.deeds("p").into_iter().skip(1).map(|(_, deed)| deed).collect();
-    assert_eq!(order, [Deed::StopSignal { signal: 15, delivered: true }, Deed::ContainerFinished { exit_code: 0 }]);
+    let order: Vec<NodeAction> = bench.actions("p").into_iter().skip(1).map(|(_, action)| action).collect();
+    assert_eq!(
+        order,
+        [NodeAction::StopSignal { signal: 15, delivered: true }, NodeAction::ContainerFinished { exit_code: 0 }]
+    );
     bench.end().await;
 }
 
@@ -85,7 +88,7 @@ async fn hook_counts() {
     up(&bench, DEAF, 6, &hook("sleep 2.5")).await;
     assert_eq!(bench.delete_and_wait("p").await["exitCode"], 137);
     // Two whole seconds of the six are used up: four are left after the hook.
-    let left = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
+    let left = bench.when("p", |action| *action == NodeAction::Killed) - bench.when("p", signalled);
     assert!((3.5..5.5).contains(&left), "{left} s");
     bench.end().await;
 }
@@ -95,11 +98,11 @@ async fn two_seconds_more() {
     up(&bench, DEAF, 1, &hook("sleep 60")).await;
     assert_eq!(bench.delete_and_wait("p").await["exitCode"], 137);
     let hook = bench.when("p", signalled) - bench.when("p", hook_started);
-    let left = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
+    let left = bench.when("p", |action| *action == NodeAction::Killed) - bench.when("p", signalled);
     assert!((0.8..1.8).contains(&hook), "the hook was waited for {hook} s");
     assert!((1.8..3.5).contains(&left), "{left} s");
     // It was not stopped when its time was over, but died with its container.
-    bench.when("p", |deed| *deed == Deed::HookEnded { hook: "preStop", success: false });
+    bench.when("p", |action| *action == NodeAction::HookEnded { hook: "preStop", success: false });
     assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
     bench.end().await;
 }
@@ -110,7 +113,7 @@ async fn failing_hook() {
         up(&bench, POLITE, 30, &hook(script)).await;
         assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
         assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
-        bench.when("p", |deed| *deed == Deed::StopSignal { signal: 15, delivered: true });
+        bench.when("p", |action| *action == NodeAction::StopSignal { signal: 15, delivered: true });
         bench.end().await;
     }
 }
@@ -121,9 +124,9 @@ async fn hook_dies() {
     let script = format!("echo $$$$ > pid; {POLITE}");
     up(&bench, &script, 60, &hook("kill $(cat pid); sleep 60")).await;
     assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
-    let deeds = bench.deeds("p");
-    assert!(!deeds.iter().any(|(_, deed)| signalled(deed)), "{deeds:?}");
-    let hook = bench.when("p", |deed| *deed == Deed::HookEnded { hook: "preStop", success: false });
+    let actions = bench.actions("p");
+    assert!(!actions.iter().any(|(_, action)| signalled(action)), "{actions:?}");
+    let hook = bench.when("p", |action| *action == NodeAction::HookEnded { hook: "preStop", success: false });
     assert!(hook - bench.when("p", hook_started) < 10.0);
     assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
     bench.end().await;
@@ -142,8 +145,8 @@ async fn killed_at_grace_end() {
     up(&bench, DEAF, 3, &json!({})).await;
     let last = bench.delete_and_wait("p").await;
     assert_eq!((&last["exitCode"], &last["reason"]), (&json!(137), &json!("Error")));
-    bench.when("p", |deed| *deed == Deed::StopSignal { signal: 15, delivered: false });
-    let grace = bench.when("p", |deed| *deed == Deed::Killed) - bench.when("p", signalled);
+    bench.when("p", |action| *action == NodeAction::StopSignal { signal: 15, delivered: false });
+    let grace = bench.when("p", |action| *action == NodeAction::Killed) - bench.when("p", signalled);
     assert!((2.8..4.5).contains(&grace), "{grace} s");
     bench.end().await;
 }
@@ -186,16 +189,16 @@ async fn supervisor_killed() {
 }
 
 async fn forced() {
-    use rollproof::cluster::embedded::store::{DeleteOptions, Kind};
+    use rollproof::cluster::embedded::store::{DeleteOptions, ObjectKind};
     let bench = Bench::start();
     up(&bench, POLITE, 30, &json!({})).await;
-    bench.store.delete(Kind::Pod, "default", "p", &DeleteOptions::grace(0)).unwrap();
+    bench.store.delete(ObjectKind::Pod, "default", "p", &DeleteOptions::grace(0)).unwrap();
     for _ in 0..500 {
-        if bench.deeds("p").iter().any(|(_, deed)| matches!(deed, Deed::ContainerFinished { .. })) {
+        if bench.actions("p").iter().any(|(_, action)| matches!(action, NodeAction::ContainerFinished { .. })) {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    bench.when("p", |deed| *deed == Deed::ContainerFinished { exit_code: 0 });
+    bench.when("p", |action| *action == NodeAction::ContainerFinished { exit_code: 0 });
     bench.end().await;
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rollproof::cluster::embedded::supervise::{End, Ended, Isolation, MAIN, Spawn, SuperviseError, Supervisor, tail};
+use rollproof::cluster::embedded::supervise::{
+    ContainerEnd, Isolation, MAIN, ProcessEnd, ProcessSpawn, SuperviseError, Supervisor, tail,
+};
 use tokio::time::{sleep, timeout};
 
 use crate::trial;
@@ -63,9 +65,9 @@ fn supervisor(kind: Isolation) -> Supervisor {
     Supervisor::start(&std::env::current_exe().unwrap(), kind).unwrap()
 }
 
-fn shell(script: &str) -> Spawn {
+fn shell(script: &str) -> ProcessSpawn {
     let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
-    Spawn { id: MAIN, argv: ["sh", "-c", script].map(str::to_owned).into(), env, cwd: None, log: None }
+    ProcessSpawn { id: MAIN, argv: ["sh", "-c", script].map(str::to_owned).into(), env, cwd: None, log: None }
 }
 
 /// Runs until it is killed, once it has made `file`; the path is its last argument, by which it is found.
@@ -78,7 +80,7 @@ pub(crate) fn daemon(file: &Path) -> String {
     format!("(setsid {} &) ", looping(file))
 }
 
-async fn end(supervisor: &Supervisor) -> Ended {
+async fn end(supervisor: &Supervisor) -> ContainerEnd {
     let mut ended = supervisor.ended();
     let end = timeout(SOON, ended.wait_for(Option::is_some)).await.expect("the container ends").unwrap();
     end.unwrap()
@@ -149,7 +151,7 @@ async fn says(log: &Path, line: &str) {
 async fn reports_the_end(kind: Isolation) {
     let container = supervisor(kind);
     container.start_main(shell("exit 3")).await.unwrap();
-    assert_eq!(end(&container).await, Ended::Main(End::Code(3)));
+    assert_eq!(end(&container).await, ContainerEnd::Main(ProcessEnd::Code(3)));
 
     let container = supervisor(kind);
     container.start_main(shell("kill -9 $$")).await.unwrap();
@@ -161,7 +163,7 @@ async fn reports_the_end(kind: Isolation) {
 
 async fn names_a_missing_program(kind: Isolation) {
     let container = supervisor(kind);
-    let spawn = Spawn { argv: vec!["no-such-program".to_owned()], ..shell("") };
+    let spawn = ProcessSpawn { argv: vec!["no-such-program".to_owned()], ..shell("") };
     let error = container.start_main(spawn).await.unwrap_err().to_string();
     assert!(error.contains("no-such-program") && error.contains("No such file"), "{error}");
 }
@@ -170,7 +172,10 @@ async fn logs_output(kind: Isolation) {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let container = supervisor(kind);
-    container.start_main(Spawn { log: Some(log.clone()), ..shell("echo out; echo err >&2; exit 0") }).await.unwrap();
+    container
+        .start_main(ProcessSpawn { log: Some(log.clone()), ..shell("echo out; echo err >&2; exit 0") })
+        .await
+        .unwrap();
     end(&container).await;
     assert_eq!(tail(&log, 10), "out\nerr");
 }
@@ -189,10 +194,10 @@ async fn delivers_caught_signals(kind: Isolation) {
     let log = dir.path().join("log");
     let container = supervisor(kind);
     let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
-    container.start_main(Spawn { log: Some(log.clone()), ..shell(script) }).await.unwrap();
+    container.start_main(ProcessSpawn { log: Some(log.clone()), ..shell(script) }).await.unwrap();
     says(&log, "ready").await;
     assert!(container.signal(15).await.unwrap());
-    assert_eq!(end(&container).await, Ended::Main(End::Code(7)));
+    assert_eq!(end(&container).await, ContainerEnd::Main(ProcessEnd::Code(7)));
 }
 
 async fn kills(kind: Isolation) {
@@ -206,8 +211,8 @@ async fn executes(kind: Isolation) {
     let container = supervisor(kind);
     container.start_main(shell("sleep 300")).await.unwrap();
     let result = container.exec(shell("echo hello; exit 4"), SOON).await.unwrap().unwrap();
-    assert_eq!((result.end, result.output.as_str()), (End::Code(4), "hello\n"));
-    let error = container.exec(Spawn { argv: vec!["no-such".to_owned()], ..shell("") }, SOON).await.unwrap_err();
+    assert_eq!((result.end, result.output.as_str()), (ProcessEnd::Code(4), "hello\n"));
+    let error = container.exec(ProcessSpawn { argv: vec!["no-such".to_owned()], ..shell("") }, SOON).await.unwrap_err();
     assert!(error.to_string().contains("no-such"), "{error}");
     assert_eq!(*container.ended().borrow(), None);
 }
@@ -230,7 +235,7 @@ async fn execution_dies_with_main(kind: Isolation) {
     container.start_main(shell("sleep 0.3")).await.unwrap();
     let result = container.exec(shell("sleep 300"), SOON).await.unwrap().unwrap();
     assert_eq!(result.end.exit_code(), 137);
-    assert_eq!(end(&container).await, Ended::Main(End::Code(0)));
+    assert_eq!(end(&container).await, ContainerEnd::Main(ProcessEnd::Code(0)));
 }
 
 async fn leftovers_live_on(kind: Isolation) {
@@ -253,7 +258,7 @@ async fn daemon_dies_with_main(kind: Isolation) {
     let container = supervisor(kind);
     let script = format!("{}; while ! test -e {}; do sleep 0.02; done", daemon(&file), file.display());
     container.start_main(shell(&script)).await.unwrap();
-    assert_eq!(end(&container).await, Ended::Main(End::Code(0)));
+    assert_eq!(end(&container).await, ContainerEnd::Main(ProcessEnd::Code(0)));
     // When the end is reported nothing is left, so this does not wait.
     assert!(file.exists());
     assert_eq!(found(&file), None);
@@ -324,7 +329,7 @@ async fn dies_with_the_node(kind: Isolation) {
 }
 
 /// Starts a container, kills one of its two keepers after `moment`, and gives how it ended.
-async fn killed(kind: Isolation, moment: Duration, role: &str) -> (Ended, bool) {
+async fn killed(kind: Isolation, moment: Duration, role: &str) -> (ContainerEnd, bool) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("made");
     let container = supervisor(kind);
@@ -353,13 +358,13 @@ async fn killed(kind: Isolation, moment: Duration, role: &str) -> (Ended, bool) 
 
 async fn dies_with_its_supervisor(kind: Isolation) {
     for moment in moments(2) {
-        assert_eq!(killed(kind, moment, "serve").await, (Ended::Lost, true), "killed after {moment:?}");
+        assert_eq!(killed(kind, moment, "serve").await, (ContainerEnd::Lost, true), "killed after {moment:?}");
     }
 }
 
 async fn dies_with_its_guard(kind: Isolation) {
     for moment in moments(3) {
-        assert_eq!(killed(kind, moment, "guard").await, (Ended::Lost, true), "killed after {moment:?}");
+        assert_eq!(killed(kind, moment, "guard").await, (ContainerEnd::Lost, true), "killed after {moment:?}");
     }
 }
 
@@ -370,7 +375,7 @@ async fn container_kills_its_supervisor() {
     container.start_main(shell("while :; do sleep 0.05; done")).await.unwrap();
     let script = format!("{}; while ! test -e {}; do sleep 0.02; done; kill -9 $PPID", daemon(&file), file.display());
     let _ = container.exec(shell(&script), SOON).await;
-    assert_eq!(end(&container).await, Ended::Lost);
+    assert_eq!(end(&container).await, ContainerEnd::Lost);
     assert!(file.exists());
     assert_eq!(found(&file), None);
 }
@@ -387,7 +392,7 @@ async fn sees_itself_only() {
     assert_eq!(*container.ended().borrow(), None);
     let result = container.exec(shell("kill -9 -1; kill -USR1 1"), SOON).await.unwrap().unwrap();
     assert_eq!(result.end.exit_code(), 0, "{}", result.output);
-    assert_eq!(end(&container).await, Ended::Main(End::Code(9)));
+    assert_eq!(end(&container).await, ContainerEnd::Main(ProcessEnd::Code(9)));
 }
 
 async fn starts_clean(kind: Isolation) {
@@ -395,7 +400,7 @@ async fn starts_clean(kind: Isolation) {
     container.start_main(shell("sleep 300")).await.unwrap();
     // Without a shell, which would tidy up itself.
     let argv = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"].map(str::to_owned).into();
-    let result = container.exec(Spawn { argv, ..shell("") }, SOON).await.unwrap().unwrap();
+    let result = container.exec(ProcessSpawn { argv, ..shell("") }, SOON).await.unwrap().unwrap();
     for line in result.output.lines() {
         let mask = u64::from_str_radix(line.split_ascii_whitespace().nth(1).unwrap(), 16).unwrap();
         // Signals 32 and up are the C library's own and come from whoever started the tests.

@@ -9,7 +9,7 @@ use rollproof::diagnose::Cause;
 use rollproof::record::Outcome;
 use rollproof::record::entry::Attempt;
 
-use rollproof::target::truth::Doing;
+use rollproof::target::target_truth::ConnectionActivity;
 
 use crate::join::{Fate, Led, failed_to_connect, fate};
 use crate::logs::{Connection, End, Life, World};
@@ -147,7 +147,11 @@ fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
     let killed = life.killed.filter(|_| life.exit.is_none());
     let idle = matches!(
         connection.end,
-        None | Some((_, End::Closed(Doing::Idle | Doing::Fresh) | End::Cut(Doing::Idle | Doing::Fresh)))
+        None | Some((
+            _,
+            End::Closed(ConnectionActivity::Idle | ConnectionActivity::Fresh)
+                | End::Cut(ConnectionActivity::Idle | ConnectionActivity::Fresh)
+        ))
     );
     // A cut and a kill are noted before the system closes the connection.
     let end = match connection.end {
@@ -168,7 +172,7 @@ fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
         _ => {}
     }
     match connection.end {
-        Some((at, End::Closed(Doing::Idle | Doing::Fresh))) => {
+        Some((at, End::Closed(ConnectionActivity::Idle | ConnectionActivity::Fresh))) => {
             // A server that ends with the close has not lived on.
             if ends_at_once(life, at) {
                 return ended(life, attempt);
@@ -177,7 +181,7 @@ fn accepted(life: &Life, connection: &Connection, attempt: &Attempt) -> Truth {
             let fresh = outranked(life, attempt.end_ns, Cause::BacklogReset);
             Truth::Is(if kept { Cause::KeepaliveRace } else { fresh })
         }
-        Some((_, End::Closed(Doing::Answering))) => {
+        Some((_, End::Closed(ConnectionActivity::Answering))) => {
             Truth::Undecidable("the server closed a connection that was not idle")
         }
         Some((_, End::Cut(_))) => ended(life, attempt),

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use rollproof::clock::Stamp;
-use rollproof::target::truth::{Doing, Line, What};
+use rollproof::target::target_truth::{ConnectionActivity, TargetEvent, TargetTruthLine};
 use serde::Deserialize;
 
 /// What truly happened in one run of one variant.
@@ -62,9 +62,9 @@ pub(crate) struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// While the process lived on.
-    Closed(Doing),
+    Closed(ConnectionActivity),
     /// As the process ended itself.
-    Cut(Doing),
+    Cut(ConnectionActivity),
 }
 
 impl Life {
@@ -173,9 +173,9 @@ pub(crate) fn read(folder: &Path, origin_unix_ns: u64) -> Result<World, String> 
     }
     let target = folder.join("truth-target.jsonl");
     if target.exists() {
-        each(&target, |line: Line| {
+        each(&target, |line: TargetTruthLine| {
             let at = line.at_unix_ns.saturating_sub(origin_unix_ns);
-            if line.what == What::Full {
+            if line.what == TargetEvent::Full {
                 world.broken = Some("a server's log is full");
             }
             world.pods.entry(line.pod).or_default().what(at, &line.what);
@@ -205,25 +205,25 @@ impl Life {
         }
     }
 
-    fn what(&mut self, at: Stamp, what: &What) {
+    fn what(&mut self, at: Stamp, what: &TargetEvent) {
         match *what {
-            What::Listening { .. } => self.listening = Some(at),
-            What::Accepted { connection, peer } => {
+            TargetEvent::Listening { .. } => self.listening = Some(at),
+            TargetEvent::Accepted { connection, peer } => {
                 let accepted = Connection { accepted: at, port: peer.port(), reads: Vec::new(), end: None };
                 self.connections.insert(connection, accepted);
             }
-            What::Read { connection, .. } => {
+            TargetEvent::Read { connection, .. } => {
                 if let Some(known) = self.connections.get_mut(&connection) {
                     known.reads.push(at);
                 }
             }
-            What::Closed { connection, doing } => self.ended(connection, at, End::Closed(doing)),
-            What::Cut { connection, doing } => self.ended(connection, at, End::Cut(doing)),
-            What::Term => self.terms.push(at),
-            What::Quit => self.quit = Some(at),
-            What::ListenerClosed => self.listener_closed = Some(at),
-            What::Exit => self.exit = Some(at),
-            What::Answered { .. } | What::Full => {}
+            TargetEvent::Closed { connection, doing } => self.ended(connection, at, End::Closed(doing)),
+            TargetEvent::Cut { connection, doing } => self.ended(connection, at, End::Cut(doing)),
+            TargetEvent::Term => self.terms.push(at),
+            TargetEvent::Quit => self.quit = Some(at),
+            TargetEvent::ListenerClosed => self.listener_closed = Some(at),
+            TargetEvent::Exit => self.exit = Some(at),
+            TargetEvent::Answered { .. } | TargetEvent::Full => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libtest_mimic::{Failed, Trial};
 use rollproof::diagnose::Cause;
 use rollproof::record::entry::Attempt;
-use rollproof::target::truth::Doing;
+use rollproof::target::target_truth::ConnectionActivity;
 use serde_json::json;
 
 use crate::command::jobs;
@@ -172,7 +172,7 @@ fn change(change: impl FnOnce(&mut Life)) -> World {
     world
 }
 
-const CUT: Option<(u64, End)> = Some((10 * S, End::Cut(Doing::Answering)));
+const CUT: Option<(u64, End)> = Some((10 * S, End::Cut(ConnectionActivity::Answering)));
 
 fn gone() {
     assert_eq!(refusal(world(), Some("old"), 11 * S), Truth::Is(Cause::EndpointRace));
@@ -257,7 +257,7 @@ fn queue() {
     assert_eq!(in_flight(with_it, "reset-before-byte", None, false), Truth::Is(Cause::CutAtStop));
     let failed = change(|old| (old.listener_closed, old.hook_ended) = (Some(10 * S), Some((9 * S, false))));
     assert_eq!(in_flight(failed, "reset-before-byte", None, false), Truth::Is(Cause::PrestopFailed));
-    let fresh = Some((10 * S, End::Closed(Doing::Fresh)));
+    let fresh = Some((10 * S, End::Closed(ConnectionActivity::Fresh)));
     let lived_on = change(|old| (old.listener_closed, old.exit) = (Some(10 * S), Some(12 * S)));
     assert_eq!(in_flight(lived_on, "closed-before-byte", fresh, true), Truth::Is(Cause::BacklogReset));
     let lives = change(|old| (old.exit, old.finished) = (None, None));
@@ -281,7 +281,7 @@ fn kept_on(mut world: World, end: Option<(u64, End)>, sent: u64) -> Truth {
 fn idle() {
     let arriving = 10 * S - MS;
     let (before, after, at_once, later) = (10 * S - 5 * MS, 10 * S + 300 * MS, 10 * S + MS, 10 * S + 400 * MS);
-    let (closed, cut) = (End::Closed(Doing::Idle), End::Cut(Doing::Idle));
+    let (closed, cut) = (End::Closed(ConnectionActivity::Idle), End::Cut(ConnectionActivity::Idle));
     assert_eq!(kept(closed, before, later), Truth::Is(Cause::KeepaliveRace), "the server lived on");
     assert_eq!(kept(closed, before, at_once), Truth::Is(Cause::CutAtStop), "it ended with the close");
     assert_eq!(kept(cut, before, 10 * S), Truth::Is(Cause::CutAtStop), "the request was on its way");
@@ -303,7 +303,7 @@ fn idle_as_killed() {
 }
 
 fn timeouts() {
-    let by_client = Some((10 * S, End::Closed(Doing::Answering)));
+    let by_client = Some((10 * S, End::Closed(ConnectionActivity::Answering)));
     assert_eq!(in_flight(world(), "header-timeout", by_client, true), Truth::Is(Cause::Overload));
     assert!(matches!(in_flight(world(), "header-timeout", None, false), Truth::Undecidable(_)));
 }

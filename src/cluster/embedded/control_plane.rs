@@ -8,12 +8,12 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Logs;
-use super::api::Api;
+use super::ContainerLogs;
+use super::api::EmbeddedApi;
+use super::cluster_truth::ClusterTruth;
 use super::control;
-use super::proxy::{Lag, Proxy, ServiceRoute, SyncRule};
-use super::store::{ApiError, Kind, Store, WallClock};
-use super::truth::Truth;
+use super::proxy::{ProxyLag, ServiceProxy, ServiceRoute, SyncRule};
+use super::store::{ApiError, ObjectKind, Store, WallClock};
 use crate::clock::Clock;
 
 /// What a cluster is made of.
@@ -30,17 +30,17 @@ pub struct ControlPlaneConfig {
     /// An address on which nothing listens: where connections go when a Service has no endpoint.
     pub reject: SocketAddr,
     /// Where the node keeps its containers' output; `None` if it keeps none.
-    pub logs: Option<Logs>,
+    pub logs: Option<ContainerLogs>,
     /// Where picks and tables are written down.
-    pub truth: Truth,
+    pub truth: ClusterTruth,
 }
 
 /// A running control plane.
 #[derive(Debug)]
 pub struct ControlPlane {
-    api: Api,
+    api: EmbeddedApi,
     store: Store,
-    proxy: Proxy,
+    proxy: ServiceProxy,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -60,14 +60,14 @@ impl ControlPlane {
                 "lastHeartbeatTime": since, "lastTransitionTime": since,
             }]},
         });
-        store.create(Kind::Node, node)?;
+        store.create(ObjectKind::Node, node)?;
         let clock = config.clock;
-        let lag = Lag { rule: config.sync, seed: config.seed };
-        let proxy = Proxy::new(lag, config.reject, config.truth, Arc::new(move || clock.now()));
+        let lag = ProxyLag { rule: config.sync, seed: config.seed };
+        let proxy = ServiceProxy::new(lag, config.reject, config.truth, Arc::new(move || clock.now()));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(control::run(store.clone(), stop.clone()));
         tasks.spawn(proxy.clone().run(store.clone(), stop.clone()));
-        Ok(Self { api: Api::new(store.clone()).with_logs(config.logs), store, proxy, stop, tasks })
+        Ok(Self { api: EmbeddedApi::new(store.clone()).with_logs(config.logs), store, proxy, stop, tasks })
     }
 
     /// A client of this cluster, whose default namespace is `default`.
@@ -150,7 +150,7 @@ mod tests {
     async fn manifests_become_a_route_and_a_deleted_namespace_takes_it_away() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("truth.jsonl");
-        let (truth, writer) = Truth::create(&path).unwrap();
+        let (truth, writer) = ClusterTruth::create(&path).unwrap();
         let cluster = ControlPlane::start(ControlPlaneConfig {
             seed: 1,
             clock: Clock::start(),
@@ -167,11 +167,12 @@ mod tests {
         let route = cluster.route("shop", "web", 80);
         apply(&client).await;
         until("a route", || route.next().port() == 8080).await;
-        let pods = || cluster.store().list(Kind::Pod, Some("shop")).0;
+        let pods = || cluster.store().list(ObjectKind::Pod, Some("shop")).0;
         until("two pods", || pods().iter().filter(|pod| meta::condition_true(pod, "Ready")).count() == 2).await;
         let namespaces: KubeApi<Namespace> = KubeApi::all(client.clone());
         namespaces.delete("shop", &DeleteParams::default()).await.unwrap();
-        until("nothing left", || cluster.store().get(Kind::Namespace, "", "shop").is_err() && pods().is_empty()).await;
+        until("nothing left", || cluster.store().get(ObjectKind::Namespace, "", "shop").is_err() && pods().is_empty())
+            .await;
         until("refusal", || route.next().to_string() == REJECT).await;
         drop(route);
         cluster.shutdown().await;

@@ -1,23 +1,37 @@
 //! A Kubernetes cluster inside this process: API, controllers and service routing; pods are run by its node.
 //!
+//! - `api`: the API server
+//! - `cluster_truth`: the log of what the cluster did to each connection
+//! - `container_logs`: where the node keeps the output of containers
+//! - `control`: the controllers
+//! - `control_plane`: store, API, controllers and routing, started and stopped together
+//! - `embedded_cluster`: starts and ends the whole cluster
+//! - `images`: what `image:` means here
+//! - `namespace`: a network namespace for the whole process
+//! - `node`: the kubelet, whose containers are processes
+//! - `proxy`: the routing of Services
+//! - `store`: the objects and their history
+//! - `supervise`: the processes of a container
+//! - `testing`: virtual time and a fake node, for tests
+//!
 //! It must not know of observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
 pub mod api;
+pub mod cluster_truth;
+mod container_logs;
 pub mod control;
 mod control_plane;
+mod embedded_cluster;
 pub mod images;
-mod logs;
 pub mod namespace;
 pub mod node;
 pub mod proxy;
-mod start;
 pub mod store;
 pub mod supervise;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod truth;
 
 pub use api::VERSION;
+pub use container_logs::ContainerLogs;
 pub use control_plane::{ControlPlane, ControlPlaneConfig};
-pub use logs::Logs;
-pub use start::{Config, Embedded};
+pub use embedded_cluster::{EmbeddedCluster, EmbeddedConfig};

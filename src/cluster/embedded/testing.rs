@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::store::{DeleteOptions, Kind, Store, WallClock, meta};
+use super::store::{DeleteOptions, ObjectKind, Store, WallClock, meta};
 
 /// Nanoseconds of tokio's own time, which tests pause.
 #[expect(clippy::disallowed_methods, reason = "paused tests live in tokio's time, not in the machine's")]
@@ -37,7 +37,7 @@ impl FakeNode {
     pub(crate) fn start(self, store: &Store) {
         let node =
             json!({"metadata": {"name": "node"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
-        store.create(Kind::Node, node).unwrap();
+        store.create(ObjectKind::Node, node).unwrap();
         self.run_on(store);
     }
 
@@ -52,7 +52,7 @@ impl FakeNode {
         let mut address = 0;
         loop {
             changed.mark_unchanged();
-            for pod in store.list(Kind::Pod, None).0 {
+            for pod in store.list(ObjectKind::Pod, None).0 {
                 let uid = meta::uid(&pod).to_owned();
                 if meta::terminating(&pod) {
                     if stopped.insert(uid) {
@@ -74,7 +74,7 @@ impl FakeNode {
         tokio::time::sleep(self.start).await;
         // The pod may be gone by now.
         let running = condition("False");
-        let _ = store.update_status(Kind::Pod, ns, name, |pod| {
+        let _ = store.update_status(ObjectKind::Pod, ns, name, |pod| {
             pod["status"]["phase"] = json!("Running");
             pod["status"]["podIP"] = json!(format!("127.1.{}.{}", address / 250, address % 250 + 1));
             pod["status"]["conditions"] = running;
@@ -82,13 +82,13 @@ impl FakeNode {
         if pod["spec"]["containers"][0]["image"] != "never-ready" {
             tokio::time::sleep(self.ready).await;
             let ready = condition("True");
-            let _ = store.update_status(Kind::Pod, ns, name, |pod| pod["status"]["conditions"] = ready);
+            let _ = store.update_status(ObjectKind::Pod, ns, name, |pod| pod["status"]["conditions"] = ready);
         }
     }
 
     async fn stop_pod(self, store: Store, pod: Value) {
         let grace = Duration::from_secs(pod["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap());
         tokio::time::sleep(self.stop.min(grace)).await;
-        let _ = store.delete(Kind::Pod, meta::namespace(&pod), meta::name(&pod), &DeleteOptions::grace(0));
+        let _ = store.delete(ObjectKind::Pod, meta::namespace(&pod), meta::name(&pod), &DeleteOptions::grace(0));
     }
 }

@@ -1,19 +1,29 @@
-//! kind and Docker: the cluster made where it is missing, the images built where they changed and loaded where a node lacks
-//! them. Both are programs of the user's own; nothing here speaks to a cluster's API.
+//! kind and Docker: creates the cluster where it is missing, builds the images that changed, and loads those that a node
+//! lacks.
+//!
+//! - `elf`: the loader that an executable asks for
+//! - `kind_error`: errors of kind, Docker and images
+//! - `kind_images`: recipes and local images, given to nodes
+//! - `pack`: an image made from this program
+//! - `program`: runs a program for a bounded time
+//! - `rewrite`: image names as the nodes know them
+//! - `tool`: the `kind` and `docker` commands
+//!
+//! Both are programs of the user's own; nothing here speaks to a cluster's API.
 
 mod elf;
-mod error;
-mod images;
+mod kind_error;
+mod kind_images;
 mod pack;
 mod program;
 mod rewrite;
 mod tool;
 
-pub use error::KindError;
-pub use images::{Recipe, recipe};
-pub use pack::{Packed, pack};
-pub use rewrite::{Rewrite, images_of};
-pub use tool::{Creation, Kind};
+pub use kind_error::KindError;
+pub use kind_images::{ImageRecipe, recipe};
+pub use pack::{PackedImage, pack};
+pub use rewrite::{ImageRewrite, images_of};
+pub use tool::{ClusterCreation, KindCluster};
 
 /// The name of rollproof's own cluster.
 pub const DEFAULT_NAME: &str = "rollproof";

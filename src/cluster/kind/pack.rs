@@ -13,9 +13,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::elf::interpreter;
-use super::error::KindError;
-use super::images::REGISTRY;
-use super::tool::Kind;
+use super::kind_error::KindError;
+use super::kind_images::REGISTRY;
+use super::tool::KindCluster;
 
 /// Where the program stands in the image.
 const PROGRAM: &str = "rollproof";
@@ -24,7 +24,7 @@ const USER: &str = "65532:65532";
 
 /// What goes into the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packed {
+pub struct PackedImage {
     tag: String,
     /// The path in the image, without a leading slash, and the file here.
     files: Vec<(String, PathBuf)>,
@@ -36,7 +36,7 @@ pub struct Packed {
 ///
 /// # Errors
 /// It is no Linux program for this machine, or its files cannot be read.
-pub fn pack() -> Result<Packed, KindError> {
+pub fn pack() -> Result<PackedImage, KindError> {
     let not = |why: String| KindError::NotPackable { why };
     let own = PathBuf::from("/proc/self/exe");
     let mapped = fs::read_to_string("/proc/self/maps").map_err(|error| not(format!("/proc/self/maps: {error}")))?;
@@ -60,7 +60,7 @@ pub fn pack() -> Result<Packed, KindError> {
     files.sort();
     files.dedup_by(|one, other| one.0 == other.0);
     let tag = format!("{REGISTRY}/agent:{}", identity(&files).map_err(|error| not(error.to_string()))?);
-    Ok(Packed { tag, files, folders: folders.into_iter().collect() })
+    Ok(PackedImage { tag, files, folders: folders.into_iter().collect() })
 }
 
 /// The files that are mapped, apart from the program itself.
@@ -100,7 +100,7 @@ fn identity(files: &[(String, PathBuf)]) -> io::Result<String> {
     Ok(format!("{:x}", hash.finalize())[..12].to_owned())
 }
 
-impl Packed {
+impl PackedImage {
     /// The image's name.
     #[must_use]
     pub fn tag(&self) -> &str {
@@ -181,7 +181,7 @@ fn architecture() -> &'static str {
     }
 }
 
-impl Kind {
+impl KindCluster {
     /// Sees to it that every node has the image of this program; its name. `say` is told before something takes long.
     pub async fn provide_program(&self, nodes: &[String], say: &(dyn Fn(&str) + Sync)) -> Result<String, KindError> {
         let packed = pack()?;
@@ -203,7 +203,7 @@ impl Kind {
     }
 }
 
-impl Kind {
+impl KindCluster {
     /// Whether the nodes can run this program. They are on the Docker that `DOCKER_HOST` names, which may be elsewhere.
     async fn fits(&self, nodes: &[String]) -> Result<(), KindError> {
         for node in nodes {

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use super::error::KindError;
+use super::kind_error::KindError;
 
 /// What is kept of a program's output for an error.
 const SAID_MAX: usize = 2_000;
@@ -41,7 +41,7 @@ pub(super) async fn run(
         std::io::ErrorKind::NotFound => missing(program),
         _ => failed(error.to_string(), b""),
     })?;
-    let group = Group::of(&child);
+    let group = ProcessGroup::of(&child);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut said = Vec::new();
     let finished = {
@@ -73,9 +73,9 @@ pub(super) async fn run(
 }
 
 /// A program's process group, which is killed unless it has ended.
-struct Group(Option<Pid>);
+struct ProcessGroup(Option<Pid>);
 
-impl Group {
+impl ProcessGroup {
     fn of(child: &tokio::process::Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
     }
@@ -85,7 +85,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             let _ = killpg(group, Signal::SIGKILL);

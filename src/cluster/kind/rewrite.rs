@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::images::{LOCAL, REGISTRY};
+use super::kind_images::{LOCAL, REGISTRY};
 
 /// The image that stands for this program's built-in server.
 const BUILT_IN: &str = "rollproof/target";
 
 /// What image names become.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rewrite {
+pub struct ImageRewrite {
     /// Names that the nodes know under another.
     pub names: BTreeMap<String, String>,
     /// The image that holds this program, which `rollproof/target` is run from.
@@ -38,7 +38,7 @@ pub fn images_of(manifests: &[Value]) -> BTreeSet<String> {
     images
 }
 
-impl Rewrite {
+impl ImageRewrite {
     /// Whether a container of `manifests` is the built-in server.
     #[must_use]
     pub fn names_program(manifests: &[Value]) -> bool {
@@ -122,10 +122,10 @@ mod tests {
         json!({"kind": "Deployment", "spec": {"template": {"spec": {"containers": [container]}}}})
     }
 
-    fn rewrite() -> Rewrite {
+    fn rewrite() -> ImageRewrite {
         let names = [("apache", "rollproof.local/apache:1"), ("mine:1", "rollproof.local/local/mine:0123")];
         let names = names.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
-        Rewrite { names, program: Some("rollproof.local/agent:2".to_owned()) }
+        ImageRewrite { names, program: Some("rollproof.local/agent:2".to_owned()) }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::error::KindError;
+use super::kind_error::KindError;
 use super::program::run;
 
 /// How long a question may take.
@@ -17,20 +17,20 @@ const IMAGE: Duration = Duration::from_mins(10);
 
 /// A kind cluster, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kind {
+pub struct KindCluster {
     name: String,
 }
 
 /// How a missing cluster is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Creation {
+pub struct ClusterCreation {
     /// kind's own configuration file.
     pub config: Option<PathBuf>,
     /// The node image.
     pub image: Option<String>,
 }
 
-impl Kind {
+impl KindCluster {
     /// The cluster of that name, which may not be there.
     #[must_use]
     pub fn new(name: &str) -> Self {
@@ -60,7 +60,7 @@ impl Kind {
     ///
     /// kind deletes what it could not finish. Where it was ended first, by an interrupt or because it took too long, that
     /// is made up for.
-    pub async fn create(&self, creation: &Creation) -> Result<(), KindError> {
+    pub async fn create(&self, creation: &ClusterCreation) -> Result<(), KindError> {
         let making = self.make(creation);
         let made = tokio::select! {
             made = making => made,
@@ -73,7 +73,7 @@ impl Kind {
         made
     }
 
-    async fn make(&self, creation: &Creation) -> Result<(), KindError> {
+    async fn make(&self, creation: &ClusterCreation) -> Result<(), KindError> {
         let folder = tempfile::tempdir().map_err(|why| KindError::File {
             doing: "making a folder for kind's kubeconfig",
             path: std::env::temp_dir(),

@@ -9,7 +9,9 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::labels::{CORDONED_BY, MANAGED_BY, MANAGER, RUN_LABEL};
-use super::leftovers::{Cordon, Leftover, Leftovers, Life, Which, judge, see};
+use super::leftovers::{
+    CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, NodeCordon, leftover_of, seen_node,
+};
 use super::words;
 
 /// How long the removal of namespaces is waited for.
@@ -20,17 +22,17 @@ const UNCORDON_TRIES: usize = 5;
 
 /// What a clean-up did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cleaned {
+pub struct CleanReport {
     /// The namespaces that are gone.
-    pub removed: Vec<Leftover>,
+    pub removed: Vec<LeftoverNamespace>,
     /// Those that were asked to go and are still there after [`GONE_WITHIN`].
-    pub remaining: Vec<Leftover>,
+    pub remaining: Vec<LeftoverNamespace>,
     /// The nodes that pods may be scheduled to again.
     pub uncordoned: Vec<String>,
     /// Nodes that could not be, with the reason.
     pub still_cordoned: Vec<(String, String)>,
     /// The namespaces of other runs, which were left alone.
-    pub left_alone: Vec<Leftover>,
+    pub left_alone: Vec<LeftoverNamespace>,
     /// Why nodes could not be looked at.
     pub nodes_unseen: Option<String>,
     /// How long the namespaces were waited for at most.
@@ -38,12 +40,12 @@ pub struct Cleaned {
 }
 
 /// Lists what runs have on the cluster at `now_s` (seconds since 1970). A user who may not list nodes sees the namespaces all the same.
-pub async fn look(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error> {
-    let mut namespaces = ours(client, now_s).await?;
+pub async fn find_leftovers(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error> {
+    let mut namespaces = run_namespaces(client, now_s).await?;
     namespaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));
     let nodes: Api<Node> = Api::all(client.clone());
     let (nodes, nodes_unseen) = match nodes.list(&ListParams::default()).await {
-        Ok(listed) => (listed.items.iter().map(|node| see(node, &namespaces)).collect(), None),
+        Ok(listed) => (listed.items.iter().map(|node| seen_node(node, &namespaces)).collect(), None),
         Err(kube::Error::Api(status)) if status.code == 403 => (Vec::new(), Some(status.message.clone())),
         Err(error) => return Err(error),
     };
@@ -51,18 +53,18 @@ pub async fn look(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error>
 }
 
 /// The namespaces that runs made, at `now_s` (seconds since 1970).
-pub(super) async fn ours(client: &Client, now_s: u64) -> Result<Vec<Leftover>, kube::Error> {
+pub(super) async fn run_namespaces(client: &Client, now_s: u64) -> Result<Vec<LeftoverNamespace>, kube::Error> {
     let api: Api<Namespace> = Api::all(client.clone());
     let of_runs = ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER},{RUN_LABEL}"));
-    Ok(api.list(&of_runs).await?.items.iter().filter_map(|namespace| judge(namespace, now_s)).collect())
+    Ok(api.list(&of_runs).await?.items.iter().filter_map(|namespace| leftover_of(namespace, now_s)).collect())
 }
 
 /// Removes what `which` names, as it is at `now_s` (seconds since 1970), and waits for it.
-pub async fn clean(client: &Client, which: &Which, now_s: u64) -> Result<Cleaned, kube::Error> {
-    let found = look(client, now_s).await?;
+pub async fn clean(client: &Client, which: &CleanSelection, now_s: u64) -> Result<CleanReport, kube::Error> {
+    let found = find_leftovers(client, now_s).await?;
     let mut cleaned =
-        Cleaned { nodes_unseen: found.nodes_unseen, waited_s: GONE_WITHIN.as_secs(), ..Cleaned::default() };
-    let taken = |cordon: &Cordon| which.takes(&cordon.by, cordon.alive);
+        CleanReport { nodes_unseen: found.nodes_unseen, waited_s: GONE_WITHIN.as_secs(), ..CleanReport::default() };
+    let taken = |cordon: &NodeCordon| which.takes(&cordon.by, cordon.alive);
     for node in found.nodes.iter().filter(|node| node.cordon.as_ref().is_some_and(taken)) {
         match uncordon(client, &node.node).await {
             Ok(()) => cleaned.uncordoned.push(node.node.clone()),
@@ -70,10 +72,10 @@ pub async fn clean(client: &Client, which: &Which, now_s: u64) -> Result<Cleaned
         }
     }
     let (mut taken, left_alone) =
-        found.namespaces.into_iter().partition(|one| which.takes(&one.run, one.life == Life::Alive));
+        found.namespaces.into_iter().partition(|one| which.takes(&one.run, one.life == NamespaceLife::Alive));
     cleaned.left_alone = left_alone;
     for namespace in &taken {
-        ask_to_go(client, namespace).await?;
+        request_deletion(client, namespace).await?;
     }
     let mut held = BTreeMap::new();
     let _ = tokio::time::timeout(GONE_WITHIN, wait(client, &taken, now_s, &mut held)).await;
@@ -87,8 +89,8 @@ pub async fn clean(client: &Client, which: &Which, now_s: u64) -> Result<Cleaned
 }
 
 /// Asks for a namespace's removal. Its pods are given a second: nobody needs their hooks any more.
-pub(super) async fn ask_to_go(client: &Client, one: &Leftover) -> Result<(), kube::Error> {
-    if one.life != Life::Going {
+pub(super) async fn request_deletion(client: &Client, one: &LeftoverNamespace) -> Result<(), kube::Error> {
+    if one.life != NamespaceLife::Going {
         let api: Api<Namespace> = Api::all(client.clone());
         // A namespace of the same name that was made since is somebody else's.
         let same = Preconditions { uid: one.uid.clone(), resource_version: None };
@@ -108,10 +110,15 @@ pub(super) async fn ask_to_go(client: &Client, one: &Leftover) -> Result<(), kub
 
 /// Waits until all of `taken` are gone; meanwhile `held` has those that are there, and why. A failed question is asked
 /// again: the API may be away for a moment.
-async fn wait(client: &Client, taken: &[Leftover], now_s: u64, held: &mut BTreeMap<Option<String>, Vec<String>>) {
+async fn wait(
+    client: &Client,
+    taken: &[LeftoverNamespace],
+    now_s: u64,
+    held: &mut BTreeMap<Option<String>, Vec<String>>,
+) {
     *held = taken.iter().map(|one| (one.uid.clone(), one.held_by.clone())).collect();
     while !held.is_empty() {
-        if let Ok(there) = ours(client, now_s).await {
+        if let Ok(there) = run_namespaces(client, now_s).await {
             let asked: BTreeSet<&Option<String>> = taken.iter().map(|one| &one.uid).collect();
             let still = there.into_iter().filter(|one| asked.contains(&one.uid));
             *held = still.map(|one| (one.uid, one.held_by)).collect();

@@ -12,7 +12,7 @@ use super::labels::{ALIVE_FOR, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_
 
 /// How a run's namespace stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
+pub enum NamespaceLife {
     /// Its run lives.
     Alive,
     /// Its run has not been heard of for [`ALIVE_FOR`].
@@ -23,7 +23,7 @@ pub enum Life {
 
 /// A namespace that a run made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leftover {
+pub struct LeftoverNamespace {
     /// Its name.
     pub namespace: String,
     /// Its identity: another namespace of the same name has another.
@@ -37,7 +37,7 @@ pub struct Leftover {
     /// Seconds since the run's last heartbeat, or since the namespace was made where there is none that can be read.
     pub silent_s: u64,
     /// How it stands.
-    pub life: Life,
+    pub life: NamespaceLife,
     /// Why it is not gone yet, in the cluster's words.
     pub held_by: Vec<String>,
 }
@@ -52,12 +52,12 @@ pub struct SeenNode {
     /// Whether pods may be scheduled to it.
     pub schedulable: bool,
     /// The run that cordoned it.
-    pub cordon: Option<Cordon>,
+    pub cordon: Option<NodeCordon>,
 }
 
 /// Who cordoned a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cordon {
+pub struct NodeCordon {
     /// The run, as the annotation says it.
     pub by: String,
     /// Whether that run lives.
@@ -68,7 +68,7 @@ pub struct Cordon {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leftovers {
     /// Their namespaces.
-    pub namespaces: Vec<Leftover>,
+    pub namespaces: Vec<LeftoverNamespace>,
     /// The cluster's nodes.
     pub nodes: Vec<SeenNode>,
     /// Why nodes could not be looked at.
@@ -77,7 +77,7 @@ pub struct Leftovers {
 
 /// Which runs' objects to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
+pub enum CleanSelection {
     /// Those of runs that do not live any more.
     Dead,
     /// Those of all runs.
@@ -86,7 +86,7 @@ pub enum Which {
     Runs(BTreeSet<String>),
 }
 
-impl Which {
+impl CleanSelection {
     /// Whether the objects of `run` are to be removed.
     #[must_use]
     pub fn takes(&self, run: &str, alive: bool) -> bool {
@@ -99,7 +99,7 @@ impl Which {
 }
 
 /// What `namespace` is at `now_s` (seconds since 1970), if a run made it: it must carry both the manager's label and a run's.
-pub(super) fn judge(namespace: &Namespace, now_s: u64) -> Option<Leftover> {
+pub(super) fn leftover_of(namespace: &Namespace, now_s: u64) -> Option<LeftoverNamespace> {
     let labels = namespace.labels();
     if labels.get(MANAGED_BY).map(String::as_str) != Some(MANAGER) {
         return None;
@@ -113,15 +113,15 @@ pub(super) fn judge(namespace: &Namespace, now_s: u64) -> Option<Leftover> {
     let age_s = made_s.map_or(u64::MAX, since);
     let silent_s = beat_s.map_or(age_s, since);
     let life = if namespace.metadata.deletion_timestamp.is_some() {
-        Life::Going
+        NamespaceLife::Going
     } else if silent_s <= ALIVE_FOR.as_secs() {
-        Life::Alive
+        NamespaceLife::Alive
     } else {
-        Life::Left
+        NamespaceLife::Left
     };
     let conditions = namespace.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let held_by = conditions.iter().filter(|one| one.status == "True").filter_map(|one| one.message.clone());
-    Some(Leftover {
+    Some(LeftoverNamespace {
         namespace: namespace.name_any(),
         uid: namespace.uid(),
         run,
@@ -134,10 +134,10 @@ pub(super) fn judge(namespace: &Namespace, now_s: u64) -> Option<Leftover> {
 }
 
 /// How `node` stands. `namespaces` tell which runs live.
-pub(super) fn see(node: &Node, namespaces: &[Leftover]) -> SeenNode {
+pub(super) fn seen_node(node: &Node, namespaces: &[LeftoverNamespace]) -> SeenNode {
     let cordon = node.annotations().get(CORDONED_BY).map(|by| {
-        let alive = namespaces.iter().any(|one| one.run == *by && one.life == Life::Alive);
-        Cordon { by: by.clone(), alive }
+        let alive = namespaces.iter().any(|one| one.run == *by && one.life == NamespaceLife::Alive);
+        NodeCordon { by: by.clone(), alive }
     });
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let unschedulable = node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or_default();

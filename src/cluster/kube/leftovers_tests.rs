@@ -14,38 +14,38 @@ fn namespace(change: impl FnOnce(&mut Value)) -> Namespace {
     serde_json::from_value(object).unwrap()
 }
 
-fn life(change: impl FnOnce(&mut Value)) -> Option<Life> {
-    judge(&namespace(change), NOW_S).map(|one| one.life)
+fn life(change: impl FnOnce(&mut Value)) -> Option<NamespaceLife> {
+    leftover_of(&namespace(change), NOW_S).map(|one| one.life)
 }
 
-fn beat(text: &str) -> Option<Life> {
+fn beat(text: &str) -> Option<NamespaceLife> {
     life(|object| object["metadata"]["annotations"]["rollproof.dev/heartbeat"] = json!(text))
 }
 
 #[test]
 fn a_run_lives_for_two_minutes_after_its_last_heartbeat() {
-    assert_eq!(beat(&(NOW_S - 30).to_string()), Some(Life::Alive));
-    assert_eq!(beat(&(NOW_S - 120).to_string()), Some(Life::Alive), "two minutes to the second");
-    assert_eq!(beat(&(NOW_S - 121).to_string()), Some(Life::Left));
-    assert_eq!(beat(&(NOW_S + 600).to_string()), Some(Life::Alive), "by a clock that runs ahead");
+    assert_eq!(beat(&(NOW_S - 30).to_string()), Some(NamespaceLife::Alive));
+    assert_eq!(beat(&(NOW_S - 120).to_string()), Some(NamespaceLife::Alive), "two minutes to the second");
+    assert_eq!(beat(&(NOW_S - 121).to_string()), Some(NamespaceLife::Left));
+    assert_eq!(beat(&(NOW_S + 600).to_string()), Some(NamespaceLife::Alive), "by a clock that runs ahead");
 }
 
 #[test]
 fn without_a_readable_heartbeat_the_time_of_making_counts() {
     for text in ["", "yesterday", "\u{1b}[2J", "-1", "99999999999999999999999"] {
-        assert_eq!(beat(text), Some(Life::Left), "{text:?}");
+        assert_eq!(beat(text), Some(NamespaceLife::Left), "{text:?}");
     }
     let fresh = |object: &mut Value| {
         object["metadata"]["annotations"] = json!({});
         object["metadata"]["creationTimestamp"] = json!("2026-11-24T10:09:00Z");
     };
-    assert_eq!(life(fresh), Some(Life::Alive), "a run that has only begun");
+    assert_eq!(life(fresh), Some(NamespaceLife::Alive), "a run that has only begun");
 }
 
 #[test]
 fn what_is_being_removed_is_going_whatever_its_heartbeat_says() {
     let gone = |object: &mut Value| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T10:09:50Z");
-    assert_eq!(life(gone), Some(Life::Going));
+    assert_eq!(life(gone), Some(NamespaceLife::Going));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_namespace_without_both_labels_is_nobody_elses_to_remove() {
 
 #[test]
 fn ages_and_what_holds_it_are_told() {
-    let found = judge(
+    let found = leftover_of(
         &namespace(|object| {
             object["status"] = json!({"conditions": [
                 {"type": "NamespaceContentRemaining", "status": "True", "message": "pods. has 1 resource instances"},
@@ -81,21 +81,22 @@ fn a_cordoned_node_is_its_runs_as_long_as_that_lives() {
             "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
         serde_json::from_value(object).unwrap()
     };
-    let ours = node(json!({"rollproof.dev/cordoned-by": "1"}));
-    let living = judge(&namespace(|_| {}), NOW_S).unwrap();
-    let dead = Leftover { life: Life::Left, ..living.clone() };
-    let alive = |namespaces: &[Leftover]| see(&ours, namespaces).cordon.map(|cordon| cordon.alive);
+    let run_namespaces = node(json!({"rollproof.dev/cordoned-by": "1"}));
+    let living = leftover_of(&namespace(|_| {}), NOW_S).unwrap();
+    let dead = LeftoverNamespace { life: NamespaceLife::Left, ..living.clone() };
+    let alive =
+        |namespaces: &[LeftoverNamespace]| seen_node(&run_namespaces, namespaces).cordon.map(|cordon| cordon.alive);
     assert_eq!(alive(&[dead]), Some(false));
     assert_eq!(alive(&[]), Some(false));
     assert_eq!(alive(&[living]), Some(true));
-    let others = see(&node(json!({})), &[]);
+    let others = seen_node(&node(json!({})), &[]);
     assert_eq!((others.ready, others.schedulable, others.cordon), (true, false, None));
 }
 
 #[test]
 fn only_dead_runs_are_taken_unless_asked_otherwise() {
-    assert!(Which::Dead.takes("1", false) && !Which::Dead.takes("1", true));
-    assert!(Which::All.takes("1", true));
-    let named = Which::Runs(["1".to_owned()].into());
+    assert!(CleanSelection::Dead.takes("1", false) && !CleanSelection::Dead.takes("1", true));
+    assert!(CleanSelection::All.takes("1", true));
+    let named = CleanSelection::Runs(["1".to_owned()].into());
     assert!(named.takes("1", true) && !named.takes("2", false));
 }

@@ -1,22 +1,30 @@
-//! What is asked of any cluster through `kube::Client`: a connection whose every request is bounded, namespaces, applying
-//! untyped manifests, and removing what runs have left.
+//! What is asked of any cluster through `kube::Client`.
 //!
-//! `scope` and `leftovers` only decide; the rest acts. None of it knows what a run measures.
+//! - `apply_objects`: applies untyped manifests
+//! - `clean`: finds and removes what runs have left
+//! - `known_kinds`: kinds whose path need not be looked up (pure)
+//! - `kube_client`: a connection whose every request is bounded
+//! - `labels`: labels and annotations of rollproof's own objects
+//! - `leftovers`: what runs have left, and what may be removed (pure)
+//! - `namespaces`: the namespaces of a run
+//! - `origin`: whether rollproof made the cluster
+//!
+//! None of it knows what a run measures.
 
-mod apply;
+mod apply_objects;
 mod clean;
-mod connect;
+mod known_kinds;
+mod kube_client;
 mod labels;
 mod leftovers;
 pub mod namespaces;
 mod origin;
-mod scope;
 
-pub use apply::{ApplyError, apply, create_namespace};
-pub use clean::{Cleaned, GONE_WITHIN, clean, look};
-pub use connect::{ConnectError, Connected, connect, connect_with, in_cluster};
+pub use apply_objects::{ApplyError, apply, create_namespace};
+pub use clean::{CleanReport, GONE_WITHIN, clean, find_leftovers};
+pub use kube_client::{ConnectError, ConnectedCluster, connect, connect_with, in_cluster};
 pub use labels::{ALIVE_FOR, BEAT_EVERY, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
-pub use leftovers::{Cordon, Leftover, Leftovers, Life, SeenNode, Which};
+pub use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, NodeCordon, SeenNode};
 pub use origin::{is_own, mark_as_own};
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.

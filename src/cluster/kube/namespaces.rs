@@ -7,9 +7,9 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::clean::{ask_to_go, ours};
+use super::clean::{request_deletion, run_namespaces};
 use super::labels::{BEAT_EVERY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
-use super::leftovers::Life;
+use super::leftovers::NamespaceLife;
 use super::words;
 
 /// How long the removal of a run's namespaces may take, before it is left to the cluster.
@@ -72,10 +72,10 @@ pub async fn remove(client: &Client, names: &[String]) -> Option<String> {
 
 /// Asks for the removal of what is not being removed yet; how many are left.
 async fn step(client: &Client, names: &[String]) -> Result<usize, kube::Error> {
-    let mut left = ours(client, now_s()).await?;
+    let mut left = run_namespaces(client, now_s()).await?;
     left.retain(|one| names.contains(&one.namespace));
-    for one in left.iter().filter(|one| one.life != Life::Going) {
-        ask_to_go(client, one).await?;
+    for one in left.iter().filter(|one| one.life != NamespaceLife::Going) {
+        request_deletion(client, one).await?;
     }
     Ok(left.len())
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::show::{self, View};
 use crate::clock::wall_unix_ns;
-use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError};
-use crate::cluster::kube::{Connected, Leftovers, Which, clean, connect, is_own, look, words};
+use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
+use crate::cluster::kube::{
+    CleanSelection, ConnectedCluster, Leftovers, clean, connect, find_leftovers, is_own, words,
+};
 use crate::commands::ending::{Failure, Talk};
 use crate::commands::host::{connect_failure, connect_to, create};
 use crate::commands::options::{ClusterAction, ClusterArgs, On};
@@ -24,17 +26,17 @@ pub fn cluster(arguments: &ClusterArgs, talk: &dyn Talk) -> Result<String, Failu
     runtime.block_on(async {
         match &arguments.action {
             ClusterAction::Up { name, kind_config, kind_image } => {
-                let creation = Creation { config: kind_config.clone(), image: kind_image.clone() };
-                up(&Kind::new(name), &creation, talk).await
+                let creation = ClusterCreation { config: kind_config.clone(), image: kind_image.clone() };
+                up(&KindCluster::new(name), &creation, talk).await
             }
-            ClusterAction::Down { name, force } => down(&Kind::new(name), *force, talk).await,
+            ClusterAction::Down { name, force } => down(&KindCluster::new(name), *force, talk).await,
             ClusterAction::Status { on } => status(on).await,
             ClusterAction::Clean { on, runs, all } => remove(on, runs, *all, talk).await,
         }
     })
 }
 
-async fn up(kind: &Kind, creation: &Creation, talk: &dyn Talk) -> Result<String, Failure> {
+async fn up(kind: &KindCluster, creation: &ClusterCreation, talk: &dyn Talk) -> Result<String, Failure> {
     if kind.exists().await.map_err(machine)? {
         return Ok(format!("the kind cluster {} is there already", kind.name()));
     }
@@ -48,11 +50,11 @@ async fn up(kind: &Kind, creation: &Creation, talk: &dyn Talk) -> Result<String,
     ))
 }
 
-fn choice(kind: &Kind) -> String {
+fn choice(kind: &KindCluster) -> String {
     if kind.name() == DEFAULT_NAME { "kind".to_owned() } else { format!("kind:{}", kind.name()) }
 }
 
-async fn down(kind: &Kind, force: bool, talk: &dyn Talk) -> Result<String, Failure> {
+async fn down(kind: &KindCluster, force: bool, talk: &dyn Talk) -> Result<String, Failure> {
     if !kind.exists().await.map_err(machine)? {
         return Ok(format!("there is no kind cluster {}", kind.name()));
     }
@@ -75,7 +77,7 @@ async fn down(kind: &Kind, force: bool, talk: &dyn Talk) -> Result<String, Failu
 
 /// A cluster that is there.
 struct Reached {
-    connected: Connected,
+    connected: ConnectedCluster,
     /// What to call it.
     whose: String,
     /// How to name it to `cluster clean`.
@@ -90,11 +92,11 @@ async fn reach(on: &On) -> Result<Reached, Failure> {
         return Ok(Reached { connected, whose: format!("context {context}"), option, is_kind: false });
     }
     let name = on.name.as_deref().unwrap_or(DEFAULT_NAME);
-    let clusters = Kind::clusters().await.map_err(machine)?;
+    let clusters = KindCluster::clusters().await.map_err(machine)?;
     if !clusters.iter().any(|known| known == name) {
         return Err(Failure::User(KindError::NoCluster { name: name.to_owned(), known: known(&clusters) }.to_string()));
     }
-    let connected = connect_to(&Kind::new(name)).await?;
+    let connected = connect_to(&KindCluster::new(name)).await?;
     let option = if name == DEFAULT_NAME { String::new() } else { format!(" --name {name}") };
     Ok(Reached { connected, whose: format!("the kind cluster {name}"), option, is_kind: true })
 }
@@ -109,7 +111,7 @@ fn now_s() -> u64 {
 }
 
 async fn seen(reached: &Reached) -> Result<Leftovers, Failure> {
-    look(&reached.connected.client, now_s()).await.map_err(|error| failed(reached, &error))
+    find_leftovers(&reached.connected.client, now_s()).await.map_err(|error| failed(reached, &error))
 }
 
 fn failed(reached: &Reached, error: &kube::Error) -> Failure {
@@ -120,7 +122,7 @@ async fn status(on: &On) -> Result<String, Failure> {
     let mut others = Vec::new();
     if on.context.is_none() {
         let shown = on.name.as_deref().unwrap_or(DEFAULT_NAME);
-        let clusters = Kind::clusters().await.map_err(machine)?;
+        let clusters = KindCluster::clusters().await.map_err(machine)?;
         // Nobody named it: that it is not there is an answer, and no mistake.
         if on.name.is_none() && !clusters.iter().any(|known| known == shown) {
             let known = known(&clusters);
@@ -149,13 +151,13 @@ async fn status(on: &On) -> Result<String, Failure> {
 async fn remove(on: &On, runs: &[String], all: bool, talk: &dyn Talk) -> Result<String, Failure> {
     let reached = reach(on).await?;
     let which = match (all, runs.is_empty()) {
-        (true, _) => Which::All,
-        (false, true) => Which::Dead,
-        (false, false) => Which::Runs(known_runs(runs, &seen(&reached).await?, &reached.whose)?),
+        (true, _) => CleanSelection::All,
+        (false, true) => CleanSelection::Dead,
+        (false, false) => CleanSelection::Runs(known_runs(runs, &seen(&reached).await?, &reached.whose)?),
     };
     talk.progress(&format!("cleaning {}", reached.whose));
     let cleaned = clean(&reached.connected.client, &which, now_s()).await.map_err(|error| failed(&reached, &error))?;
-    if let Some(alive) = show::left_alone(&cleaned).filter(|_| which == Which::Dead) {
+    if let Some(alive) = show::left_alone(&cleaned).filter(|_| which == CleanSelection::Dead) {
         talk.say(&alive);
     }
     if let Some(why) = &cleaned.nodes_unseen {

@@ -1,6 +1,6 @@
 //! Words for what is on a cluster. Pure.
 
-use crate::cluster::kube::{Cleaned, Leftover, Leftovers, Life, SeenNode};
+use crate::cluster::kube::{CleanReport, LeftoverNamespace, Leftovers, NamespaceLife, SeenNode};
 
 /// How many names a sentence holds before it counts the rest.
 const NAMES_MAX: usize = 20;
@@ -33,7 +33,7 @@ pub(super) fn status(view: &View<'_>) -> String {
     if view.found.namespaces.is_empty() {
         lines.push("  namespaces of runs: none".to_owned());
     }
-    let namespaces = view.found.namespaces.iter().any(|one| one.life == Life::Left);
+    let namespaces = view.found.namespaces.iter().any(|one| one.life == NamespaceLife::Left);
     let cordons = view.found.nodes.iter().any(|node| node.cordon.as_ref().is_some_and(|cordon| !cordon.alive));
     if namespaces || cordons {
         lines.push(format!("remove what is left over with `{}`", view.clean));
@@ -52,22 +52,22 @@ fn node(node: &SeenNode) -> String {
     format!("  node {}: {ready}{cordoned}", node.node)
 }
 
-fn namespace(one: &Leftover) -> String {
+fn namespace(one: &LeftoverNamespace) -> String {
     let of = one.scenario.as_ref().map(|scenario| format!(" of {scenario}")).unwrap_or_default();
     let state = match one.life {
-        Life::Alive => format!("its run is alive ({} ago)", age(one.silent_s)),
-        Life::Left => format!("left over: its run was last alive {} ago", age(one.silent_s)),
-        Life::Going => format!("is being removed{}", held(one)),
+        NamespaceLife::Alive => format!("its run is alive ({} ago)", age(one.silent_s)),
+        NamespaceLife::Left => format!("left over: its run was last alive {} ago", age(one.silent_s)),
+        NamespaceLife::Going => format!("is being removed{}", held(one)),
     };
     format!("  namespace {} (run {}{of}, made {} ago): {state}", one.namespace, one.run, age(one.age_s))
 }
 
-fn held(one: &Leftover) -> String {
+fn held(one: &LeftoverNamespace) -> String {
     if one.held_by.is_empty() { String::new() } else { format!(" ({})", one.held_by.join("; ")) }
 }
 
 /// What a clean-up did, as a result; what it could not do, if there is anything.
-pub(super) fn cleaned(whose: &str, cleaned: &Cleaned) -> (String, Option<String>) {
+pub(super) fn cleaned(whose: &str, cleaned: &CleanReport) -> (String, Option<String>) {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(cleaned.removed.iter().map(|one| format!("removed namespace {} (run {})", one.namespace, one.run)));
     lines.extend(cleaned.uncordoned.iter().map(|node| format!("uncordoned node {node}")));
@@ -88,9 +88,13 @@ pub(super) fn cleaned(whose: &str, cleaned: &Cleaned) -> (String, Option<String>
 }
 
 /// What a clean-up does not touch, if there is anything.
-pub(super) fn left_alone(cleaned: &Cleaned) -> Option<String> {
-    let alive: Vec<&str> =
-        cleaned.left_alone.iter().filter(|one| one.life == Life::Alive).map(|one| one.namespace.as_str()).collect();
+pub(super) fn left_alone(cleaned: &CleanReport) -> Option<String> {
+    let alive: Vec<&str> = cleaned
+        .left_alone
+        .iter()
+        .filter(|one| one.life == NamespaceLife::Alive)
+        .map(|one| one.namespace.as_str())
+        .collect();
     (!alive.is_empty())
         .then(|| format!("not touched, because their runs are alive: {}; --all removes them too", names(&alive)))
 }
@@ -118,10 +122,10 @@ fn age(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::kube::Cordon;
+    use crate::cluster::kube::NodeCordon;
 
-    fn one(name: &str, life: Life) -> Leftover {
-        Leftover {
+    fn one(name: &str, life: NamespaceLife) -> LeftoverNamespace {
+        LeftoverNamespace {
             namespace: name.to_owned(),
             uid: Some(name.to_owned()),
             run: "1f".to_owned(),
@@ -142,21 +146,22 @@ mod tests {
         let nodes = vec![SeenNode { node: "n".to_owned(), ready: true, schedulable: true, cordon: None }];
         let found = Leftovers { nodes, ..Leftovers::default() };
         assert_eq!(text(&found), "context c: Kubernetes v1.34.4\n  node n: ready\n  namespaces of runs: none");
-        let alive = Leftovers { namespaces: vec![one("a", Life::Alive), one("b", Life::Going)], ..found };
+        let alive =
+            Leftovers { namespaces: vec![one("a", NamespaceLife::Alive), one("b", NamespaceLife::Going)], ..found };
         assert!(!text(&alive).contains("cluster clean"), "{}", text(&alive));
         assert!(text(&alive).contains("b (run 1f of web, made 5 min ago): is being removed (pods. has 1"));
     }
 
     #[test]
     fn leftovers_are_named_with_what_removes_them() {
-        let found = Leftovers { namespaces: vec![one("a", Life::Left)], ..Leftovers::default() };
+        let found = Leftovers { namespaces: vec![one("a", NamespaceLife::Left)], ..Leftovers::default() };
         let text_of = text(&found);
         assert!(
             text_of
                 .contains("namespace a (run 1f of web, made 5 min ago): left over: its run was last alive 3 min ago")
         );
         assert!(text_of.ends_with("`rollproof cluster clean`"), "{text_of}");
-        let cordon = Some(Cordon { by: "2e".to_owned(), alive: false });
+        let cordon = Some(NodeCordon { by: "2e".to_owned(), alive: false });
         let nodes = vec![SeenNode { node: "n".to_owned(), ready: false, schedulable: false, cordon }];
         let text_of = text(&Leftovers { nodes, ..Leftovers::default() });
         assert!(text_of.contains("node n: not ready, cordoned by run 2e: left over"), "{text_of}");
@@ -165,12 +170,12 @@ mod tests {
 
     #[test]
     fn what_is_still_there_fails_the_clean_up_with_the_clusters_reason() {
-        let all = Cleaned { removed: vec![one("a", Life::Left)], waited_s: 60, ..Cleaned::default() };
+        let all = CleanReport { removed: vec![one("a", NamespaceLife::Left)], waited_s: 60, ..CleanReport::default() };
         assert_eq!(cleaned("it", &all), ("removed namespace a (run 1f)".to_owned(), None));
-        let some = Cleaned { remaining: vec![one("b", Life::Left)], ..all };
+        let some = CleanReport { remaining: vec![one("b", NamespaceLife::Left)], ..all };
         let failed = cleaned("it", &some).1.unwrap();
         assert!(failed.contains("namespace b is still there after 60 s (pods. has 1 resource"), "{failed}");
-        assert_eq!(cleaned("it", &Cleaned::default()).0, "it: nothing was removed");
+        assert_eq!(cleaned("it", &CleanReport::default()).0, "it: nothing was removed");
     }
 
     #[test]

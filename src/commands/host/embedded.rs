@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::NotReady;
-use crate::cluster::embedded::{Config, Embedded, VERSION};
+use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig, VERSION};
 use crate::cluster::kube::{apply, create_namespace};
 use crate::commands::context::Run;
 use crate::commands::variants;
@@ -20,12 +20,12 @@ pub(in crate::commands) fn version() -> &'static str {
     VERSION
 }
 
-pub(super) fn start(run: &Run<'_>, sink: &Sink) -> Result<Embedded, String> {
+pub(super) fn start(run: &Run<'_>, sink: &Sink) -> Result<EmbeddedCluster, String> {
     let (clock, sink) = (run.clock, sink.clone());
     let trouble = move |namespace: &str, what: String| {
         sink.send(Entry::HarnessTrouble(HarnessTrouble { at_ns: clock.now(), namespace: namespace.to_owned(), what }));
     };
-    let config = Config {
+    let config = EmbeddedConfig {
         clock: run.clock,
         seed: run.plan.settings.seed,
         base: run.plan.settings.cluster.routing.base,
@@ -35,10 +35,10 @@ pub(super) fn start(run: &Run<'_>, sink: &Sink) -> Result<Embedded, String> {
         truth: run.outputs.truth(),
         trouble: Arc::new(trouble),
     };
-    Embedded::start(config).map_err(|error| format!("starting the embedded cluster: {error}"))
+    EmbeddedCluster::start(config).map_err(|error| format!("starting the embedded cluster: {error}"))
 }
 
-pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
+pub(super) async fn variants(embedded: &EmbeddedCluster, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
     let client = embedded.client();
     let mut started = Vec::new();
     for (index, planned) in run.plan.variants.iter().enumerate() {
@@ -61,6 +61,6 @@ pub(super) async fn variants(embedded: &Embedded, run: &Run<'_>, sink: &Sink) ->
     Ok(started)
 }
 
-pub(super) fn why_not_ready(embedded: &Embedded, namespace: &str) -> String {
+pub(super) fn why_not_ready(embedded: &EmbeddedCluster, namespace: &str) -> String {
     embedded.why_not_ready(namespace, LOG_LINES)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{LoadPlace, NotReady};
-use crate::cluster::kind::{Kind, KindError, Rewrite, recipe};
+use crate::cluster::kind::{ImageRewrite, KindCluster, KindError, recipe};
 use crate::commands::context::Run;
 use crate::commands::recipes::images;
 
@@ -12,11 +12,11 @@ pub(super) async fn provide(
     run: &Run<'_>,
     from: LoadPlace,
     agent_image: Option<String>,
-    nodes: Option<(Kind, Vec<String>)>,
-) -> Result<Rewrite, NotReady> {
+    nodes: Option<(KindCluster, Vec<String>)>,
+) -> Result<ImageRewrite, NotReady> {
     let machine = |error: KindError| NotReady::Machine(error.to_string());
-    let mut rewrite = Rewrite { program: agent_image, ..Rewrite::default() };
-    let built_in = run.plan.variants.iter().any(|variant| Rewrite::names_program(variant.spec.manifests()));
+    let mut rewrite = ImageRewrite { program: agent_image, ..ImageRewrite::default() };
+    let built_in = run.plan.variants.iter().any(|variant| ImageRewrite::names_program(variant.spec.manifests()));
     let named: BTreeSet<String> = run.plan.variants.iter().flat_map(images).collect();
     let Some((kind, nodes)) = nodes else {
         if built_in && rewrite.program.is_none() {

@@ -15,7 +15,7 @@ use super::context::Run;
 use super::ending::{Failure, Talk};
 use super::options::WhereArgs;
 use super::stage::Stage;
-use crate::cluster::embedded::Embedded;
+use crate::cluster::embedded::EmbeddedCluster;
 use crate::manifest::WorkloadKind;
 use crate::plan::{RunPlan, VariantPlan};
 use crate::record::Sink;
@@ -94,7 +94,7 @@ pub(super) enum Found {
 
 /// A cluster that a run takes place on.
 pub(super) enum Host {
-    Embedded(Box<Embedded>),
+    Embedded(Box<EmbeddedCluster>),
     Real(Box<Real>),
 }
 

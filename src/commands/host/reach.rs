@@ -5,8 +5,8 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 
 use super::{ClusterChoice, LoadPlace};
-use crate::cluster::kind::{Creation, DEFAULT_NAME, Kind, KindError};
-use crate::cluster::kube::{ConnectError, Connected, connect, connect_with, mark_as_own, words};
+use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
+use crate::cluster::kube::{ConnectError, ConnectedCluster, connect, connect_with, mark_as_own, words};
 use crate::commands::ending::{Failure, Talk};
 use crate::commands::options::WhereArgs;
 use crate::plan::RunPlan;
@@ -21,7 +21,7 @@ pub(in crate::commands) struct Reached {
     pub(super) from: LoadPlace,
     pub(super) agent_image: Option<String>,
     pub(super) keep: bool,
-    pub(super) nodes: Option<(Kind, Vec<String>)>,
+    pub(super) nodes: Option<(KindCluster, Vec<String>)>,
     /// How a person removes what a run left there.
     pub(super) clean: String,
     pub(super) kubeconfig: String,
@@ -80,7 +80,7 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
 }
 
 /// Makes a kind cluster, which rollproof may delete again.
-pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Result<(), Failure> {
+pub(in crate::commands) async fn create(kind: &KindCluster, creation: &ClusterCreation) -> Result<(), Failure> {
     kind.create(creation).await.map_err(|error| match error {
         KindError::Interrupted { .. } => Failure::Interrupted,
         other => Failure::Machine(other.to_string()),
@@ -92,7 +92,7 @@ pub(in crate::commands) async fn create(kind: &Kind, creation: &Creation) -> Res
 }
 
 /// Connects to a kind cluster that is there, whatever the user's kubeconfig holds.
-pub(in crate::commands) async fn connect_to(kind: &Kind) -> Result<Connected, Failure> {
+pub(in crate::commands) async fn connect_to(kind: &KindCluster) -> Result<ConnectedCluster, Failure> {
     let kubeconfig = kind.kubeconfig().await.map_err(|error| Failure::Machine(error.to_string()))?;
     connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await.map_err(connect_failure)
 }
@@ -109,17 +109,17 @@ async fn kind_cluster(
     name: Option<&str>,
     place: &WhereArgs,
     talk: &dyn Talk,
-) -> Result<(Connected, String, Option<(Kind, Vec<String>)>), Failure> {
+) -> Result<(ConnectedCluster, String, Option<(KindCluster, Vec<String>)>), Failure> {
     let machine = |error: KindError| Failure::Machine(error.to_string());
-    let kind = Kind::new(name.unwrap_or(DEFAULT_NAME));
-    let clusters = Kind::clusters().await.map_err(machine)?;
+    let kind = KindCluster::new(name.unwrap_or(DEFAULT_NAME));
+    let clusters = KindCluster::clusters().await.map_err(machine)?;
     if !clusters.iter().any(|known| known == kind.name()) {
         if name.is_some() {
             let known = if clusters.is_empty() { "none".to_owned() } else { clusters.join(", ") };
             return Err(Failure::User(KindError::NoCluster { name: kind.name().to_owned(), known }.to_string()));
         }
         talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
-        let creation = Creation { config: place.kind_config.clone(), image: place.kind_image.clone() };
+        let creation = ClusterCreation { config: place.kind_config.clone(), image: place.kind_image.clone() };
         create(&kind, &creation).await?;
     }
     let whose = format!("the kind cluster {}", kind.name());

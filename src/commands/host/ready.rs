@@ -8,7 +8,7 @@ use crate::load::{Preflight, sizing};
 use crate::plan::VariantPlan;
 use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
-use crate::rollout::{Followed, Replaced, wait_complete};
+use crate::rollout::{ReplacedPods, RolloutEnd, wait_complete};
 use crate::trial::Variant;
 
 /// The longest that a workload may take to get ready.
@@ -22,14 +22,14 @@ const ANSWER_POLL: Duration = Duration::from_millis(100);
 
 /// Waits until the workload is complete, or says where it stood.
 pub(super) async fn complete(variant: &Variant) -> Result<Result<(), String>, NotReady> {
-    let nothing = Replaced::new();
+    let nothing = ReplacedPods::new();
     let followed = wait_complete(&variant.handle, &nothing, READY_WITHIN, || {})
         .await
         .map_err(|error| NotReady::Machine(error.to_string()))?;
     Ok(match followed {
-        Followed::Done => Ok(()),
-        Followed::Failed(why) | Followed::Gone(why) => Err(why),
-        Followed::TimedOut(stood) => Err(format!("not complete within {} s: {stood}", READY_WITHIN.as_secs())),
+        RolloutEnd::Done => Ok(()),
+        RolloutEnd::Failed(why) | RolloutEnd::Gone(why) => Err(why),
+        RolloutEnd::TimedOut(stood) => Err(format!("not complete within {} s: {stood}", READY_WITHIN.as_secs())),
     })
 }
 

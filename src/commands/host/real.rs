@@ -13,12 +13,12 @@ use super::agent::{Agent, Life, check_rights, machine};
 use super::reach::{Reached, nodes};
 use super::{LoadPlace, NotReady, images, why};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
-use crate::cluster::kind::Rewrite;
+use crate::cluster::kind::ImageRewrite;
 use crate::cluster::kube::{apply, namespaces};
 use crate::commands::context::Run;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
-use crate::observe::{Observer, Target};
+use crate::observe::{ObservedWorkload, Observer};
 use crate::plan::VariantPlan;
 use crate::record::Sink;
 use crate::rollout::api_words;
@@ -36,7 +36,7 @@ pub(in crate::commands) struct Real {
     from: LoadPlace,
     keep: bool,
     agent: Option<Agent>,
-    rewrite: Rewrite,
+    rewrite: ImageRewrite,
     /// Where the load of this machine takes its ports from; an agent has a rotation of its own.
     ports: LocalPorts,
     clean: String,
@@ -162,7 +162,7 @@ impl Real {
             return Ok(None);
         }
         // Pods have addresses of the cluster's own network, which this machine cannot be expected to reach.
-        let target = Target { probe_port: None, ..target };
+        let target = ObservedWorkload { probe_port: None, ..target };
         Ok(Some(Observer::start(&self.client, &target, run.clock, sink)))
     }
 

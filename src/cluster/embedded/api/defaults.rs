@@ -4,23 +4,23 @@
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
-use crate::cluster::embedded::store::Kind;
+use crate::cluster::embedded::store::ObjectKind;
 use crate::manifest::DEFAULT_GRACE_S;
 
 /// Fills defaults into an object that is about to be stored. Its types have been checked.
-pub(super) fn fill(kind: Kind, object: &mut Value) {
+pub(super) fn fill(kind: ObjectKind, object: &mut Value) {
     match kind {
-        Kind::Deployment => deployment(object),
-        Kind::ReplicaSet => {
+        ObjectKind::Deployment => deployment(object),
+        ObjectKind::ReplicaSet => {
             default(&mut object["spec"], "replicas", json!(1));
             pod_spec(&mut object["spec"]["template"]["spec"]);
         }
-        Kind::Pod => {
+        ObjectKind::Pod => {
             pod_spec(&mut object["spec"]);
             default(object, "status", json!({"phase": "Pending", "qosClass": "BestEffort"}));
         }
-        Kind::Service => service(object),
-        Kind::Secret => secret(object),
+        ObjectKind::Service => service(object),
+        ObjectKind::Secret => secret(object),
         _ => {}
     }
 }
@@ -168,7 +168,7 @@ mod tests {
             "name": "web", "image": "r.example:5000/web:1", "ports": [{"containerPort": 80}],
             "readinessProbe": {"httpGet": {"port": 80}, "periodSeconds": 1},
         }]}}}});
-        fill(Kind::Deployment, &mut object);
+        fill(ObjectKind::Deployment, &mut object);
         let spec = &object["spec"];
         assert_eq!(spec["replicas"], 1);
         assert_eq!(spec["strategy"]["rollingUpdate"], json!({"maxSurge": "25%", "maxUnavailable": "25%"}));
@@ -189,7 +189,7 @@ mod tests {
     fn recreate_gets_no_rolling_update_and_what_is_given_stays() {
         let mut object = json!({"spec": {"strategy": {"type": "Recreate"}, "replicas": 0,
             "template": {"spec": {"terminationGracePeriodSeconds": 0}}}});
-        fill(Kind::Deployment, &mut object);
+        fill(ObjectKind::Deployment, &mut object);
         assert_eq!(object["spec"]["strategy"], json!({"type": "Recreate"}));
         assert_eq!(object["spec"]["replicas"], 0);
         assert_eq!(object["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], 0);
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_service_port_goes_to_the_same_port_unless_told() {
         let mut object = json!({"spec": {"ports": [{"port": 80}, {"port": 81, "targetPort": "web"}]}});
-        fill(Kind::Service, &mut object);
+        fill(ObjectKind::Service, &mut object);
         assert_eq!(object["spec"]["ports"][0], json!({"port": 80, "targetPort": 80, "protocol": "TCP"}));
         assert_eq!(object["spec"]["ports"][1]["targetPort"], "web");
     }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn string_data_is_stored_encoded() {
         let mut object = json!({"data": {"a": "QQ=="}, "stringData": {"b": "hi"}});
-        fill(Kind::Secret, &mut object);
+        fill(ObjectKind::Secret, &mut object);
         assert_eq!(object, json!({"type": "Opaque", "data": {"a": "QQ==", "b": "aGk="}}));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::cluster::embedded::store::Kind;
+use crate::cluster::embedded::store::ObjectKind;
 
 /// The version that the API reports, after the Kubernetes that it was compared with.
 pub const VERSION: &str = "v1.34.4+rollproof";
@@ -34,7 +34,7 @@ fn version() -> Value {
 }
 
 fn groups() -> Vec<Value> {
-    let named = Kind::ALL.into_iter().map(Kind::info).filter(|info| !info.group.is_empty());
+    let named = ObjectKind::ALL.into_iter().map(ObjectKind::info).filter(|info| !info.group.is_empty());
     let versions: BTreeMap<&str, &str> = named.map(|info| (info.group, info.version)).collect();
     versions
         .into_iter()
@@ -48,7 +48,7 @@ fn groups() -> Vec<Value> {
 fn resources(group: &str, version: &str) -> Option<Value> {
     let mut resources = Vec::new();
     let verbs = json!(["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]);
-    for info in Kind::ALL.into_iter().map(Kind::info) {
+    for info in ObjectKind::ALL.into_iter().map(ObjectKind::info) {
         if (info.group, info.version) != (group, version) {
             continue;
         }

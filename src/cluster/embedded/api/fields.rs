@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::embedded::store::{ApiError, Kind};
+use crate::cluster::embedded::store::{ApiError, ObjectKind};
 
 /// A field selector. The empty one matches everything.
 #[derive(Debug, Clone, Default)]
@@ -38,22 +38,22 @@ const EVENT_FIELDS: &[&str] = &[
 ];
 
 /// The fields besides `metadata.name` and `metadata.namespace` (`pkg/apis/core/v1/conversion.go`).
-const fn offered(kind: Kind) -> &'static [&'static str] {
+const fn offered(kind: ObjectKind) -> &'static [&'static str] {
     match kind {
-        Kind::Pod => POD_FIELDS,
-        Kind::Event => EVENT_FIELDS,
-        Kind::Namespace => &["status.phase"],
-        Kind::ReplicaSet => &["status.replicas"],
-        Kind::Secret => &["type"],
-        Kind::Service => &["spec.clusterIP", "spec.type"],
-        Kind::Node => &["spec.unschedulable"],
+        ObjectKind::Pod => POD_FIELDS,
+        ObjectKind::Event => EVENT_FIELDS,
+        ObjectKind::Namespace => &["status.phase"],
+        ObjectKind::ReplicaSet => &["status.replicas"],
+        ObjectKind::Secret => &["type"],
+        ObjectKind::Service => &["spec.clusterIP", "spec.type"],
+        ObjectKind::Node => &["spec.unschedulable"],
         _ => &[],
     }
 }
 
 impl FieldSelector {
     /// Reads `a.b=c,d!=e`.
-    pub(super) fn parse(kind: Kind, text: &str) -> Result<Self, ApiError> {
+    pub(super) fn parse(kind: ObjectKind, text: &str) -> Result<Self, ApiError> {
         let bad = |detail: String| ApiError::BadRequest { detail };
         let mut tests = Vec::new();
         for part in text.split(',').filter(|part| !part.is_empty()) {
@@ -68,7 +68,7 @@ impl FieldSelector {
                 return Err(bad(format!("field label not supported for {}: {field}", kind.info().kind)));
             }
             let pointer = match (kind, field) {
-                (Kind::Event, "source") => "/source/component".to_owned(),
+                (ObjectKind::Event, "source") => "/source/component".to_owned(),
                 _ => format!("/{}", field.replace('.', "/")),
             };
             tests.push(FieldTest { pointer, value: value.to_owned(), equal });
@@ -105,10 +105,10 @@ mod tests {
             ("spec.nodeName=n,status.phase!=Running", true),
             ("status.phase=Running", false),
         ] {
-            assert_eq!(FieldSelector::parse(Kind::Pod, text).unwrap().matches(&pod), matches, "{text}");
+            assert_eq!(FieldSelector::parse(ObjectKind::Pod, text).unwrap().matches(&pod), matches, "{text}");
         }
         for bad in ["spec.containers=x", "metadata.name"] {
-            assert_eq!(FieldSelector::parse(Kind::Pod, bad).unwrap_err().code(), 400, "{bad}");
+            assert_eq!(FieldSelector::parse(ObjectKind::Pod, bad).unwrap_err().code(), 400, "{bad}");
         }
     }
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::request::Target;
-use super::server::Api;
+use super::api_request::ResourceTarget;
+use super::api_server::EmbeddedApi;
 use super::{defaults, validate};
-use crate::cluster::embedded::store::{ApiError, Cause, Kind, meta, set_status};
+use crate::cluster::embedded::store::{ApiError, ObjectKind, StatusCause, meta, set_status};
 use crate::manifest::{apply_merge, json_merge, strategic_merge};
 
 /// The patch types that are understood.
@@ -34,8 +34,8 @@ impl PatchType {
 
 /// One client's change to one resource.
 pub(super) struct Mutation<'a> {
-    pub(super) api: &'a Api,
-    pub(super) target: &'a Target,
+    pub(super) api: &'a EmbeddedApi,
+    pub(super) target: &'a ResourceTarget,
     pub(super) manager: &'a str,
 }
 
@@ -44,7 +44,7 @@ impl Mutation<'_> {
         let kind = self.target.kind;
         self.check_identity(&object, None)?;
         self.admit(&mut object, None)?;
-        if kind.info().has_status && kind != Kind::Pod && kind != Kind::Node {
+        if kind.info().has_status && kind != ObjectKind::Pod && kind != ObjectKind::Node {
             // A status belongs to the component that observes it, not to the creator.
             object.as_object_mut().map(|map| map.remove("status"));
         }
@@ -155,7 +155,7 @@ impl Mutation<'_> {
             object["metadata"]["namespace"] = Value::String(ns.clone());
         }
         defaults::fill(kind, object);
-        if kind == Kind::Service {
+        if kind == ObjectKind::Service {
             self.give_address(object, before);
         }
         validate::rules(kind, object, before)
@@ -254,7 +254,7 @@ fn merge(how: PatchType, object: &mut Value, last: Option<&Value>, body: &Value)
     Ok(())
 }
 
-fn keep_status(kind: Kind, after: &mut Value, before: &Value) {
+fn keep_status(kind: ObjectKind, after: &mut Value, before: &Value) {
     if kind.info().has_status {
         set_status(after, before.get("status").cloned());
     }
@@ -273,8 +273,8 @@ fn without_nulls(value: &mut Value) {
 }
 
 /// Whether the kind has a `scale` subresource.
-pub(super) const fn scales(kind: Kind) -> bool {
-    matches!(kind, Kind::Deployment | Kind::ReplicaSet)
+pub(super) const fn scales(kind: ObjectKind) -> bool {
+    matches!(kind, ObjectKind::Deployment | ObjectKind::ReplicaSet)
 }
 
 /// The `autoscaling/v1` Scale of a workload.
@@ -293,7 +293,7 @@ pub(super) fn scale_of(object: &Value) -> Value {
     })
 }
 
-fn wanted_replicas(kind: Kind, name: &str, scale: &Value) -> Result<i64, ApiError> {
+fn wanted_replicas(kind: ObjectKind, name: &str, scale: &Value) -> Result<i64, ApiError> {
     // An absent number is 0 in the API's type, as `omitempty` writes it.
     let replicas = match &scale["spec"]["replicas"] {
         Value::Null => Some(0),
@@ -304,7 +304,7 @@ fn wanted_replicas(kind: Kind, name: &str, scale: &Value) -> Result<i64, ApiErro
         ApiError::Invalid {
             kind,
             name: name.to_owned(),
-            causes: vec![Cause { field: "spec.replicas".into(), message }],
+            causes: vec![StatusCause { field: "spec.replicas".into(), message }],
         }
     })
 }

@@ -9,11 +9,11 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use serde_json::Value;
 
+use super::api_request::{RequestQuery, ResourceTarget};
+use super::api_server::EmbeddedApi;
 use super::body::{ApiBody, response};
-use super::request::{Query, Target};
-use super::server::Api;
-use crate::cluster::embedded::store::{ApiError, Kind, Store, meta};
-use crate::cluster::embedded::supervise::Follow;
+use crate::cluster::embedded::store::{ApiError, ObjectKind, Store, meta};
+use crate::cluster::embedded::supervise::LogFollow;
 
 /// How often a log that is followed is looked at.
 const FOLLOW_POLL: Duration = Duration::from_millis(50);
@@ -23,13 +23,18 @@ const UNKNOWN: [&str; 6] =
 
 /// Answers `pods/NAME/log`. Unlike the API server, it goes on serving the log of a pod that is gone for as long as the
 /// node keeps it: pods that exit at once are gone here before anybody can ask.
-pub(super) fn serve(api: &Api, target: &Target, name: &str, query: &Query) -> Result<Response<ApiBody>, ApiError> {
+pub(super) fn serve(
+    api: &EmbeddedApi,
+    target: &ResourceTarget,
+    name: &str,
+    query: &RequestQuery,
+) -> Result<Response<ApiBody>, ApiError> {
     let bad = |detail: String| Err(ApiError::BadRequest { detail });
     if let Some(unknown) = UNKNOWN.into_iter().find(|key| !matches!(query.text(key), "" | "false" | "All")) {
         return bad(format!("the embedded cluster serves logs without `{unknown}`; leave it out"));
     }
     let ns = target.namespace();
-    let pod = api.store.get(Kind::Pod, ns, name);
+    let pod = api.store.get(ObjectKind::Pod, ns, name);
     let kept = api.logs.as_ref().map(|logs| logs.containers(ns, name)).unwrap_or_default();
     let containers: Vec<String> = match &pod {
         Ok(pod) => meta::list(pod, "/spec/containers").iter().map(|one| text(one, "name").to_owned()).collect(),
@@ -49,8 +54,8 @@ pub(super) fn serve(api: &Api, target: &Target, name: &str, query: &Query) -> Re
         return bad(format!("container {wanted:?} in pod {name:?} is waiting to start"));
     };
     let lines = query.number("tailLines")?.map(|lines| usize::try_from(lines).unwrap_or(usize::MAX));
-    let (first, follow) = Follow::start(&logs.container(ns, name, &wanted), lines);
-    let stream = Stream {
+    let (first, follow) = LogFollow::start(&logs.container(ns, name, &wanted), lines);
+    let stream = LogStream {
         store: api.store.clone(),
         pod: pod.as_ref().map_or("", |pod| meta::uid(pod)).to_owned(),
         ns: ns.to_owned(),
@@ -70,20 +75,20 @@ pub(super) fn serve(api: &Api, target: &Target, name: &str, query: &Query) -> Re
     Ok(answer)
 }
 
-struct Stream {
+struct LogStream {
     store: Store,
     /// The pod's uid; empty if it was gone already.
     pod: String,
     ns: String,
     name: String,
     container: String,
-    follow: Follow,
+    follow: LogFollow,
     first: Option<Vec<u8>>,
     left: usize,
     ended: bool,
 }
 
-impl Stream {
+impl LogStream {
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(first) = self.first.take() {
             // Sent even when it is empty: the answer has begun.
@@ -111,7 +116,7 @@ impl Stream {
 
     /// Whether the container still may write.
     fn runs(&self) -> bool {
-        let Ok(pod) = self.store.get(Kind::Pod, &self.ns, &self.name) else { return false };
+        let Ok(pod) = self.store.get(ObjectKind::Pod, &self.ns, &self.name) else { return false };
         let statuses = meta::list(&pod, "/status/containerStatuses");
         let own = statuses.iter().find(|status| text(status, "name") == self.container);
         meta::uid(&pod) == self.pod && own.is_some_and(|status| status["state"]["running"].is_object())
@@ -130,35 +135,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::embedded::Logs;
+    use crate::cluster::embedded::ContainerLogs;
     use crate::cluster::embedded::store::{DeleteOptions, WallClock};
 
-    struct Bench {
+    struct LogBench {
         store: Store,
         pods: KubeApi<Pod>,
-        logs: Logs,
+        logs: ContainerLogs,
         _folder: tempfile::TempDir,
     }
 
     /// A cluster with the pod `web` of two containers, of which `a` runs and `b` does not yet.
-    async fn bench() -> Bench {
+    async fn bench() -> LogBench {
         let folder = tempfile::tempdir().unwrap();
-        let logs = Logs::new(folder.path());
+        let logs = ContainerLogs::new(folder.path());
         let store = Store::new(WallClock::system(), 1);
-        let client = Api::new(store.clone()).with_logs(Some(logs.clone())).client();
+        let client = EmbeddedApi::new(store.clone()).with_logs(Some(logs.clone())).client();
         let shop: Namespace = serde_json::from_value(json!({"metadata": {"name": "shop"}})).unwrap();
         KubeApi::all(client.clone()).create(&PostParams::default(), &shop).await.unwrap();
         let pods: KubeApi<Pod> = KubeApi::namespaced(client, "shop");
         let container = |name: &str| json!({"name": name, "image": "i"});
         let pod = json!({"metadata": {"name": "web"}, "spec": {"containers": [container("a"), container("b")]}});
         pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
-        let _ = store.update_status(Kind::Pod, "shop", "web", |pod| {
+        let _ = store.update_status(ObjectKind::Pod, "shop", "web", |pod| {
             pod["status"]["containerStatuses"] = json!([{"name": "a", "state": {"running": {}}}]);
         });
         let path = logs.container("shop", "web", "a");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "one\ntwo\nthree\n").unwrap();
-        Bench { store, pods, logs, _folder: folder }
+        LogBench { store, pods, logs, _folder: folder }
     }
 
     fn of(container: &str) -> LogParams {
@@ -198,7 +203,7 @@ mod tests {
         assert!(!following.is_finished(), "the container runs");
         let path = bench.logs.container("shop", "web", "a");
         std::fs::File::options().append(true).open(&path).unwrap().write_all(b"last\n").unwrap();
-        bench.store.delete(Kind::Pod, "shop", "web", &DeleteOptions::grace(0)).unwrap();
+        bench.store.delete(ObjectKind::Pod, "shop", "web", &DeleteOptions::grace(0)).unwrap();
         let text = tokio::time::timeout(Duration::from_secs(10), following).await.unwrap().unwrap();
         assert_eq!(text, "three\nlast\n");
         assert_eq!(bench.pods.logs("web", &of("a")).await.unwrap(), "one\ntwo\nthree\nlast\n");

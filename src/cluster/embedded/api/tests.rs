@@ -13,12 +13,12 @@ use kube::api::{
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 
-use super::Api;
-use crate::cluster::embedded::store::{Kind, Store, WallClock};
+use super::EmbeddedApi;
+use crate::cluster::embedded::store::{ObjectKind, Store, WallClock};
 
 fn cluster() -> (Store, kube::Client) {
     let store = Store::new(WallClock::new(|| "2026-01-02T03:04:05Z".parse().unwrap()), 1);
-    let client = Api::new(store.clone()).client();
+    let client = EmbeddedApi::new(store.clone()).client();
     (store, client)
 }
 
@@ -81,7 +81,7 @@ async fn unknown_fields_survive() {
     let mut object = deployment("web");
     object["spec"]["template"]["spec"]["fromTheFuture"] = json!({"a": [1]});
     api.patch("web", &PatchParams::apply("t"), &Patch::Apply(&object)).await.unwrap();
-    let stored = store.get(Kind::Deployment, "default", "web").unwrap();
+    let stored = store.get(ObjectKind::Deployment, "default", "web").unwrap();
     assert_eq!(stored["spec"]["template"]["spec"]["fromTheFuture"], json!({"a": [1]}));
 }
 
@@ -133,7 +133,7 @@ async fn apply_creates_then_merges_then_removes_what_is_no_longer_applied() {
     deployments.patch("web", &PatchParams::default(), &Patch::Merge(scale)).await.unwrap();
     object["spec"]["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("lifecycle");
     deployments.patch("web", &params, &Patch::Apply(&object)).await.unwrap();
-    let stored = store.get(Kind::Deployment, "default", "web").unwrap();
+    let stored = store.get(ObjectKind::Deployment, "default", "web").unwrap();
     assert!(stored["spec"]["template"]["spec"]["containers"][0].get("lifecycle").is_none());
     assert_eq!(stored["spec"]["replicas"], 3, "a field that this manager never applied stays");
     assert_eq!(stored["metadata"]["generation"], 3);
@@ -171,14 +171,14 @@ async fn status_and_scale_change_only_their_part() {
     let patch = json!({"spec": {"replicas": 9}, "status": {"replicas": 1}});
     deployments.patch_status("web", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
     deployments.patch("web", &PatchParams::default(), &Patch::Merge(json!({"status": {"replicas": 7}}))).await.unwrap();
-    let stored = store.get(Kind::Deployment, "default", "web").unwrap();
+    let stored = store.get(ObjectKind::Deployment, "default", "web").unwrap();
     assert_eq!((&stored["spec"]["replicas"], &stored["status"]["replicas"]), (&json!(1), &json!(1)));
     assert_eq!(stored["metadata"]["generation"], 1);
     let scale = deployments.get_scale("web").await.unwrap();
     assert_eq!(scale.spec.unwrap().replicas, Some(1));
     let patch = Patch::Merge(json!({"spec": {"replicas": 4}}));
     deployments.patch_scale("web", &PatchParams::default(), &patch).await.unwrap();
-    assert_eq!(store.get(Kind::Deployment, "default", "web").unwrap()["spec"]["replicas"], 4);
+    assert_eq!(store.get(ObjectKind::Deployment, "default", "web").unwrap()["spec"]["replicas"], 4);
     let patch = Patch::Merge(json!({"spec": {"replicas": -4}}));
     assert_eq!(refused(deployments.patch_scale("web", &PatchParams::default(), &patch).await).0, 422);
 }
@@ -202,7 +202,7 @@ async fn selectors_choose_what_lists_and_collection_deletions_mean() {
     assert_eq!(refused(maps.list(&ListParams::default().fields("data.x=1")).await).0, 400);
     assert_eq!(refused(maps.list(&ListParams::default().labels("app in web")).await).0, 400);
     maps.delete_collection(&DeleteParams::default(), &ListParams::default().labels("app=web")).await.unwrap();
-    assert_eq!(store.list(Kind::ConfigMap, None).0.len(), 1);
+    assert_eq!(store.list(ObjectKind::ConfigMap, None).0.len(), 1);
 }
 
 #[tokio::test]
@@ -241,8 +241,8 @@ async fn pods_are_deleted_with_grace_precondition_and_eviction() {
     assert!(pods.get("b").await.unwrap().metadata.deletion_timestamp.is_some());
     let budget = json!({"metadata": {"name": "p", "namespace": "default"},
         "spec": {"selector": {"matchLabels": {"app": "kept"}}, "minAvailable": 1}});
-    store.create(Kind::PodDisruptionBudget, budget).unwrap();
-    store.update_status(Kind::Pod, "default", "kept", |pod| pod["status"] = json!({"phase": "Running"})).unwrap();
+    store.create(ObjectKind::PodDisruptionBudget, budget).unwrap();
+    store.update_status(ObjectKind::Pod, "default", "kept", |pod| pod["status"] = json!({"phase": "Running"})).unwrap();
     assert_eq!(refused(pods.evict("kept", &EvictParams::default()).await).0, 429);
 }
 
@@ -324,13 +324,17 @@ async fn kubes_watcher_sees_initial_objects_then_changes_through_a_selector() {
                 watcher::Event::InitDone => {
                     log.push("init-done".to_owned());
                     store
-                        .update(Kind::ConfigMap, "default", "x", |m| m["metadata"]["labels"]["app"] = json!("web"))
+                        .update(ObjectKind::ConfigMap, "default", "x", |m| {
+                            m["metadata"]["labels"]["app"] = json!("web");
+                        })
                         .unwrap();
                 }
                 watcher::Event::Apply(map) => {
                     log.push(format!("apply {}", map.metadata.name.unwrap()));
                     store
-                        .update(Kind::ConfigMap, "default", "x", |m| m["metadata"]["labels"]["app"] = json!("api"))
+                        .update(ObjectKind::ConfigMap, "default", "x", |m| {
+                            m["metadata"]["labels"]["app"] = json!("api");
+                        })
                         .unwrap();
                 }
                 watcher::Event::Delete(map) => log.push(format!("delete {}", map.metadata.name.unwrap())),
@@ -348,14 +352,14 @@ async fn a_watcher_outlives_timeouts_and_history() {
     let mut seen = Box::pin(watcher(maps, watcher::Config::default()).applied_objects());
     seen.try_next().await.unwrap();
     // Ten minutes of silence here and a busy cluster elsewhere: only bookmarks keep this watch young enough.
-    store.create(Kind::Secret, json!({"metadata": {"name": "busy", "namespace": "default"}})).unwrap();
+    store.create(ObjectKind::Secret, json!({"metadata": {"name": "busy", "namespace": "default"}})).unwrap();
     for round in 0..10 {
         for n in 0..1_500 {
-            store.update(Kind::Secret, "default", "busy", |s| s["n"] = json!([round, n])).unwrap();
+            store.update(ObjectKind::Secret, "default", "busy", |s| s["n"] = json!([round, n])).unwrap();
         }
         assert!(tokio::time::timeout(Duration::from_secs(61), seen.try_next()).await.is_err());
     }
-    store.update(Kind::ConfigMap, "default", "a", |map| map["data"] = json!({"k": "v"})).unwrap();
+    store.update(ObjectKind::ConfigMap, "default", "a", |map| map["data"] = json!({"k": "v"})).unwrap();
     let map = seen.try_next().await.unwrap().unwrap();
     assert_eq!(map.data.unwrap()["k"], "v");
 }
@@ -371,7 +375,7 @@ async fn raw_watches_get_bookmarks_an_end_and_410() {
     assert_eq!(events.len(), 3, "two on the way and one at the end");
     assert!(events.iter().all(|event| matches!(event, WatchEvent::Bookmark(_))));
     for n in 0..9_000 {
-        store.update(Kind::ConfigMap, "default", "a", |map| map["data"]["n"] = json!(n.to_string())).unwrap();
+        store.update(ObjectKind::ConfigMap, "default", "a", |map| map["data"]["n"] = json!(n.to_string())).unwrap();
     }
     assert_eq!(refused(maps.watch(&params, &version).await.map(|_| ())).0, 410);
 }

@@ -9,38 +9,38 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::validate_pod;
-use crate::cluster::embedded::store::{ApiError, Cause, Kind, Selector, meta};
+use crate::cluster::embedded::store::{ApiError, LabelSelector, ObjectKind, StatusCause, meta};
 
 /// Findings about one object.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Cause>);
+pub(super) struct Findings(Vec<StatusCause>);
 
 impl Findings {
     /// Notes that `field` breaks a rule unless `holds`.
     pub(super) fn check(&mut self, holds: bool, field: &str, message: impl Into<String>) {
         if !holds {
-            self.0.push(Cause { field: field.to_owned(), message: message.into() });
+            self.0.push(StatusCause { field: field.to_owned(), message: message.into() });
         }
     }
 }
 
 /// Checks that every field which Kubernetes knows has its type. The object itself is left untyped.
-pub(super) fn types(kind: Kind, object: &Value) -> Result<(), ApiError> {
+pub(super) fn types(kind: ObjectKind, object: &Value) -> Result<(), ApiError> {
     let decoded = match kind {
-        Kind::Deployment => decode::<apps::Deployment>(object),
-        Kind::ReplicaSet => decode::<apps::ReplicaSet>(object),
-        Kind::Pod => decode::<core::Pod>(object),
-        Kind::Service => decode::<core::Service>(object),
-        Kind::EndpointSlice => decode::<discovery::EndpointSlice>(object),
-        Kind::ConfigMap => decode::<core::ConfigMap>(object),
-        Kind::Secret => decode::<core::Secret>(object),
-        Kind::ServiceAccount => decode::<core::ServiceAccount>(object),
-        Kind::Role => decode::<rbac::Role>(object),
-        Kind::RoleBinding => decode::<rbac::RoleBinding>(object),
-        Kind::PodDisruptionBudget => decode::<policy::PodDisruptionBudget>(object),
-        Kind::Event => decode::<core::Event>(object),
-        Kind::Node => decode::<core::Node>(object),
-        Kind::Namespace => decode::<core::Namespace>(object),
+        ObjectKind::Deployment => decode::<apps::Deployment>(object),
+        ObjectKind::ReplicaSet => decode::<apps::ReplicaSet>(object),
+        ObjectKind::Pod => decode::<core::Pod>(object),
+        ObjectKind::Service => decode::<core::Service>(object),
+        ObjectKind::EndpointSlice => decode::<discovery::EndpointSlice>(object),
+        ObjectKind::ConfigMap => decode::<core::ConfigMap>(object),
+        ObjectKind::Secret => decode::<core::Secret>(object),
+        ObjectKind::ServiceAccount => decode::<core::ServiceAccount>(object),
+        ObjectKind::Role => decode::<rbac::Role>(object),
+        ObjectKind::RoleBinding => decode::<rbac::RoleBinding>(object),
+        ObjectKind::PodDisruptionBudget => decode::<policy::PodDisruptionBudget>(object),
+        ObjectKind::Event => decode::<core::Event>(object),
+        ObjectKind::Node => decode::<core::Node>(object),
+        ObjectKind::Namespace => decode::<core::Namespace>(object),
     };
     decoded.map_err(|error| ApiError::BadRequest {
         detail: format!("{} {:?} cannot be decoded: {error}", kind.info().kind, meta::name(object)),
@@ -52,22 +52,22 @@ fn decode<T: DeserializeOwned>(object: &Value) -> Result<(), serde_json::Error> 
 }
 
 /// Checks the rules for an object with its defaults filled in; `before` is what it replaces.
-pub(super) fn rules(kind: Kind, object: &Value, before: Option<&Value>) -> Result<(), ApiError> {
+pub(super) fn rules(kind: ObjectKind, object: &Value, before: Option<&Value>) -> Result<(), ApiError> {
     let mut findings = Findings::default();
     let name = meta::name(object);
-    let shape = if matches!(kind, Kind::Service | Kind::Namespace) { is_label } else { is_subdomain };
+    let shape = if matches!(kind, ObjectKind::Service | ObjectKind::Namespace) { is_label } else { is_subdomain };
     findings.check(
         name.is_empty() || shape(name),
         "metadata.name",
         format!("Invalid value: {name:?}: lower case alphanumeric characters, '-' or '.', at most 253 (services and namespaces: no '.', at most 63)"),
     );
     match kind {
-        Kind::Deployment => {
+        ObjectKind::Deployment => {
             workload(&mut findings, object, before);
             strategy(&mut findings, &object["spec"]);
         }
-        Kind::ReplicaSet => workload(&mut findings, object, before),
-        Kind::Pod => match before {
+        ObjectKind::ReplicaSet => workload(&mut findings, object, before),
+        ObjectKind::Pod => match before {
             None => validate_pod::spec(&mut findings, &object["spec"], "spec"),
             Some(before) => findings.check(
                 before["spec"] == object["spec"],
@@ -75,7 +75,7 @@ pub(super) fn rules(kind: Kind, object: &Value, before: Option<&Value>) -> Resul
                 "Forbidden: pod updates may not change the spec; change the Deployment's template",
             ),
         },
-        Kind::Service => service(&mut findings, object),
+        ObjectKind::Service => service(&mut findings, object),
         _ => {}
     }
     if findings.0.is_empty() {
@@ -93,7 +93,7 @@ fn workload(findings: &mut Findings, object: &Value, before: Option<&Value>) {
         "spec.replicas",
         format!("Invalid value: {replicas}: must be greater than or equal to 0"),
     );
-    match Selector::from_object(&spec["selector"]) {
+    match LabelSelector::from_object(&spec["selector"]) {
         Some(selector) if !selector.is_empty() => findings.check(
             selector.matches(template),
             "spec.template.metadata.labels",

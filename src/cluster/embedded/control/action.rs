@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use crate::cluster::embedded::store::{DeleteOptions, EventText, Kind, Store, event, meta};
+use crate::cluster::embedded::store::{DeleteOptions, EventText, ObjectKind, Store, event, meta};
 use crate::manifest::patch::json_merge;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Action {
+pub(super) enum ControllerAction {
     /// Create an object.
     Create {
         /// Its kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// The object.
         object: Value,
     },
@@ -27,7 +27,7 @@ pub(super) enum Action {
     /// Merge a JSON merge patch (RFC 7386) into an object.
     Merge {
         /// Its kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// Its namespace.
         ns: String,
         /// Its name.
@@ -38,7 +38,7 @@ pub(super) enum Action {
     /// Replace an object's status.
     Status {
         /// Its kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// Its namespace.
         ns: String,
         /// Its name.
@@ -49,7 +49,7 @@ pub(super) enum Action {
     /// Delete an object, unless it is another one by now.
     Delete {
         /// Its kind.
-        kind: Kind,
+        kind: ObjectKind,
         /// Its namespace.
         ns: String,
         /// Its name.
@@ -59,24 +59,31 @@ pub(super) enum Action {
     },
 }
 
-impl Action {
-    pub(super) fn merge(kind: Kind, object: &Value, patch: Value) -> Self {
+impl ControllerAction {
+    pub(super) fn merge(kind: ObjectKind, object: &Value, patch: Value) -> Self {
         Self::Merge { kind, ns: meta::namespace(object).to_owned(), name: meta::name(object).to_owned(), patch }
     }
 
-    pub(super) fn status(kind: Kind, object: &Value, status: Value) -> Self {
+    pub(super) fn status(kind: ObjectKind, object: &Value, status: Value) -> Self {
         Self::Status { kind, ns: meta::namespace(object).to_owned(), name: meta::name(object).to_owned(), status }
     }
 
-    pub(super) fn delete(kind: Kind, object: &Value) -> Self {
+    pub(super) fn delete(kind: ObjectKind, object: &Value) -> Self {
         let (ns, name, uid) = (meta::namespace(object), meta::name(object), meta::uid(object));
         Self::Delete { kind, ns: ns.to_owned(), name: name.to_owned(), uid: uid.to_owned() }
     }
 
     /// A normal Event about an object.
-    pub(super) fn event(about: Kind, object: &Value, component: &str, reason: &str, message: &str, now: &str) -> Self {
+    pub(super) fn event(
+        about: ObjectKind,
+        object: &Value,
+        component: &str,
+        reason: &str,
+        message: &str,
+        now: &str,
+    ) -> Self {
         let text = EventText { kind: "Normal", reason, message, component };
-        Self::Create { kind: Kind::Event, object: event(about, object, text, now) }
+        Self::Create { kind: ObjectKind::Event, object: event(about, object, text, now) }
     }
 
     /// Carries the change out. What cannot be done any more, because the object or its namespace went, is left: the
@@ -84,10 +91,16 @@ impl Action {
     pub(super) fn apply(self, store: &Store) -> bool {
         let done = match self {
             Self::Create { kind, object } => store.create(kind, object).map(|_| ()),
-            Self::CreatePod { set, pod, now } => store.create(Kind::Pod, pod).map(|pod| {
+            Self::CreatePod { set, pod, now } => store.create(ObjectKind::Pod, pod).map(|pod| {
                 let message = format!("Created pod: {}", meta::name(&pod));
-                let event =
-                    Self::event(Kind::ReplicaSet, &set, "replicaset-controller", "SuccessfulCreate", &message, &now);
+                let event = Self::event(
+                    ObjectKind::ReplicaSet,
+                    &set,
+                    "replicaset-controller",
+                    "SuccessfulCreate",
+                    &message,
+                    &now,
+                );
                 event.apply(store);
             }),
             Self::Merge { kind, ns, name, patch } => store

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 /// The conditions of one Deployment while a step works on them.
 #[derive(Debug, Clone)]
-pub(super) struct Conditions {
+pub(super) struct DeploymentConditions {
     list: Vec<Value>,
     now: String,
 }
 
-impl Conditions {
+impl DeploymentConditions {
     pub(super) fn of(deployment: &Value, now: String) -> Self {
         let list = deployment["status"]["conditions"].as_array().cloned().unwrap_or_default();
         Self { list, now }

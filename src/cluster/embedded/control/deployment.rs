@@ -2,45 +2,45 @@
 
 use serde_json::{Value, json};
 
-use super::action::Action;
-use super::conditions::Conditions;
-use super::history::{self, DESIRED, MAX, REVISION, Set};
-use super::rollout::{self, Bounds};
+use super::action::ControllerAction;
+use super::conditions::DeploymentConditions;
+use super::deployment_status::{ReplicaCounts, status};
+use super::history::{self, DESIRED, MAX, OwnedReplicaSet, REVISION};
+use super::rollout_sizes::{self, RolloutBounds};
 use super::scaling;
-use super::status::{Counts, status};
-use super::view::{Plan, View, ended};
-use crate::cluster::embedded::store::{Kind, meta};
+use super::view::{ControllerPlan, ControllerView, ended};
+use crate::cluster::embedded::store::{ObjectKind, meta};
 
 const COMPONENT: &str = "deployment-controller";
 
 /// One step for every Deployment.
-pub(super) fn step(view: &View, plan: &mut Plan) {
+pub(super) fn step(view: &ControllerView, plan: &mut ControllerPlan) {
     for deployment in &view.deployments {
         let (new, old) = history::sets(view, deployment);
-        let conditions = Conditions::of(deployment, plan.now_text());
-        let mut sync = Sync { view, deployment, bounds: Bounds::of(deployment), new, old, conditions };
+        let conditions = DeploymentConditions::of(deployment, plan.now_text());
+        let mut sync = DeploymentSync { view, deployment, bounds: RolloutBounds::of(deployment), new, old, conditions };
         let judged = sync.act(plan);
-        let Sync { bounds, new, old, conditions, .. } = sync;
+        let DeploymentSync { bounds, new, old, conditions, .. } = sync;
         let wanted = status(deployment, bounds, new.as_ref(), &old, conditions, judged, plan);
         if deployment["status"] != wanted {
-            plan.push(Action::status(Kind::Deployment, deployment, wanted));
+            plan.push(ControllerAction::status(ObjectKind::Deployment, deployment, wanted));
         }
     }
 }
 
-struct Sync<'a> {
-    view: &'a View,
+struct DeploymentSync<'a> {
+    view: &'a ControllerView,
     deployment: &'a Value,
-    bounds: Bounds,
-    new: Option<Set>,
+    bounds: RolloutBounds,
+    new: Option<OwnedReplicaSet>,
     /// Oldest first.
-    old: Vec<Set>,
-    conditions: Conditions,
+    old: Vec<OwnedReplicaSet>,
+    conditions: DeploymentConditions,
 }
 
-impl Sync<'_> {
+impl DeploymentSync<'_> {
     /// Does what is due; returns whether progress is to be judged.
-    fn act(&mut self, plan: &mut Plan) -> bool {
+    fn act(&mut self, plan: &mut ControllerPlan) -> bool {
         if meta::terminating(self.deployment) {
             return false;
         }
@@ -56,16 +56,16 @@ impl Sync<'_> {
         } else {
             self.recreate(plan);
         }
-        if Counts::of(self.new.as_ref(), &self.old).complete(self.bounds.replicas) && self.new.is_some() {
+        if ReplicaCounts::of(self.new.as_ref(), &self.old).complete(self.bounds.replicas) && self.new.is_some() {
             for set in history::beyond_limit(self.deployment, &self.old) {
-                plan.push(Action::delete(Kind::ReplicaSet, &set.object));
+                plan.push(ControllerAction::delete(ObjectKind::ReplicaSet, &set.object));
             }
         }
         true
     }
 
     /// All sets, oldest first, the new one last.
-    fn all(&self) -> Vec<&Set> {
+    fn all(&self) -> Vec<&OwnedReplicaSet> {
         self.old.iter().chain(&self.new).collect()
     }
 
@@ -86,11 +86,11 @@ impl Sync<'_> {
         }
     }
 
-    fn sync_revision(&mut self, plan: &mut Plan) {
+    fn sync_revision(&mut self, plan: &mut ControllerPlan) {
         let Some(new) = &self.new else { return };
         let revision = history::next_revision(&self.old);
         if let Some(patch) = history::refresh(self.deployment, &new.object, revision) {
-            plan.push(Action::merge(Kind::ReplicaSet, &new.object, patch));
+            plan.push(ControllerAction::merge(ObjectKind::ReplicaSet, &new.object, patch));
         }
         let current = new.annotated(REVISION).unwrap_or(0).max(revision);
         self.show_revision(current, plan);
@@ -100,35 +100,36 @@ impl Sync<'_> {
         }
     }
 
-    fn show_revision(&self, revision: i64, plan: &mut Plan) {
+    fn show_revision(&self, revision: i64, plan: &mut ControllerPlan) {
         let shown = meta::annotation(self.deployment, REVISION);
         if shown != Some(revision.to_string().as_str()) {
             let patch = json!({"metadata": {"annotations": {REVISION: revision.to_string()}}});
-            plan.push(Action::merge(Kind::Deployment, self.deployment, patch));
+            plan.push(ControllerAction::merge(ObjectKind::Deployment, self.deployment, patch));
         }
     }
 
-    fn roll(&mut self, plan: &mut Plan) {
+    fn roll(&mut self, plan: &mut ControllerPlan) {
         let total = self.total();
         let Some(new) = &self.new else {
-            return self.create(rollout::new_size(self.bounds, 0, total), plan);
+            return self.create(rollout_sizes::new_size(self.bounds, 0, total), plan);
         };
-        let size = rollout::new_size(self.bounds, new.replicas, total);
+        let size = rollout_sizes::new_size(self.bounds, new.replicas, total);
         if size != new.replicas {
             return self.scale_new(size, plan);
         }
-        let sizes = rollout::old_sizes(self.bounds, new, &self.old);
+        let sizes = rollout_sizes::old_sizes(self.bounds, new, &self.old);
         self.scale_old(&sizes, plan);
     }
 
     /// The old pods go first, and only when the last of them is gone the new ones come.
-    fn recreate(&mut self, plan: &mut Plan) {
+    fn recreate(&mut self, plan: &mut ControllerPlan) {
         if self.old.iter().any(|set| set.replicas > 0) {
             let sizes = vec![0; self.old.len()];
             return self.scale_old(&sizes, plan);
         }
-        let running =
-            |set: &Set| set.actual > 0 || View::controlled(&self.view.pods, &set.object).any(|pod| !ended(pod));
+        let running = |set: &OwnedReplicaSet| {
+            set.actual > 0 || ControllerView::controlled(&self.view.pods, &set.object).any(|pod| !ended(pod))
+        };
         if self.old.iter().any(running) {
             return;
         }
@@ -139,11 +140,11 @@ impl Sync<'_> {
         }
     }
 
-    fn create(&mut self, size: i64, plan: &mut Plan) {
+    fn create(&mut self, size: i64, plan: &mut ControllerPlan) {
         let revision = history::next_revision(&self.old);
         let set = history::new_set(self.view, self.deployment, size, self.bounds.most(), revision);
         let name = meta::name(&set).to_owned();
-        plan.push(Action::Create { kind: Kind::ReplicaSet, object: set });
+        plan.push(ControllerAction::Create { kind: ObjectKind::ReplicaSet, object: set });
         self.show_revision(revision, plan);
         if size > 0 {
             self.announce(&format!("Scaled up replica set {name} from 0 to {size}"), plan);
@@ -152,14 +153,14 @@ impl Sync<'_> {
         self.conditions.set("Progressing", "True", "NewReplicaSetCreated", &message);
     }
 
-    fn scale_new(&mut self, size: i64, plan: &mut Plan) {
+    fn scale_new(&mut self, size: i64, plan: &mut ControllerPlan) {
         if let Some(mut new) = self.new.take() {
             self.scale(&mut new, size, plan);
             self.new = Some(new);
         }
     }
 
-    fn scale_old(&mut self, sizes: &[i64], plan: &mut Plan) {
+    fn scale_old(&mut self, sizes: &[i64], plan: &mut ControllerPlan) {
         let mut old = std::mem::take(&mut self.old);
         for (set, size) in old.iter_mut().zip(sizes) {
             if set.replicas != *size {
@@ -170,7 +171,7 @@ impl Sync<'_> {
     }
 
     /// Scales all sets, and writes down for which size of the Deployment this was.
-    fn scale_all(&mut self, plan: &mut Plan) {
+    fn scale_all(&mut self, plan: &mut ControllerPlan) {
         let all = self.all();
         let new = self.new.is_some().then(|| all.len() - 1);
         let shown = meta::number(self.deployment, "/status/replicas").unwrap_or(0);
@@ -187,14 +188,14 @@ impl Sync<'_> {
         self.old = sets;
     }
 
-    fn scale(&self, set: &mut Set, size: i64, plan: &mut Plan) {
+    fn scale(&self, set: &mut OwnedReplicaSet, size: i64, plan: &mut ControllerPlan) {
         let patch = json!({
             "metadata": {"annotations": {
                 DESIRED: self.bounds.replicas.to_string(), MAX: self.bounds.most().to_string(),
             }},
             "spec": {"replicas": size},
         });
-        plan.push(Action::merge(Kind::ReplicaSet, &set.object, patch));
+        plan.push(ControllerAction::merge(ObjectKind::ReplicaSet, &set.object, patch));
         if set.replicas != size {
             let way = if size > set.replicas { "up" } else { "down" };
             let message = format!("Scaled {way} replica set {} from {} to {size}", set.name(), set.replicas);
@@ -203,8 +204,15 @@ impl Sync<'_> {
         set.replicas = size;
     }
 
-    fn announce(&self, message: &str, plan: &mut Plan) {
+    fn announce(&self, message: &str, plan: &mut ControllerPlan) {
         let now = plan.now_text();
-        plan.push(Action::event(Kind::Deployment, self.deployment, COMPONENT, "ScalingReplicaSet", message, &now));
+        plan.push(ControllerAction::event(
+            ObjectKind::Deployment,
+            self.deployment,
+            COMPONENT,
+            "ScalingReplicaSet",
+            message,
+            &now,
+        ));
     }
 }

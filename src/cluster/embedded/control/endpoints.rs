@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::action::Action;
-use super::view::{Plan, View, ended, ready};
-use crate::cluster::embedded::store::{Kind, Selector, meta};
+use super::action::ControllerAction;
+use super::view::{ControllerPlan, ControllerView, ended, ready};
+use crate::cluster::embedded::store::{LabelSelector, ObjectKind, meta};
 
 /// The label that names a slice's Service.
 pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -17,15 +17,15 @@ const MAX_ENDPOINTS: usize = 100;
 
 /// What one slice should hold.
 #[derive(Debug, Clone, PartialEq)]
-struct Content {
+struct SliceContent {
     ports: Value,
     endpoints: Vec<Value>,
 }
 
 /// One step for every Service with a selector.
-pub(super) fn step(view: &View, plan: &mut Plan) {
+pub(super) fn step(view: &ControllerView, plan: &mut ControllerPlan) {
     for service in &view.services {
-        let selector = Selector::from_labels(&service["spec"]["selector"]);
+        let selector = LabelSelector::from_labels(&service["spec"]["selector"]);
         if selector.is_empty() || meta::terminating(service) || service["spec"]["type"] == "ExternalName" {
             continue;
         }
@@ -43,22 +43,22 @@ fn belongs(slice: &Value, service: &Value) -> bool {
         && meta::label(slice, MANAGED_BY) == Some(MANAGER)
 }
 
-fn wanted(service: &Value, pods: &[&Value]) -> Vec<Content> {
+fn wanted(service: &Value, pods: &[&Value]) -> Vec<SliceContent> {
     // Pods that resolve the Service's ports differently stand in different slices.
-    let mut groups: BTreeMap<String, Content> = BTreeMap::new();
+    let mut groups: BTreeMap<String, SliceContent> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| !ended(pod) && !meta::text(pod, "/status/podIP").is_empty()) {
         let ports = ports(service, pod);
-        let group = groups.entry(ports.to_string()).or_insert_with(|| Content { ports, endpoints: Vec::new() });
+        let group = groups.entry(ports.to_string()).or_insert_with(|| SliceContent { ports, endpoints: Vec::new() });
         group.endpoints.push(endpoint(service, pod));
     }
     let mut contents = Vec::new();
-    for Content { ports, endpoints } in groups.into_values() {
+    for SliceContent { ports, endpoints } in groups.into_values() {
         let chunks = endpoints.chunks(MAX_ENDPOINTS);
-        contents.extend(chunks.map(|chunk| Content { ports: ports.clone(), endpoints: chunk.to_vec() }));
+        contents.extend(chunks.map(|chunk| SliceContent { ports: ports.clone(), endpoints: chunk.to_vec() }));
     }
     if contents.is_empty() {
         // A Service without pods keeps one empty slice, so that its emptiness can be seen.
-        contents.push(Content { ports: json!([]), endpoints: Vec::new() });
+        contents.push(SliceContent { ports: json!([]), endpoints: Vec::new() });
     }
     contents
 }
@@ -101,7 +101,7 @@ fn target_port(port: &Value, pod: &Value) -> Option<i64> {
     }
 }
 
-fn reconcile(service: &Value, slices: &[&Value], wanted: Vec<Content>, plan: &mut Plan) {
+fn reconcile(service: &Value, slices: &[&Value], wanted: Vec<SliceContent>, plan: &mut ControllerPlan) {
     let mut spare = slices.to_vec();
     let mut unplaced = Vec::new();
     // A slice stays with the ports that it has, so that as few as possible change.
@@ -113,25 +113,25 @@ fn reconcile(service: &Value, slices: &[&Value], wanted: Vec<Content>, plan: &mu
     }
     for content in unplaced {
         if spare.is_empty() {
-            plan.push(Action::Create { kind: Kind::EndpointSlice, object: slice(service, &content) });
+            plan.push(ControllerAction::Create { kind: ObjectKind::EndpointSlice, object: slice(service, &content) });
         } else {
             update(spare.remove(0), &content, plan);
         }
     }
     for slice in spare {
-        plan.push(Action::delete(Kind::EndpointSlice, slice));
+        plan.push(ControllerAction::delete(ObjectKind::EndpointSlice, slice));
     }
 }
 
-fn update(slice: &Value, content: &Content, plan: &mut Plan) {
+fn update(slice: &Value, content: &SliceContent, plan: &mut ControllerPlan) {
     let endpoints = Value::Array(content.endpoints.clone());
     if slice["ports"] != content.ports || slice["endpoints"] != endpoints {
         let patch = json!({"ports": content.ports, "endpoints": endpoints});
-        plan.push(Action::merge(Kind::EndpointSlice, slice, patch));
+        plan.push(ControllerAction::merge(ObjectKind::EndpointSlice, slice, patch));
     }
 }
 
-fn slice(service: &Value, content: &Content) -> Value {
+fn slice(service: &Value, content: &SliceContent) -> Value {
     let name = meta::name(service);
     let mut labels = service["metadata"]["labels"].clone();
     labels[SERVICE_NAME] = json!(name);
@@ -176,21 +176,21 @@ mod tests {
         service
     }
 
-    fn run(service: Value, pods: Vec<Value>, slices: Vec<Value>) -> Vec<Action> {
-        let view = View {
+    fn run(service: Value, pods: Vec<Value>, slices: Vec<Value>) -> Vec<ControllerAction> {
+        let view = ControllerView {
             services: vec![Arc::new(service)],
             pods: pods.into_iter().map(Arc::new).collect(),
             slices: slices.into_iter().map(Arc::new).collect(),
-            ..View::default()
+            ..ControllerView::default()
         };
-        let mut plan = Plan::at("2026-01-01T00:00:00Z".parse().unwrap());
+        let mut plan = ControllerPlan::at("2026-01-01T00:00:00Z".parse().unwrap());
         step(&view, &mut plan);
         plan.actions
     }
 
-    fn created(actions: &[Action]) -> Vec<&Value> {
+    fn created(actions: &[ControllerAction]) -> Vec<&Value> {
         let objects = actions.iter().map(|action| match action {
-            Action::Create { object, .. } => object,
+            ControllerAction::Create { object, .. } => object,
             other => panic!("expected a new slice, got {other:?}"),
         });
         objects.collect()
@@ -247,10 +247,10 @@ mod tests {
         slice["metadata"]["name"] = json!("web-1");
         assert_eq!(run(service(&[]), vec![pod("a", true, false)], vec![slice.clone()]), []);
         let changed = run(service(&[]), vec![pod("a", false, false)], vec![slice.clone()]);
-        assert!(matches!(&changed[..], [Action::Merge { name, .. }] if name == "web-1"), "{changed:?}");
+        assert!(matches!(&changed[..], [ControllerAction::Merge { name, .. }] if name == "web-1"), "{changed:?}");
         let emptied = run(service(&[]), vec![], vec![slice]);
         assert!(
-            matches!(&emptied[..], [Action::Merge { patch, .. }] if patch["endpoints"] == json!([])),
+            matches!(&emptied[..], [ControllerAction::Merge { patch, .. }] if patch["endpoints"] == json!([])),
             "{emptied:?}"
         );
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::view::View;
-use crate::cluster::embedded::store::{Kind, meta};
+use super::view::ControllerView;
+use crate::cluster::embedded::store::{ObjectKind, meta};
 
 /// The label that tells the pods of a Deployment's `ReplicaSet`s apart.
 pub(super) const HASH_LABEL: &str = "pod-template-hash";
@@ -30,7 +30,7 @@ const NOT_COPIED: [&str; 6] = [
 
 /// A `ReplicaSet` with the numbers that the rollout counts with.
 #[derive(Debug, Clone)]
-pub(super) struct Set {
+pub(super) struct OwnedReplicaSet {
     pub(super) object: Arc<Value>,
     /// `spec.replicas`; kept up to date while a step scales.
     pub(super) replicas: i64,
@@ -40,7 +40,7 @@ pub(super) struct Set {
     pub(super) available: i64,
 }
 
-impl Set {
+impl OwnedReplicaSet {
     fn new(object: &Arc<Value>) -> Self {
         let number = |pointer| meta::number(object, pointer).unwrap_or(0);
         Self {
@@ -62,10 +62,10 @@ impl Set {
 }
 
 /// The new `ReplicaSet`, if it exists, and the old ones, oldest first.
-pub(super) fn sets(view: &View, deployment: &Value) -> (Option<Set>, Vec<Set>) {
+pub(super) fn sets(view: &ControllerView, deployment: &Value) -> (Option<OwnedReplicaSet>, Vec<OwnedReplicaSet>) {
     let uid = meta::uid(deployment);
     let owned = view.replica_sets.iter().filter(|set| meta::controller_uid(set) == uid);
-    let mut sets: Vec<Set> = owned.map(Set::new).collect();
+    let mut sets: Vec<OwnedReplicaSet> = owned.map(OwnedReplicaSet::new).collect();
     sets.sort_by(|a, b| age_key(&a.object).cmp(&age_key(&b.object)));
     let template = &deployment["spec"]["template"];
     let new = sets.iter().position(|set| same_template(&set.object["spec"]["template"], template));
@@ -87,7 +87,7 @@ fn same_template(of_set: &Value, template: &Value) -> bool {
 }
 
 /// The new `ReplicaSet` of a Deployment that has none for its template.
-pub(super) fn new_set(view: &View, deployment: &Value, replicas: i64, max: i64, revision: i64) -> Value {
+pub(super) fn new_set(view: &ControllerView, deployment: &Value, replicas: i64, max: i64, revision: i64) -> Value {
     let spec = &deployment["spec"];
     let (name, hash) = free_name(view, deployment);
     let mut template = spec["template"].clone();
@@ -103,7 +103,7 @@ pub(super) fn new_set(view: &View, deployment: &Value, replicas: i64, max: i64, 
             "name": name, "namespace": meta::namespace(deployment), "labels": template["metadata"]["labels"],
             "annotations": annotations,
             "ownerReferences": [{
-                "apiVersion": Kind::Deployment.api_version(), "kind": "Deployment", "name": meta::name(deployment),
+                "apiVersion": ObjectKind::Deployment.api_version(), "kind": "Deployment", "name": meta::name(deployment),
                 "uid": meta::uid(deployment), "controller": true, "blockOwnerDeletion": true,
             }],
         },
@@ -144,14 +144,14 @@ pub(super) fn refresh(deployment: &Value, set: &Value, revision: i64) -> Option<
 }
 
 /// The revision that the new `ReplicaSet` must have: one more than any old one.
-pub(super) fn next_revision(old: &[Set]) -> i64 {
+pub(super) fn next_revision(old: &[OwnedReplicaSet]) -> i64 {
     old.iter().filter_map(|set| set.annotated(REVISION)).max().unwrap_or(0) + 1
 }
 
 /// Old, empty `ReplicaSet`s beyond `spec.revisionHistoryLimit`, lowest revision first (`cleanupDeployment`).
-pub(super) fn beyond_limit<'a>(deployment: &Value, old: &'a [Set]) -> Vec<&'a Set> {
+pub(super) fn beyond_limit<'a>(deployment: &Value, old: &'a [OwnedReplicaSet]) -> Vec<&'a OwnedReplicaSet> {
     let limit = meta::number(deployment, "/spec/revisionHistoryLimit").unwrap_or(10);
-    let mut alive: Vec<&Set> = old.iter().filter(|set| !meta::terminating(&set.object)).collect();
+    let mut alive: Vec<&OwnedReplicaSet> = old.iter().filter(|set| !meta::terminating(&set.object)).collect();
     alive.sort_by_key(|set| set.annotated(REVISION).unwrap_or(0));
     let surplus = alive.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
     alive.truncate(surplus);
@@ -169,7 +169,7 @@ fn copied_annotations(deployment: &Value) -> Map<String, Value> {
 }
 
 /// A name from the template's hash that no `ReplicaSet` has, and the hash.
-fn free_name(view: &View, deployment: &Value) -> (String, String) {
+fn free_name(view: &ControllerView, deployment: &Value) -> (String, String) {
     let taken = |name: &str| {
         let ns = meta::namespace(deployment);
         view.replica_sets.iter().any(|set| meta::name(set) == name && meta::namespace(set) == ns)

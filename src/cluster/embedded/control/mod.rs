@@ -1,22 +1,36 @@
 //! The controllers of the embedded cluster: Deployment, `ReplicaSet`, scheduler and `EndpointSlice`.
 //!
-//! Each is a pure step from what is there to what should change, after the Kubernetes controller of that name; one
-//! driver runs them all when the store changes. They must not know of HTTP, processes or routing.
+//! - `action`: a change that a controller wants
+//! - `conditions`: the conditions of a Deployment
+//! - `controller_loop`: runs all controllers whenever the store changes
+//! - `deployment`: the Deployment controller
+//! - `deployment_status`: a Deployment's status and progress
+//! - `endpoints`: the `EndpointSlice` controller
+//! - `history`: a Deployment's `ReplicaSet`s and revisions
+//! - `replica_set`: the `ReplicaSet` controller
+//! - `rollout_sizes`: how far each `ReplicaSet` may be scaled now
+//! - `rollout_tests`: whole rollouts in virtual time
+//! - `scaling`: scaling during a rollout
+//! - `scheduler`: binds pods to the node
+//! - `view`: the objects at one moment, and what is decided about them
+//!
+//! Each is a pure step from what is there to what should change, after the Kubernetes controller of that name. They must
+//! not know of HTTP, processes or routing.
 
 mod action;
 mod conditions;
+mod controller_loop;
 mod deployment;
-mod driver;
+mod deployment_status;
 mod endpoints;
 mod history;
 mod replica_set;
-mod rollout;
+mod rollout_sizes;
 #[cfg(test)]
 mod rollout_tests;
 mod scaling;
-mod schedule;
-mod status;
+mod scheduler;
 mod view;
 
-pub use driver::run;
+pub use controller_loop::run;
 pub(crate) use endpoints::SERVICE_NAME;

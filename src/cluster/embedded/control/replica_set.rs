@@ -5,16 +5,16 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::action::Action;
-use super::view::{Plan, View, active, available_from, ready};
-use crate::cluster::embedded::store::{Kind, meta};
+use super::action::ControllerAction;
+use super::view::{ControllerPlan, ControllerView, active, available_from, ready};
+use crate::cluster::embedded::store::{ObjectKind, meta};
 
 const COMPONENT: &str = "replicaset-controller";
 
 /// One step for every `ReplicaSet`.
-pub(super) fn step(view: &View, plan: &mut Plan) {
+pub(super) fn step(view: &ControllerView, plan: &mut ControllerPlan) {
     for set in &view.replica_sets {
-        let pods: Vec<&Value> = View::controlled(&view.pods, set).filter(|pod| active(pod)).collect();
+        let pods: Vec<&Value> = ControllerView::controlled(&view.pods, set).filter(|pod| active(pod)).collect();
         if !meta::terminating(set) {
             scale(set, &pods, plan);
         }
@@ -22,19 +22,26 @@ pub(super) fn step(view: &View, plan: &mut Plan) {
     }
 }
 
-fn scale(set: &Value, pods: &[&Value], plan: &mut Plan) {
+fn scale(set: &Value, pods: &[&Value], plan: &mut ControllerPlan) {
     let wanted = usize::try_from(meta::number(set, "/spec/replicas").unwrap_or(1)).unwrap_or(0);
     let now = plan.now_text();
     for _ in pods.len()..wanted {
-        plan.push(Action::CreatePod { set: set.clone(), pod: pod(set), now: now.clone() });
+        plan.push(ControllerAction::CreatePod { set: set.clone(), pod: pod(set), now: now.clone() });
     }
     if pods.len() > wanted {
         let mut ranked = pods.to_vec();
         ranked.sort_by_cached_key(|pod| deletion_rank(pod, plan.now));
         for pod in ranked.into_iter().take(pods.len() - wanted) {
-            plan.push(Action::delete(Kind::Pod, pod));
+            plan.push(ControllerAction::delete(ObjectKind::Pod, pod));
             let message = format!("Deleted pod: {}", meta::name(pod));
-            plan.push(Action::event(Kind::ReplicaSet, set, COMPONENT, "SuccessfulDelete", &message, &now));
+            plan.push(ControllerAction::event(
+                ObjectKind::ReplicaSet,
+                set,
+                COMPONENT,
+                "SuccessfulDelete",
+                &message,
+                &now,
+            ));
         }
     }
 }
@@ -46,7 +53,7 @@ fn pod(set: &Value) -> Value {
         "generateName": format!("{}-", meta::name(set)),
         "namespace": meta::namespace(set),
         "ownerReferences": [{
-            "apiVersion": Kind::ReplicaSet.api_version(), "kind": "ReplicaSet", "name": meta::name(set),
+            "apiVersion": ObjectKind::ReplicaSet.api_version(), "kind": "ReplicaSet", "name": meta::name(set),
             "uid": meta::uid(set), "controller": true, "blockOwnerDeletion": true,
         }],
     });
@@ -97,7 +104,7 @@ fn age_rank(text: &str, now: Timestamp) -> i64 {
     u128::try_from(age).ok().and_then(u128::checked_ilog2).map_or(-1, i64::from)
 }
 
-fn status(set: &Value, pods: &[&Value], plan: &mut Plan) {
+fn status(set: &Value, pods: &[&Value], plan: &mut ControllerPlan) {
     let min_ready_s = meta::number(set, "/spec/minReadySeconds").unwrap_or(0);
     let mut available = 0;
     for pod in pods {
@@ -116,7 +123,7 @@ fn status(set: &Value, pods: &[&Value], plan: &mut Plan) {
         wanted["conditions"] = conditions.clone();
     }
     if set["status"] != wanted {
-        plan.push(Action::status(Kind::ReplicaSet, set, wanted));
+        plan.push(ControllerAction::status(ObjectKind::ReplicaSet, set, wanted));
     }
 }
 
@@ -138,22 +145,22 @@ mod tests {
         pod
     }
 
-    fn run(replicas: usize, min_ready_s: i64, pods: Vec<Value>) -> Plan {
+    fn run(replicas: usize, min_ready_s: i64, pods: Vec<Value>) -> ControllerPlan {
         let set = json!({"metadata": {"name": "set", "uid": "set", "namespace": "default", "generation": 1},
             "spec": {"replicas": replicas, "minReadySeconds": min_ready_s, "template": {"metadata": {"labels": {"a": "b"}}}}});
-        let view = View {
+        let view = ControllerView {
             replica_sets: vec![Arc::new(set)],
             pods: pods.into_iter().map(Arc::new).collect(),
-            ..View::default()
+            ..ControllerView::default()
         };
-        let mut plan = Plan::at("2026-01-01T00:01:00Z".parse().unwrap());
+        let mut plan = ControllerPlan::at("2026-01-01T00:01:00Z".parse().unwrap());
         step(&view, &mut plan);
         plan
     }
 
-    fn deleted(plan: &Plan) -> Vec<&str> {
+    fn deleted(plan: &ControllerPlan) -> Vec<&str> {
         let deletions = plan.actions.iter().filter_map(|action| match action {
-            Action::Delete { name, .. } => Some(name.as_str()),
+            ControllerAction::Delete { name, .. } => Some(name.as_str()),
             _ => None,
         });
         deletions.collect()
@@ -190,10 +197,10 @@ mod tests {
                 pod("c", |p| p["status"]["phase"] = json!("Failed")),
             ],
         );
-        let created = plan.actions.iter().filter(|a| matches!(a, Action::CreatePod { .. })).count();
+        let created = plan.actions.iter().filter(|a| matches!(a, ControllerAction::CreatePod { .. })).count();
         assert_eq!((created, deleted(&plan).len()), (1, 0));
         let status = plan.actions.iter().find_map(|action| match action {
-            Action::Status { status, .. } => Some(status),
+            ControllerAction::Status { status, .. } => Some(status),
             _ => None,
         });
         assert_eq!(status.unwrap()["replicas"], 1);
@@ -204,10 +211,10 @@ mod tests {
     fn a_pod_is_available_only_after_min_ready_seconds() {
         for (min_ready_s, available, again) in [(50, 1, None), (51, 0, Some("2026-01-01T00:01:01Z"))] {
             let plan = run(1, min_ready_s, vec![pod("a", |_| {})]);
-            let Some(Action::Status { status, .. }) = plan.actions.first() else { panic!("{plan:?}") };
+            let Some(ControllerAction::Status { status, .. }) = plan.actions.first() else { panic!("{plan:?}") };
             assert_eq!(status["availableReplicas"], available);
             assert_eq!(status["readyReplicas"], 1);
-            assert_eq!(plan.again.map(|at| at.to_string()).as_deref(), again);
+            assert_eq!(plan.look_at.map(|at| at.to_string()).as_deref(), again);
         }
     }
 }

@@ -7,24 +7,24 @@ use kube::api::{Api as KubeApi, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::cluster::embedded::api::Api;
-use crate::cluster::embedded::store::{DeleteOptions, Kind, Store, meta};
+use crate::cluster::embedded::api::EmbeddedApi;
+use crate::cluster::embedded::store::{DeleteOptions, ObjectKind, Store, meta};
 use crate::cluster::embedded::testing::{FakeNode, virtual_wall};
 
 const NODE: FakeNode =
     FakeNode { start: Duration::from_secs(1), ready: Duration::from_secs(4), stop: Duration::from_secs(7) };
 
-struct World {
+struct ControllerWorld {
     store: Store,
     deployments: KubeApi<Deployment>,
     sets: KubeApi<ReplicaSet>,
     _stop: DropGuard,
 }
 
-impl World {
+impl ControllerWorld {
     fn start() -> Self {
         let store = Store::new(virtual_wall(), 3);
-        let client = Api::new(store.clone()).client();
+        let client = EmbeddedApi::new(store.clone()).client();
         let stop = CancellationToken::new();
         tokio::spawn(super::run(store.clone(), stop.clone()));
         NODE.start(&store);
@@ -62,7 +62,7 @@ impl World {
     }
 
     fn deployment(&self) -> Value {
-        self.store.get(Kind::Deployment, "default", "web").unwrap()
+        self.store.get(ObjectKind::Deployment, "default", "web").unwrap()
     }
 
     /// The rule of `kubectl rollout status`.
@@ -80,10 +80,10 @@ impl World {
         (meta::text(&condition, "/status").to_owned(), meta::text(&condition, "/reason").to_owned())
     }
 
-    fn pods(&self) -> Vec<Pod> {
-        let (pods, _) = self.store.list(Kind::Pod, Some("default"));
+    fn pods(&self) -> Vec<ShownPod> {
+        let (pods, _) = self.store.list(ObjectKind::Pod, Some("default"));
         pods.iter()
-            .map(|pod| Pod {
+            .map(|pod| ShownPod {
                 image: meta::text(pod, "/spec/containers/0/image").to_owned(),
                 terminating: meta::terminating(pod),
                 ready: meta::condition_true(pod, "Ready"),
@@ -119,7 +119,7 @@ impl World {
 
     async fn events(&self, reason: &str) -> Vec<String> {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let mut events = self.store.list(Kind::Event, None).0;
+        let mut events = self.store.list(ObjectKind::Event, None).0;
         events.sort_by_key(meta::version);
         let wanted = events.iter().filter(|event| event["reason"] == reason);
         wanted.map(|event| meta::text(event, "/message").to_owned()).collect()
@@ -127,7 +127,7 @@ impl World {
 }
 
 #[derive(Debug)]
-struct Pod {
+struct ShownPod {
     image: String,
     terminating: bool,
     ready: bool,
@@ -135,19 +135,19 @@ struct Pod {
 
 /// The most pods that count and the fewest available ones that a rollout showed.
 async fn extremes(replicas: u64, surge: Value, unavailable: Value) -> (usize, usize) {
-    let world = World::start();
+    let world = ControllerWorld::start();
     let strategy =
         json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}});
     world.apply(json!({"replicas": replicas, "strategy": strategy})).await;
     world.until_settled().await;
     world.image("web:2").await;
     let (mut most, mut fewest) = (0, usize::MAX);
-    let look = |world: &World| {
+    let look = |world: &ControllerWorld| {
         let pods = world.pods();
         most = most.max(pods.iter().filter(|pod| !pod.terminating).count());
         fewest = fewest.min(pods.iter().filter(|pod| !pod.terminating && pod.ready).count());
     };
-    let settled = |world: &World| world.complete() && world.pods().iter().all(|pod| pod.image == "web:2");
+    let settled = |world: &ControllerWorld| world.complete() && world.pods().iter().all(|pod| pod.image == "web:2");
     world.until("the new image everywhere", look, settled).await;
     (most, fewest)
 }
@@ -171,7 +171,7 @@ async fn a_rolling_update_uses_its_surge_and_keeps_its_availability() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rollout_ends_with_the_status_conditions_and_events_of_kubernetes() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 2})).await;
     world.until("the first pod", |_| {}, |w| !w.pods().is_empty()).await;
     assert_eq!(world.condition("Available"), ("False".into(), "MinimumReplicasUnavailable".into()));
@@ -216,22 +216,22 @@ async fn a_rollout_ends_with_the_status_conditions_and_events_of_kubernetes() {
 
 #[tokio::test(start_paused = true)]
 async fn recreate_waits_until_the_last_old_pod_is_gone() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 3, "strategy": {"type": "Recreate"}})).await;
     world.until_settled().await;
     world.image("web:2").await;
-    let look = |world: &World| {
+    let look = |world: &ControllerWorld| {
         let pods = world.pods();
         let new = pods.iter().filter(|pod| pod.image == "web:2").count();
         assert!(new == 0 || new == pods.len(), "old and new pods at once: {pods:?}");
     };
-    let renewed = |world: &World| world.complete() && world.pods().iter().all(|pod| pod.image == "web:2");
+    let renewed = |world: &ControllerWorld| world.complete() && world.pods().iter().all(|pod| pod.image == "web:2");
     world.until("the new image everywhere", look, renewed).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rollout_that_does_not_progress_is_said_to_have_exceeded_its_deadline() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 2, "progressDeadlineSeconds": 60})).await;
     world.until_settled().await;
     let before = world.store.now();
@@ -250,39 +250,39 @@ async fn a_rollout_that_does_not_progress_is_said_to_have_exceeded_its_deadline(
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_rollout_that_progresses_does_not_exceed_its_deadline() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     // Twelve pods one after another take longer than the deadline, each alone does not.
     let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
     world.apply(json!({"replicas": 12, "progressDeadlineSeconds": 20, "strategy": strategy})).await;
     world.until_settled().await;
     world.image("web:2").await;
-    let look = |world: &World| assert_ne!(world.condition("Progressing").1, "ProgressDeadlineExceeded");
-    let renewed = |world: &World| world.complete() && world.pods().iter().all(|pod| pod.image == "web:2");
+    let look = |world: &ControllerWorld| assert_ne!(world.condition("Progressing").1, "ProgressDeadlineExceeded");
+    let renewed = |world: &ControllerWorld| world.complete() && world.pods().iter().all(|pod| pod.image == "web:2");
     world.until("the new image everywhere", look, renewed).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_template_that_changes_in_mid_rollout_starts_a_third_set() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 4})).await;
     world.until_settled().await;
     world.image("web:2").await;
     world.until("half way", |_| {}, |w| w.pods().iter().filter(|p| p.image == "web:2" && p.ready).count() >= 2).await;
     world.image("web:3").await;
-    let look = |world: &World| {
+    let look = |world: &ControllerWorld| {
         let pods = world.pods();
         assert!(pods.iter().filter(|pod| !pod.terminating).count() <= 5, "{pods:?}");
         assert!(pods.iter().filter(|pod| !pod.terminating && pod.ready).count() >= 3, "{pods:?}");
     };
-    let renewed = |world: &World| world.complete() && world.pods().iter().all(|pod| pod.image == "web:3");
+    let renewed = |world: &ControllerWorld| world.complete() && world.pods().iter().all(|pod| pod.image == "web:3");
     world.until("the third image everywhere", look, renewed).await;
-    assert_eq!(world.store.list(Kind::ReplicaSet, None).0.len(), 3);
+    assert_eq!(world.store.list(ObjectKind::ReplicaSet, None).0.len(), 3);
     assert_eq!(meta::annotation(&world.deployment(), "deployment.kubernetes.io/revision"), Some("3"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn going_back_uses_the_old_set_under_a_new_revision() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 2})).await;
     world.until_settled().await;
     world.image("web:2").await;
@@ -291,7 +291,7 @@ async fn going_back_uses_the_old_set_under_a_new_revision() {
     world
         .until("the first image everywhere", |_| {}, |w| w.complete() && w.pods().iter().all(|p| p.image == "web:1"))
         .await;
-    let sets = world.store.list(Kind::ReplicaSet, None).0;
+    let sets = world.store.list(ObjectKind::ReplicaSet, None).0;
     assert_eq!(sets.len(), 2);
     let revision = |set: &Value| meta::annotation(set, "deployment.kubernetes.io/revision").unwrap().to_owned();
     let mut revisions: Vec<_> = sets.iter().map(|set| (set["spec"]["replicas"].as_i64(), revision(set))).collect();
@@ -301,7 +301,7 @@ async fn going_back_uses_the_old_set_under_a_new_revision() {
 
 #[tokio::test(start_paused = true)]
 async fn unhealthy_old_pods_are_the_first_to_go() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 3})).await;
     world.until_settled().await;
     world.image("never-ready").await;
@@ -325,7 +325,7 @@ async fn unhealthy_old_pods_are_the_first_to_go() {
 async fn min_ready_seconds_hold_the_rollout_back() {
     let mut took = Vec::new();
     for min_ready_s in [0, 20] {
-        let world = World::start();
+        let world = ControllerWorld::start();
         world.apply(json!({"replicas": 2, "minReadySeconds": min_ready_s})).await;
         world.until_complete().await;
         let before = world.store.now();
@@ -345,13 +345,13 @@ async fn min_ready_seconds_hold_the_rollout_back() {
 
 #[tokio::test(start_paused = true)]
 async fn scaling_works_at_rest_in_mid_rollout_and_to_nothing() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 4})).await;
     world.until_settled().await;
     world.patch(json!({"spec": {"replicas": 6}})).await;
     world.until_settled().await;
     assert_eq!(world.pods().len(), 6);
-    assert_eq!(world.store.list(Kind::ReplicaSet, None).0.len(), 1, "scaling makes no new template");
+    assert_eq!(world.store.list(ObjectKind::ReplicaSet, None).0.len(), 1, "scaling makes no new template");
     world.image("web:2").await;
     world.until("half way", |_| {}, |w| w.pods().iter().filter(|p| p.image == "web:2" && p.ready).count() >= 2).await;
     let count_old = || world.pods().iter().filter(|pod| pod.image == "web:1" && !pod.terminating).count();
@@ -366,7 +366,7 @@ async fn scaling_works_at_rest_in_mid_rollout_and_to_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_deployment_scales_but_does_not_roll() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 2})).await;
     world.until_settled().await;
     world.patch(json!({"spec": {"paused": true, "replicas": 3}})).await;
@@ -383,7 +383,7 @@ async fn a_paused_deployment_scales_but_does_not_roll() {
 
 #[tokio::test(start_paused = true)]
 async fn old_sets_are_kept_up_to_the_history_limit() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 1, "revisionHistoryLimit": 2})).await;
     for image in ["web:2", "web:3", "web:4", "web:5"] {
         world.until_settled().await;
@@ -392,22 +392,22 @@ async fn old_sets_are_kept_up_to_the_history_limit() {
     world
         .until("the last image everywhere", |_| {}, |w| w.complete() && w.pods().iter().all(|p| p.image == "web:5"))
         .await;
-    world.until("two old sets", |_| {}, |w| w.store.list(Kind::ReplicaSet, None).0.len() == 3).await;
+    world.until("two old sets", |_| {}, |w| w.store.list(ObjectKind::ReplicaSet, None).0.len() == 3).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_is_deleted_is_replaced_and_its_endpoint_goes_through_its_states() {
-    let world = World::start();
+    let world = ControllerWorld::start();
     world.apply(json!({"replicas": 1})).await;
     let service = json!({"metadata": {"name": "web", "namespace": "default"},
         "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 80, "protocol": "TCP"}]}});
-    world.store.create(Kind::Service, service).unwrap();
+    world.store.create(ObjectKind::Service, service).unwrap();
     world.until_settled().await;
-    let pod = world.store.list(Kind::Pod, None).0.remove(0);
-    world.store.delete(Kind::Pod, "default", meta::name(&pod), &DeleteOptions::default()).unwrap();
+    let pod = world.store.list(ObjectKind::Pod, None).0.remove(0);
+    world.store.delete(ObjectKind::Pod, "default", meta::name(&pod), &DeleteOptions::default()).unwrap();
     let mut states = Vec::new();
-    let look = |world: &World| {
-        let slices = world.store.list(Kind::EndpointSlice, None).0;
+    let look = |world: &ControllerWorld| {
+        let slices = world.store.list(ObjectKind::EndpointSlice, None).0;
         let own = slices
             .iter()
             .flat_map(|slice| meta::list(slice, "/endpoints"))

@@ -1,17 +1,17 @@
 //! Scaling a Deployment while it is being rolled out: in proportion (`pkg/controller/deployment/sync.go`, `scale`).
 
-use super::history::{DESIRED, MAX, Set};
-use super::rollout::Bounds;
+use super::history::{DESIRED, MAX, OwnedReplicaSet};
+use super::rollout_sizes::RolloutBounds;
 
 /// Whether `spec.replicas` changed since the `ReplicaSet`s were last scaled (`isScalingEvent`).
-pub(super) fn is_event(bounds: Bounds, sets: &[&Set]) -> bool {
+pub(super) fn is_event(bounds: RolloutBounds, sets: &[&OwnedReplicaSet]) -> bool {
     let mut active = sets.iter().filter(|set| set.replicas > 0);
     active.any(|set| set.annotated(DESIRED).is_some_and(|desired| desired != bounds.replicas))
 }
 
 /// The sizes that the `ReplicaSet`s should have, by position in `sets`; `new` is the position of the new one. `status`
 /// is the Deployment's `status.replicas`.
-pub(super) fn sizes(bounds: Bounds, sets: &[&Set], new: Option<usize>, status: i64) -> Vec<i64> {
+pub(super) fn sizes(bounds: RolloutBounds, sets: &[&OwnedReplicaSet], new: Option<usize>, status: i64) -> Vec<i64> {
     let mut sizes: Vec<i64> = sets.iter().map(|set| set.replicas).collect();
     if let Some(only) = active_or_latest(sets, new) {
         sizes[only] = bounds.replicas;
@@ -32,7 +32,7 @@ pub(super) fn sizes(bounds: Bounds, sets: &[&Set], new: Option<usize>, status: i
 }
 
 /// The one active `ReplicaSet`; with none, the new one or else the youngest; `None` if several are active.
-fn active_or_latest(sets: &[&Set], new: Option<usize>) -> Option<usize> {
+fn active_or_latest(sets: &[&OwnedReplicaSet], new: Option<usize>) -> Option<usize> {
     let active: Vec<usize> = (0..sets.len()).filter(|at| sets[*at].replicas > 0).collect();
     match active.as_slice() {
         [] => new.or_else(|| sets.len().checked_sub(1)),
@@ -41,13 +41,13 @@ fn active_or_latest(sets: &[&Set], new: Option<usize>) -> Option<usize> {
     }
 }
 
-fn saturated(bounds: Bounds, new: &Set) -> bool {
+fn saturated(bounds: RolloutBounds, new: &OwnedReplicaSet) -> bool {
     new.annotated(DESIRED) == Some(bounds.replicas)
         && new.replicas == bounds.replicas
         && new.available == bounds.replicas
 }
 
-fn in_proportion(bounds: Bounds, sets: &[&Set], status: i64, sizes: &mut [i64]) {
+fn in_proportion(bounds: RolloutBounds, sets: &[&OwnedReplicaSet], status: i64, sizes: &mut [i64]) {
     let total: i64 = sizes.iter().sum();
     let allowed = if bounds.replicas > 0 { bounds.most() } else { 0 };
     let to_add = allowed - total;
@@ -72,7 +72,7 @@ fn in_proportion(bounds: Bounds, sets: &[&Set], status: i64, sizes: &mut [i64]) 
 }
 
 /// How much one `ReplicaSet` grows or shrinks (`getReplicaSetFraction`).
-fn share(bounds: Bounds, set: &Set, status: i64) -> i64 {
+fn share(bounds: RolloutBounds, set: &OwnedReplicaSet, status: i64) -> i64 {
     if bounds.replicas == 0 {
         return -set.replicas;
     }

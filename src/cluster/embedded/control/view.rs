@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::action::Action;
-use crate::cluster::embedded::store::{Kind, Store, meta, whole_seconds};
+use super::action::ControllerAction;
+use crate::cluster::embedded::store::{ObjectKind, Store, meta, whole_seconds};
 
 /// The objects at one moment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct View {
+pub(super) struct ControllerView {
     pub(super) deployments: Vec<Arc<Value>>,
     pub(super) replica_sets: Vec<Arc<Value>>,
     pub(super) pods: Vec<Arc<Value>>,
@@ -19,16 +19,16 @@ pub(super) struct View {
     pub(super) nodes: Vec<Arc<Value>>,
 }
 
-impl View {
+impl ControllerView {
     pub(super) fn of(store: &Store) -> Self {
         let list = |kind| store.list_shared(kind, None).0;
         Self {
-            deployments: list(Kind::Deployment),
-            replica_sets: list(Kind::ReplicaSet),
-            pods: list(Kind::Pod),
-            services: list(Kind::Service),
-            slices: list(Kind::EndpointSlice),
-            nodes: list(Kind::Node),
+            deployments: list(ObjectKind::Deployment),
+            replica_sets: list(ObjectKind::ReplicaSet),
+            pods: list(ObjectKind::Pod),
+            services: list(ObjectKind::Service),
+            slices: list(ObjectKind::EndpointSlice),
+            nodes: list(ObjectKind::Node),
         }
     }
 
@@ -41,21 +41,21 @@ impl View {
 
 /// What steps decided so far, and when time alone would change the answer.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(super) struct ControllerPlan {
     /// The present moment.
     pub(super) now: Timestamp,
     /// The changes, in order.
-    pub(super) actions: Vec<Action>,
+    pub(super) actions: Vec<ControllerAction>,
     /// Look again at this time.
-    pub(super) again: Option<Timestamp>,
+    pub(super) look_at: Option<Timestamp>,
 }
 
-impl Plan {
+impl ControllerPlan {
     pub(super) fn at(now: Timestamp) -> Self {
-        Self { now, actions: Vec::new(), again: None }
+        Self { now, actions: Vec::new(), look_at: None }
     }
 
-    pub(super) fn push(&mut self, action: Action) {
+    pub(super) fn push(&mut self, action: ControllerAction) {
         self.actions.push(action);
     }
 
@@ -65,7 +65,7 @@ impl Plan {
     }
 
     pub(super) fn look_again(&mut self, at: Timestamp) {
-        self.again = Some(self.again.map_or(at, |earlier| earlier.min(at)));
+        self.look_at = Some(self.look_at.map_or(at, |earlier| earlier.min(at)));
     }
 }
 

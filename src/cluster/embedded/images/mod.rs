@@ -1,14 +1,19 @@
 //! What `image:` means in the embedded cluster: the built-in server, or a recipe that runs what is installed here.
 //! `images/README.md` has the recipe's contract.
 //!
-//! `resolve` and `port` only decide; `prepare` runs the recipe's script. None of them knows of pods' lives.
+//! - `image_error`: why an image cannot run here
+//! - `port`: the port that a container's server is told to use
+//! - `prepare`: runs the recipe's script for one container
+//! - `resolve`: from the image's name to the built-in server or a recipe
+//!
+//! `resolve` and `port` only decide. None of them knows of pods' lives.
 
-mod error;
+mod image_error;
 mod port;
 mod prepare;
 mod resolve;
 
-pub use error::ImageError;
+pub use image_error::ImageError;
 pub use port::port;
-pub use prepare::{Place, Prepared, prepare};
-pub use resolve::{Image, Recipe, Script, compiled, recipe_folder, resolve};
+pub use prepare::{ContainerPlace, PreparedImage, prepare};
+pub use resolve::{EmbeddedRecipe, Image, RecipeScript, compiled, recipe_folder, resolve};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::error::ImageError;
+use super::image_error::ImageError;
 
 /// The port for `container` of a pod with `containers` containers, given the Services that select the pod: the first
 /// `targetPort` that is this container's (a number, or a name among its ports; where it is absent, the Service's own

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::error::ImageError;
-use super::resolve::{Image, Recipe, Script};
+use super::image_error::ImageError;
+use super::resolve::{EmbeddedRecipe, Image, RecipeScript};
 
 /// Time that a recipe's `prepare` may take.
 const PREPARE_LIMIT: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ const MAX_ENVIRONMENT_BYTES: usize = 64 * 1024;
 
 /// Where a container runs.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct ContainerPlace {
     /// Its private folder, which exists.
     pub folder: PathBuf,
     /// This program's executable, for the built-in server.
@@ -29,7 +29,7 @@ pub struct Place {
 
 /// What an image adds to a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prepared {
+pub struct PreparedImage {
     /// What is executed where the container has no `command`; its `args` follow.
     pub entrypoint: Vec<String>,
     /// The environment of main process, hooks and exec probes: the container's own with the recipe's on top.
@@ -37,17 +37,21 @@ pub struct Prepared {
 }
 
 /// Prepares `image` for one container; `name` is how the manifest writes it.
-pub async fn prepare(name: &str, image: &Image, place: &Place) -> Result<Prepared, ImageError> {
+pub async fn prepare(name: &str, image: &Image, place: &ContainerPlace) -> Result<PreparedImage, ImageError> {
     match image {
         Image::BuiltIn => {
             let entrypoint = vec![place.executable.display().to_string(), "target".to_owned()];
-            Ok(Prepared { entrypoint, env: place.env.clone() })
+            Ok(PreparedImage { entrypoint, env: place.env.clone() })
         }
         Image::Recipe(recipe) => prepare_recipe(name, recipe, place).await,
     }
 }
 
-async fn prepare_recipe(image: &str, recipe: &Recipe, place: &Place) -> Result<Prepared, ImageError> {
+async fn prepare_recipe(
+    image: &str,
+    recipe: &EmbeddedRecipe,
+    place: &ContainerPlace,
+) -> Result<PreparedImage, ImageError> {
     let fail = |problem: String| ImageError::Prepare { image: image.to_owned(), problem };
     let script = script_file(&recipe.script, &place.folder).map_err(|e| fail(format!("cannot be written: {e}")))?;
     let run = tokio::process::Command::new("sh")
@@ -73,13 +77,13 @@ async fn prepare_recipe(image: &str, recipe: &Recipe, place: &Place) -> Result<P
         _ => return Err(fail(format!("failed in `prepare` ({}): {said}", output.status))),
     }
     let env = merged(&place.env, &output.stdout).map_err(fail)?;
-    Ok(Prepared { entrypoint: vec!["sh".to_owned(), script.display().to_string(), "run".to_owned()], env })
+    Ok(PreparedImage { entrypoint: vec!["sh".to_owned(), script.display().to_string(), "run".to_owned()], env })
 }
 
-fn script_file(script: &Script, folder: &Path) -> std::io::Result<PathBuf> {
+fn script_file(script: &RecipeScript, folder: &Path) -> std::io::Result<PathBuf> {
     match script {
-        Script::File(path) => Ok(path.clone()),
-        Script::Compiled(text) => {
+        RecipeScript::File(path) => Ok(path.clone()),
+        RecipeScript::Compiled(text) => {
             let path = folder.join("embedded");
             fs::write(&path, text)?;
             Ok(path)
@@ -136,14 +140,14 @@ mod tests {
         }
     }
 
-    async fn run(script: &'static str) -> Result<Prepared, ImageError> {
+    async fn run(script: &'static str) -> Result<PreparedImage, ImageError> {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place {
+        let place = ContainerPlace {
             folder: dir.path().to_path_buf(),
             executable: PathBuf::from("/rollproof"),
             env: env(&[("PATH", "/usr/bin:/bin"), ("ROLLPROOF_PORT", "80")]),
         };
-        let recipe = Recipe { name: "x".to_owned(), script: Script::Compiled(script), stop_signal: 15 };
+        let recipe = EmbeddedRecipe { name: "x".to_owned(), script: RecipeScript::Compiled(script), stop_signal: 15 };
         prepare("x", &Image::Recipe(recipe), &place).await
     }
 

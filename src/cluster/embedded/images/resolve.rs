@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::ImageError;
+use super::image_error::ImageError;
 use crate::cluster::embedded::supervise;
 
 /// The image that is this program itself.
@@ -27,23 +27,23 @@ pub enum Image {
     /// `rollproof target`.
     BuiltIn,
     /// A script that runs an installed server.
-    Recipe(Recipe),
+    Recipe(EmbeddedRecipe),
 }
 
 /// A folder `images/NAME/`, or its compiled-in twin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipe {
+pub struct EmbeddedRecipe {
     /// The image's name.
     pub name: String,
     /// Its `embedded` script.
-    pub script: Script,
+    pub script: RecipeScript,
     /// The number of the Dockerfile's `STOPSIGNAL`; SIGTERM without one.
     pub stop_signal: i32,
 }
 
 /// Where a recipe's script is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Script {
+pub enum RecipeScript {
     /// In a file.
     File(PathBuf),
     /// In this program; it is written to the container's folder first.
@@ -63,7 +63,7 @@ impl Image {
     /// Whether this is one of rollproof's own images, whose commands are known.
     #[must_use]
     pub fn is_compiled_in(&self) -> bool {
-        !matches!(self, Self::Recipe(Recipe { script: Script::File(_), .. }))
+        !matches!(self, Self::Recipe(EmbeddedRecipe { script: RecipeScript::File(_), .. }))
     }
 }
 
@@ -88,7 +88,11 @@ pub fn resolve(image: &str, folders: &[PathBuf]) -> Result<Image, ImageError> {
     }
     if let Some((name, script, dockerfile)) = COMPILED.iter().find(|(name, ..)| *name == image) {
         let stop_signal = stop_signal(dockerfile).unwrap_or(Ok(SIGTERM)).unwrap_or(SIGTERM);
-        return Ok(Image::Recipe(Recipe { name: (*name).to_owned(), script: Script::Compiled(script), stop_signal }));
+        return Ok(Image::Recipe(EmbeddedRecipe {
+            name: (*name).to_owned(),
+            script: RecipeScript::Compiled(script),
+            stop_signal,
+        }));
     }
     let names: Vec<&str> = COMPILED.iter().map(|(name, ..)| *name).collect();
     let candidates = folders.iter().map(|folder| folder.join("images").join(image).join("embedded"));
@@ -115,7 +119,7 @@ fn is_plain(image: &str) -> bool {
         && image.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
-fn from_folder(image: &str, folder: &Path) -> Result<Recipe, ImageError> {
+fn from_folder(image: &str, folder: &Path) -> Result<EmbeddedRecipe, ImageError> {
     let dockerfile = folder.join("Dockerfile");
     let stop_signal = match fs::read_to_string(&dockerfile).ok().and_then(|text| stop_signal(&text)) {
         None => SIGTERM,
@@ -128,7 +132,7 @@ fn from_folder(image: &str, folder: &Path) -> Result<Recipe, ImageError> {
     // The script runs in another folder, so a relative path would not be found from there.
     let script = folder.join("embedded");
     let script = std::path::absolute(&script).unwrap_or(script);
-    Ok(Recipe { name: image.to_owned(), script: Script::File(script), stop_signal })
+    Ok(EmbeddedRecipe { name: image.to_owned(), script: RecipeScript::File(script), stop_signal })
 }
 
 /// The last `STOPSIGNAL` instruction of a Dockerfile, by number; its text if it names no signal.

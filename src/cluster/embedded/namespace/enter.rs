@@ -28,7 +28,7 @@ const INSIDE_ID_OF_ROOT: u32 = 1000;
 
 /// Where this process is after [`enter`].
 #[derive(Debug)]
-pub enum Network {
+pub enum EnteredNetwork {
     /// In a network namespace of its own with `lo` up; every address of 127.0.0.0/8 and every port is free.
     Private,
     /// Still in the machine's network; the sentence says why and what would change it.
@@ -43,15 +43,17 @@ pub enum Network {
 /// A child process tries it first, because some systems allow the namespace and then no rights inside it, and there
 /// is no way back. Must be called before any thread exists: a process with threads cannot change its user namespace.
 #[must_use]
-pub fn enter(mark: Option<&str>, arguments: &[OsString]) -> Network {
+pub fn enter(mark: Option<&str>, arguments: &[OsString]) -> EnteredNetwork {
     match mark {
-        Some(PROBE) => return Network::Tried(answer(unshare_network())),
-        Some(identity) if Some(identity) == network_identity().as_deref() && is_inside() => return Network::Private,
+        Some(PROBE) => return EnteredNetwork::Tried(answer(unshare_network())),
+        Some(identity) if Some(identity) == network_identity().as_deref() && is_inside() => {
+            return EnteredNetwork::Private;
+        }
         _ => {}
     }
     match try_in_child().and_then(|()| unshare_network()).and_then(|()| execute_again(arguments)) {
         Ok(never) => match never {},
-        Err(reason) => Network::Host(format!(
+        Err(reason) => EnteredNetwork::Host(format!(
             "cannot enter a private network: {reason}; pods share this machine's network and its ports. \
              Allow unprivileged user namespaces, or run where they are allowed"
         )),

@@ -1,9 +1,12 @@
-//! A network of one's own: rollproof executes itself again in a user and a network namespace, in which only `lo`
-//! exists, so that ports are the manifest's own and nothing on the machine is in the way.
+//! A network namespace for the whole process: rollproof executes itself again in a user and a network namespace, in which
+//! only `lo` exists, so that every port is free.
+//!
+//! - `enter`: tries it, enters, and executes the program again
+//! - `netlink`: brings `lo` up
 //!
 //! It must run before any thread starts, and knows nothing about clusters.
 
 mod enter;
 mod netlink;
 
-pub use enter::{MARK, Network, PROBE, enter};
+pub use enter::{EnteredNetwork, MARK, PROBE, enter};

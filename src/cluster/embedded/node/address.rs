@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-use super::error::NodeError;
+use super::node_error::NodeError;
 
 /// The last numbers that pods get; 0 and 255 look like networks, and 1 is kept for the node.
 const FIRST: u8 = 2;
@@ -13,7 +13,7 @@ const LAST: u8 = 254;
 
 /// The addresses of one node.
 #[derive(Debug)]
-pub(super) struct Addresses {
+pub(super) struct PodAddresses {
     prefix: [u8; 3],
     next: u8,
     taken: BTreeSet<u8>,
@@ -21,7 +21,7 @@ pub(super) struct Addresses {
     shared: bool,
 }
 
-impl Addresses {
+impl PodAddresses {
     /// Addresses for the process `pid`; `shared` if its network is the machine's.
     #[must_use]
     pub(super) fn new(pid: u32, shared: bool) -> Self {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn addresses_are_distinct_and_freed_ones_come_back_last() {
-        let mut addresses = Addresses::new(0x0001_2345, false);
+        let mut addresses = PodAddresses::new(0x0001_2345, false);
         assert_eq!(addresses.host(), Ipv4Addr::new(127, 0x80 | 0x23, 0x45, 1));
         let first = addresses.take(&[]).unwrap();
         assert_eq!(first, Ipv4Addr::new(127, 0xa3, 0x45, 2));
@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn in_a_shared_network_an_address_with_a_busy_port_is_passed_over() {
-        let mut addresses = Addresses::new(std::process::id(), true);
-        let mut probe = Addresses::new(std::process::id(), false);
+        let mut addresses = PodAddresses::new(std::process::id(), true);
+        let mut probe = PodAddresses::new(std::process::id(), false);
         let neighbour = TcpListener::bind((probe.take(&[]).unwrap(), 0)).unwrap();
         let port = neighbour.local_addr().unwrap().port();
         assert_eq!(addresses.take(&[port]).unwrap(), probe.take(&[]).unwrap());

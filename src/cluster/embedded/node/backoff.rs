@@ -12,11 +12,11 @@ const MAX: Duration = Duration::from_mins(5);
 /// One container's restarts. Times are durations since any fixed moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Backoff {
-    entry: Option<Entry>,
+    entry: Option<BackoffEntry>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct BackoffEntry {
     delay: Duration,
     updated: Duration,
 }
@@ -29,7 +29,7 @@ impl Backoff {
         let wait = known.map_or(Duration::ZERO, |entry| entry.delay);
         let delay = known.map_or(INITIAL, |entry| (entry.delay * 2).min(MAX));
         // The entry is renewed when the container starts again, after the wait.
-        self.entry = Some(Entry { delay, updated: finished + wait });
+        self.entry = Some(BackoffEntry { delay, updated: finished + wait });
         wait
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::truth::NodeTruth;
+use super::node_truth::NodeTruth;
 use crate::clock::Clock;
 use crate::cluster::embedded::supervise::Isolation;
 

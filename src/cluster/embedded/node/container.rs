@@ -1,5 +1,5 @@
 //! One container's life: started, watched, restarted, stopped. The decisions are in `backoff`, `termination`, `probe`
-//! and `status`; this file puts them on the clock.
+//! and `pod_status`; this file puts them on the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::backoff::Backoff;
-use super::error::NodeError;
-use super::events::Type;
-use super::launch::{Files, Launch, launch};
+use super::events::EventType;
+use super::launch::{ContainerFiles, ContainerLaunch, launch};
 use super::lifecycle_hook::LifecycleHook;
-use super::pod::Pod;
-use super::probe::{Kind, Line, Probe, Target, View};
-use super::status::{Ended, State, ended_reason};
-use super::truth::Deed;
+use super::node_error::NodeError;
+use super::node_truth::NodeAction;
+use super::pod::NodePod;
+use super::pod_status::{ContainerState, TerminatedRun, ended_reason};
+use super::probe::{ContainerProbe, ProbeHost, ProbeKind, ProbeTarget, ProbeView};
 use super::{probe, stop, termination};
 use crate::cluster::embedded::store::whole_seconds;
-use crate::cluster::embedded::supervise::{End, Ended as SupervisedEnd, Supervisor};
+use crate::cluster::embedded::supervise::{ContainerEnd, ProcessEnd, Supervisor};
 
 const RELIST_PERIOD_NS: u64 = 1_000_000_000;
 /// Time between attempts to start a container that cannot be started, at least: the kubelet's own syncs are this far
@@ -29,24 +29,24 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// How one run of a container ended.
 #[derive(Debug, Clone)]
-pub(super) struct Finished {
-    pub(super) end: End,
+pub(super) struct FinishedRun {
+    pub(super) end: ProcessEnd,
     /// In whole seconds, as the API writes it.
     at: String,
 }
 
 /// One run of a container.
-pub(super) struct Run {
+pub(super) struct ContainerRun {
     pub(super) number: u64,
     pub(super) supervisor: Arc<Supervisor>,
-    pub(super) launch: Launch,
-    pub(super) finished: watch::Receiver<Option<Finished>>,
+    pub(super) launch: ContainerLaunch,
+    pub(super) finished: watch::Receiver<Option<FinishedRun>>,
     started_at: String,
     container_id: String,
 }
 
 /// Runs one container of a pod until it has ended for good and, unless it ended by itself, the pod is deleted.
-pub(super) async fn live(pod: &Arc<Pod>, index: usize) {
+pub(super) async fn run_container(pod: &Arc<NodePod>, index: usize) {
     let mut tried = pod.tried.subscribe();
     let mut deletion = pod.deletion.clone();
     tokio::select! {
@@ -65,9 +65,11 @@ pub(super) async fn live(pod: &Arc<Pod>, index: usize) {
         });
         let (wait, reason, message) = match started {
             Ok(run) => {
-                attend(pod, index, &run).await;
-                let failed =
-                    pod.look(index, |shared| matches!(&shared.status.state, State::Terminated(e) if e.exit_code != 0));
+                run_until_end(pod, index, &run).await;
+                let failed = pod.look(
+                    index,
+                    |shared| matches!(&shared.status.state, ContainerState::Terminated(e) if e.exit_code != 0),
+                );
                 let policy = pod.restart_policy();
                 if pod.deletion.borrow().is_some() || policy == "Never" || (policy == "OnFailure" && !failed) {
                     return;
@@ -76,28 +78,28 @@ pub(super) async fn live(pod: &Arc<Pod>, index: usize) {
             }
             Err(error) => {
                 let message = error.to_string();
-                pod.event(index, Type::Warning, "Failed", &format!("Error: {message}"));
+                pod.event(index, EventType::Warning, "Failed", &format!("Error: {message}"));
                 (backoff.next(since()).max(RETRY), error.waiting_reason(), Some(message))
             }
         };
-        rest(pod, index, wait, reason, message).await;
+        wait_for_restart(pod, index, wait, reason, message).await;
     }
 }
 
 /// Waits before a container is started again, or until the pod is deleted.
-async fn rest(pod: &Pod, index: usize, wait: Duration, reason: &str, message: Option<String>) {
+async fn wait_for_restart(pod: &NodePod, index: usize, wait: Duration, reason: &str, message: Option<String>) {
     if wait.is_zero() {
         return;
     }
     let name = pod.container_name(index);
     let message = message.unwrap_or_else(|| {
         let text = format!("Back-off restarting failed container {name} in pod {}", pod.name());
-        pod.event(index, Type::Warning, "BackOff", &text);
+        pod.event(index, EventType::Warning, "BackOff", &text);
         format!("back-off {}s restarting failed container={name} pod={}", wait.as_secs(), pod.name())
     });
     pod.change(index, |shared| {
-        let waiting = State::Waiting { reason: reason.to_owned(), message };
-        if let State::Terminated(ended) = std::mem::replace(&mut shared.status.state, waiting) {
+        let waiting = ContainerState::Waiting { reason: reason.to_owned(), message };
+        if let ContainerState::Terminated(ended) = std::mem::replace(&mut shared.status.state, waiting) {
             shared.status.last = Some(ended);
         }
     });
@@ -109,17 +111,17 @@ async fn rest(pod: &Pod, index: usize, wait: Duration, reason: &str, message: Op
 }
 
 /// Starts a container, its postStart hook included; only then does it count as running.
-async fn start(pod: &Arc<Pod>, index: usize) -> Result<Run, NodeError> {
+async fn start(pod: &Arc<NodePod>, index: usize) -> Result<ContainerRun, NodeError> {
     let container = pod.container(index);
     let name = pod.container_name(index);
-    let files = Files::of(&pod.config.folder, pod.namespace(), pod.name(), name);
+    let files = ContainerFiles::of(&pod.config.folder, pod.namespace(), pod.name(), name);
     let launch = launch(&pod.config, &pod.store, &pod.object, container, &files).await?;
-    pod.event(index, Type::Normal, "Created", &format!("Created container: {name}"));
+    pod.event(index, EventType::Normal, "Created", &format!("Created container: {name}"));
     let supervisor = Arc::new(Supervisor::start(&pod.config.executable, pod.config.isolation)?);
     let started_at = pod.store.now();
     let pid = supervisor.start_main(launch.main.clone()).await?;
-    pod.truth(index, Deed::ContainerStarted { pid });
-    pod.event(index, Type::Normal, "Started", &format!("Started container {name}"));
+    pod.truth(index, NodeAction::ContainerStarted { pid });
+    pod.event(index, EventType::Normal, "Started", &format!("Started container {name}"));
     let finished = follow(pod, index, &supervisor);
     let number = pod.look(index, |shared| shared.run + 1);
     let container_id = format!("rollproof://{}-{index}-{number}", pod.uid());
@@ -127,7 +129,8 @@ async fn start(pod: &Arc<Pod>, index: usize) -> Result<Run, NodeError> {
         shared.supervisor = Some(Arc::clone(&supervisor));
         shared.launch = Some(launch.clone());
     });
-    let run = Run { number, supervisor, launch, finished, started_at: whole_seconds(started_at), container_id };
+    let run =
+        ContainerRun { number, supervisor, launch, finished, started_at: whole_seconds(started_at), container_id };
     let hook = &container["lifecycle"]["postStart"];
     let runs = hook.is_null() || post_start(pod, index, &run, hook).await;
     if runs {
@@ -140,13 +143,14 @@ async fn start(pod: &Arc<Pod>, index: usize) -> Result<Run, NodeError> {
         if !runs {
             return;
         }
-        let running = State::Running { started_at: run.started_at.clone(), container_id: run.container_id.clone() };
-        if let State::Terminated(ended) = std::mem::replace(&mut shared.status.state, running) {
+        let running =
+            ContainerState::Running { started_at: run.started_at.clone(), container_id: run.container_id.clone() };
+        if let ContainerState::Terminated(ended) = std::mem::replace(&mut shared.status.state, running) {
             shared.status.last = Some(ended);
         }
     });
     if !runs {
-        pod.event(index, Type::Warning, "FailedPostStartHook", "PostStartHook failed");
+        pod.event(index, EventType::Warning, "FailedPostStartHook", "PostStartHook failed");
         stop::stop(pod, index, &run, pod.grace_s(), "FailedPostStartHook").await;
     }
     Ok(run)
@@ -154,7 +158,7 @@ async fn start(pod: &Arc<Pod>, index: usize) -> Result<Run, NodeError> {
 
 /// The kubelet learns that a container runs when it next lists them, every second (`pkg/kubelet/kubelet.go`
 /// `genericPlegRelistPeriod`, v1.34): until then the pod is not seen to run, and nothing probes it.
-async fn relist(pod: &Pod, run: &Run) {
+async fn relist(pod: &NodePod, run: &ContainerRun) {
     let since_last = pod.config.clock.now() % RELIST_PERIOD_NS;
     let (mut finished, mut deletion) = (run.finished.clone(), pod.deletion.clone());
     tokio::select! {
@@ -165,18 +169,18 @@ async fn relist(pod: &Pod, run: &Run) {
 }
 
 /// Whether the hook succeeded; one that the pod's deletion overtakes is not waited for.
-async fn post_start(pod: &Arc<Pod>, index: usize, run: &Run, handler: &Value) -> bool {
+async fn post_start(pod: &Arc<NodePod>, index: usize, run: &ContainerRun, handler: &Value) -> bool {
     let mut deletion = pod.deletion.clone();
-    pod.truth(index, Deed::HookStarted { hook: "postStart" });
+    pod.truth(index, NodeAction::HookStarted { hook: "postStart" });
     let success = tokio::select! {
         success = hook(pod, index, run, handler).run() => success,
         _ = deletion.wait_for(Option::is_some) => return true,
     };
-    pod.truth(index, Deed::HookEnded { hook: "postStart", success });
+    pod.truth(index, NodeAction::HookEnded { hook: "postStart", success });
     success
 }
 
-pub(super) fn hook(pod: &Pod, index: usize, run: &Run, handler: &Value) -> LifecycleHook {
+pub(super) fn hook(pod: &NodePod, index: usize, run: &ContainerRun, handler: &Value) -> LifecycleHook {
     LifecycleHook {
         handler: handler.clone(),
         container: pod.container(index).clone(),
@@ -187,36 +191,36 @@ pub(super) fn hook(pod: &Pod, index: usize, run: &Run, handler: &Value) -> Lifec
 }
 
 /// Stamps the end of a run when it comes, whatever else is being waited for.
-fn follow(pod: &Arc<Pod>, index: usize, supervisor: &Supervisor) -> watch::Receiver<Option<Finished>> {
+fn follow(pod: &Arc<NodePod>, index: usize, supervisor: &Supervisor) -> watch::Receiver<Option<FinishedRun>> {
     let (tell, told) = watch::channel(None);
     let mut ended = supervisor.ended();
     let pod = Arc::clone(pod);
     tokio::spawn(async move {
         let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
         let end = match end {
-            Some(SupervisedEnd::Main(end)) => end,
-            Some(SupervisedEnd::Lost) | None => {
+            Some(ContainerEnd::Main(end)) => end,
+            Some(ContainerEnd::Lost) | None => {
                 let (name, container) = (pod.name(), pod.container_name(index));
                 let what = format!(
                     "the supervisor of container {container} in pod {name} was killed, and the container with it"
                 );
                 (pod.config.trouble)(pod.namespace(), what);
-                End::Signal(Signal::SIGKILL as i32)
+                ProcessEnd::Signal(Signal::SIGKILL as i32)
             }
         };
-        pod.truth(index, Deed::ContainerFinished { exit_code: end.exit_code() });
-        tell.send_replace(Some(Finished { end, at: pod.store.now_text() }));
+        pod.truth(index, NodeAction::ContainerFinished { exit_code: end.exit_code() });
+        tell.send_replace(Some(FinishedRun { end, at: pod.store.now_text() }));
     });
     told
 }
 
 /// Waits for the end of a run: its own, by a failed probe, or by the pod's deletion.
-async fn attend(pod: &Arc<Pod>, index: usize, run: &Run) {
+async fn run_until_end(pod: &Arc<NodePod>, index: usize, run: &ContainerRun) {
     let mut finished = run.finished.clone();
     let mut deletion = pod.deletion.clone();
     let mut unhealthy = pod.look(index, |shared| shared.unhealthy.subscribe());
     let name = pod.container_name(index);
-    let mine = |asked: &Option<(u64, Probe)>| asked.as_ref().is_some_and(|(number, _)| *number == run.number);
+    let mine = |asked: &Option<(u64, ContainerProbe)>| asked.as_ref().is_some_and(|(number, _)| *number == run.number);
     let (grace_s, message) = tokio::select! {
         _ = finished.wait_for(Option::is_some) => (0, String::new()),
         grace = deletion.wait_for(Option::is_some) => {
@@ -225,7 +229,7 @@ async fn attend(pod: &Arc<Pod>, index: usize, run: &Run) {
         }
         asked = unhealthy.wait_for(mine) => {
             let probe = asked.ok().and_then(|asked| asked.as_ref().map(|(_, probe)| probe.clone()));
-            let kind = probe.as_ref().map_or(Kind::Liveness, |probe| probe.kind).name().to_lowercase();
+            let kind = probe.as_ref().map_or(ProbeKind::Liveness, |probe| probe.kind).name().to_lowercase();
             let grace_s = probe.and_then(|probe| probe.grace_s).unwrap_or_else(|| pod.grace_s());
             (grace_s, format!("Container {name} failed {kind} probe, will be restarted"))
         }
@@ -234,71 +238,71 @@ async fn attend(pod: &Arc<Pod>, index: usize, run: &Run) {
         stop::stop(pod, index, run, grace_s, &message).await;
     }
     let finished = run.finished.borrow().clone();
-    let Some(Finished { end, at }) = finished else { return };
+    let Some(FinishedRun { end, at }) = finished else { return };
     pod.change(index, |shared| {
         shared.supervisor = None;
         shared.launch = None;
-        let ended = State::Terminated(Ended {
+        let ended = ContainerState::Terminated(TerminatedRun {
             exit_code: end.exit_code(),
             reason: ended_reason(end.exit_code()).to_owned(),
             started_at: run.started_at.clone(),
             finished_at: at,
             container_id: run.container_id.clone(),
         });
-        if let State::Terminated(before) = std::mem::replace(&mut shared.status.state, ended) {
+        if let ContainerState::Terminated(before) = std::mem::replace(&mut shared.status.state, ended) {
             shared.status.last = Some(before);
         }
     });
 }
 
 /// Runs the probes of one container for as long as the pod is on the node.
-pub(super) async fn probes(pod: &Arc<Pod>, index: usize) {
+pub(super) async fn probes(pod: &Arc<NodePod>, index: usize) {
     let probes = match probe::probes(pod.container(index)) {
         Ok(probes) => probes,
         Err(problem) => {
-            pod.event(index, Type::Warning, "ProbeError", &problem);
+            pod.event(index, EventType::Warning, "ProbeError", &problem);
             return;
         }
     };
     let trigger = pod.look(index, |shared| Arc::clone(&shared.trigger));
-    let line = ProbeLine { pod, index, trigger };
+    let line = ContainerProbeHost { pod, index, trigger };
     let tasks = probes.into_iter().map(|probe| probe::run(probe, &line));
     futures_util::future::join_all(tasks).await;
 }
 
 /// The probes' way to their container.
-struct ProbeLine<'a> {
-    pod: &'a Arc<Pod>,
+struct ContainerProbeHost<'a> {
+    pod: &'a Arc<NodePod>,
     index: usize,
     trigger: Arc<Notify>,
 }
 
-impl Line for ProbeLine<'_> {
-    fn view(&self) -> View {
+impl ProbeHost for ContainerProbeHost<'_> {
+    fn view(&self) -> ProbeView {
         self.pod.view(self.index)
     }
 
-    fn target(&self) -> Option<Target> {
+    fn target(&self) -> Option<ProbeTarget> {
         let found = self.pod.look(self.index, |shared| shared.supervisor.clone().zip(shared.launch.clone()));
-        found.map(|(supervisor, launch)| Target { address: self.pod.address, supervisor, spawn: launch.main })
+        found.map(|(supervisor, launch)| ProbeTarget { address: self.pod.address, supervisor, spawn: launch.main })
     }
 
     fn trigger(&self) -> &Notify {
         &self.trigger
     }
 
-    fn failed(&self, probe: &Probe, message: &str) {
+    fn failed(&self, probe: &ContainerProbe, message: &str) {
         let text = format!("{} probe failed: {}", probe.kind.name(), message.trim_end());
-        self.pod.event(self.index, Type::Warning, "Unhealthy", &text);
+        self.pod.event(self.index, EventType::Warning, "Unhealthy", &text);
     }
 
-    fn verdict(&self, probe: &Probe, run: u64, verdict: Option<bool>) {
+    fn verdict(&self, probe: &ContainerProbe, run: u64, verdict: Option<bool>) {
         self.pod.verdict(self.index, probe, run, verdict);
     }
 }
 
 /// Waits for the end of a run that is certain to come; bounded all the same.
-pub(super) async fn finished_within(run: &Run, limit: Duration) -> bool {
+pub(super) async fn finished_within(run: &ContainerRun, limit: Duration) -> bool {
     let mut finished = run.finished.clone();
     timeout(limit, finished.wait_for(Option::is_some)).await.is_ok_and(|end| end.is_ok())
 }

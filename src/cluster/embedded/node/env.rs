@@ -22,7 +22,7 @@ pub(super) const FIELDS: [&str; 8] = [
 ];
 
 /// Where values come from.
-pub(super) trait Source {
+pub(super) trait EnvSource {
     /// The `ConfigMap` of the pod's namespace with this name.
     fn config_map(&self, name: &str) -> Option<Value>;
     /// The Secret of the pod's namespace with this name.
@@ -35,7 +35,7 @@ pub(super) fn environment(
     pod: &Value,
     container: &Value,
     base: &BTreeMap<String, String>,
-    source: &dyn Source,
+    source: &dyn EnvSource,
 ) -> Result<BTreeMap<String, String>, String> {
     let mut env = base.clone();
     for entry in list(&container["envFrom"]) {
@@ -85,7 +85,7 @@ fn optional(reference: &Value) -> bool {
 }
 
 /// Everything in the `ConfigMap` or Secret of an `envFrom` entry.
-fn all_of(entry: &Value, source: &dyn Source) -> Result<BTreeMap<String, String>, String> {
+fn all_of(entry: &Value, source: &dyn EnvSource) -> Result<BTreeMap<String, String>, String> {
     let (reference, is_secret) = match (&entry["configMapRef"], &entry["secretRef"]) {
         (Value::Null, Value::Null) => return Err("an entry of envFrom has no configMapRef or secretRef".to_owned()),
         (Value::Null, secret) => (secret, true),
@@ -96,7 +96,7 @@ fn all_of(entry: &Value, source: &dyn Source) -> Result<BTreeMap<String, String>
     data.map(|(key, value)| Ok((key.clone(), text(value, key, is_secret)?))).collect()
 }
 
-fn value_from(pod: &Value, name: &str, from: &Value, source: &dyn Source) -> Result<Option<String>, String> {
+fn value_from(pod: &Value, name: &str, from: &Value, source: &dyn EnvSource) -> Result<Option<String>, String> {
     if let Some(path) = from["fieldRef"]["fieldPath"].as_str() {
         return field(pod, path).map(Some).ok_or_else(|| format!("{name} refers to the field {path}, unknown here"));
     }
@@ -114,7 +114,7 @@ fn value_from(pod: &Value, name: &str, from: &Value, source: &dyn Source) -> Res
     }
 }
 
-fn find(reference: &Value, is_secret: bool, source: &dyn Source) -> Result<Option<Value>, String> {
+fn find(reference: &Value, is_secret: bool, source: &dyn EnvSource) -> Result<Option<Value>, String> {
     let name = named(reference);
     let found = if is_secret { source.secret(name) } else { source.config_map(name) };
     if found.is_none() && !optional(reference) {
@@ -146,9 +146,9 @@ mod tests {
 
     use super::*;
 
-    struct Objects;
+    struct FakeObjects;
 
-    impl Source for Objects {
+    impl EnvSource for FakeObjects {
         fn config_map(&self, name: &str) -> Option<Value> {
             (name == "settings").then(|| json!({"data": {"COLOR": "green", "SIZE": "3"}}))
         }
@@ -163,7 +163,7 @@ mod tests {
             "metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}},
             "status": {"podIP": "127.1.2.3"},
         });
-        environment(&pod, container, &BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]), &Objects)
+        environment(&pod, container, &BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]), &FakeObjects)
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::cluster::embedded::store::{Kind, Store};
+use crate::cluster::embedded::store::{ObjectKind, Store};
 
 /// Distinct events kept for one pod; a new one beyond that is not counted up but written anew.
 const MAX_KNOWN: usize = 64;
 
 /// Whether an event is good news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
+pub(super) enum EventType {
     /// `Normal`.
     Normal,
     /// `Warning`.
@@ -22,14 +22,14 @@ pub(super) enum Type {
 
 /// Writes one pod's events.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(super) struct PodEvents {
     store: Store,
     node: String,
     pod: Value,
     known: Mutex<BTreeMap<(String, String, String), String>>,
 }
 
-impl Events {
+impl PodEvents {
     /// For `pod`, from the kubelet of `node`.
     #[must_use]
     pub(super) fn new(store: Store, node: &str, pod: &Value) -> Self {
@@ -39,13 +39,13 @@ impl Events {
 
     /// Records an event about a container of the pod, or about the pod itself where `container` is empty. A namespace
     /// that is going away takes no events; that is no error.
-    pub(super) fn record(&self, container: &str, kind: Type, reason: &str, message: &str) {
+    pub(super) fn record(&self, container: &str, kind: EventType, reason: &str, message: &str) {
         let key = (container.to_owned(), reason.to_owned(), message.to_owned());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let ns = self.pod["namespace"].as_str().unwrap_or_default();
         let now = self.store.now_text();
         if let Some(name) = known.get(&key) {
-            let counted = self.store.update(Kind::Event, ns, name, |event| {
+            let counted = self.store.update(ObjectKind::Event, ns, name, |event| {
                 let count = event["count"].as_i64().unwrap_or(1) + 1;
                 event["count"] = count.into();
                 event["lastTimestamp"] = now.clone().into();
@@ -55,7 +55,7 @@ impl Events {
             }
         }
         let event = self.event(container, kind, reason, message, &now);
-        if let Ok(created) = self.store.create(Kind::Event, event) {
+        if let Ok(created) = self.store.create(ObjectKind::Event, event) {
             if known.len() >= MAX_KNOWN {
                 known.clear();
             }
@@ -63,7 +63,7 @@ impl Events {
         }
     }
 
-    fn event(&self, container: &str, kind: Type, reason: &str, message: &str, now: &str) -> Value {
+    fn event(&self, container: &str, kind: EventType, reason: &str, message: &str, now: &str) -> Value {
         let mut involved = json!({
             "kind": "Pod", "apiVersion": "v1", "name": self.pod["name"], "namespace": self.pod["namespace"],
             "uid": self.pod["uid"], "resourceVersion": self.pod["resourceVersion"],
@@ -71,7 +71,7 @@ impl Events {
         if !container.is_empty() {
             involved["fieldPath"] = format!("spec.containers{{{container}}}").into();
         }
-        let kind = if kind == Type::Normal { "Normal" } else { "Warning" };
+        let kind = if kind == EventType::Normal { "Normal" } else { "Warning" };
         json!({
             "metadata": {
                 "generateName": format!("{}.", self.pod["name"].as_str().unwrap_or_default()),
@@ -94,11 +94,11 @@ mod tests {
     fn a_repeated_event_is_counted_and_another_is_its_own() {
         let store = Store::new(WallClock::system(), 1);
         let pod = json!({"metadata": {"name": "web-1", "namespace": "default", "uid": "u"}});
-        let events = Events::new(store.clone(), "node", &pod);
-        events.record("web", Type::Warning, "Unhealthy", "Readiness probe failed: x");
-        events.record("web", Type::Warning, "Unhealthy", "Readiness probe failed: x");
-        events.record("web", Type::Normal, "Killing", "Stopping container web");
-        let (mut all, _) = store.list(Kind::Event, Some("default"));
+        let events = PodEvents::new(store.clone(), "node", &pod);
+        events.record("web", EventType::Warning, "Unhealthy", "Readiness probe failed: x");
+        events.record("web", EventType::Warning, "Unhealthy", "Readiness probe failed: x");
+        events.record("web", EventType::Normal, "Killing", "Stopping container web");
+        let (mut all, _) = store.list(ObjectKind::Event, Some("default"));
         all.sort_by_key(|event| event["reason"].as_str().unwrap().to_owned());
         assert_eq!(all.len(), 2);
         assert_eq!(all[0]["involvedObject"]["fieldPath"], "spec.containers{web}");

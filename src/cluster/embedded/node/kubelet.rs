@@ -15,16 +15,16 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::address::Addresses;
+use super::address::PodAddresses;
 use super::config::NodeConfig;
 use super::container;
-use super::error::NodeError;
-use super::events::{Events, Type};
+use super::events::{EventType, PodEvents};
 use super::launch;
-use super::pod::Pod;
+use super::node_error::NodeError;
+use super::pod::NodePod;
 use super::refusals::refusals;
-use crate::cluster::embedded::Logs;
-use crate::cluster::embedded::store::{Change, DeleteOptions, Kind, Store, Verb};
+use crate::cluster::embedded::ContainerLogs;
+use crate::cluster::embedded::store::{ChangeVerb, DeleteOptions, ObjectChange, ObjectKind, Store};
 use crate::cluster::embedded::supervise;
 
 /// Pods on one node; Kubernetes' default is 110 (`maxPods`), and there are as many addresses as this.
@@ -57,7 +57,7 @@ impl Node {
     /// never ran here.
     #[must_use]
     pub fn tail(&self, ns: &str, pod: &str, lines: usize) -> String {
-        let logs = Logs::new(&self.folder);
+        let logs = ContainerLogs::new(&self.folder);
         let mut text = String::new();
         for container in logs.containers(ns, pod) {
             for line in supervise::tail(&logs.container(ns, pod, &container), lines).lines() {
@@ -77,8 +77,8 @@ impl Node {
 struct Kubelet {
     config: Arc<NodeConfig>,
     store: Store,
-    addresses: Addresses,
-    pods: BTreeMap<String, Assigned>,
+    addresses: PodAddresses,
+    pods: BTreeMap<String, AssignedPod>,
     /// Pods that could not be taken over, by uid, so that each is refused once.
     refused: BTreeSet<String>,
     done: (mpsc::Sender<String>, mpsc::Receiver<String>),
@@ -87,7 +87,7 @@ struct Kubelet {
 }
 
 /// A pod that was taken over.
-struct Assigned {
+struct AssignedPod {
     address: Ipv4Addr,
     deletion: watch::Sender<Option<i64>>,
     task: JoinHandle<()>,
@@ -95,7 +95,7 @@ struct Assigned {
 
 impl Kubelet {
     fn new(config: NodeConfig, store: Store, stop: CancellationToken) -> Self {
-        let addresses = Addresses::new(std::process::id(), config.shared_network);
+        let addresses = PodAddresses::new(std::process::id(), config.shared_network);
         Self {
             config: Arc::new(config),
             store,
@@ -109,7 +109,7 @@ impl Kubelet {
     }
 
     async fn run(mut self) {
-        let (mut objects, mut changes) = self.store.list_and_watch(Kind::Pod, None);
+        let (mut objects, mut changes) = self.store.list_and_watch(ObjectKind::Pod, None);
         loop {
             for object in objects.drain(..) {
                 self.seen(&object);
@@ -123,7 +123,7 @@ impl Kubelet {
                     }
                 } else {
                     // The node fell behind the history: it lists again, and what is no longer there was deleted.
-                    (objects, changes) = self.store.list_and_watch(Kind::Pod, None);
+                    (objects, changes) = self.store.list_and_watch(ObjectKind::Pod, None);
                     self.forget_all_but(&objects);
                 }
             }
@@ -131,10 +131,10 @@ impl Kubelet {
         join_all(std::mem::take(&mut self.pods).into_values().map(|pod| pod.task)).await;
     }
 
-    fn changed(&mut self, change: &Change) {
+    fn changed(&mut self, change: &ObjectChange) {
         match change.verb {
-            Verb::Added | Verb::Modified => self.seen(&change.object),
-            Verb::Deleted => {
+            ChangeVerb::Added | ChangeVerb::Modified => self.seen(&change.object),
+            ChangeVerb::Deleted => {
                 let uid = text(&change.object["metadata"], "uid");
                 self.refused.remove(uid);
                 self.removed(uid);
@@ -193,17 +193,17 @@ impl Kubelet {
         };
         let (deletion, told) = watch::channel(None);
         let addresses = (self.addresses.host(), address);
-        let pod = Arc::new(Pod::new(Arc::clone(&self.config), self.store.clone(), object.clone(), addresses, told));
+        let pod = Arc::new(NodePod::new(Arc::clone(&self.config), self.store.clone(), object.clone(), addresses, told));
         let (stop, done, id) = (self.stop.clone(), self.done.0.clone(), uid.clone());
         let task = tokio::spawn(async move {
             tokio::select! {
-                () = keep(&pod) => {}
+                () = run_pod(&pod) => {}
                 () = stop.cancelled() => kill(&pod).await,
             }
             // When the node itself is gone nobody listens.
             let _ = done.send(id).await;
         });
-        self.pods.insert(uid, Assigned { address, deletion, task });
+        self.pods.insert(uid, AssignedPod { address, deletion, task });
         self.remember_logs(text(&object["metadata"], "namespace"), text(&object["metadata"], "name"));
     }
 
@@ -220,7 +220,12 @@ impl Kubelet {
     fn refuse(&self, object: &Value, error: &NodeError) {
         let metadata = &object["metadata"];
         let message = error.to_string();
-        Events::new(self.store.clone(), &self.config.name, object).record("", Type::Warning, "Failed", &message);
+        PodEvents::new(self.store.clone(), &self.config.name, object).record(
+            "",
+            EventType::Warning,
+            "Failed",
+            &message,
+        );
         let containers = object["spec"]["containers"].as_array().into_iter().flatten();
         let statuses: Value = containers
             .map(|container| {
@@ -232,7 +237,7 @@ impl Kubelet {
             })
             .collect();
         let (ns, name) = (text(metadata, "namespace"), text(metadata, "name"));
-        let _ = self.store.update_status(Kind::Pod, ns, name, |pod| {
+        let _ = self.store.update_status(ObjectKind::Pod, ns, name, |pod| {
             pod["status"]["phase"] = "Pending".into();
             pod["status"]["message"] = message.clone().into();
             pod["status"]["containerStatuses"] = statuses;
@@ -252,17 +257,17 @@ impl Kubelet {
         if logs.len() > LOGS_KEPT + MAX_PODS
             && let Some((ns, name)) = logs.pop_front()
         {
-            Logs::new(&self.config.folder).forget(&ns, &name);
+            ContainerLogs::new(&self.config.folder).forget(&ns, &name);
         }
     }
 }
 
 /// Runs a pod until it is deleted and all its containers have ended; then removes it from the API.
-async fn keep(pod: &Arc<Pod>) {
+async fn run_pod(pod: &Arc<NodePod>) {
     pod.publish();
     let count = pod.object["spec"]["containers"].as_array().map_or(0, Vec::len);
     let lives = async {
-        join_all((0..count).map(|index| container::live(pod, index))).await;
+        join_all((0..count).map(|index| container::run_container(pod, index))).await;
         // Containers that ended by themselves leave the pod where it is until somebody deletes it.
         let mut deletion = pod.deletion.clone();
         let _ = deletion.wait_for(Option::is_some).await;
@@ -280,7 +285,7 @@ async fn keep(pod: &Arc<Pod>) {
     remove(&pod.store, &pod.object);
 }
 
-async fn kill(pod: &Pod) {
+async fn kill(pod: &NodePod) {
     for supervisor in pod.supervisors() {
         let mut ended = supervisor.ended();
         let _ = supervisor.kill().await;
@@ -289,7 +294,7 @@ async fn kill(pod: &Pod) {
     remove_folder(pod);
 }
 
-fn remove_folder(pod: &Pod) {
+fn remove_folder(pod: &NodePod) {
     let _ = fs::remove_dir_all(Path::new(&pod.config.folder).join("pods").join(pod.namespace()).join(pod.name()));
 }
 
@@ -297,7 +302,7 @@ fn remove_folder(pod: &Pod) {
 fn remove(store: &Store, object: &Value) {
     let metadata = &object["metadata"];
     let options = DeleteOptions { uid: Some(text(metadata, "uid").to_owned()), ..DeleteOptions::grace(0) };
-    let _ = store.delete(Kind::Pod, text(metadata, "namespace"), text(metadata, "name"), &options);
+    let _ = store.delete(ObjectKind::Pod, text(metadata, "namespace"), text(metadata, "name"), &options);
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {

@@ -8,37 +8,37 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::config::NodeConfig;
-use super::env::{Source, environment};
-use super::error::NodeError;
+use super::env::{EnvSource, environment};
 use super::expand::expand;
-use crate::cluster::embedded::Logs;
-use crate::cluster::embedded::images::{self, Image, Place};
-use crate::cluster::embedded::store::{Kind, Store};
-use crate::cluster::embedded::supervise::{self, MAIN, Spawn};
+use super::node_error::NodeError;
+use crate::cluster::embedded::ContainerLogs;
+use crate::cluster::embedded::images::{self, ContainerPlace, Image};
+use crate::cluster::embedded::store::{ObjectKind, Store};
+use crate::cluster::embedded::supervise::{self, MAIN, ProcessSpawn};
 
 /// A container that can be started.
 #[derive(Debug, Clone)]
-pub(super) struct Launch {
+pub(super) struct ContainerLaunch {
     /// Its main process; hooks and exec probes take its environment and folder.
-    pub(super) main: Spawn,
+    pub(super) main: ProcessSpawn,
     /// The number of its stop signal.
     pub(super) stop_signal: i32,
 }
 
 /// Where a container of a pod keeps its files.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(super) struct ContainerFiles {
     /// Its private folder, made anew at each start.
     pub(super) folder: PathBuf,
     /// Its log, kept after the pod.
     pub(super) log: PathBuf,
 }
 
-impl Files {
+impl ContainerFiles {
     /// Those of `container` in the pod `ns`/`name`.
     pub(super) fn of(node: &Path, ns: &str, name: &str, container: &str) -> Self {
         let folder = node.join("pods").join(ns).join(name).join(container);
-        Self { folder, log: Logs::new(node).container(ns, name, container) }
+        Self { folder, log: ContainerLogs::new(node).container(ns, name, container) }
     }
 }
 
@@ -48,8 +48,8 @@ pub(super) async fn launch(
     store: &Store,
     pod: &Value,
     container: &Value,
-    files: &Files,
-) -> Result<Launch, NodeError> {
+    files: &ContainerFiles,
+) -> Result<ContainerLaunch, NodeError> {
     fresh_folder(&files.folder)?;
     if let Some(logs) = files.log.parent() {
         folder(logs)?;
@@ -57,7 +57,7 @@ pub(super) async fn launch(
     let image_name = text(container, "image");
     let image = images::resolve(image_name, &config.image_folders)?;
     let env = own_environment(config, store, pod, container, &image, files)?;
-    let place = Place { folder: files.folder.clone(), executable: config.executable.clone(), env };
+    let place = ContainerPlace { folder: files.folder.clone(), executable: config.executable.clone(), env };
     let prepared = images::prepare(image_name, &image, &place).await?;
     let words = |field: &str| -> Vec<String> {
         let words = container[field].as_array().into_iter().flatten();
@@ -69,9 +69,9 @@ pub(super) async fn launch(
     argv.extend(words("args"));
     let cwd = Some(text(container, "workingDir")).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let cwd = Some(cwd.unwrap_or_else(|| files.folder.clone()));
-    let main = Spawn { id: MAIN, argv, env: prepared.env, cwd, log: Some(files.log.clone()) };
+    let main = ProcessSpawn { id: MAIN, argv, env: prepared.env, cwd, log: Some(files.log.clone()) };
     let named = container["lifecycle"]["stopSignal"].as_str().and_then(supervise::number);
-    Ok(Launch { main, stop_signal: named.unwrap_or_else(|| image.stop_signal()) })
+    Ok(ContainerLaunch { main, stop_signal: named.unwrap_or_else(|| image.stop_signal()) })
 }
 
 /// The ports on which a pod's containers will listen as far as the manifests say, for the search of a free address.
@@ -81,7 +81,7 @@ pub(super) fn ports(store: &Store, pod: &Value) -> Vec<u16> {
 }
 
 fn port(store: &Store, pod: &Value, container: &Value) -> Result<u16, NodeError> {
-    let (services, _) = store.list_shared(Kind::Service, Some(text(&pod["metadata"], "namespace")));
+    let (services, _) = store.list_shared(ObjectKind::Service, Some(text(&pod["metadata"], "namespace")));
     let labels = &pod["metadata"]["labels"];
     let selecting: Vec<&Value> =
         services.iter().map(AsRef::as_ref).filter(|service| selects(&service["spec"]["selector"], labels)).collect();
@@ -101,7 +101,7 @@ fn own_environment(
     pod: &Value,
     container: &Value,
     image: &Image,
-    files: &Files,
+    files: &ContainerFiles,
 ) -> Result<BTreeMap<String, String>, NodeError> {
     let metadata = &pod["metadata"];
     let folder = files.folder.display().to_string();
@@ -125,23 +125,23 @@ fn own_environment(
     if let (Image::BuiltIn, Some(truth)) = (image, &config.target_truth) {
         base.insert("ROLLPROOF_TRUTH_FILE".to_owned(), truth.display().to_string());
     }
-    let objects = Objects { store, ns: text(metadata, "namespace") };
+    let objects = NamespaceObjects { store, ns: text(metadata, "namespace") };
     let fail = |problem| NodeError::Environment { container: text(container, "name").to_owned(), problem };
     environment(pod, container, &base, &objects).map_err(fail)
 }
 
-struct Objects<'a> {
+struct NamespaceObjects<'a> {
     store: &'a Store,
     ns: &'a str,
 }
 
-impl Source for Objects<'_> {
+impl EnvSource for NamespaceObjects<'_> {
     fn config_map(&self, name: &str) -> Option<Value> {
-        self.store.get(Kind::ConfigMap, self.ns, name).ok()
+        self.store.get(ObjectKind::ConfigMap, self.ns, name).ok()
     }
 
     fn secret(&self, name: &str) -> Option<Value> {
-        self.store.get(Kind::Secret, self.ns, name).ok()
+        self.store.get(ObjectKind::Secret, self.ns, name).ok()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::probe::{http_get, port_of};
-use crate::cluster::embedded::supervise::{End, Spawn, Supervisor};
+use crate::cluster::embedded::supervise::{ProcessEnd, ProcessSpawn, Supervisor};
 
 /// A hook has no time limit of its own: it ends with its container, whose end the grace period bounds.
 const NO_LIMIT: Duration = Duration::from_hours(24 * 365);
@@ -24,7 +24,7 @@ pub(super) struct LifecycleHook {
     /// The container.
     pub(super) supervisor: Arc<Supervisor>,
     /// How to execute in it; the command is filled in.
-    pub(super) spawn: Spawn,
+    pub(super) spawn: ProcessSpawn,
 }
 
 impl LifecycleHook {
@@ -38,8 +38,8 @@ impl LifecycleHook {
         }
         if let Some(command) = handler["exec"]["command"].as_array() {
             let argv = command.iter().map(|word| word.as_str().unwrap_or_default().to_owned()).collect();
-            let result = supervisor.exec(Spawn { argv, ..spawn }, NO_LIMIT).await;
-            return matches!(result, Ok(Some(result)) if result.end == End::Code(0));
+            let result = supervisor.exec(ProcessSpawn { argv, ..spawn }, NO_LIMIT).await;
+            return matches!(result, Ok(Some(result)) if result.end == ProcessEnd::Code(0));
         }
         get(&handler["httpGet"], &container, address).await
     }

@@ -1,32 +1,48 @@
 //! The node of the embedded cluster: a kubelet whose containers are ordinary processes.
 //!
-//! What it decides is pure: `refusals`, `env`, `expand`, `probe::worker`, `backoff`, `termination`, `status`. The rest
-//! puts it on the clock, one task for each pod: `kubelet` takes pods over, `pod` holds what their tasks share,
-//! `container` lives a container's life, `stop` ends it, `launch` and `lifecycle_hook` say what is executed. It speaks to the
-//! rest of the cluster through the store alone and must not know of load, observation or routing. `docs/fidelity.md` lists
-//! what of the kubelet's behaviour is modelled, from which source, and what is not.
+//! - `address`: a loopback address for each pod
+//! - `backoff`: the delay before a restart (pure)
+//! - `config`: the node's settings
+//! - `container`: starts, watches and restarts one container
+//! - `env`: a container's environment (pure)
+//! - `events`: the kubelet's Events
+//! - `expand`: `$(NAME)` in commands and values (pure)
+//! - `kubelet`: takes over the pods that are assigned to the node
+//! - `launch`: from a container's manifest to a process
+//! - `lifecycle_hook`: runs `postStart` and `preStop` handlers
+//! - `node_error`: why a pod or container does not run
+//! - `node_truth`: what the node did, for the truth log
+//! - `pod`: what the tasks of one pod share
+//! - `pod_status`: a pod's status (pure)
+//! - `probe`: startup, liveness and readiness probes
+//! - `refusals`: what a pod may not ask for here (pure)
+//! - `stop`: hook, stop signal and SIGKILL
+//! - `termination`: how the grace period is divided (pure)
+//!
+//! It speaks to the rest of the cluster through the store alone and must not know of load, observation or routing.
+//! `docs/fidelity.md` lists what of the kubelet's behaviour is modelled, from which source, and what is not.
 
 mod address;
 mod backoff;
 mod config;
 mod container;
 mod env;
-mod error;
 mod events;
 mod expand;
 mod kubelet;
 mod launch;
 mod lifecycle_hook;
+mod node_error;
+mod node_truth;
 mod pod;
+mod pod_status;
 mod probe;
 mod refusals;
-mod status;
 mod stop;
 mod termination;
-mod truth;
 
 pub use config::{NodeConfig, NodeTrouble};
-pub use error::NodeError;
 pub use kubelet::Node;
+pub use node_error::NodeError;
+pub use node_truth::{NodeAction, NodeEntry, NodeTruth, no_truth};
 pub use refusals::refusals;
-pub use truth::{Deed, NodeEntry, NodeTruth, no_truth};

@@ -8,11 +8,11 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::container::{Run, finished_within, hook};
-use super::events::Type;
-use super::pod::Pod;
+use super::container::{ContainerRun, finished_within, hook};
+use super::events::EventType;
+use super::node_truth::NodeAction;
+use super::pod::NodePod;
 use super::termination;
-use super::truth::Deed;
 
 /// SIGKILL is certain, but a process in an uninterruptible call takes its time.
 const KILL_LIMIT: Duration = Duration::from_secs(15);
@@ -21,8 +21,8 @@ const HOOK_END_LIMIT: Duration = Duration::from_secs(1);
 
 /// Stops a run of a container within `grace_s` and, at the most, the minimum that is always left for the signal.
 /// `message` is that of the `Killing` event.
-pub(super) async fn stop(pod: &Arc<Pod>, index: usize, run: &Run, grace_s: i64, message: &str) {
-    pod.event(index, Type::Normal, "Killing", message);
+pub(super) async fn stop(pod: &Arc<NodePod>, index: usize, run: &ContainerRun, grace_s: i64, message: &str) {
+    pod.event(index, EventType::Normal, "Killing", message);
     let handler = &pod.container(index)["lifecycle"]["preStop"];
     let mut took = Duration::ZERO;
     let mut hook = None;
@@ -44,29 +44,29 @@ pub(super) async fn stop(pod: &Arc<Pod>, index: usize, run: &Run, grace_s: i64, 
     }
 }
 
-async fn signal(pod: &Pod, index: usize, run: &Run, left: Duration) {
+async fn signal(pod: &NodePod, index: usize, run: &ContainerRun, left: Duration) {
     let signal = run.launch.stop_signal;
     if let Ok(delivered) = run.supervisor.signal(signal).await {
-        pod.truth(index, Deed::StopSignal { signal, delivered });
+        pod.truth(index, NodeAction::StopSignal { signal, delivered });
     }
     if !finished_within(run, left).await {
-        pod.truth(index, Deed::Killed);
+        pod.truth(index, NodeAction::Killed);
         let _ = run.supervisor.kill().await;
         finished_within(run, KILL_LIMIT).await;
     }
 }
 
 /// The hook runs as a task of its own, so that it can outlast the time that it is waited for.
-fn start_hook(pod: &Arc<Pod>, index: usize, run: &Run, handler: &Value) -> JoinHandle<()> {
+fn start_hook(pod: &Arc<NodePod>, index: usize, run: &ContainerRun, handler: &Value) -> JoinHandle<()> {
     let hook = hook(pod, index, run, handler);
     let pod = Arc::clone(pod);
-    pod.truth(index, Deed::HookStarted { hook: "preStop" });
+    pod.truth(index, NodeAction::HookStarted { hook: "preStop" });
     tokio::spawn(async move {
         let success = hook.run().await;
-        pod.truth(index, Deed::HookEnded { hook: "preStop", success });
+        pod.truth(index, NodeAction::HookEnded { hook: "preStop", success });
         if !success {
             // The kubelet withholds the reason, so that no secret leaks into an event.
-            pod.event(index, Type::Warning, "FailedPreStopHook", "PreStopHook failed");
+            pod.event(index, EventType::Warning, "FailedPreStopHook", "PreStopHook failed");
         }
     })
 }

@@ -1,14 +1,19 @@
-//! Where connections to a Service go: a routing table that follows the `EndpointSlice`s as kube-proxy's rules do.
+//! Where connections to a Service are routed: a table that follows the `EndpointSlice`s as kube-proxy's rules do.
 //!
-//! No byte passes through here: an address is chosen when a connection is made, and what then happens to it is the
-//! kernel's doing. It must not know who makes the connections.
+//! - `route`: one Service port, as clients use it
+//! - `routing_table`: the backends of each Service port
+//! - `rule`: when a change takes effect
+//! - `service_proxy`: follows the store and replaces the table
+//!
+//! No byte passes through here: an address is chosen when a connection is made, and the kernel does the rest. It must not
+//! know who makes the connections.
 
-mod driver;
 mod route;
+mod routing_table;
 mod rule;
-mod table;
+mod service_proxy;
 
-pub use driver::{Lag, Now, Proxy};
 pub use route::ServiceRoute;
-pub use rule::{SyncRule, Syncing};
-pub use table::{Backend, Table};
+pub use routing_table::{Backend, RoutingTable};
+pub use rule::{SyncRule, SyncSchedule};
+pub use service_proxy::{NowFn, ProxyLag, ServiceProxy};

@@ -3,24 +3,24 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::driver::Now;
-use super::table::{ServicePort, Table};
-use crate::cluster::embedded::truth::{Pick, Truth, TruthLine};
+use super::routing_table::{RoutingTable, ServicePort};
+use super::service_proxy::NowFn;
+use crate::cluster::embedded::cluster_truth::{BackendPick, ClusterTruth, TruthLine};
 use crate::load::Route;
 use crate::rng::Rng;
 
 /// The table that is in effect.
-pub(super) type Current = Arc<RwLock<Arc<Table>>>;
+pub(super) type CurrentTable = Arc<RwLock<Arc<RoutingTable>>>;
 
 /// A Service port. Clones share the sequence of choices.
 #[derive(Clone)]
 pub struct ServiceRoute {
     pub(super) port: ServicePort,
-    pub(super) table: Current,
+    pub(super) table: CurrentTable,
     pub(super) rng: Arc<Mutex<Rng>>,
     pub(super) reject: SocketAddr,
-    pub(super) truth: Truth,
-    pub(super) now: Now,
+    pub(super) truth: ClusterTruth,
+    pub(super) now: NowFn,
 }
 
 impl std::fmt::Debug for ServiceRoute {
@@ -40,7 +40,7 @@ impl Route for ServiceRoute {
         let to = backend.map_or(self.reject, |backend| backend.address);
         if self.truth.is_on() {
             let (namespace, service, port) = self.port.clone();
-            self.truth.send(TruthLine::Pick(Pick {
+            self.truth.send(TruthLine::Pick(BackendPick {
                 at_ns: (self.now)(),
                 namespace,
                 service,

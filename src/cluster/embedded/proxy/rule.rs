@@ -32,14 +32,14 @@ impl Default for SyncRule {
 
 /// The rule at work on states of type `T`, each of which replaces the one before.
 #[derive(Debug)]
-pub struct Syncing<T> {
+pub struct SyncSchedule<T> {
     rule: SyncRule,
     rng: Rng,
     waiting: VecDeque<(Stamp, T)>,
     last_sync: Option<Stamp>,
 }
 
-impl<T> Syncing<T> {
+impl<T> SyncSchedule<T> {
     /// Nothing has been synced or waits yet. The jitter comes from `seed`.
     #[must_use]
     pub fn new(rule: SyncRule, seed: u64) -> Self {
@@ -97,9 +97,9 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     fn run(rule: SyncRule, seed: u64, changes: &[u64]) -> Vec<(u64, usize)> {
-        let mut syncing = Syncing::new(rule, seed);
+        let mut syncing = SyncSchedule::new(rule, seed);
         let mut syncs = Vec::new();
-        let mut due_by = |syncing: &mut Syncing<usize>, until: u64| {
+        let mut due_by = |syncing: &mut SyncSchedule<usize>, until: u64| {
             while let Some(due) = syncing.due().filter(|due| *due <= until) {
                 syncs.push((due / MS, syncing.sync(due).unwrap()));
             }
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_waiting_queue_is_bounded_and_ends_with_the_newest() {
         let changes: Vec<u64> = (0..5_000).map(|_| 1).collect();
-        let mut syncing = Syncing::new(SyncRule { base_ns: 1, min_sync_period_ns: 0 }, 1);
+        let mut syncing = SyncSchedule::new(SyncRule { base_ns: 1, min_sync_period_ns: 0 }, 1);
         for index in 0..changes.len() {
             syncing.changed(MS, index);
         }

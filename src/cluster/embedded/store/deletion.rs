@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::error::ApiError;
-use super::kind::Kind;
+use super::api_error::ApiError;
 use super::meta;
-use super::state::{State, Store};
+use super::object_kind::ObjectKind;
+use super::store_state::{Store, StoreState};
 use super::wall::whole_seconds;
 use crate::manifest;
 
@@ -41,18 +41,24 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`; `Conflict` if a precondition does not hold.
-    pub fn delete(&self, kind: Kind, ns: &str, name: &str, options: &DeleteOptions) -> Result<Value, ApiError> {
+    pub fn delete(&self, kind: ObjectKind, ns: &str, name: &str, options: &DeleteOptions) -> Result<Value, ApiError> {
         self.write(|state| state.delete(kind, ns, name, options).map(|object| (*object).clone()))
     }
 }
 
-impl State {
-    fn delete(&mut self, kind: Kind, ns: &str, name: &str, options: &DeleteOptions) -> Result<Arc<Value>, ApiError> {
+impl StoreState {
+    fn delete(
+        &mut self,
+        kind: ObjectKind,
+        ns: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Arc<Value>, ApiError> {
         let object = self.find(kind, ns, name)?;
         check_preconditions(kind, &object, options)?;
         let last = match kind {
-            Kind::Pod => self.delete_pod(&object, options.grace_s),
-            Kind::Namespace => self.delete_namespace(&object),
+            ObjectKind::Pod => self.delete_pod(&object, options.grace_s),
+            ObjectKind::Namespace => self.delete_namespace(&object),
             _ => self.remove(kind, &object, options.orphan),
         };
         Ok(last)
@@ -61,13 +67,13 @@ impl State {
     fn delete_pod(&mut self, pod: &Arc<Value>, asked: Option<i64>) -> Arc<Value> {
         let decided = graceful(pod, asked, self.wall.now());
         match decided {
-            Graceful::Remove => self.remove(Kind::Pod, pod, false),
-            Graceful::Keep => Arc::clone(pod),
-            Graceful::Mark { at, grace_s } => {
+            PodDeletion::Remove => self.remove(ObjectKind::Pod, pod, false),
+            PodDeletion::Keep => Arc::clone(pod),
+            PodDeletion::Mark { at, grace_s } => {
                 let mut marked = (**pod).clone();
                 marked["metadata"]["deletionTimestamp"] = Value::String(whole_seconds(at));
                 marked["metadata"]["deletionGracePeriodSeconds"] = Value::from(grace_s);
-                self.put(Kind::Pod, marked)
+                self.put(ObjectKind::Pod, marked)
             }
         }
     }
@@ -79,9 +85,9 @@ impl State {
             let mut marked = (**namespace).clone();
             marked["metadata"]["deletionTimestamp"] = Value::String(whole_seconds(self.wall.now()));
             marked["status"]["phase"] = Value::String("Terminating".to_owned());
-            last = self.put(Kind::Namespace, marked);
+            last = self.put(ObjectKind::Namespace, marked);
         }
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.info().namespaced) {
+        for kind in ObjectKind::ALL.into_iter().filter(|kind| kind.info().namespaced) {
             let objects = self.objects.get(&kind).into_iter().flatten();
             let names: Vec<String> =
                 objects.filter(|((ns, _), _)| *ns == name).map(|((_, name), _)| name.clone()).collect();
@@ -95,7 +101,7 @@ impl State {
     }
 
     /// Removes an object, then what it owned, then its namespace if that only waited for it.
-    fn remove(&mut self, kind: Kind, object: &Arc<Value>, orphan: bool) -> Arc<Value> {
+    fn remove(&mut self, kind: ObjectKind, object: &Arc<Value>, orphan: bool) -> Arc<Value> {
         let (ns, name) = (meta::namespace(object).to_owned(), meta::name(object));
         let last = self.take(kind, &ns, name).unwrap_or_else(|| Arc::clone(object));
         self.release_owned(meta::uid(object), &ns, orphan);
@@ -104,7 +110,7 @@ impl State {
     }
 
     fn release_owned(&mut self, owner: &str, ns: &str, orphan: bool) {
-        let dependents: Vec<(Kind, Arc<Value>)> = Kind::ALL
+        let dependents: Vec<(ObjectKind, Arc<Value>)> = ObjectKind::ALL
             .into_iter()
             .filter_map(|kind| self.objects.get(&kind).map(|objects| (kind, objects)))
             .flat_map(|(kind, objects)| objects.values().map(move |object| (kind, object)))
@@ -131,10 +137,10 @@ impl State {
     }
 
     fn finish_namespace(&mut self, ns: &str) {
-        let waits = self.find(Kind::Namespace, "", ns).is_ok_and(|namespace| meta::terminating(&namespace));
+        let waits = self.find(ObjectKind::Namespace, "", ns).is_ok_and(|namespace| meta::terminating(&namespace));
         let occupied = || self.objects.values().any(|objects| objects.keys().any(|(namespace, _)| namespace == ns));
         if waits && !occupied() {
-            self.take(Kind::Namespace, "", ns);
+            self.take(ObjectKind::Namespace, "", ns);
         }
     }
 }
@@ -143,7 +149,7 @@ fn owners(object: &Value) -> impl Iterator<Item = &str> {
     meta::list(object, "/metadata/ownerReferences").iter().map(|reference| meta::text(reference, "/uid"))
 }
 
-fn check_preconditions(kind: Kind, object: &Value, options: &DeleteOptions) -> Result<(), ApiError> {
+fn check_preconditions(kind: ObjectKind, object: &Value, options: &DeleteOptions) -> Result<(), ApiError> {
     let pairs = [
         ("UID", options.uid.as_deref(), meta::uid(object)),
         ("resourceVersion", options.resource_version.as_deref(), meta::text(object, "/metadata/resourceVersion")),
@@ -157,7 +163,7 @@ fn check_preconditions(kind: Kind, object: &Value, options: &DeleteOptions) -> R
     Ok(())
 }
 
-enum Graceful {
+enum PodDeletion {
     Remove,
     Keep,
     Mark { at: Timestamp, grace_s: i64 },
@@ -165,28 +171,28 @@ enum Graceful {
 
 /// What deleting a pod does. The rules of `CheckGracefulDelete` (pod strategy) and `rest.BeforeDelete`: a pod without a
 /// node or past its end goes at once; a second deletion may only shorten the grace.
-fn graceful(pod: &Value, asked: Option<i64>, now: Timestamp) -> Graceful {
+fn graceful(pod: &Value, asked: Option<i64>, now: Timestamp) -> PodDeletion {
     let own = manifest::grace_s(&pod["spec"]);
     let unscheduled = meta::text(pod, "/spec/nodeName").is_empty();
     let ended = matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed");
     if unscheduled || ended || asked == Some(0) {
-        return Graceful::Remove;
+        return PodDeletion::Remove;
     }
     let clamp = |grace: i64| if grace < 0 { 1 } else { grace };
     if !meta::terminating(pod) {
         let grace_s = clamp(asked.unwrap_or(own));
         if grace_s == 0 {
-            return Graceful::Remove;
+            return PodDeletion::Remove;
         }
-        return Graceful::Mark { at: shifted(now, grace_s), grace_s };
+        return PodDeletion::Mark { at: shifted(now, grace_s), grace_s };
     }
     let current = meta::number(pod, "/metadata/deletionGracePeriodSeconds").unwrap_or(0);
     let deadline: Option<Timestamp> = meta::text(pod, "/metadata/deletionTimestamp").parse().ok();
     match (asked.map(clamp), deadline) {
         (Some(grace_s), Some(deadline)) if grace_s < current => {
-            Graceful::Mark { at: shifted(deadline, grace_s.saturating_sub(current)), grace_s }
+            PodDeletion::Mark { at: shifted(deadline, grace_s.saturating_sub(current)), grace_s }
         }
-        _ => Graceful::Keep,
+        _ => PodDeletion::Keep,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::kind::Kind;
 use super::meta;
+use super::object_kind::ObjectKind;
 
 /// What an Event says.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub struct EventText<'a> {
 /// The Event object (core/v1) about `object`, which is of kind `about`. `now` is a `metav1.Time` text. The name is
 /// completed by the store.
 #[must_use]
-pub fn event(about: Kind, object: &Value, text: EventText<'_>, now: &str) -> Value {
+pub fn event(about: ObjectKind, object: &Value, text: EventText<'_>, now: &str) -> Value {
     let namespace = if meta::namespace(object).is_empty() { "default" } else { meta::namespace(object) };
     json!({
         "metadata": {"generateName": format!("{}.", meta::name(object)), "namespace": namespace},

@@ -1,28 +1,38 @@
-//! The objects of the embedded cluster, their versions and their history. The etcd and the generic half of the API
-//! server, in one place.
+//! The objects of the embedded cluster, their versions and their history: etcd and the generic half of the API server.
+//!
+//! - `api_error`: the API's errors and their `Status` bodies
+//! - `deletion`: grace periods, garbage collection, namespaces
+//! - `event`: Kubernetes Events
+//! - `meta`: reads common fields of untyped objects
+//! - `object_kind`: the kinds that are stored
+//! - `selector`: label selectors
+//! - `store_state`: the lock, the state, and reading
+//! - `store_watch`: a position in the history
+//! - `wall`: wall-clock time as an argument
+//! - `writes`: creates and changes objects
 //!
 //! Objects are untyped JSON: fields that nobody here knows survive. It must not know of HTTP, controllers or the node;
-//! whoever acts on objects watches [`Store::changed`] or holds a [`Watch`].
+//! whoever acts on objects watches [`Store::changed`] or holds a [`StoreWatch`].
 
+pub mod api_error;
 mod deletion;
-pub mod error;
 pub mod event;
-pub mod kind;
 pub mod meta;
+pub mod object_kind;
 pub mod selector;
-mod state;
+mod store_state;
+mod store_watch;
 #[cfg(test)]
 mod tests;
 mod wall;
-mod watch;
 mod writes;
 
+pub use api_error::{ApiError, StatusCause};
 pub use deletion::DeleteOptions;
-pub use error::{ApiError, Cause};
 pub use event::{EventText, event};
-pub use kind::Kind;
-pub use selector::Selector;
-pub use state::Store;
+pub use object_kind::ObjectKind;
+pub use selector::LabelSelector;
+pub use store_state::Store;
+pub use store_watch::{ChangeVerb, ObjectChange, StoreWatch};
 pub use wall::{WallClock, whole_seconds};
-pub use watch::{Change, Verb, Watch};
 pub(crate) use writes::set_status;

@@ -6,25 +6,25 @@ use super::meta;
 
 /// A label selector. The empty one matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selector {
-    requirements: Vec<Requirement>,
+pub struct LabelSelector {
+    requirements: Vec<LabelRequirement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Requirement {
+struct LabelRequirement {
     key: String,
-    test: Test,
+    test: LabelTest,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
+enum LabelTest {
     In(Vec<String>),
     NotIn(Vec<String>),
     Exists,
     Missing,
 }
 
-impl Selector {
+impl LabelSelector {
     /// A `LabelSelector` object (`matchLabels`, `matchExpressions`). `None` if an operator is unknown.
     #[must_use]
     pub fn from_object(selector: &Value) -> Option<Self> {
@@ -32,13 +32,13 @@ impl Selector {
         for expression in meta::list(selector, "/matchExpressions") {
             let values = || meta::list(expression, "/values").iter().filter_map(Value::as_str).map(str::to_owned);
             let test = match meta::text(expression, "/operator") {
-                "In" => Test::In(values().collect()),
-                "NotIn" => Test::NotIn(values().collect()),
-                "Exists" => Test::Exists,
-                "DoesNotExist" => Test::Missing,
+                "In" => LabelTest::In(values().collect()),
+                "NotIn" => LabelTest::NotIn(values().collect()),
+                "Exists" => LabelTest::Exists,
+                "DoesNotExist" => LabelTest::Missing,
                 _ => return None,
             };
-            requirements.push(Requirement { key: meta::text(expression, "/key").to_owned(), test });
+            requirements.push(LabelRequirement { key: meta::text(expression, "/key").to_owned(), test });
         }
         Some(Self { requirements })
     }
@@ -67,23 +67,23 @@ impl Selector {
     /// Whether an object's labels fulfil it.
     #[must_use]
     pub fn matches(&self, object: &Value) -> bool {
-        self.requirements.iter().all(|Requirement { key, test }| match (test, meta::label(object, key)) {
-            (Test::In(values), Some(value)) => values.iter().any(|wanted| wanted == value),
-            (Test::NotIn(values), Some(value)) => values.iter().all(|unwanted| unwanted != value),
-            (Test::Exists, found) => found.is_some(),
-            (Test::Missing, found) => found.is_none(),
-            (Test::In(_), None) => false,
-            (Test::NotIn(_), None) => true,
+        self.requirements.iter().all(|LabelRequirement { key, test }| match (test, meta::label(object, key)) {
+            (LabelTest::In(values), Some(value)) => values.iter().any(|wanted| wanted == value),
+            (LabelTest::NotIn(values), Some(value)) => values.iter().all(|unwanted| unwanted != value),
+            (LabelTest::Exists, found) => found.is_some(),
+            (LabelTest::Missing, found) => found.is_none(),
+            (LabelTest::In(_), None) => false,
+            (LabelTest::NotIn(_), None) => true,
         })
     }
 }
 
-fn from_map(labels: &Value) -> Vec<Requirement> {
+fn from_map(labels: &Value) -> Vec<LabelRequirement> {
     let labels = labels.as_object().into_iter().flatten();
     labels
-        .map(|(key, value)| Requirement {
+        .map(|(key, value)| LabelRequirement {
             key: key.clone(),
-            test: Test::In(vec![value.as_str().unwrap_or_default().to_owned()]),
+            test: LabelTest::In(vec![value.as_str().unwrap_or_default().to_owned()]),
         })
         .collect()
 }
@@ -106,30 +106,30 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-fn requirement(part: &str) -> Result<Requirement, String> {
+fn requirement(part: &str) -> Result<LabelRequirement, String> {
     let unreadable = || format!("unable to parse requirement {part:?} of the label selector");
     let (key, test) = if let Some((left, list)) = part.split_once('(') {
         let list = list.strip_suffix(')').ok_or_else(unreadable)?;
         let values = list.split(',').map(|value| value.trim().to_owned()).collect();
         match left.split_whitespace().collect::<Vec<_>>()[..] {
-            [key, "in"] => (key, Test::In(values)),
-            [key, "notin"] => (key, Test::NotIn(values)),
+            [key, "in"] => (key, LabelTest::In(values)),
+            [key, "notin"] => (key, LabelTest::NotIn(values)),
             _ => return Err(unreadable()),
         }
     } else if let Some((key, value)) = part.split_once("!=") {
-        (key.trim(), Test::NotIn(vec![value.trim().to_owned()]))
+        (key.trim(), LabelTest::NotIn(vec![value.trim().to_owned()]))
     } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        (key.trim(), Test::In(vec![value.trim().to_owned()]))
+        (key.trim(), LabelTest::In(vec![value.trim().to_owned()]))
     } else if let Some(key) = part.strip_prefix('!') {
-        (key.trim(), Test::Missing)
+        (key.trim(), LabelTest::Missing)
     } else {
-        (part, Test::Exists)
+        (part, LabelTest::Exists)
     };
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_./".contains(letter);
     if key.is_empty() || !key.chars().all(fits) {
         return Err(unreadable());
     }
-    Ok(Requirement { key: key.to_owned(), test })
+    Ok(LabelRequirement { key: key.to_owned(), test })
 }
 
 #[cfg(test)]
@@ -154,10 +154,10 @@ mod tests {
             ("app,!missing", true),
             ("!app", false),
         ] {
-            assert_eq!(Selector::parse(text).unwrap().matches(&object), matches, "{text}");
+            assert_eq!(LabelSelector::parse(text).unwrap().matches(&object), matches, "{text}");
         }
         for bad in ["app in web", "app in (web", "=web", "a b", "app within (web)"] {
-            assert!(Selector::parse(bad).is_err(), "{bad}");
+            assert!(LabelSelector::parse(bad).is_err(), "{bad}");
         }
     }
 
@@ -165,9 +165,9 @@ mod tests {
     fn the_object_form_needs_all_of_labels_and_expressions() {
         let selector = json!({"matchLabels": {"app": "web"},
             "matchExpressions": [{"key": "tier", "operator": "In", "values": ["front", "edge"]}]});
-        let selector = Selector::from_object(&selector).unwrap();
+        let selector = LabelSelector::from_object(&selector).unwrap();
         assert!(selector.matches(&json!({"metadata": {"labels": {"app": "web", "tier": "edge"}}})));
         assert!(!selector.matches(&json!({"metadata": {"labels": {"app": "web"}}})));
-        assert_eq!(Selector::from_object(&json!({"matchExpressions": [{"key": "a", "operator": "Like"}]})), None);
+        assert_eq!(LabelSelector::from_object(&json!({"matchExpressions": [{"key": "a", "operator": "Like"}]})), None);
     }
 }

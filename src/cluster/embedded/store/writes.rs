@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::error::{ApiError, Cause};
-use super::kind::Kind;
+use super::api_error::{ApiError, StatusCause};
 use super::meta;
-use super::state::{MAX_EVENTS, State, Store};
+use super::object_kind::ObjectKind;
+use super::store_state::{MAX_EVENTS, Store, StoreState};
 use super::wall::whole_seconds;
 use crate::rng::Rng;
 
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     /// `AlreadyExists`; `NotFound` or `Forbidden` if its namespace does not exist or is being deleted; `Invalid` if it
     /// has no name.
-    pub fn create(&self, kind: Kind, object: Value) -> Result<Value, ApiError> {
+    pub fn create(&self, kind: ObjectKind, object: Value) -> Result<Value, ApiError> {
         self.write(|state| state.create(kind, object).map(|object| (*object).clone()))
     }
 
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn update<F>(&self, kind: Kind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
+    pub fn update<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
     where
         F: FnOnce(&mut Value),
     {
@@ -51,7 +51,7 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn update_status<F>(&self, kind: Kind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
+    pub fn update_status<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
     where
         F: FnOnce(&mut Value),
     {
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`, or the error of `change`.
-    pub fn try_update<F>(&self, kind: Kind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
+    pub fn try_update<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
     where
         F: FnOnce(&mut Value) -> Result<(), ApiError>,
     {
@@ -94,8 +94,8 @@ pub(crate) fn set_status(object: &mut Value, status: Option<Value>) {
     }
 }
 
-impl State {
-    pub(super) fn create(&mut self, kind: Kind, mut object: Value) -> Result<Arc<Value>, ApiError> {
+impl StoreState {
+    pub(super) fn create(&mut self, kind: ObjectKind, mut object: Value) -> Result<Arc<Value>, ApiError> {
         let info = kind.info();
         if !object.is_object() {
             return Err(ApiError::BadRequest { detail: format!("a {} must be a JSON object", info.kind) });
@@ -125,18 +125,18 @@ impl State {
                 metadata.remove("namespace");
             }
         }
-        if kind == Kind::Namespace {
+        if kind == ObjectKind::Namespace {
             object["status"]["phase"] = Value::String("Active".to_owned());
         }
         let created = self.put(kind, object);
-        if kind == Kind::Event {
+        if kind == ObjectKind::Event {
             self.drop_old_events();
         }
         Ok(created)
     }
 
     /// Stores `after` in place of `before`, with what only the API server may set.
-    pub(super) fn replace(&mut self, kind: Kind, before: &Arc<Value>, mut after: Value) -> Arc<Value> {
+    pub(super) fn replace(&mut self, kind: ObjectKind, before: &Arc<Value>, mut after: Value) -> Arc<Value> {
         if !after.is_object() {
             return Arc::clone(before);
         }
@@ -164,7 +164,7 @@ impl State {
         self.put(kind, after)
     }
 
-    fn name_for(&mut self, kind: Kind, object: &Value) -> Result<String, ApiError> {
+    fn name_for(&mut self, kind: ObjectKind, object: &Value) -> Result<String, ApiError> {
         let name = meta::name(object);
         let ns = meta::namespace(object);
         if !name.is_empty() {
@@ -176,7 +176,7 @@ impl State {
         let prefix = meta::text(object, "/metadata/generateName");
         if prefix.is_empty() {
             let message = "Required value: name or generateName is required".to_owned();
-            let causes = vec![Cause { field: "metadata.name".to_owned(), message }];
+            let causes = vec![StatusCause { field: "metadata.name".to_owned(), message }];
             return Err(ApiError::Invalid { kind, name: String::new(), causes });
         }
         for _ in 0..NAME_TRIES {
@@ -188,8 +188,8 @@ impl State {
         Err(ApiError::AlreadyExists { kind, name: prefix.to_owned() })
     }
 
-    fn check_namespace(&self, kind: Kind, ns: &str, name: &str) -> Result<(), ApiError> {
-        let namespace = self.find(Kind::Namespace, "", ns)?;
+    fn check_namespace(&self, kind: ObjectKind, ns: &str, name: &str) -> Result<(), ApiError> {
+        let namespace = self.find(ObjectKind::Namespace, "", ns)?;
         if meta::terminating(&namespace) {
             let detail = format!("unable to create new content in namespace {ns} because it is being terminated");
             return Err(ApiError::Forbidden { kind, name: name.to_owned(), detail });
@@ -198,13 +198,13 @@ impl State {
     }
 
     fn drop_old_events(&mut self) {
-        let Some(events) = self.objects.get(&Kind::Event) else { return };
+        let Some(events) = self.objects.get(&ObjectKind::Event) else { return };
         if events.len() <= MAX_EVENTS {
             return;
         }
         let oldest = events.iter().min_by_key(|(_, event)| meta::version(event)).map(|(key, _)| key.clone());
         if let Some((ns, name)) = oldest {
-            self.take(Kind::Event, &ns, &name);
+            self.take(ObjectKind::Event, &ns, &name);
         }
     }
 }

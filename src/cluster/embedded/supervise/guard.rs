@@ -12,7 +12,7 @@ use nix::sys::wait::waitpid;
 
 use super::descendants::kill_all;
 use super::isolation::Isolation;
-use super::serve::block_termination;
+use super::supervisor::block_termination;
 use super::{ARGUMENT, ITSELF};
 
 /// Runs one container, until nothing of it is left.

@@ -2,7 +2,7 @@
 //!
 //! In it the main process is PID 1 in earnest: the kernel applies its signal rules (`pid_namespaces(7)`), adopts orphans
 //! to it, and kills everything in the namespace when it ends. Nothing in it can name a process outside, so a
-//! container cannot signal its supervisor. Elsewhere `guard` and `serve` do what can be done without.
+//! container cannot signal its supervisor. Elsewhere `guard` and `supervisor` do what can be done without.
 
 use std::ffi::OsString;
 use std::fs;

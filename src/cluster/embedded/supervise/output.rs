@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::log::Log;
+use super::log_file::LogFile;
 use super::protocol::MAX_OUTPUT_BYTES;
 
 /// Reads of a pipe in one go, so that one process that talks without end cannot hold the supervisor.
@@ -13,15 +13,15 @@ const MAX_READS: usize = 64;
 
 /// One process's output.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct ProcessOutput {
     /// Nothing once every writer has closed the pipe.
     reader: Option<PipeReader>,
-    log: Option<Log>,
+    log: Option<LogFile>,
     kept: Vec<u8>,
 }
 
-impl Output {
-    pub(super) fn new(reader: PipeReader, log: Option<Log>) -> Self {
+impl ProcessOutput {
+    pub(super) fn new(reader: PipeReader, log: Option<LogFile>) -> Self {
         Self { reader: Some(reader), log, kept: Vec::new() }
     }
 

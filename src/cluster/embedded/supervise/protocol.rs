@@ -16,9 +16,9 @@ pub(super) const MAX_OUTPUT_BYTES: usize = 10 * 1024;
 /// From the node to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Request {
+pub enum SupervisorRequest {
     /// Start a process. The first one is the main process.
-    Spawn(Spawn),
+    Spawn(ProcessSpawn),
     /// Send a signal to the main process, under the kernel's rule for PID 1.
     Signal {
         /// The signal's number.
@@ -36,7 +36,7 @@ pub enum Request {
 /// A process to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spawn {
+pub struct ProcessSpawn {
     /// [`MAIN`] or a number that the container has not used before.
     pub id: u64,
     /// Program and arguments; the program is looked up in the `PATH` of `env`.
@@ -52,7 +52,7 @@ pub struct Spawn {
 /// From the supervisor to the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Report {
+pub enum SupervisorReport {
     /// The process runs.
     Started {
         /// As in the request.
@@ -79,7 +79,7 @@ pub enum Report {
         /// As in the request.
         id: u64,
         /// How.
-        end: End,
+        end: ProcessEnd,
         /// The start of its output, where no log file was named.
         output: String,
     },
@@ -88,14 +88,14 @@ pub enum Report {
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum End {
+pub enum ProcessEnd {
     /// It exited with this code.
     Code(i32),
     /// This signal ended it.
     Signal(i32),
 }
 
-impl End {
+impl ProcessEnd {
     /// The exit code as container runtimes report it: 128 plus the signal's number where a signal ended the process.
     #[must_use]
     pub fn exit_code(self) -> i32 {

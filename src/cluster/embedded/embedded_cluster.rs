@@ -1,0 +1,204 @@
+//! Starts and ends the embedded cluster.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpSocket;
+
+use super::ContainerLogs;
+use super::cluster_truth::{ClusterTruth, TruthError, TruthWriter};
+use super::control_plane::{ControlPlane, ControlPlaneConfig};
+use super::node::{Node, NodeConfig, NodeTrouble};
+use super::proxy::{ServiceRoute, SyncRule};
+use super::store::{ApiError, ObjectKind};
+use super::supervise::Isolation;
+use crate::clock::{Clock, saturating_ns};
+
+/// Begins the names of folders for pods' files; the process's number follows.
+const FOLDER_PREFIX: &str = "rollproof-pods-";
+/// The only node.
+const NODE: &str = "embedded";
+/// How long everything that runs in a pod may take to end when the cluster does.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
+/// How the cluster is set up.
+#[derive(Clone)]
+pub struct EmbeddedConfig {
+    /// The run's clock.
+    pub clock: Clock,
+    /// The run's seed.
+    pub seed: u64,
+    /// From a change of endpoints until a sync of the routing table is due.
+    pub base: Duration,
+    /// The least time between two syncs.
+    pub min_sync_period: Duration,
+    /// Whether pods share the network with the machine.
+    pub shared_network: bool,
+    /// Folders of the manifests, beside which `images/NAME/` is looked for.
+    pub image_folders: Vec<PathBuf>,
+    /// Where the truth log goes.
+    pub truth: PathBuf,
+    /// Takes the cluster's own trouble, which no workload is to blame for.
+    pub trouble: NodeTrouble,
+}
+
+/// The embedded cluster could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system refused something.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The truth log cannot be written.
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    /// The store refused its own node.
+    #[error("registering the node: {0}")]
+    Node(#[from] ApiError),
+}
+
+/// A cluster inside this process. Dropping it ends its supervisors, and they end everything that runs in pods.
+pub struct EmbeddedCluster {
+    control_plane: ControlPlane,
+    node: Node,
+    truth: TruthWriter,
+    truth_path: PathBuf,
+    /// Bound and never listening, so that the kernel refuses, and nobody else can listen there.
+    _reject: TcpSocket,
+    /// The pods' files; removed with it.
+    _folder: TempDir,
+}
+
+impl EmbeddedCluster {
+    /// Starts API, controllers, routing and node. Must be called inside a tokio runtime.
+    pub fn start(config: EmbeddedConfig) -> Result<Self, StartError> {
+        let system = |doing| move |source| StartError::System { doing, source };
+        let (truth, writer) = ClusterTruth::create(&config.truth)?;
+        let temporary = std::env::temp_dir();
+        remove_abandoned(&temporary);
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
+            .tempdir_in(&temporary)
+            .map_err(system("making a folder for the pods' files where TMPDIR says"))?;
+        let reject = TcpSocket::new_v4().map_err(system("making a socket that refuses"))?;
+        reject.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(system("binding a socket that refuses"))?;
+        let control_plane = ControlPlane::start(ControlPlaneConfig {
+            seed: config.seed,
+            clock: config.clock,
+            node_name: NODE.to_owned(),
+            sync: SyncRule {
+                base_ns: saturating_ns(config.base),
+                min_sync_period_ns: saturating_ns(config.min_sync_period),
+            },
+            reject: reject.local_addr().map_err(system("reading the address of a socket that refuses"))?,
+            logs: Some(ContainerLogs::new(folder.path())),
+            truth: truth.clone(),
+        })?;
+        let target_truth = std::path::absolute(config.truth.with_file_name("truth-target.jsonl"));
+        let executable = std::env::current_exe().map_err(system("finding this program's own path"))?;
+        let node = Node::start(
+            NodeConfig {
+                name: NODE.to_owned(),
+                isolation: Isolation::available(&executable),
+                trouble: config.trouble,
+                executable,
+                folder: folder.path().to_owned(),
+                path: std::env::var("PATH").unwrap_or_default(),
+                image_folders: config.image_folders,
+                shared_network: config.shared_network,
+                target_truth: Some(target_truth.map_err(system("finding the present folder"))?),
+                clock: config.clock,
+                truth: Arc::new(move |entry| truth.node(&entry)),
+            },
+            control_plane.store().clone(),
+        );
+        Ok(Self { control_plane, node, truth: writer, truth_path: config.truth, _reject: reject, _folder: folder })
+    }
+
+    /// A client of its API.
+    #[must_use]
+    pub fn client(&self) -> kube::Client {
+        self.control_plane.client()
+    }
+
+    /// The way to a Service's port.
+    #[must_use]
+    pub fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
+        self.control_plane.route(namespace, service, port)
+    }
+
+    /// For people: the last log lines of the pods of `namespace` that are not ready, and what their containers wait for.
+    #[must_use]
+    pub fn why_not_ready(&self, namespace: &str, lines: usize) -> String {
+        let (pods, _) = self.control_plane.store().list(ObjectKind::Pod, Some(namespace));
+        let mut told = Vec::new();
+        for pod in pods {
+            let conditions = pod.pointer("/status/conditions").and_then(serde_json::Value::as_array);
+            let ready =
+                conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"));
+            let Some(name) = pod.pointer("/metadata/name").and_then(serde_json::Value::as_str) else { continue };
+            if ready {
+                continue;
+            }
+            let statuses = pod.pointer("/status/containerStatuses").and_then(serde_json::Value::as_array);
+            for state in statuses.into_iter().flatten().map(|status| &status["state"]) {
+                let text = |pointer: &str| state.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or("");
+                for kind in ["waiting", "terminated"] {
+                    let (reason, message) = (text(&format!("/{kind}/reason")), text(&format!("/{kind}/message")));
+                    if !reason.is_empty() {
+                        told.push(format!("pod {name} is {kind}: {reason} {message}"));
+                    }
+                }
+            }
+            let log = self.node.tail(namespace, name, lines);
+            told.push(format!("the last lines of pod {name}'s log:\n{}", indent(&log)));
+        }
+        told.join("\n")
+    }
+
+    /// Ends everything, and returns when it has ended. Every route must have been dropped before.
+    pub async fn shutdown(self) {
+        // A bound, because a run must end even where a process cannot be killed.
+        let _ = tokio::time::timeout(ENDS_WITHIN, self.node.shutdown()).await;
+        self.control_plane.shutdown().await;
+        let (writer, path) = (self.truth, self.truth_path);
+        let written = tokio::task::spawn_blocking(move || writer.finish(&path));
+        // The log is for tests, and a run does not fail with it.
+        let _ = tokio::time::timeout(ENDS_WITHIN, written).await;
+    }
+}
+
+/// Removes the folders of runs that were killed before they could do it themselves: their names hold the process's number.
+fn remove_abandoned(temporary: &std::path::Path) {
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.split('-').next());
+        let Some(number) = number.and_then(|number| number.parse::<u32>().ok()) else { continue };
+        let runs = std::path::Path::new("/proc").join(number.to_string()).exists();
+        // Another user's folder cannot be removed, and a link is not followed.
+        if !runs && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn indent(text: &str) -> String {
+    if text.is_empty() {
+        return "  (nothing)".to_owned();
+    }
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+impl std::fmt::Debug for EmbeddedCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedCluster").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! Applies manifests as they are.
+
+use std::collections::BTreeMap;
+
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::discovery::{Scope, pinned_kind};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::known_kinds::{group_version, is_known, reference, text};
+use super::words;
+use crate::manifest::is_cluster_scoped;
+
+/// Who applies, as the API's managed fields show it.
+const FIELD_MANAGER: &str = "rollproof";
+
+/// Why manifests could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Some stand for the whole cluster. Nothing was applied.
+    #[error(
+        "{}: not in a namespace; a run works in namespaces of its own and changes nothing for others, so take this out \
+         of the manifests and apply it to the cluster yourself",
+        .objects.join(", ")
+    )]
+    ClusterScoped {
+        /// `kind/name` of each.
+        objects: Vec<String>,
+    },
+    /// The cluster does not know the kind. Nothing was applied.
+    #[error(
+        "{object}: this cluster knows no kind {kind} in {api_version} ({why}); install what defines it, or take it out"
+    )]
+    UnknownKind {
+        /// `kind/name`.
+        object: String,
+        /// Its kind.
+        kind: String,
+        /// Its API version.
+        api_version: String,
+        /// The cluster's words.
+        why: String,
+    },
+    /// The API refused one. Those before it in the manifests were applied.
+    #[error("{object}: {}", words(.source))]
+    Refused {
+        /// `kind/name`.
+        object: String,
+        /// Its answer.
+        source: kube::Error,
+    },
+}
+
+/// Applies all `manifests` (server-side, forced) in `namespace`, whatever namespace they name themselves. They are sent
+/// as they are, so that fields which this program does not know survive.
+///
+/// The path of a kind is guessed for Kubernetes' own kinds, and asked for others: the plural of a custom resource can be
+/// any word. Nothing is applied before all kinds are known to belong to a namespace.
+pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Result<(), ApplyError> {
+    let objects: Vec<String> = manifests.iter().filter(|one| is_cluster_scoped(one)).map(reference).collect();
+    if !objects.is_empty() {
+        return Err(ApplyError::ClusterScoped { objects });
+    }
+    let resources = resources(client, manifests).await?;
+    for (manifest, resource) in manifests.iter().zip(&resources) {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
+        let mut object = manifest.clone();
+        object["metadata"]["namespace"] = json!(namespace);
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch(text(manifest, "/metadata/name"), &params, &Patch::Apply(&object))
+            .await
+            .map_err(|source| ApplyError::Refused { object: reference(manifest), source })?;
+    }
+    Ok(())
+}
+
+/// The resource of each manifest, in their order.
+async fn resources(client: &Client, manifests: &[Value]) -> Result<Vec<ApiResource>, ApplyError> {
+    let mut asked: BTreeMap<(String, String), ApiResource> = BTreeMap::new();
+    let mut found = Vec::with_capacity(manifests.len());
+    for manifest in manifests {
+        let (group, version) = group_version(manifest);
+        let kind = text(manifest, "/kind");
+        let gvk = GroupVersionKind::gvk(group, version, kind);
+        if is_known(group, kind) {
+            found.push(ApiResource::from_gvk(&gvk));
+            continue;
+        }
+        let key = (gvk.api_version(), kind.to_owned());
+        if let Some(known) = asked.get(&key) {
+            found.push(known.clone());
+            continue;
+        }
+        let (resource, capabilities) = pinned_kind(client, &gvk).await.map_err(|error| match error {
+            unknown @ kube::Error::Discovery(_) => unknown_kind(manifest, &unknown),
+            unknown @ kube::Error::Api(_) if is_not_found(&unknown) => unknown_kind(manifest, &unknown),
+            source => ApplyError::Refused { object: reference(manifest), source },
+        })?;
+        if capabilities.scope == Scope::Cluster {
+            return Err(ApplyError::ClusterScoped { objects: vec![reference(manifest)] });
+        }
+        asked.insert(key, resource.clone());
+        found.push(resource);
+    }
+    Ok(found)
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+fn unknown_kind(manifest: &Value, error: &kube::Error) -> ApplyError {
+    ApplyError::UnknownKind {
+        object: reference(manifest),
+        kind: text(manifest, "/kind").to_owned(),
+        api_version: text(manifest, "/apiVersion").to_owned(),
+        why: words(error),
+    }
+}
+
+/// Creates a namespace of the run's own, labelled as such.
+pub async fn create_namespace(client: &Client, name: &str, run: &str) -> Result<(), kube::Error> {
+    let api: Api<DynamicObject> =
+        Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")));
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": "rollproof", "rollproof/run": run}}});
+    api.patch(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&namespace)).await.map(|_| ())
+}

@@ -1,0 +1,286 @@
+//! A rollout by the user's own program: run without a shell, bounded in time and output, and ended with all that it
+//! started.
+
+use std::collections::BTreeMap;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Command;
+
+/// How much of a command's output an error shows, from its end.
+const OUTPUT_MAX: usize = 4_096;
+/// How long what the command left running may hold its output open after it has ended.
+const OUTPUT_ENDS_WITHIN: Duration = Duration::from_millis(500);
+/// A command line is shown up to here.
+const SHOWN_MAX: usize = 200;
+
+/// Why a command did not roll the workload.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// It could not be started.
+    #[error("starting `{shown}`: {why}; name a program that is in PATH, or give its path")]
+    NotStarted {
+        /// The command.
+        shown: String,
+        /// What the system said.
+        why: String,
+    },
+    /// It ended without success.
+    #[error("`{shown}` ended with {status}, expected exit code 0; it wrote: {output}")]
+    Failed {
+        /// The command.
+        shown: String,
+        /// How it ended.
+        status: String,
+        /// The end of its output.
+        output: String,
+    },
+    /// It did not end in time and was killed.
+    #[error(
+        "`{shown}` had not ended after {after_s} s and was killed; let it return sooner, or raise the rollout's timeout; it wrote: {output}"
+    )]
+    TimedOut {
+        /// The command.
+        shown: String,
+        /// How long it was waited for.
+        after_s: u64,
+        /// The end of its output.
+        output: String,
+    },
+}
+
+/// Kills the process group when it is dropped, so that nothing of a command outlives its step.
+struct CommandGroup(Option<Pid>);
+
+impl Drop for CommandGroup {
+    fn drop(&mut self) {
+        if let Some(group) = self.0.take() {
+            // Usually nothing is left of it.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
+
+/// The last bytes that a command wrote.
+#[derive(Debug, Clone, Default)]
+struct OutputTail(Arc<Mutex<Vec<u8>>>);
+
+impl OutputTail {
+    fn add(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(bytes);
+        let surplus = kept.len().saturating_sub(OUTPUT_MAX);
+        kept.drain(..surplus);
+    }
+
+    fn text(&self) -> String {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match String::from_utf8_lossy(&kept).trim() {
+            "" => "nothing".to_owned(),
+            text => text.to_owned(),
+        }
+    }
+}
+
+/// Runs `words`, in which `$(NAME)` state for a variable of `variables`, as in a container's command; the variables are
+/// in its environment too, which is otherwise this program's own.
+///
+/// # Errors
+/// It could not be started, failed, or had not ended after `bound`.
+pub(super) async fn run(
+    words: &[String],
+    variables: &BTreeMap<String, String>,
+    bound: Duration,
+) -> Result<(), CommandError> {
+    let words = words.iter().map(|word| expand(word, variables)).collect::<Vec<_>>();
+    let shown = shown(&words);
+    let not_started = |why: String| CommandError::NotStarted { shown: shown.clone(), why };
+    let (program, arguments) = words.split_first().ok_or_else(|| not_started("there is no program".to_owned()))?;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(variables).process_group(0).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| not_started(error.to_string()))?;
+    let group = CommandGroup(child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw));
+    let tail = OutputTail::default();
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let mut reading = Box::pin(async { tokio::join!(read(out, &tail), read(err, &tail)) });
+    let mut all_read = false;
+    let ending = async {
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                _ = &mut reading, if !all_read => all_read = true,
+            }
+        }
+    };
+    let ended = tokio::time::timeout(bound, ending).await;
+    let status = match ended {
+        Ok(Ok(status)) => status,
+        Ok(Err(error)) => return Err(not_started(error.to_string())),
+        Err(_) => return Err(CommandError::TimedOut { shown, after_s: bound.as_secs(), output: tail.text() }),
+    };
+    if !all_read {
+        let _ = tokio::time::timeout(OUTPUT_ENDS_WITHIN, &mut reading).await;
+    }
+    drop(group);
+    if status.success() {
+        return Ok(());
+    }
+    Err(CommandError::Failed { shown, status: words_of(status), output: tail.text() })
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>, tail: &OutputTail) {
+    let Some(mut stream) = stream else { return };
+    let mut buffer = [0; 4_096];
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        tail.add(buffer.get(..length).unwrap_or_default());
+    }
+}
+
+fn words_of(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown status".to_owned(),
+    }
+}
+
+/// The command line, for people.
+pub(super) fn shown(words: &[String]) -> String {
+    let mut line = words.join(" ");
+    if line.len() > SHOWN_MAX {
+        line.truncate(line.floor_char_boundary(SHOWN_MAX));
+        line.push_str(" ...");
+    }
+    line
+}
+
+/// `$(NAME)` is replaced where the variable is known and stays where it is not; `$$` escapes (Kubernetes'
+/// `third_party/forked/golang/expansion`).
+fn expand(word: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut expanded = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some(at) = rest.find('$') {
+        expanded.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        if let Some(after) = after.strip_prefix('$') {
+            expanded.push('$');
+            rest = after;
+            continue;
+        }
+        let name = after.strip_prefix('(').and_then(|inner| inner.split_once(')'));
+        let known = name.and_then(|(name, after)| Some((variables.get(name)?.as_str(), after)));
+        let (value, after) = known.unwrap_or(("$", after));
+        expanded.push_str(value);
+        rest = after;
+    }
+    expanded.push_str(rest);
+    expanded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: Duration = Duration::from_secs(20);
+
+    fn shell(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    fn variables() -> BTreeMap<String, String> {
+        [("ROLLPROOF_TRIAL", "7"), ("ROLLPROOF_NAMESPACE", "web-a")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+    }
+
+    #[test]
+    fn variables_are_expanded_as_in_a_container_s_command() {
+        for (word, expected) in [
+            ("--namespace=$(ROLLPROOF_NAMESPACE)", "--namespace=web-a"),
+            ("$(ROLLPROOF_TRIAL)$(ROLLPROOF_TRIAL)", "77"),
+            ("$$(ROLLPROOF_TRIAL)", "$(ROLLPROOF_TRIAL)"),
+            ("$(OTHER) $HOME $", "$(OTHER) $HOME $"),
+            ("$(ROLLPROOF_TRIAL", "$(ROLLPROOF_TRIAL"),
+            ("ä$(ROLLPROOF_TRIAL)ö", "ä7ö"),
+        ] {
+            assert_eq!(expand(word, &variables()), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_sees_the_trial_and_the_namespace_and_its_own_environment() {
+        let script = "test \"$ROLLPROOF_TRIAL$1\" = 7web-a && test -n \"$PATH\"";
+        let mut words = shell(script);
+        words.extend(["sh".to_owned(), "$(ROLLPROOF_NAMESPACE)".to_owned()]);
+        run(&words, &variables(), BOUND).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_is_told_with_the_end_of_its_output() {
+        let script = "yes filler | head -n 5000; echo out; echo Error: no such chart >&2; exit 3";
+        let error = run(&shell(script), &variables(), BOUND).await.unwrap_err().to_string();
+        assert!(error.contains("ended with exit code 3") && error.contains("Error: no such chart"), "{error}");
+        assert!(error.len() < OUTPUT_MAX + 500, "bounded: {}", error.len());
+        let silent = run(&shell("exit 1"), &variables(), BOUND).await.unwrap_err().to_string();
+        assert!(silent.ends_with("it wrote: nothing"), "{silent}");
+        let missing = run(&["no-such-program".to_owned()], &variables(), BOUND).await.unwrap_err().to_string();
+        assert!(missing.starts_with("starting `no-such-program`") && missing.contains("PATH"), "{missing}");
+    }
+
+    /// The process writes its own id, so that a test can see whether it is still there.
+    async fn written_pid(path: &std::path::Path) -> Pid {
+        loop {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            if let Some(pid) = text.strip_suffix('\n').and_then(|text| text.parse().ok()) {
+                return Pid::from_raw(pid);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn gone(pid: Pid) {
+        // A zombie that nobody has collected yet is gone too.
+        let stat = format!("/proc/{pid}/stat");
+        while std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z ")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_end_is_killed_with_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let script = format!("echo waiting; sleep 600 & echo $! > {}; wait", path.display());
+        let error = run(&shell(&script), &variables(), Duration::from_secs(1)).await.unwrap_err();
+        assert!(matches!(error, CommandError::TimedOut { after_s: 1, .. }), "{error}");
+        assert!(error.to_string().ends_with("it wrote: waiting"), "{error}");
+        tokio::time::timeout(BOUND, gone(written_pid(&path).await)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_run_that_stops_ends_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let words = shell(&format!("sleep 600 & echo $! > {}; wait", path.display()));
+        let variables = variables();
+        let pid = tokio::select! {
+            ended = run(&words, &variables, BOUND) => panic!("{ended:?}"),
+            pid = written_pid(&path) => pid,
+        };
+        tokio::time::timeout(BOUND, gone(pid)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_command_leaves_running_does_not_hold_the_rollout_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let words = shell(&format!("sleep 600 & echo $! > {}", path.display()));
+        let variables = variables();
+        tokio::time::timeout(BOUND, run(&words, &variables, BOUND * 30)).await.unwrap().unwrap();
+        tokio::time::timeout(BOUND, gone(written_pid(&path).await)).await.unwrap();
+    }
+}
