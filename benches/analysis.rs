@@ -16,7 +16,8 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use http::uri::PathAndQuery;
 use rollproof::clock::Clock;
 use rollproof::record::entry::{
-    Attempt, ConnectionUse, EndReason, Entry, Mark, MarkName, Pulse, Punctuality, RunEnd, Stage, TrialEnd, TrialStart,
+    Attempt, AttemptStage, ConnectionUse, EndReason, Entry, Mark, MarkName, Pulse, Punctuality, RunEnd, TrialEnd,
+    TrialStart,
 };
 use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 use rollproof::record::{Arm, FORMAT, Outcome, Sum};
@@ -147,7 +148,7 @@ fn attempt(trial: u32, id: u64, planned_ns: u64) -> Attempt {
         bytes_in: Some(0),
         errno: Some(104),
         status: None,
-        stage: Some(Stage::Request),
+        stage: Some(AttemptStage::Request),
         connection: Some(ConnectionUse {
             id,
             age_ns: 60_000,

@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
 use kube::client::Body;
-use rollproof::agent::{AgentArgs, AgentError, Follower, Remote, serve};
+use rollproof::agent::{AgentArgs, AgentError, Follower, RemoteAgent, serve};
 use rollproof::clock::Clock;
 use rollproof::record::Entry;
 use rollproof::record::entry::{Mark, MarkName, TrialEnd};
@@ -133,7 +133,7 @@ const RUNNING: &str = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"age
 
 struct Stage {
     way: Arc<Way>,
-    remote: Remote,
+    remote: RemoteAgent,
     clock: Clock,
     agent: tokio::task::JoinHandle<()>,
     _spool: tempfile::TempDir,
@@ -172,7 +172,7 @@ async fn stage(cuts: u64, seed: u64, spool_max: u64) -> Stage {
         pod: Mutex::new(Some(RUNNING)),
     });
     let clock = Clock::start();
-    let mut remote = Remote::new(client_of(&way), clock, "ns", "agent-1", "secret");
+    let mut remote = RemoteAgent::new(client_of(&way), clock, "ns", "agent-1", "secret");
     remote.greet(Duration::from_secs(20)).await.unwrap();
     Stage { way, remote, clock, agent, _spool: folder }
 }
@@ -270,7 +270,7 @@ async fn a_full_spool_ends_the_waiting_with_its_reason() {
 async fn whoever_has_not_the_token_is_refused() {
     let stage = stage(0, 1, 10_000).await;
     for token in ["", "secre", "secret2", "Secret"] {
-        let stranger = Remote::new(client_of(&stage.way), stage.clock, "ns", "agent-1", token);
+        let stranger = RemoteAgent::new(client_of(&stage.way), stage.clock, "ns", "agent-1", token);
         let error = stranger.mark().await.unwrap_err();
         assert!(error.to_string().contains("token"), "{token:?}: {error}");
     }

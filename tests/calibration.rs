@@ -14,7 +14,7 @@ use std::time::Duration;
 use fault_server::{FaultServer, FullBacklog, OnAccept};
 use http::{HeaderName, Method};
 use rollproof::clock::Clock;
-use rollproof::load::{self, LoadPlan, Route, Summary};
+use rollproof::load::{self, LoadPlan, LoadSummary, Route};
 use rollproof::record::entry::{Attempt, Entry};
 use rollproof::record::{Arm, Outcome, Sum, sink};
 use rollproof::spec::{LoadSpec, RequestSpec};
@@ -64,7 +64,7 @@ fn plan(rate: f64, connections: usize, requests: Vec<RequestSpec>) -> LoadPlan {
 
 /// What a load left in its record.
 struct Ran {
-    summary: Summary,
+    summary: LoadSummary,
     attempts: Vec<Attempt>,
     /// Attempts of each kind by outcome, ok ones from the pulses.
     outcomes: BTreeMap<u16, BTreeMap<Outcome, u64>>,

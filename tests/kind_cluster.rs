@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use libtest_mimic::Arguments;
 use program::{Ran, kind_cluster, named_on_kind as test, now, program, run, wait_for};
-use rollproof::agent::{Deployment, deploy};
+use rollproof::agent::{AgentDeployment, deploy};
 use rollproof::clock::Clock;
 use rollproof::cluster::kind::{KindCluster, recipe};
 use rollproof::cluster::kube::{ApplyError, apply, connect, connect_with};
@@ -74,7 +74,7 @@ fn quota() {
         let shown = kubectl(&["get", "resourcequota", "none", "-n", &namespace, "-o", "jsonpath={.status.hard.pods}"]);
         shown.stdout == "0"
     });
-    let deployment = Deployment {
+    let deployment = AgentDeployment {
         namespace: namespace.clone(),
         image: "rollproof.invalid/agent:1".to_owned(),
         token: "token".to_owned(),

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollproof::clock::Clock;
-use rollproof::load::{self, LoadPlan, Running, Summary};
-use rollproof::record::entry::{Attempt, Entry, Pulse, Punctuality, Stage};
-use rollproof::record::{Arm, Outcome, Source, Sum, sink};
+use rollproof::load::{self, LoadPlan, LoadSummary, RunningLoad};
+use rollproof::record::entry::{Attempt, AttemptStage, Entry, Pulse, Punctuality};
+use rollproof::record::{Arm, Outcome, SinkReceiver, Sum, sink};
 use rollproof::spec::{LoadSpec, RequestSpec};
 
 /// A server that answers each request of a connection after `delay`; `None` never answers. Its threads end with their
@@ -48,12 +48,12 @@ fn plan(rate: f64, arms: &[(Arm, f64)]) -> LoadPlan {
     LoadPlan { trial: 7, max_in_flight: 1_000, ..LoadPlan::new(spec, 2) }
 }
 
-fn start(plan: &LoadPlan, address: SocketAddr) -> (Running, Source) {
+fn start(plan: &LoadPlan, address: SocketAddr) -> (RunningLoad, SinkReceiver) {
     let (sink, source) = sink::channel(sink::CAPACITY);
     (load::start(plan.clone(), Arc::new(address), Clock::start(), sink).unwrap(), source)
 }
 
-fn until_planned(running: &Running, count: u64) {
+fn until_planned(running: &RunningLoad, count: u64) {
     while running.live().planned() < count {
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -66,7 +66,7 @@ struct Recorded {
     punctuality: Vec<Punctuality>,
 }
 
-fn recorded(source: &Source) -> Recorded {
+fn recorded(source: &SinkReceiver) -> Recorded {
     let mut recorded = Recorded::default();
     while let Some(entry) = source.recv() {
         match entry {
@@ -79,7 +79,7 @@ fn recorded(source: &Source) -> Recorded {
     recorded
 }
 
-fn finish(running: Running, source: &Source) -> (Summary, Recorded) {
+fn finish(running: RunningLoad, source: &SinkReceiver) -> (LoadSummary, Recorded) {
     running.stop();
     let summary = running.wait().unwrap();
     for arm in summary.arms.values() {
@@ -89,7 +89,7 @@ fn finish(running: Running, source: &Source) -> (Summary, Recorded) {
     (summary, recorded(source))
 }
 
-fn outcomes(summary: &Summary, arm: Arm) -> &BTreeMap<Outcome, u64> {
+fn outcomes(summary: &LoadSummary, arm: Arm) -> &BTreeMap<Outcome, u64> {
     &summary.arms[&arm].outcomes
 }
 
@@ -141,7 +141,7 @@ fn a_slow_answer_does_not_delay_the_next_request() {
             Some(attempt.end_ns),
         ];
         assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{attempt:?}");
-        assert_eq!((attempt.stage, attempt.status), (Some(Stage::Done), Some(200)));
+        assert_eq!((attempt.stage, attempt.status), (Some(AttemptStage::Done), Some(200)));
         assert!(attempt.bytes_out.unwrap() > 20 && attempt.bytes_in.unwrap() > 40);
         assert_eq!((attempt.sum, attempt.pod.as_deref()), (Sum::Ok, Some("pod-b")));
         let connection = attempt.connection.as_ref().unwrap();
@@ -161,7 +161,7 @@ fn without_an_idle_connection_an_attempt_waits_and_is_deferred() {
     );
     assert!(outcomes[&Outcome::Deferred] > 0 && outcomes[&Outcome::HeaderTimeout] > 1, "{outcomes:?}");
     for attempt in recorded.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Deferred) {
-        assert_eq!((attempt.started_ns, attempt.stage, attempt.sum), (None, Some(Stage::Waiting), Sum::Harness));
+        assert_eq!((attempt.started_ns, attempt.stage, attempt.sum), (None, Some(AttemptStage::Waiting), Sum::Harness));
         assert!(attempt.end_ns - attempt.planned_ns >= 400_000_000, "it waited its whole timeout");
     }
     let lags = recorded.punctuality.iter().map(|line| line.lag_max_ns).max().unwrap();
@@ -196,7 +196,7 @@ fn above_the_cap_attempts_are_deferred_at_once() {
     assert_eq!(outcomes[&Outcome::Deferred], summary.arms[&Arm::New].planned - 3);
 }
 
-fn saturate(plan: LoadPlan, address: SocketAddr) -> (Running, Source) {
+fn saturate(plan: LoadPlan, address: SocketAddr) -> (RunningLoad, SinkReceiver) {
     let (sink, source) = sink::channel(sink::CAPACITY);
     let plan = LoadPlan { max_in_flight: 3, record_all: true, ..plan };
     (load::saturate(plan, Arc::new(address), Clock::start(), sink).unwrap(), source)
@@ -237,8 +237,8 @@ fn an_abort_ends_what_is_in_flight_and_what_waits_on_every_arm() {
     }
     assert!(recorded.attempts.iter().all(|attempt| attempt.sum == Sum::Harness));
     let stages = |arm| recorded.attempts.iter().filter(move |a| a.arm == arm).map(|a| a.stage);
-    assert!(stages(Arm::Reused).any(|stage| stage == Some(Stage::Waiting)), "two connections, ten attempts");
-    assert!(stages(Arm::New).all(|stage| stage == Some(Stage::Request) || stage == Some(Stage::Connect)));
+    assert!(stages(Arm::Reused).any(|stage| stage == Some(AttemptStage::Waiting)), "two connections, ten attempts");
+    assert!(stages(Arm::New).all(|stage| stage == Some(AttemptStage::Request) || stage == Some(AttemptStage::Connect)));
     assert!(stages(Arm::Pooled).all(|stage| stage.is_none()), "an ordinary client does not tell");
 }
 

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::order::LoadOrder;
-use super::wire::{Done, End, Live, Moment, Nowhere, Probes, Reach, Standing};
+use super::wire::{AgentCounters, ClockReading, CommandDone, EndLoad, LoadState, ProbeSwitch, ReachOrder, ReachResult};
 use crate::clock::Clock;
-use crate::load::{self, LoadPlan, LocalPorts, Preflight, Route, Running, blocking};
+use crate::load::{self, LoadPlan, LocalPorts, Preflight, Route, RunningLoad, blocking};
 use crate::observe::{ObservedWorkload, Observer};
-use crate::record::writer::Status;
+use crate::record::writer::WriterStatus;
 use crate::record::{Entry, Sink};
 
 /// How long one question for the load's end is held back while it has not come.
@@ -18,31 +18,31 @@ const HOLD: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
 
 /// What the commands share.
-pub(super) struct Body {
+pub(super) struct AgentState {
     pub(super) clock: Clock,
     pub(super) sink: Sink,
     pub(super) client: kube::Client,
-    pub(super) spooling: Status,
+    pub(super) spooling: WriterStatus,
     pub(super) observers: Mutex<BTreeMap<String, Observer>>,
-    pub(super) load: Mutex<Slot>,
+    pub(super) load: Mutex<LoadSlot>,
     /// Of every load: the NAT of the Service remembers a port beyond the trial that used it.
     pub(super) local_ports: LocalPorts,
 }
 
 /// The one load, and how it ended.
 #[derive(Default)]
-pub(super) struct Slot {
-    running: Option<Running>,
-    ended: Option<Standing>,
+pub(super) struct LoadSlot {
+    running: Option<RunningLoad>,
+    ended: Option<LoadState>,
 }
 
-impl Slot {
+impl LoadSlot {
     /// `None` while the load runs.
-    fn standing(&self) -> Option<Standing> {
+    fn standing(&self) -> Option<LoadState> {
         if self.running.is_some() {
             return None;
         }
-        Some(self.ended.clone().unwrap_or_else(|| Standing::Failed("no load was started".to_owned())))
+        Some(self.ended.clone().unwrap_or_else(|| LoadState::Failed("no load was started".to_owned())))
     }
 }
 
@@ -50,29 +50,29 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Body {
-    pub(super) fn mark(&self) -> Moment {
-        Moment { at_ns: self.clock.now() }
+impl AgentState {
+    pub(super) fn mark(&self) -> ClockReading {
+        ClockReading { at_ns: self.clock.now() }
     }
 
-    pub(super) fn record(&self, entry: Entry) -> Done {
+    pub(super) fn record(&self, entry: Entry) -> CommandDone {
         self.sink.send(entry);
-        Done {}
+        CommandDone {}
     }
 
     /// Watches a namespace; one that is watched already goes on being watched.
-    pub(super) fn watch(&self, target: &ObservedWorkload) -> Done {
+    pub(super) fn watch(&self, target: &ObservedWorkload) -> CommandDone {
         lock(&self.observers)
             .entry(target.namespace.clone())
             .or_insert_with(|| Observer::start(&self.client, target, self.clock, &self.sink));
-        Done {}
+        CommandDone {}
     }
 
-    pub(super) fn probes(&self, probes: &Probes) -> Done {
+    pub(super) fn probes(&self, probes: &ProbeSwitch) -> CommandDone {
         if let Some(observer) = lock(&self.observers).get(&probes.namespace) {
             if probes.on { observer.probe_present_pods() } else { observer.stop_probes() }
         }
-        Done {}
+        CommandDone {}
     }
 
     fn own_ports(&self, plan: LoadPlan) -> LoadPlan {
@@ -86,12 +86,12 @@ impl Body {
         sent.map_err(|error| error.to_string())
     }
 
-    pub(super) async fn reach(reach: Reach) -> Nowhere {
+    pub(super) async fn reach(reach: ReachOrder) -> ReachResult {
         let route: Arc<dyn Route> = Arc::new(reach.address);
-        Nowhere { why: load::reach(&route, reach.tries).await }
+        ReachResult { why: load::reach(&route, reach.tries).await }
     }
 
-    pub(super) async fn start_load(&self, order: LoadOrder) -> Result<Done, String> {
+    pub(super) async fn start_load(&self, order: LoadOrder) -> Result<CommandDone, String> {
         if lock(&self.load).running.is_some() {
             return Err("a load is running already".to_owned());
         }
@@ -99,29 +99,29 @@ impl Body {
         let plan = self.own_ports(order.plan);
         let started = blocking(move || load::start(plan, Arc::new(address), clock, sink)).await;
         let running = started.map_err(|error| error.to_string())?;
-        *lock(&self.load) = Slot { running: Some(running), ended: None };
-        Ok(Done {})
+        *lock(&self.load) = LoadSlot { running: Some(running), ended: None };
+        Ok(CommandDone {})
     }
 
-    pub(super) fn end_load(&self, end: End) -> Done {
+    pub(super) fn end_load(&self, end: EndLoad) -> CommandDone {
         if let Some(running) = &lock(&self.load).running {
             if end.abort { running.abort() } else { running.stop() }
         }
-        Done {}
+        CommandDone {}
     }
 
     /// How the load stands: its end, or after a while that it has not come.
-    pub(super) async fn standing(&self) -> Standing {
+    pub(super) async fn standing(&self) -> LoadState {
         let asked = self.clock.now();
         while self.clock.now() < asked + crate::clock::saturating_ns(HOLD) {
             let ended = {
                 let mut slot = lock(&self.load);
-                if slot.running.as_ref().is_some_and(Running::is_finished) { slot.running.take() } else { None }
+                if slot.running.as_ref().is_some_and(RunningLoad::is_finished) { slot.running.take() } else { None }
             };
             if let Some(ended) = ended {
                 let standing = match blocking(move || ended.wait()).await {
-                    Ok(summary) => Standing::Ended(summary.planned()),
-                    Err(error) => Standing::Failed(error.to_string()),
+                    Ok(summary) => LoadState::Ended(summary.planned()),
+                    Err(error) => LoadState::Failed(error.to_string()),
                 };
                 lock(&self.load).ended = Some(standing);
             }
@@ -130,12 +130,12 @@ impl Body {
             }
             tokio::time::sleep(POLL).await;
         }
-        Standing::Running
+        LoadState::Running
     }
 
-    pub(super) fn live(&self) -> Live {
+    pub(super) fn live(&self) -> AgentCounters {
         let slot = lock(&self.load);
         let (ended, lost) = slot.running.as_ref().map_or((0, 0), |load| (load.live().ended(), load.live().lost()));
-        Live { ended, lost, failure: self.spooling.failure().map(str::to_owned) }
+        AgentCounters { ended, lost, failure: self.spooling.failure().map(str::to_owned) }
     }
 }

@@ -12,18 +12,18 @@ use http::StatusCode;
 const KEPT: usize = 256;
 
 /// An answer: status and JSON.
-pub(super) type Answer = (StatusCode, Vec<u8>);
+pub(super) type AgentAnswer = (StatusCode, Vec<u8>);
 
 /// The commands of late, under way or answered.
 #[derive(Default)]
-pub(super) struct Answers {
-    known: Mutex<BTreeMap<u64, Shared<BoxFuture<'static, Answer>>>>,
+pub(super) struct CommandAnswers {
+    known: Mutex<BTreeMap<u64, Shared<BoxFuture<'static, AgentAnswer>>>>,
 }
 
-impl Answers {
+impl CommandAnswers {
     /// The answer of command `number`, which `begin` carries out unless that was done before. It goes on to its end when
     /// the one who asks goes away.
-    pub(super) async fn of(&self, number: u64, begin: impl FnOnce() -> BoxFuture<'static, Answer>) -> Answer {
+    pub(super) async fn of(&self, number: u64, begin: impl FnOnce() -> BoxFuture<'static, AgentAnswer>) -> AgentAnswer {
         let answer = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             let answer = known.entry(number).or_insert_with(|| {
@@ -57,7 +57,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_sent_again_is_carried_out_once_also_when_the_first_asker_went_away() {
-        let answers = Arc::new(Answers::default());
+        let answers = Arc::new(CommandAnswers::default());
         let done = Arc::new(AtomicUsize::new(0));
         let command = |number| {
             let (answers, done) = (Arc::clone(&answers), Arc::clone(&done));

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 
 use super::error::AgentError;
 use super::manifests::{self, PodFacts};
-use super::remote::{Remote, end_of};
+use super::remote::{RemoteAgent, end_of};
 use crate::clock::{Clock, saturating_ns};
 use crate::cluster::kube::{apply, words};
 
@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// What to bring up.
 #[derive(Debug, Clone)]
-pub struct Deployment {
+pub struct AgentDeployment {
     /// The agent's own namespace, which is there.
     pub namespace: String,
     /// The image.
@@ -37,9 +37,9 @@ pub struct Deployment {
 
 /// An agent that answers.
 #[derive(Debug, Clone)]
-pub struct Deployed {
+pub struct DeployedAgent {
     /// The way to it.
-    pub remote: Remote,
+    pub remote: RemoteAgent,
     /// The node that it runs on.
     pub node: String,
 }
@@ -49,8 +49,8 @@ pub struct Deployed {
 /// # Errors
 /// The API refuses an object (a quota, a policy, a missing right), the pod does not run within a minute, or it does not
 /// answer, or is of another version; each in the cluster's own words.
-pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> Result<Deployed, AgentError> {
-    let Deployment { namespace, image, token, origin_unix_ns, number } = deployment;
+pub async fn deploy(client: &Client, deployment: &AgentDeployment, clock: Clock) -> Result<DeployedAgent, AgentError> {
+    let AgentDeployment { namespace, image, token, origin_unix_ns, number } = deployment;
     let name = format!("agent-{number}");
     let failed = |doing: &str| {
         let doing = format!("{doing} in namespace {namespace}");
@@ -65,7 +65,7 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     pods.create(&PostParams::default(), &pod).await.map_err(|error| failed("making the agent's pod")(words(&error)))?;
     let node = runs(&pods, &name, clock).await.map_err(failed("starting the agent"))?;
-    let mut remote = Remote::new(client.clone(), clock, namespace, &name, token);
+    let mut remote = RemoteAgent::new(client.clone(), clock, namespace, &name, token);
     let greeted = remote.greet(ANSWERS_WITHIN).await;
     let version = greeted.map_err(failed("reaching the agent through the API server's proxy"))?;
     let own = env!("CARGO_PKG_VERSION");
@@ -73,7 +73,7 @@ pub async fn deploy(client: &Client, deployment: &Deployment, clock: Clock) -> R
         let why = format!("image {image} holds version {version}, and this is {own}; use an image of this version");
         return Err(failed("starting the agent")(why));
     }
-    Ok(Deployed { remote, node })
+    Ok(DeployedAgent { remote, node })
 }
 
 /// Removes agent `number` of a run and waits until its pod is gone.
@@ -137,7 +137,7 @@ async fn runs(pods: &Api<Pod>, name: &str, clock: Clock) -> Result<String, Strin
         if status.phase.as_deref() == Some("Running") {
             return Ok(pod.spec.and_then(|spec| spec.node_name).unwrap_or_default());
         }
-        let stands = stands(&pod);
+        let stands = pending_reason(&pod);
         if stands.hopeless {
             return Err(format!("pod {name} cannot start: {}", stands.words));
         }
@@ -149,7 +149,7 @@ async fn runs(pods: &Api<Pod>, name: &str, clock: Clock) -> Result<String, Strin
     }
 }
 
-struct Stands {
+struct PendingReason {
     words: String,
     /// Waiting longer will not help.
     hopeless: bool,
@@ -157,7 +157,7 @@ struct Stands {
 
 /// Where a pod that does not run yet stands, in the cluster's words. Reasons are those of kubelet
 /// (`pkg/kubelet/images/types.go`, `kuberuntime`).
-fn stands(pod: &Pod) -> Stands {
+fn pending_reason(pod: &Pod) -> PendingReason {
     const HOPELESS: [&str; 5] =
         ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"];
     let status = pod.status.clone().unwrap_or_default();
@@ -173,5 +173,5 @@ fn stands(pod: &Pod) -> Stands {
         (None, None) => [None, None],
     };
     let hopeless = parts[0].as_deref().is_some_and(|reason| HOPELESS.contains(&reason));
-    Stands { words: parts.into_iter().flatten().collect::<Vec<_>>().join(": "), hopeless }
+    PendingReason { words: parts.into_iter().flatten().collect::<Vec<_>>().join(": "), hopeless }
 }

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::error::AgentError;
-use super::lines::{Line, Lines};
-use super::remote::{PATIENCE, Remote};
-use super::wire::{First, Live};
+use super::lines::{AgentLine, LineSplitter};
+use super::remote::{PATIENCE, RemoteAgent};
+use super::wire::{AgentCounters, StreamStart};
 use crate::clock::Stamp;
 use crate::record::{Entry, Sink};
 
@@ -21,13 +21,13 @@ const WRITER_PAUSE: Duration = Duration::from_millis(5);
 
 /// What has been followed so far.
 #[derive(Debug, Clone, Default)]
-pub struct Followed {
+pub struct FollowProgress {
     /// Lines passed on.
     pub lines: u64,
     /// The trials whose end has come: not always in the order of their numbers.
     pub ended: BTreeSet<u32>,
     /// Counters of the running load.
-    pub live: Live,
+    pub live: AgentCounters,
     /// Connections that were needed.
     pub connections: u64,
     /// Why nothing more comes.
@@ -38,16 +38,16 @@ pub struct Followed {
 #[derive(Debug)]
 pub struct Follower {
     task: JoinHandle<()>,
-    seen: watch::Receiver<Followed>,
+    seen: watch::Receiver<FollowProgress>,
 }
 
 impl Follower {
     /// Follows `remote` from its first line on, and passes every line on to `sink`, waiting while that is full.
     #[must_use]
-    pub fn start(remote: Remote, sink: Sink) -> Self {
-        let (tell, seen) = watch::channel(Followed::default());
+    pub fn start(remote: RemoteAgent, sink: Sink) -> Self {
+        let (tell, seen) = watch::channel(FollowProgress::default());
         let task = tokio::spawn(async move {
-            let mut follow = Follow { lines: Lines::default(), sink, tell };
+            let mut follow = FollowTask { lines: LineSplitter::default(), sink, tell };
             let error = follow.all(&remote).await;
             follow.tell.send_modify(|seen| seen.over = Some(error));
         });
@@ -56,7 +56,7 @@ impl Follower {
 
     /// What has been followed so far.
     #[must_use]
-    pub fn now(&self) -> Followed {
+    pub fn now(&self) -> FollowProgress {
         self.seen.borrow().clone()
     }
 
@@ -66,7 +66,8 @@ impl Follower {
     /// The agent is gone, spools no more, or the line did not come within `within`.
     pub async fn until_trial_end(&self, trial: u32, within: Duration) -> Result<(), AgentError> {
         let mut seen = self.seen.clone();
-        let come = |seen: &Followed| seen.ended.contains(&trial) || seen.over.is_some() || seen.live.failure.is_some();
+        let come =
+            |seen: &FollowProgress| seen.ended.contains(&trial) || seen.over.is_some() || seen.live.failure.is_some();
         let doing = || "following the agent's lines".to_owned();
         let waited = tokio::time::timeout(within, seen.wait_for(come)).await;
         let seen = match waited {
@@ -100,15 +101,15 @@ impl Drop for Follower {
     }
 }
 
-struct Follow {
-    lines: Lines,
+struct FollowTask {
+    lines: LineSplitter,
     sink: Sink,
-    tell: watch::Sender<Followed>,
+    tell: watch::Sender<FollowProgress>,
 }
 
-impl Follow {
+impl FollowTask {
     /// Follows until the agent is gone, and says why.
-    async fn all(&mut self, remote: &Remote) -> AgentError {
+    async fn all(&mut self, remote: &RemoteAgent) -> AgentError {
         const DOING: &str = "following the agent's lines";
         let mut heard: Stamp = remote.clock.now();
         loop {
@@ -132,7 +133,7 @@ impl Follow {
     /// Follows one connection to its end; why it ended.
     async fn connection(
         &mut self,
-        remote: &Remote,
+        remote: &RemoteAgent,
         stream: impl AsyncBufRead,
         heard: &mut Stamp,
     ) -> Result<String, AgentError> {
@@ -152,18 +153,18 @@ impl Follow {
             *heard = remote.clock.now();
             for line in lines {
                 match line {
-                    Line::Comment(comment) if !greeted => {
+                    AgentLine::Comment(comment) if !greeted => {
                         greeted = true;
-                        let first: First = serde_json::from_slice(&comment).map_err(protocol)?;
+                        let first: StreamStart = serde_json::from_slice(&comment).map_err(protocol)?;
                         if first.boot != *remote.boot {
                             return Err(protocol("another life of the agent answers"));
                         }
                     }
-                    Line::Comment(comment) => {
-                        let live: Live = serde_json::from_slice(&comment).map_err(protocol)?;
+                    AgentLine::Comment(comment) => {
+                        let live: AgentCounters = serde_json::from_slice(&comment).map_err(protocol)?;
                         self.tell.send_modify(|seen| seen.live = live);
                     }
-                    Line::Entry(line) => self.pass_on(&line).await?,
+                    AgentLine::Entry(line) => self.pass_on(&line).await?,
                 }
             }
         }

@@ -6,21 +6,21 @@ const LONGEST: usize = 4 * 1024 * 1024;
 /// The lines of a spool, followed over many connections: `next` is the number of the line that is still wanted, and what a
 /// connection brought of it before it was cut is forgotten.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct LineSplitter {
     next: u64,
     begun: Vec<u8>,
 }
 
 /// What a line of the stream is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum AgentLine {
     /// An entry of the record, as it was spooled.
     Entry(Vec<u8>),
     /// Something about the stream, not of it: it has no number.
     Comment(Vec<u8>),
 }
 
-impl Lines {
+impl LineSplitter {
     /// The number of the next line.
     #[must_use]
     pub const fn next(&self) -> u64 {
@@ -36,7 +36,7 @@ impl Lines {
     ///
     /// # Errors
     /// A line is longer than any that is spooled.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Line>, String> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<AgentLine>, String> {
         let mut complete = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.begun.extend_from_slice(part);
@@ -49,10 +49,10 @@ impl Lines {
             self.begun.pop();
             let line = std::mem::take(&mut self.begun);
             if line.first() == Some(&b'#') {
-                complete.push(Line::Comment(line[1..].to_vec()));
+                complete.push(AgentLine::Comment(line[1..].to_vec()));
             } else {
                 self.next += 1;
-                complete.push(Line::Entry(line));
+                complete.push(AgentLine::Entry(line));
             }
         }
         Ok(complete)
@@ -67,20 +67,20 @@ mod tests {
 
     #[test]
     fn a_cut_line_is_forgotten_and_a_comment_has_no_number() {
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         assert_eq!(
             lines.push(b"one\n#live\ntw").unwrap(),
-            [Line::Entry(b"one".to_vec()), Line::Comment(b"live".to_vec())]
+            [AgentLine::Entry(b"one".to_vec()), AgentLine::Comment(b"live".to_vec())]
         );
         assert_eq!(lines.next(), 1);
         lines.resume();
-        assert_eq!(lines.push(b"two\n").unwrap(), [Line::Entry(b"two".to_vec())]);
+        assert_eq!(lines.push(b"two\n").unwrap(), [AgentLine::Entry(b"two".to_vec())]);
         assert_eq!(lines.next(), 2);
     }
 
     #[test]
     fn a_line_without_end_is_refused() {
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         let part = vec![b'x'; LONGEST];
         assert!(lines.push(&part).is_ok());
         assert!(lines.push(b"xx").is_err());
@@ -91,16 +91,16 @@ mod tests {
         #[test]
         fn no_line_is_lost_or_doubled(cuts in prop::collection::vec((1_usize..60, 1_usize..9), 0..40)) {
             let spool: Vec<String> = (0..50).map(|n| format!("line {n} {}\n", "x".repeat(n % 7))).collect();
-            let mut lines = Lines::default();
+            let mut lines = LineSplitter::default();
             let mut got = Vec::new();
-            let mut connection = |lines: &mut Lines, most: usize, chunk: usize| {
+            let mut connection = |lines: &mut LineSplitter, most: usize, chunk: usize| {
                 lines.resume();
                 let from = usize::try_from(lines.next()).unwrap();
                 let rest = spool[from.min(spool.len())..].concat();
                 let brought = &rest.as_bytes()[..most.min(rest.len())];
                 for part in brought.chunks(chunk) {
                     for line in lines.push(part).unwrap() {
-                        if let Line::Entry(line) = line { got.push(String::from_utf8(line).unwrap() + "\n") }
+                        if let AgentLine::Entry(line) = line { got.push(String::from_utf8(line).unwrap() + "\n") }
                     }
                 }
             };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rights::Right;
+use super::rights::AgentRight;
 use super::wire::PORT;
 
 /// Labels of the agent's namespace: it must be admitted where only `restricted` pods are (Pod Security Standards), and
@@ -35,11 +35,11 @@ const LOGS: &str = "pods/log";
 
 /// The rights that the agent needs in `namespace`, and all that it is given.
 #[must_use]
-pub fn rights(namespace: &str) -> Vec<Right> {
+pub fn rights(namespace: &str) -> Vec<AgentRight> {
     let each = WATCHED.iter().flat_map(|(group, resource)| {
-        ["get", "list", "watch"].into_iter().map(move |verb| Right::new(verb, group, resource, namespace))
+        ["get", "list", "watch"].into_iter().map(move |verb| AgentRight::new(verb, group, resource, namespace))
     });
-    each.chain([Right::new("get", "", LOGS, namespace)]).collect()
+    each.chain([AgentRight::new("get", "", LOGS, namespace)]).collect()
 }
 
 /// The role in a variant's namespace, and its binding to the account in the agent's.

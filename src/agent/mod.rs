@@ -1,7 +1,7 @@
 //! The agent: load and watches in a pod of the cluster, commanded by a driver elsewhere.
 //!
 //! One program on both sides. In the pod, [`serve`] runs load and observers as they run in a driver's own process, and
-//! spools what they record as numbered lines. The driver deploys the pod ([`deploy`]), commands it ([`Remote`]) and
+//! spools what they record as numbered lines. The driver deploys the pod ([`deploy`]), commands it ([`RemoteAgent`]) and
 //! follows its lines ([`follow`]); every way to the pod goes through the API server's proxy, and each may be cut at any
 //! time without a line lost or doubled, or a command carried out twice.
 //!
@@ -21,12 +21,12 @@ mod serve;
 mod spool;
 mod wire;
 
-pub use deploy::{Deployed, Deployment, deploy, grant, retire};
+pub use deploy::{AgentDeployment, DeployedAgent, deploy, grant, retire};
 pub use error::AgentError;
-pub use follow::{Followed, Follower};
-pub use lines::Lines;
+pub use follow::{FollowProgress, Follower};
+pub use lines::LineSplitter;
 pub use manifests::{NAMESPACE_LABELS, rights as agent_rights};
-pub use remote::Remote;
-pub use rights::{Right, missing as missing_rights};
+pub use remote::RemoteAgent;
+pub use rights::{AgentRight, missing as missing_rights};
 pub use serve::{AgentArgs, ServeError, serve};
-pub use wire::Live;
+pub use wire::AgentCounters;

@@ -15,9 +15,10 @@ use serde::de::DeserializeOwned;
 
 use super::error::AgentError;
 use super::order::LoadOrder;
-use super::rights::Right;
+use super::rights::AgentRight;
 use super::wire::{
-    BOOT_HEADER, CALL_HEADER, Done, End, Hello, Moment, Nowhere, PORT, Probes, Reach, Refusal, Standing, TOKEN_HEADER,
+    AgentHello, AgentRefusal, BOOT_HEADER, CALL_HEADER, ClockReading, CommandDone, EndLoad, LoadState, PORT,
+    ProbeSwitch, ReachOrder, ReachResult, TOKEN_HEADER,
 };
 use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::load::{LoadPlan, Preflight};
@@ -34,7 +35,7 @@ const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
 /// One life of the agent. Clones command the same one.
 #[derive(Clone)]
-pub struct Remote {
+pub struct RemoteAgent {
     pub(super) client: Client,
     pub(super) clock: Clock,
     pub(super) namespace: String,
@@ -45,14 +46,14 @@ pub struct Remote {
     pub(super) calls: Arc<AtomicU64>,
 }
 
-impl std::fmt::Debug for Remote {
+impl std::fmt::Debug for RemoteAgent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Remote").field("namespace", &self.namespace).field("pod", &self.pod).finish_non_exhaustive()
     }
 }
 
 /// How one try ended.
-enum Tried<A> {
+enum CallResult<A> {
     Answered(A),
     Refused(String),
     /// Another life answers.
@@ -61,7 +62,7 @@ enum Tried<A> {
     Failed(String),
 }
 
-impl Remote {
+impl RemoteAgent {
     /// The agent in `pod`, reached through `client`. Its life becomes known with [`Self::greet`].
     #[must_use]
     pub fn new(client: Client, clock: Clock, namespace: &str, pod: &str, token: &str) -> Self {
@@ -99,24 +100,24 @@ impl Remote {
 
     /// A moment on the agent's clock, taken while this is awaited.
     pub async fn mark(&self) -> Result<Stamp, AgentError> {
-        let moment: Moment = self.command("taking a mark", "/mark", &()).await?;
+        let moment: ClockReading = self.command("taking a mark", "/mark", &()).await?;
         Ok(moment.at_ns)
     }
 
     /// Puts `entry` into the spool, behind what is there.
     pub async fn record(&self, entry: &Entry) -> Result<(), AgentError> {
-        self.command::<Done>("recording a step", "/record", entry).await.map(|_| ())
+        self.command::<CommandDone>("recording a step", "/record", entry).await.map(|_| ())
     }
 
     /// Starts to watch a namespace.
     pub async fn watch(&self, target: &ObservedWorkload) -> Result<(), AgentError> {
-        self.command::<Done>("starting the watches", "/watch", target).await.map(|_| ())
+        self.command::<CommandDone>("starting the watches", "/watch", target).await.map(|_| ())
     }
 
     /// Starts or ends the side probes of a namespace's present pods.
     pub async fn probes(&self, namespace: &str, on: bool) -> Result<(), AgentError> {
-        let probes = Probes { namespace: namespace.to_owned(), on };
-        self.command::<Done>("switching the side probes", "/probes", &probes).await.map(|_| ())
+        let probes = ProbeSwitch { namespace: namespace.to_owned(), on };
+        self.command::<CommandDone>("switching the side probes", "/probes", &probes).await.map(|_| ())
     }
 
     /// One request of each kind.
@@ -134,27 +135,30 @@ impl Remote {
 
     /// Makes so many connections to `address` and closes them; how the first that came nowhere ended.
     pub async fn reach(&self, address: SocketAddr, tries: usize) -> Result<Option<String>, AgentError> {
-        let answer: Nowhere = self.command("connecting to the Service", "/reach", &Reach { address, tries }).await?;
+        let answer: ReachResult =
+            self.command("connecting to the Service", "/reach", &ReachOrder { address, tries }).await?;
         Ok(answer.why)
     }
 
     /// Starts the load.
     pub async fn start_load(&self, plan: &LoadPlan, address: SocketAddr) -> Result<(), AgentError> {
-        self.command::<Done>("starting the load", "/plan", &LoadOrder { address, plan: plan.clone() }).await.map(|_| ())
+        self.command::<CommandDone>("starting the load", "/plan", &LoadOrder { address, plan: plan.clone() })
+            .await
+            .map(|_| ())
     }
 
     /// Ends the load: no more attempts are planned, and with `abort` none is awaited.
     pub async fn end_load(&self, abort: bool) -> Result<(), AgentError> {
-        self.command::<Done>("ending the load", "/end", &End { abort }).await.map(|_| ())
+        self.command::<CommandDone>("ending the load", "/end", &EndLoad { abort }).await.map(|_| ())
     }
 
     /// Waits until the load has ended; the attempts planned by each arm.
     pub async fn await_load(&self) -> Result<std::collections::BTreeMap<Arm, u64>, AgentError> {
         loop {
             match self.command("awaiting the load's end", "/standing", &()).await? {
-                Standing::Running => {}
-                Standing::Ended(planned) => return Ok(planned),
-                Standing::Failed(why) => {
+                LoadState::Running => {}
+                LoadState::Ended(planned) => return Ok(planned),
+                LoadState::Failed(why) => {
                     return Err(AgentError::Refused { doing: "carrying the load".to_owned(), why });
                 }
             }
@@ -162,7 +166,7 @@ impl Remote {
     }
 
     /// Those of `rights` that the agent does not have.
-    pub async fn missing_rights(&self, rights: &[Right]) -> Result<Vec<Right>, AgentError> {
+    pub async fn missing_rights(&self, rights: &[AgentRight]) -> Result<Vec<AgentRight>, AgentError> {
         self.command("asking for the agent's rights", "/rights", &rights).await
     }
 
@@ -189,10 +193,10 @@ impl Remote {
         loop {
             let tried = tokio::time::timeout(TRY, self.attempt(Method::POST, path, Some(number), bytes.clone())).await;
             let why = match tried {
-                Ok(Tried::Answered(answer)) => return Ok(answer),
-                Ok(Tried::Refused(why)) => return Err(AgentError::Refused { doing: doing.to_owned(), why }),
-                Ok(Tried::OtherLife) => return Err(self.gone(doing, "it was started anew")),
-                Ok(Tried::Failed(why)) => why,
+                Ok(CallResult::Answered(answer)) => return Ok(answer),
+                Ok(CallResult::Refused(why)) => return Err(AgentError::Refused { doing: doing.to_owned(), why }),
+                Ok(CallResult::OtherLife) => return Err(self.gone(doing, "it was started anew")),
+                Ok(CallResult::Failed(why)) => why,
                 Err(_) => format!("no answer within {} s", TRY.as_secs()),
             };
             self.patient(doing, begun, patience, why).await?;
@@ -234,11 +238,11 @@ impl Remote {
         }
     }
 
-    async fn hello(&self) -> Result<Hello, String> {
+    async fn hello(&self) -> Result<AgentHello, String> {
         match tokio::time::timeout(TRY, self.attempt(Method::GET, "/hello", None, Vec::new())).await {
-            Ok(Tried::Answered(hello)) => Ok(hello),
-            Ok(Tried::Refused(why) | Tried::Failed(why)) => Err(why),
-            Ok(Tried::OtherLife) => Err("another life answers".to_owned()),
+            Ok(CallResult::Answered(hello)) => Ok(hello),
+            Ok(CallResult::Refused(why) | CallResult::Failed(why)) => Err(why),
+            Ok(CallResult::OtherLife) => Err("another life answers".to_owned()),
             Err(_) => Err(format!("no answer within {} s", TRY.as_secs())),
         }
     }
@@ -271,34 +275,34 @@ impl Remote {
         path: &str,
         number: Option<u64>,
         body: Vec<u8>,
-    ) -> Tried<A> {
+    ) -> CallResult<A> {
         let request = match self.request(method, path, number, body) {
             Ok(request) => request.map(kube::client::Body::from),
-            Err(why) => return Tried::Failed(why),
+            Err(why) => return CallResult::Failed(why),
         };
         let response = match self.client.send(request).await {
             Ok(response) => response,
-            Err(error) => return Tried::Failed(error.to_string()),
+            Err(error) => return CallResult::Failed(error.to_string()),
         };
         let (head, body) = response.into_parts();
         let bytes = match Limited::new(body, ANSWER_MAX).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(error) => return Tried::Failed(format!("the answer was cut: {error}")),
+            Err(error) => return CallResult::Failed(format!("the answer was cut: {error}")),
         };
         let Some(boot) = head.headers.get(BOOT_HEADER) else {
-            return Tried::Failed(api_words(head.status, &bytes));
+            return CallResult::Failed(api_words(head.status, &bytes));
         };
         if !self.boot.is_empty() && boot.as_bytes() != self.boot.as_bytes() {
-            return Tried::OtherLife;
+            return CallResult::OtherLife;
         }
         if head.status == StatusCode::OK {
             return serde_json::from_slice(&bytes).map_or_else(
-                |error| Tried::Failed(format!("the answer is not what this version expects: {error}")),
-                Tried::Answered,
+                |error| CallResult::Failed(format!("the answer is not what this version expects: {error}")),
+                CallResult::Answered,
             );
         }
-        let refusal = serde_json::from_slice::<Refusal>(&bytes);
-        Tried::Refused(refusal.map_or_else(|_| format!("status {}", head.status), |refusal| refusal.error))
+        let refusal = serde_json::from_slice::<AgentRefusal>(&bytes);
+        CallResult::Refused(refusal.map_or_else(|_| format!("status {}", head.status), |refusal| refusal.error))
     }
 }
 

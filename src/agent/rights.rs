@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A right to ask about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Right {
+pub struct AgentRight {
     /// For example `watch`.
     pub verb: String,
     /// The API group, empty for the core.
@@ -18,7 +18,7 @@ pub struct Right {
     pub namespace: String,
 }
 
-impl Right {
+impl AgentRight {
     /// `verb` on `resource` in `namespace`.
     #[must_use]
     pub fn new(verb: &str, group: &str, resource: &str, namespace: &str) -> Self {
@@ -27,7 +27,7 @@ impl Right {
     }
 }
 
-impl std::fmt::Display for Right {
+impl std::fmt::Display for AgentRight {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
         write!(f, "{} {}{group}", self.verb, self.resource)?;
@@ -39,7 +39,7 @@ impl std::fmt::Display for Right {
 ///
 /// # Errors
 /// The API server did not answer.
-pub async fn missing(client: &Client, rights: &[Right]) -> Result<Vec<Right>, kube::Error> {
+pub async fn missing(client: &Client, rights: &[AgentRight]) -> Result<Vec<AgentRight>, kube::Error> {
     let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let asked = rights.iter().map(|right| {
         let api = api.clone();

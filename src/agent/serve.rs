@@ -21,11 +21,11 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::act::{Body, Slot};
-use super::answers::{Answer, Answers};
+use super::act::{AgentState, LoadSlot};
+use super::answers::{AgentAnswer, CommandAnswers};
 use super::rights::missing;
-use super::spool::{Place, Spool};
-use super::wire::{BOOT_HEADER, CALL_HEADER, End, First, Hello, PORT, Refusal, TOKEN_HEADER};
+use super::spool::{Spool, SpoolPosition};
+use super::wire::{AgentHello, AgentRefusal, BOOT_HEADER, CALL_HEADER, EndLoad, PORT, StreamStart, TOKEN_HEADER};
 use crate::clock::{Clock, saturating_ns};
 use crate::load::{LocalPorts, PortRotation};
 use crate::record::Writer;
@@ -72,16 +72,16 @@ fn failed<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> ServeE
     move |error| ServeError { doing, why: error.to_string() }
 }
 
-struct Agent {
-    hello: Hello,
+struct AgentServer {
+    hello: AgentHello,
     token: String,
-    body: Arc<Body>,
+    body: Arc<AgentState>,
     spool: Arc<Spool>,
-    answers: Answers,
+    answers: CommandAnswers,
     heard: Arc<AtomicU64>,
 }
 
-type Reply = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+type HttpReply = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
 /// Serves until it is told to stop or is alone. `client` is how the agent sees the cluster.
 ///
@@ -93,21 +93,21 @@ pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), Ser
     let writer = Writer::spool(&arguments.spool, arguments.spool_max, source, clock).map_err(failed("spooling"))?;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(failed("naming this life"))?;
     let ports = PortRotation::of_this_machine(anywhere(&boot)).map_err(failed("preparing the load"))?;
-    let body = Body {
+    let body = AgentState {
         clock,
         sink,
         client,
         spooling: writer.status(),
         observers: Mutex::default(),
-        load: Mutex::new(Slot::default()),
+        load: Mutex::new(LoadSlot::default()),
         local_ports: LocalPorts::Rotation(Arc::new(ports)),
     };
-    let agent = Arc::new(Agent {
-        hello: Hello { version: env!("CARGO_PKG_VERSION").to_owned(), boot: boot.trim().to_owned() },
+    let agent = Arc::new(AgentServer {
+        hello: AgentHello { version: env!("CARGO_PKG_VERSION").to_owned(), boot: boot.trim().to_owned() },
         token: arguments.token,
         body: Arc::new(body),
         spool: Arc::new(Spool::new(arguments.spool)),
-        answers: Answers::default(),
+        answers: CommandAnswers::default(),
         heard: Arc::new(AtomicU64::new(clock.now())),
     });
     let listener = TcpListener::bind(arguments.listen).await.map_err(failed("listening"))?;
@@ -127,7 +127,7 @@ fn anywhere(boot: &str) -> usize {
     usize::from_str_radix(boot.get(..4).unwrap_or_default(), 16).unwrap_or_default()
 }
 
-async fn accept(listener: &TcpListener, agent: &Arc<Agent>) {
+async fn accept(listener: &TcpListener, agent: &Arc<AgentServer>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -146,12 +146,12 @@ async fn accept(listener: &TcpListener, agent: &Arc<Agent>) {
     }
 }
 
-async fn alone(agent: &Agent) {
+async fn alone(agent: &AgentServer) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let silence = agent.body.clock.now().saturating_sub(agent.heard.load(Relaxed));
         if silence > saturating_ns(UNHEARD_MAX) {
-            agent.body.end_load(End { abort: true });
+            agent.body.end_load(EndLoad { abort: true });
         }
         if silence > saturating_ns(ALONE_MAX) {
             return;
@@ -159,8 +159,8 @@ async fn alone(agent: &Agent) {
     }
 }
 
-impl Agent {
-    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+impl AgentServer {
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> HttpReply {
         let token = request.headers().get(TOKEN_HEADER).map(HeaderValue::as_bytes);
         if !token.is_some_and(|token| same(token, self.token.as_bytes())) {
             return self.json(&refused(StatusCode::FORBIDDEN, "the token is missing or wrong"));
@@ -180,7 +180,7 @@ impl Agent {
         }
     }
 
-    async fn command(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+    async fn command(self: &Arc<Self>, request: Request<Incoming>) -> HttpReply {
         let path = request.uri().path().to_owned();
         let number = request.headers().get(CALL_HEADER).and_then(|number| number.to_str().ok()?.parse().ok());
         let Some(number) = number else {
@@ -194,7 +194,7 @@ impl Agent {
         self.json(&answer)
     }
 
-    fn carry_out(self: Arc<Self>, path: String, bytes: Bytes) -> BoxFuture<'static, Answer> {
+    fn carry_out(self: Arc<Self>, path: String, bytes: Bytes) -> BoxFuture<'static, AgentAnswer> {
         async move {
             let body = &self.body;
             match path.as_str() {
@@ -209,7 +209,7 @@ impl Agent {
                     Err(refusal) => refusal,
                 },
                 "/reach" => match parse(&bytes) {
-                    Ok(reach) => json(&Body::reach(reach).await),
+                    Ok(reach) => json(&AgentState::reach(reach).await),
                     Err(refusal) => refusal,
                 },
                 "/plan" => match parse(&bytes) {
@@ -226,12 +226,12 @@ impl Agent {
         .boxed()
     }
 
-    fn json(&self, (status, bytes): &Answer) -> Reply {
+    fn json(&self, (status, bytes): &AgentAnswer) -> HttpReply {
         let body = Full::new(Bytes::from(bytes.clone())).map_err(|never| match never {}).boxed_unsync();
         self.reply(*status, body)
     }
 
-    fn reply(&self, status: StatusCode, body: UnsyncBoxBody<Bytes, std::io::Error>) -> Reply {
+    fn reply(&self, status: StatusCode, body: UnsyncBoxBody<Bytes, std::io::Error>) -> HttpReply {
         let mut reply = Response::new(body);
         *reply.status_mut() = status;
         if let Ok(boot) = HeaderValue::from_str(&self.hello.boot) {
@@ -241,7 +241,7 @@ impl Agent {
     }
 
     /// The lines from number `from` on, and those that come, until the one who asks goes away.
-    async fn lines(self: &Arc<Self>, from: u64) -> Reply {
+    async fn lines(self: &Arc<Self>, from: u64) -> HttpReply {
         let spool = Arc::clone(&self.spool);
         let found = tokio::task::spawn_blocking(move || spool.find(from)).await;
         let place = match found {
@@ -251,9 +251,9 @@ impl Agent {
             Err(error) => return self.json(&refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
         };
         let mut first = vec![b'#'];
-        first.extend(json(&First { boot: self.hello.boot.clone(), from }).1);
+        first.extend(json(&StreamStart { boot: self.hello.boot.clone(), from }).1);
         first.push(b'\n');
-        let state = Stream { agent: Arc::clone(self), place, first: Some(Bytes::from(first)), pause: false };
+        let state = LineStream { agent: Arc::clone(self), place, first: Some(Bytes::from(first)), pause: false };
         let frames = futures_util::stream::unfold(state, |mut state| async move {
             let bytes = state.next().await?;
             Some((bytes.map(Frame::data), state))
@@ -263,14 +263,14 @@ impl Agent {
 }
 
 /// One answer with lines.
-struct Stream {
-    agent: Arc<Agent>,
-    place: Place,
+struct LineStream {
+    agent: Arc<AgentServer>,
+    place: SpoolPosition,
     first: Option<Bytes>,
     pause: bool,
 }
 
-impl Stream {
+impl LineStream {
     async fn next(&mut self) -> Option<std::io::Result<Bytes>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
@@ -303,30 +303,30 @@ fn same(given: &[u8], known: &[u8]) -> bool {
     given.len() == known.len() && given.iter().zip(known).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
-fn json(value: &impl Serialize) -> Answer {
+fn json(value: &impl Serialize) -> AgentAnswer {
     match serde_json::to_vec(value) {
         Ok(bytes) => (StatusCode::OK, bytes),
         Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 
-fn refused(status: StatusCode, why: &str) -> Answer {
-    let refusal = serde_json::to_vec(&Refusal { error: why.to_owned() });
+fn refused(status: StatusCode, why: &str) -> AgentAnswer {
+    let refusal = serde_json::to_vec(&AgentRefusal { error: why.to_owned() });
     (status, refusal.unwrap_or_default())
 }
 
-fn result(done: Result<impl Serialize, String>) -> Answer {
+fn result(done: Result<impl Serialize, String>) -> AgentAnswer {
     match done {
         Ok(value) => json(&value),
         Err(why) => refused(StatusCode::UNPROCESSABLE_ENTITY, &why),
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Answer> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AgentAnswer> {
     serde_json::from_slice(bytes).map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))
 }
 
-fn with<T: DeserializeOwned, A: Serialize>(bytes: &[u8], act: impl FnOnce(T) -> A) -> Answer {
+fn with<T: DeserializeOwned, A: Serialize>(bytes: &[u8], act: impl FnOnce(T) -> A) -> AgentAnswer {
     match parse(bytes) {
         Ok(value) => json(&act(value)),
         Err(refusal) => refusal,

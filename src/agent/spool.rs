@@ -23,14 +23,14 @@ pub(super) struct Spool {
 
 /// Where a reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SpoolPosition {
     line: u64,
     byte: u64,
 }
 
 /// Whole lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Batch {
+pub(super) struct LineBatch {
     pub(super) bytes: Vec<u8>,
     /// More was there than a batch holds.
     pub(super) more: bool,
@@ -42,12 +42,12 @@ impl Spool {
     }
 
     /// The place of line `wanted`; `None` if it is not there yet and no line before it ends there.
-    pub(super) fn find(&self, wanted: u64) -> io::Result<Option<Place>> {
+    pub(super) fn find(&self, wanted: u64) -> io::Result<Option<SpoolPosition>> {
         let near = {
             let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
             places.range(..=wanted).next_back().map_or((0, 0), |(line, byte)| (*line, *byte))
         };
-        let mut place = Place { line: near.0, byte: near.1 };
+        let mut place = SpoolPosition { line: near.0, byte: near.1 };
         while place.line < wanted {
             let before = place;
             let batch = self.read(&mut place)?;
@@ -55,7 +55,7 @@ impl Spool {
                 let skipped = usize::try_from(wanted - before.line).unwrap_or(usize::MAX);
                 let end =
                     batch.bytes.split_inclusive(|byte| *byte == b'\n').take(skipped).map(<[u8]>::len).sum::<usize>();
-                return Ok(Some(Place { line: wanted, byte: before.byte + end as u64 }));
+                return Ok(Some(SpoolPosition { line: wanted, byte: before.byte + end as u64 }));
             }
             if batch.bytes.is_empty() {
                 return Ok(None);
@@ -65,7 +65,7 @@ impl Spool {
     }
 
     /// The lines from `place` on, as many as a batch holds, and moves `place` behind them.
-    pub(super) fn read(&self, place: &mut Place) -> io::Result<Batch> {
+    pub(super) fn read(&self, place: &mut SpoolPosition) -> io::Result<LineBatch> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(place.byte))?;
         let mut bytes = Vec::new();
@@ -82,11 +82,11 @@ impl Spool {
             place.byte += whole as u64;
             place.line += bytes.split_inclusive(|byte| *byte == b'\n').count() as u64;
             self.remember(*place);
-            return Ok(Batch { bytes, more: full });
+            return Ok(LineBatch { bytes, more: full });
         }
     }
 
-    fn remember(&self, place: Place) {
+    fn remember(&self, place: SpoolPosition) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let last = places.last_key_value().map_or(0, |(line, _)| *line);
         if place.line >= last + REMEMBER_EVERY {

@@ -20,7 +20,7 @@ pub(super) const PORT: u16 = 8_476;
 
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Hello {
+pub(super) struct AgentHello {
     /// The program's version.
     pub(super) version: String,
     /// A new one each time the program starts.
@@ -29,37 +29,37 @@ pub(super) struct Hello {
 
 /// A moment on the agent's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Moment {
+pub(super) struct ClockReading {
     pub(super) at_ns: Stamp,
 }
 
 /// An answer that says no more than that it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Done {}
+pub(super) struct CommandDone {}
 
 /// Which namespace's side probes start or end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Probes {
+pub(super) struct ProbeSwitch {
     pub(super) namespace: String,
     pub(super) on: bool,
 }
 
 /// How many connections to make to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Reach {
+pub(super) struct ReachOrder {
     pub(super) address: SocketAddr,
     pub(super) tries: usize,
 }
 
 /// How the first connection that came nowhere ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Nowhere {
+pub(super) struct ReachResult {
     pub(super) why: Option<String>,
 }
 
 /// How the running load is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct End {
+pub(super) struct EndLoad {
     /// What is in flight is not awaited.
     pub(super) abort: bool,
 }
@@ -67,7 +67,7 @@ pub(super) struct End {
 /// How the load stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Standing {
+pub(super) enum LoadState {
     /// Attempts are in flight.
     Running,
     /// It has ended; the attempts planned by each arm.
@@ -78,13 +78,13 @@ pub(super) enum Standing {
 
 /// An error of the agent's own, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Refusal {
+pub(super) struct AgentRefusal {
     pub(super) error: String,
 }
 
 /// The first line of each answer with lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct First {
+pub(super) struct StreamStart {
     /// The agent's life.
     pub(super) boot: String,
     /// The number of the first line that follows.
@@ -93,7 +93,7 @@ pub(super) struct First {
 
 /// Counters of the running load, sent between the lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Live {
+pub struct AgentCounters {
     /// Attempts that have ended.
     pub ended: u64,
     /// Attempts that were lost.

@@ -1,7 +1,7 @@
 //! A lost attempt as people read it.
 
 use crate::hidden::{self, AttemptFacts};
-use crate::record::entry::{Attempt, Stage};
+use crate::record::entry::{Attempt, AttemptStage};
 use crate::spec::VariantSpec;
 use crate::timeline::Trial;
 
@@ -51,14 +51,14 @@ fn in_units(ns: u64, unit_ns: f64) -> f64 {
     (ns as f64 / unit_ns * 1_000.0).round() / 1_000.0
 }
 
-pub(crate) const fn stage_words(stage: Stage) -> &'static str {
+pub(crate) const fn stage_words(stage: AttemptStage) -> &'static str {
     match stage {
-        Stage::Waiting => "waiting for a connection",
-        Stage::Connect => "connecting",
-        Stage::Request => "before the first byte of the answer",
-        Stage::Head => "inside the answer's head",
-        Stage::Body => "inside the answer's body",
-        Stage::Done => "after the whole answer",
+        AttemptStage::Waiting => "waiting for a connection",
+        AttemptStage::Connect => "connecting",
+        AttemptStage::Request => "before the first byte of the answer",
+        AttemptStage::Head => "inside the answer's head",
+        AttemptStage::Body => "inside the answer's body",
+        AttemptStage::Done => "after the whole answer",
     }
 }
 

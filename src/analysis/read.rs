@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::path::Path;
 
 use super::analyse::{Analysis, analyse};
-use crate::record::{ReadError, Reader};
+use crate::record::{Reader, RecordReadError};
 use crate::timeline::{Collector, TimelineError};
 
 /// Why a record could not be analysed.
@@ -12,7 +12,7 @@ use crate::timeline::{Collector, TimelineError};
 pub enum AnalysisError {
     /// The record could not be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] RecordReadError),
     /// Its entries do not fit together.
     #[error(transparent)]
     Timeline(#[from] TimelineError),

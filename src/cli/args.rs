@@ -35,12 +35,12 @@ Examples:
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 /// The subcommands.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Show a lossy and a clean rollout on this machine, in under a minute
     Demo(DemoArgs),
     /// Roll each variant of a scenario under load, or manifests as they are (-f), and judge them

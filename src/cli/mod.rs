@@ -14,13 +14,13 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 pub use args::Arguments;
-use args::{Command, SchemaOf};
+use args::{CliCommand, SchemaOf};
 pub use exit::Exit;
-pub use pages::{Page, PageError, completions, pages};
+pub use pages::{ManualPage, ManualPageError, completions, pages};
 
 use crate::cluster::embedded::namespace::{self, EnteredNetwork};
 use crate::cluster::embedded::supervise;
-use crate::commands::{self, ClusterChoice, Failure, WhereArgs};
+use crate::commands::{self, ClusterChoice, CommandFailure, WhereArgs};
 
 /// Runs the program. Must be called before any thread is started: a process with threads cannot enter namespaces.
 #[must_use]
@@ -52,21 +52,21 @@ pub fn main() -> ExitCode {
     };
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match arguments.command {
-        Command::Agent(agent) => print::server(crate::commands::agent(agent)),
-        Command::Target(target) => print::server(crate::target::run(&target)),
-        Command::Run(run) => print::finished(
+        CliCommand::Agent(agent) => print::server(crate::commands::agent(agent)),
+        CliCommand::Target(target) => print::server(crate::target::run(&target)),
+        CliCommand::Run(run) => print::finished(
             commands::check_recorded_cluster(&run)
                 .and_then(|()| commands::run(&run, network(&run.place), colour, &talk)),
         ),
-        Command::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
-        Command::Report(report) => match commands::incident(&report) {
+        CliCommand::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
+        CliCommand::Report(report) => match commands::incident(&report) {
             Some(page) => print::text(page),
             None => print::finished(commands::report(&report, colour, &talk)),
         },
-        Command::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),
-        Command::Schema { of } => schema(of),
-        Command::Completions { shell } => print::text(Ok(completions(shell))),
-        Command::Man { folder } => man(folder.as_deref()),
+        CliCommand::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),
+        CliCommand::Schema { of } => schema(of),
+        CliCommand::Completions { shell } => print::text(Ok(completions(shell))),
+        CliCommand::Man { folder } => man(folder.as_deref()),
     }
 }
 
@@ -84,8 +84,8 @@ fn man(folder: Option<&Path>) -> ExitCode {
         None => pages().map(|pages| pages.into_iter().next().map(|page| page.text).unwrap_or_default()),
     };
     print::text(text.map_err(|error| match error {
-        PageError::Write { .. } => Failure::User(error.to_string()),
-        PageError::Render { .. } => Failure::Bug(error.to_string()),
+        ManualPageError::Write { .. } => CommandFailure::User(error.to_string()),
+        ManualPageError::Render { .. } => CommandFailure::Bug(error.to_string()),
     }))
 }
 
@@ -98,6 +98,6 @@ fn schema(of: SchemaOf) -> ExitCode {
     match text {
         Ok(text) if print::data(&text) => ExitCode::from(Exit::Pass.code()),
         Ok(_) => ExitCode::from(Exit::Machine.code()),
-        Err(error) => print::finished(Err(Failure::Bug(format!("writing the schema: {error}")))),
+        Err(error) => print::finished(Err(CommandFailure::Bug(format!("writing the schema: {error}")))),
     }
 }

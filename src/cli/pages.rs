@@ -16,7 +16,7 @@ const PROGRAM: &str = "rollproof";
 
 /// A manual page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct ManualPage {
     /// Its file's name, such as `rollproof-run.1`.
     pub file: String,
     /// roff.
@@ -25,7 +25,7 @@ pub struct Page {
 
 /// A manual page that could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum PageError {
+pub enum ManualPageError {
     /// The folder or a file in it.
     #[error("writing the manual pages: {path}: {source}; name a folder that can be written")]
     Write {
@@ -53,7 +53,7 @@ pub fn completions(shell: Shell) -> String {
 }
 
 /// One manual page for the program and one for each of its commands, in the order of the help.
-pub fn pages() -> Result<Vec<Page>, PageError> {
+pub fn pages() -> Result<Vec<ManualPage>, ManualPageError> {
     // The page of `help` would say what each page's first line does.
     let mut command = public(&Arguments::command()).disable_help_subcommand(true);
     command.build();
@@ -62,7 +62,7 @@ pub fn pages() -> Result<Vec<Page>, PageError> {
     Ok(pages)
 }
 
-fn collect(command: &clap::Command, pages: &mut Vec<Page>) -> Result<(), PageError> {
+fn collect(command: &clap::Command, pages: &mut Vec<ManualPage>) -> Result<(), ManualPageError> {
     let after = command.get_after_help().map(ToString::to_string);
     let bare = command.clone().after_help(Resettable::Reset);
     let man = clap_mangen::Man::new(bare);
@@ -70,9 +70,9 @@ fn collect(command: &clap::Command, pages: &mut Vec<Page>) -> Result<(), PageErr
     let mut text = Vec::new();
     man.render(&mut text)
         .and_then(|()| after.map_or(Ok(()), |after| as_it_is_set(&after).to_writer(&mut text)))
-        .map_err(|source| PageError::Render { file: file.clone(), source })?;
+        .map_err(|source| ManualPageError::Render { file: file.clone(), source })?;
     let text = titled(&String::from_utf8_lossy(&text), file.trim_end_matches(".1"));
-    pages.push(Page { file, text });
+    pages.push(ManualPage { file, text });
     command.get_subcommands().try_for_each(|sub| collect(sub, pages))
 }
 
@@ -97,10 +97,10 @@ fn as_it_is_set(text: &str) -> Roff {
 }
 
 /// Writes each page to a file in `folder`, which is made if it is missing; their paths, one a line.
-pub(super) fn write_pages(folder: &Path) -> Result<String, PageError> {
+pub(super) fn write_pages(folder: &Path) -> Result<String, ManualPageError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
-        move |source| PageError::Write { path, source }
+        move |source| ManualPageError::Write { path, source }
     };
     fs::create_dir_all(folder).map_err(failed(folder))?;
     let mut written = String::new();

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::called;
 use super::exit::Exit;
-use crate::commands::{Ending, Failure, Finished, Talk};
+use crate::commands::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 use crate::verdict::Verdict;
 
 /// Says things on stderr. On a terminal the last line may be a state that the next one replaces.
@@ -22,7 +22,7 @@ const CLEAR: &str = "\r\u{1b}[2K";
 const CUT: &str = "\u{1b}[?7l";
 const WRAP: &str = "\u{1b}[?7h";
 
-impl Talk for Terminal {
+impl UserOutput for Terminal {
     fn say(&self, line: &str) {
         talk(&format!("{}\n", plain(line)));
     }
@@ -48,7 +48,7 @@ fn state_shown() -> MutexGuard<'static, bool> {
 }
 
 /// Prints what a command ended with.
-pub(super) fn finished(result: Result<Finished, Failure>) -> ExitCode {
+pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitCode {
     let exit = match result {
         Ok(finished) => {
             let ended = ending(finished.ending);
@@ -57,10 +57,10 @@ pub(super) fn finished(result: Result<Finished, Failure>) -> ExitCode {
         Err(failure) => {
             let exit = failed(&failure);
             match failure {
-                Failure::Input(diagnostic) => {
+                CommandFailure::Input(diagnostic) => {
                     talk(&only_coloured(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))));
                 }
-                Failure::Bug(text) => talk(&format!("error: {}\nThis is a bug in rollproof.\n", plain(&text))),
+                CommandFailure::Bug(text) => talk(&format!("error: {}\nThis is a bug in rollproof.\n", plain(&text))),
                 other => talk(&format!("error: {}\n", plain(&other.to_string()))),
             }
             exit
@@ -70,7 +70,7 @@ pub(super) fn finished(result: Result<Finished, Failure>) -> ExitCode {
 }
 
 /// Prints the text that a command ended with.
-pub(super) fn text(result: Result<String, Failure>) -> ExitCode {
+pub(super) fn text(result: Result<String, CommandFailure>) -> ExitCode {
     match result {
         Ok(text) if data(&plain(&text)) => ExitCode::from(Exit::Pass.code()),
         Ok(_) => ExitCode::from(Exit::Machine.code()),
@@ -78,25 +78,25 @@ pub(super) fn text(result: Result<String, Failure>) -> ExitCode {
     }
 }
 
-fn ending(ending: Ending) -> Exit {
+fn ending(ending: RunEnding) -> Exit {
     let judged = |verdict| match verdict {
         Verdict::Pass => Exit::Pass,
         Verdict::Fail => Exit::Fail,
         Verdict::Inconclusive => Exit::Inconclusive,
     };
     match ending {
-        Ending::Judged(verdict) => judged(verdict),
-        Ending::Interrupted => Exit::Interrupted,
-        Ending::Broken(verdict) => judged(verdict).max(Exit::Machine),
+        RunEnding::Judged(verdict) => judged(verdict),
+        RunEnding::Interrupted => Exit::Interrupted,
+        RunEnding::Broken(verdict) => judged(verdict).max(Exit::Machine),
     }
 }
 
-fn failed(failure: &Failure) -> Exit {
+fn failed(failure: &CommandFailure) -> Exit {
     match failure {
-        Failure::Input(_) | Failure::User(_) => Exit::User,
-        Failure::Machine(_) => Exit::Machine,
-        Failure::Bug(_) => Exit::Bug,
-        Failure::Interrupted => Exit::Interrupted,
+        CommandFailure::Input(_) | CommandFailure::User(_) => Exit::User,
+        CommandFailure::Machine(_) => Exit::Machine,
+        CommandFailure::Bug(_) => Exit::Bug,
+        CommandFailure::Interrupted => Exit::Interrupted,
     }
 }
 
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_broken_run_is_never_a_pass_and_a_loss_outranks_it() {
-        assert_eq!(ending(Ending::Broken(Verdict::Pass)), Exit::Machine);
-        assert_eq!(ending(Ending::Broken(Verdict::Inconclusive)), Exit::Machine);
-        assert_eq!(ending(Ending::Broken(Verdict::Fail)), Exit::Fail);
+        assert_eq!(ending(RunEnding::Broken(Verdict::Pass)), Exit::Machine);
+        assert_eq!(ending(RunEnding::Broken(Verdict::Inconclusive)), Exit::Machine);
+        assert_eq!(ending(RunEnding::Broken(Verdict::Fail)), Exit::Fail);
     }
 }

@@ -31,14 +31,14 @@ pub(super) fn beyond_embedded(plan: &RunPlan) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Choice, Overrides, build_for_manifests};
-    use crate::yaml::Source;
+    use crate::plan::{PlanOverrides, WorkloadChoice, build_for_manifests};
+    use crate::yaml::YamlSource;
 
     fn refusal(kind: &str, rollout: RolloutAction) -> Option<String> {
         let manifest =
             include_str!("../../manifests/target.yaml").replace("kind: Deployment", &format!("kind: {kind}"));
-        let sources = [Source::new("web.yaml", &manifest)];
-        let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
+        let sources = [YamlSource::new("web.yaml", &manifest)];
+        let mut plan = build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap();
         plan.variants[0].spec.rollout.action = rollout;
         beyond_embedded(&plan)
     }

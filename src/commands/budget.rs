@@ -4,13 +4,13 @@ use std::time::Duration;
 
 /// The time that a run's trials may take.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct TimeBudget {
     length: Option<Duration>,
     /// The block that was begun last; 0 before the first.
     block: u32,
 }
 
-impl Budget {
+impl TimeBudget {
     pub(super) const fn new(length: Option<Duration>) -> Self {
         Self { length, block: 0 }
     }
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_block_that_was_begun_is_finished_and_the_next_is_not_begun() {
-        let mut budget = Budget::new(Some(MINUTE));
+        let mut budget = TimeBudget::new(Some(MINUTE));
         assert_eq!(budget.spent(1, Duration::ZERO), None);
         assert_eq!(budget.spent(1, 2 * MINUTE), None, "the second trial of the first block");
         let why = budget.spent(2, 2 * MINUTE).unwrap();
@@ -52,14 +52,14 @@ mod tests {
 
     #[test]
     fn within_its_time_a_run_goes_on_and_without_a_budget_always() {
-        let mut budget = Budget::new(Some(MINUTE));
+        let mut budget = TimeBudget::new(Some(MINUTE));
         assert_eq!([1, 2, 3].map(|block| budget.spent(block, MINUTE / 2)), [const { None }; 3]);
-        let mut endless = Budget::new(None);
+        let mut endless = TimeBudget::new(None);
         assert_eq!([1, 2].map(|block| endless.spent(block, 1_000 * MINUTE)), [const { None }; 2]);
     }
 
     #[test]
     fn the_first_block_is_begun_however_late_it_is() {
-        assert_eq!(Budget::new(Some(MINUTE)).spent(1, 2 * MINUTE), None);
+        assert_eq!(TimeBudget::new(Some(MINUTE)).spent(1, 2 * MINUTE), None);
     }
 }

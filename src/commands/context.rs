@@ -2,16 +2,16 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::ending::Talk;
+use super::ending::UserOutput;
 use super::outputs::Outputs;
-use super::variants::Places;
+use super::variants::VariantPlaces;
 use crate::clock::Clock;
 use crate::plan::RunPlan;
-use crate::record::writer::Status;
+use crate::record::writer::WriterStatus;
 
 /// How a plan is carried out, beside where.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct How {
+pub(super) struct RunMode {
     /// Keep each attempt in the record.
     pub(super) record_all: bool,
     /// End after the trial in which a loss shows.
@@ -21,7 +21,7 @@ pub(super) struct How {
 }
 
 /// A run under way.
-pub(super) struct Run<'a> {
+pub(super) struct RunContext<'a> {
     pub(super) plan: &'a RunPlan,
     /// Distinguishes this run from others on the same cluster.
     pub(super) id: String,
@@ -31,11 +31,11 @@ pub(super) struct Run<'a> {
     pub(super) started_unix_ns: u64,
     /// The embedded cluster shares this machine's network.
     pub(super) shared_network: bool,
-    pub(super) places: &'a Places,
-    pub(super) how: How,
+    pub(super) places: &'a VariantPlaces,
+    pub(super) how: RunMode,
     pub(super) outputs: &'a Outputs,
-    pub(super) talk: &'a dyn Talk,
+    pub(super) talk: &'a dyn UserOutput,
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
-    pub(super) writer: Status,
+    pub(super) writer: WriterStatus,
 }

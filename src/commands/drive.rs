@@ -6,19 +6,19 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::budget::Budget;
-use super::context::Run;
-use super::ending::Ended;
-use super::host::{Found, Host, NotReady};
-use super::progress::{self, Lengths, Shown};
+use super::budget::TimeBudget;
+use super::context::RunContext;
+use super::ending::TrialsEnd;
+use super::host::{FoundCluster, NotReady, RunCluster};
+use super::progress::{self, TrialLengths, TrialProgress};
 use super::repeat::{self, Queue, Recorded};
 use super::until_loss::UntilLoss;
 use crate::agent::AgentError;
 use crate::plan::TrialPlan;
 use crate::record::entry::{EndReason, RunEnd, TrialEnd};
-use crate::record::writer::Status;
+use crate::record::writer::WriterStatus;
 use crate::record::{Entry, Sink};
-use crate::trial::{self, Settled, SiteError, TrialError, Variant};
+use crate::trial::{self, RunningVariant, SettleResult, SiteError, TrialError};
 
 /// How often the record's writer is asked whether it still can write.
 const WRITER_WATCH: Duration = Duration::from_millis(50);
@@ -31,12 +31,12 @@ const WRITTEN_TRIES: u32 = 5;
 const STOPPED_LINES_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs the trials on the cluster that was found. The record is given its last line; the cluster is left as it was.
-pub(super) async fn drive(run: &Run<'_>, found: Found, sink: Sink) -> Ended {
+pub(super) async fn drive(run: &RunContext<'_>, found: FoundCluster, sink: Sink) -> TrialsEnd {
     let watch = match watch_for_the_end(run.stop.clone(), run.writer.clone()) {
         Ok(watch) => watch,
-        Err(error) => return Ended::Broken(format!("listening for signals: {error}")),
+        Err(error) => return TrialsEnd::Broken(format!("listening for signals: {error}")),
     };
-    let ended = match Box::pin(Host::start(found, run, &sink)).await {
+    let ended = match Box::pin(RunCluster::start(found, run, &sink)).await {
         Ok(mut host) => {
             let ended = Box::pin(run.on(&mut host, &sink)).await;
             if let Some(left) = host.end().await {
@@ -51,8 +51,8 @@ pub(super) async fn drive(run: &Run<'_>, found: Found, sink: Sink) -> Ended {
     ended
 }
 
-impl Run<'_> {
-    async fn on(&self, host: &mut Host, sink: &Sink) -> Ended {
+impl RunContext<'_> {
+    async fn on(&self, host: &mut RunCluster, sink: &Sink) -> TrialsEnd {
         let prepared = self.stop.run_until_cancelled(host.variants(self, sink)).await;
         let mut variants = match prepared {
             Some(Ok(variants)) => variants,
@@ -66,27 +66,27 @@ impl Run<'_> {
         ended
     }
 
-    fn not_ready(&self, reason: NotReady) -> Ended {
+    fn not_ready(&self, reason: NotReady) -> TrialsEnd {
         match reason {
-            NotReady::Machine(reason) => Ended::Broken(reason),
-            NotReady::User(reason) => Ended::Refused(reason),
+            NotReady::Machine(reason) => TrialsEnd::Broken(reason),
+            NotReady::User(reason) => TrialsEnd::Refused(reason),
             NotReady::Stopped => self.stopped(),
         }
     }
 
-    async fn trials(&self, host: &mut Host, sink: &Sink, variants: &mut [Variant]) -> Ended {
+    async fn trials(&self, host: &mut RunCluster, sink: &Sink, variants: &mut [RunningVariant]) -> TrialsEnd {
         let mut given_up = BTreeSet::new();
         let mut queue = Queue::new(&self.plan.order);
-        let (mut budget, begun_ns) = (Budget::new(self.plan.time_budget), self.clock.now());
+        let (mut budget, begun_ns) = (TimeBudget::new(self.plan.time_budget), self.clock.now());
         let planned = self.plan.summary();
-        let mut lengths = Lengths::new(planned.longest / planned.trials.max(1));
+        let mut lengths = TrialLengths::new(planned.longest / planned.trials.max(1));
         let mut until = self.how.until_loss.then(UntilLoss::default);
         while let Some(planned) = queue.take() {
             let planned = &planned;
             let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
             if let Some(why) = budget.spent(planned.block, elapsed) {
                 self.talk.say(&why);
-                return Ended::OutOfTime(why);
+                return TrialsEnd::OutOfTime(why);
             }
             let Some(variant) = variants.get(planned.variant) else { continue };
             if given_up.contains(&planned.variant) {
@@ -104,7 +104,7 @@ impl Run<'_> {
                     let lost = self.lost_or_repeated(&mut queue, *planned).await;
                     if let Some(shown) = until.as_mut().and_then(|until| until.take(self.plan, *planned, lost)) {
                         self.talk.say(&shown);
-                        return Ended::Finished;
+                        return TrialsEnd::Finished;
                     }
                 }
                 Err(error @ TrialError::Unsettled { .. }) => {
@@ -128,12 +128,12 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     let _ = tokio::time::timeout(STOPPED_LINES_WITHIN, host.recorded(planned.trial)).await;
-                    return Ended::Broken(error.to_string());
+                    return TrialsEnd::Broken(error.to_string());
                 }
             }
         }
         until.iter().flat_map(|until| until.not_shown(self.plan)).for_each(|line| self.talk.say(&line));
-        Ended::Finished
+        TrialsEnd::Finished
     }
 
     /// What a trial lost, if it counts. One that the harness itself spoilt is run again, as often as its variant may.
@@ -165,9 +165,9 @@ impl Run<'_> {
     /// The agent is lost, and with it this trial. Its end is recorded here, because nobody else can.
     async fn recover(
         &self,
-        host: &mut Host,
+        host: &mut RunCluster,
         sink: &Sink,
-        variants: &mut [Variant],
+        variants: &mut [RunningVariant],
         planned: &TrialPlan,
         error: &AgentError,
     ) -> Result<(), NotReady> {
@@ -192,46 +192,47 @@ impl Run<'_> {
 
     async fn trial(
         &self,
-        variant: &Variant,
+        variant: &RunningVariant,
         planned: &TrialPlan,
         queue: &Queue,
-        lengths: &Lengths,
+        lengths: &TrialLengths,
     ) -> Result<(), TrialError> {
         let title = self.title(*planned, queue);
         self.talk.progress(&format!("{title}: waiting for the workload to come to rest"));
         let settled = trial::settle(&self.stop, variant, planned.trial).await?;
-        let reset = settled == Settled::Reset;
-        let run = trial::Run { trial: planned.trial, block: planned.block, reset, every: PROGRESS };
+        let reset = settled == SettleResult::Reset;
+        let run = trial::TrialSetup { trial: planned.trial, block: planned.block, reset, every: PROGRESS };
         let begun_ns = self.clock.now();
-        let show = |load: &trial::Load| {
+        let show = |load: &trial::SiteLoad| {
             let (ended, lost) = load.live();
             let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
             let left = lengths.left(queue.waiting(), planned.variant, elapsed);
-            self.talk.progress(&progress::line(&title, &Shown { ended, lost, elapsed, step: variant.step(), left }));
+            self.talk
+                .progress(&progress::line(&title, &TrialProgress { ended, lost, elapsed, step: variant.step(), left }));
         };
         trial::run(&self.stop, variant, run, &show).await
     }
 
     /// Why the run was stopped: by a record that cannot be written, or by the user.
-    fn stopped(&self) -> Ended {
-        self.writer.failure().map_or(Ended::Interrupted, |reason| {
-            Ended::Broken(format!("writing {}: {reason}", self.outputs.record().display()))
+    fn stopped(&self) -> TrialsEnd {
+        self.writer.failure().map_or(TrialsEnd::Interrupted, |reason| {
+            TrialsEnd::Broken(format!("writing {}: {reason}", self.outputs.record().display()))
         })
     }
 
-    fn end(&self, ended: &Ended) -> RunEnd {
+    fn end(&self, ended: &TrialsEnd) -> RunEnd {
         let (reason, detail) = match ended {
-            Ended::Finished => (EndReason::Finished, String::new()),
-            Ended::OutOfTime(why) => (EndReason::Finished, why.clone()),
-            Ended::Interrupted => (EndReason::Interrupted, "stopped by a signal".to_owned()),
-            Ended::Broken(why) | Ended::Refused(why) => (EndReason::Failed, why.clone()),
+            TrialsEnd::Finished => (EndReason::Finished, String::new()),
+            TrialsEnd::OutOfTime(why) => (EndReason::Finished, why.clone()),
+            TrialsEnd::Interrupted => (EndReason::Interrupted, "stopped by a signal".to_owned()),
+            TrialsEnd::Broken(why) | TrialsEnd::Refused(why) => (EndReason::Failed, why.clone()),
         };
         RunEnd { at_ns: self.clock.now(), reason, detail }
     }
 }
 
 /// Cancels `stop` at the first signal that asks for an end, or when the record cannot be written any more.
-fn watch_for_the_end(stop: CancellationToken, writer: Status) -> std::io::Result<tokio::task::JoinHandle<()>> {
+fn watch_for_the_end(stop: CancellationToken, writer: WriterStatus) -> std::io::Result<tokio::task::JoinHandle<()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;

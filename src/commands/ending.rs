@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::verdict::Verdict;
 
-/// Where a command says what it is doing. Data is never said here: it is in [`Finished`].
-pub trait Talk: Send + Sync {
+/// Where a command says what it is doing. Data is never said here: it is in [`FinishedCommand`].
+pub trait UserOutput: Send + Sync {
     /// A line that stays.
     fn say(&self, line: &str);
     /// The present state, which replaces the one before; shown only on a terminal.
@@ -14,9 +14,9 @@ pub trait Talk: Send + Sync {
 
 /// A command that came to its end.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedCommand {
     /// How.
-    pub ending: Ending,
+    pub ending: RunEnding,
     /// The result, for stdout.
     pub summary: String,
     /// Where the record and the reports are.
@@ -25,7 +25,7 @@ pub struct Finished {
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum RunEnding {
     /// All trials were run, or a record was read.
     Judged(Verdict),
     /// The user interrupted it.
@@ -36,7 +36,7 @@ pub enum Ending {
 
 /// A command that could not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum CommandFailure {
     /// What the user wrote, with the place in the text.
     #[error("{0}")]
     Input(Box<dyn miette::Diagnostic + Send + Sync>),
@@ -56,7 +56,7 @@ pub enum Failure {
 
 /// How the trials of a run ended.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum TrialsEnd {
     /// All were run.
     Finished,
     /// No further block was begun, because the time budget was used up; said in a sentence.

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::context::{How, Run};
+use super::context::{RunContext, RunMode};
 use super::drive::drive;
-use super::ending::{Failure, Finished, Talk};
+use super::ending::{CommandFailure, FinishedCommand, UserOutput};
 use super::host;
 use super::options::WhereArgs;
 use super::outputs::{self, Outputs};
-use super::stage::Stage;
-use super::variants::Places;
+use super::stage::RunStage;
+use super::variants::VariantPlaces;
 use crate::clock::{Clock, wall_unix_ns};
 use crate::load::raise_descriptors;
-use crate::plan::{Facts, RunPlan};
+use crate::plan::{RunFacts, RunPlan};
 use crate::record::Writer;
 use crate::record::sink::{CAPACITY, channel};
 
@@ -25,29 +25,29 @@ const RUNTIME_ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// embedded cluster runs; without it the cluster is a real one.
 pub(super) fn execute(
     plan: &RunPlan,
-    stage: Option<&Stage>,
+    stage: Option<&RunStage>,
     place: &WhereArgs,
-    how: How,
+    how: RunMode,
     colour: bool,
-    talk: &dyn Talk,
-) -> Result<Finished, Failure> {
+    talk: &dyn UserOutput,
+) -> Result<FinishedCommand, CommandFailure> {
     let clock = Clock::start();
     let started_unix_ns = wall_unix_ns();
     let started = outputs::rfc3339(started_unix_ns);
-    raise_descriptors().map_err(|error| Failure::Machine(error.to_string()))?;
+    raise_descriptors().map_err(|error| CommandFailure::Machine(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::Machine(format!("starting the runtime: {error}")))?;
+        .map_err(|error| CommandFailure::Machine(format!("starting the runtime: {error}")))?;
     let found = runtime.block_on(host::find(place, plan, stage, talk))?;
     let outputs = Outputs::create(place.out.as_deref(), &plan.settings.scenario, &started)?;
     let sized = runtime.block_on(host::sized(&found, plan))?;
     let plan = sized.as_ref().unwrap_or(plan);
     let id = if stage.is_some() { String::new() } else { random(8)? };
-    let places = Places::of(plan, &id);
+    let places = VariantPlaces::of(plan, &id);
     let (sink, source) = channel(CAPACITY);
-    let header = plan.header(Facts {
+    let header = plan.header(RunFacts {
         started,
         started_unix_ns,
         cluster: found.header(),
@@ -61,7 +61,7 @@ pub(super) fn execute(
     let plan = moved.as_ref().unwrap_or(plan);
     let writer =
         Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
-    let run = Run {
+    let run = RunContext {
         plan,
         id,
         token: random(32)?,
@@ -82,8 +82,8 @@ pub(super) fn execute(
 }
 
 /// So many random hexadecimal digits, from the kernel: at most 32.
-fn random(digits: usize) -> Result<String, Failure> {
+fn random(digits: usize) -> Result<String, CommandFailure> {
     let uuid = std::fs::read_to_string("/proc/sys/kernel/random/uuid")
-        .map_err(|error| Failure::Machine(format!("reading a random number of the kernel: {error}")))?;
+        .map_err(|error| CommandFailure::Machine(format!("reading a random number of the kernel: {error}")))?;
     Ok(uuid.chars().filter(char::is_ascii_hexdigit).take(digits).collect())
 }

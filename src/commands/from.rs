@@ -4,35 +4,35 @@ use std::path::Path;
 
 use http::{HeaderName, HeaderValue};
 
-use super::ending::Failure;
+use super::ending::CommandFailure;
 use super::host::ClusterChoice;
 use super::options::RunArgs;
 use super::outputs::open_record;
 use super::recipes;
-use crate::manifest::{Disk, Files, parse};
-use crate::plan::{Given, Overrides, PlanError, RunPlan, from_record};
+use crate::manifest::{DiskFiles, FileSource, parse};
+use crate::plan::{GivenValues, PlanError, PlanOverrides, RunPlan, from_record};
 use crate::record::header::Header;
 use crate::spec::RolloutAction;
-use crate::yaml::Source;
+use crate::yaml::YamlSource;
 
 /// Refuses the record of a run on a real cluster where the user names none: nothing is asked of, made on or done to a cluster
 /// because a record says so. Must be asked before anything is begun.
 ///
 /// # Errors
 /// The record cannot be read, or its cluster must be named.
-pub fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), Failure> {
+pub fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), CommandFailure> {
     let (Some(directory), None) = (&arguments.from, &arguments.place.cluster) else { return Ok(()) };
     match header(directory)?.spec.settings.cluster.choice.parse() {
         Ok(ClusterChoice::Embedded) => Ok(()),
         Ok(choice @ (ClusterChoice::Kind(_) | ClusterChoice::Context(_))) => {
             let choice = choice.to_string().escape_debug().to_string();
-            Err(Failure::User(format!(
+            Err(CommandFailure::User(format!(
                 "the run that {} records took place on cluster {choice}, and a record does not choose a real cluster; add \
                  `--cluster {choice}` to use it again, or `--cluster embedded`",
                 directory.display(),
             )))
         }
-        Err(why) => Err(Failure::User(format!("reading the cluster in {}: {why}", directory.display()))),
+        Err(why) => Err(CommandFailure::User(format!("reading the cluster in {}: {why}", directory.display()))),
     }
 }
 
@@ -40,13 +40,13 @@ pub fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), Failure> {
 pub(super) fn plan_from(
     directory: &Path,
     arguments: &RunArgs,
-    manifests: &[Source],
-    overrides: &Overrides,
-) -> Result<RunPlan, Failure> {
+    manifests: &[YamlSource],
+    overrides: &PlanOverrides,
+) -> Result<RunPlan, CommandFailure> {
     let header = header(directory)?;
-    let input = |error: PlanError| Failure::Input(Box::new(error));
-    let given = Given { secrets: secrets(manifests)?, headers: headers(&arguments.header)? };
-    let overrides = Overrides { seed: arguments.place.seed.unwrap_or(header.spec.settings.seed), ..*overrides };
+    let input = |error: PlanError| CommandFailure::Input(Box::new(error));
+    let given = GivenValues { secrets: secrets(manifests)?, headers: headers(&arguments.header)? };
+    let overrides = PlanOverrides { seed: arguments.place.seed.unwrap_or(header.spec.settings.seed), ..*overrides };
     let mut plan = from_record(&header, &arguments.variant, &given, &overrides).map_err(input)?;
     if !arguments.place.allow_host_commands {
         runs_no_command(&plan, directory)?;
@@ -58,11 +58,11 @@ pub(super) fn plan_from(
 }
 
 /// A record is a file that people hand on. What rolls its workload is a program of this machine, which its reader has not seen.
-fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), Failure> {
+fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), CommandFailure> {
     for variant in &plan.variants {
         let RolloutAction::Command { run, back } = &variant.spec.rollout.action else { continue };
         let commands: Vec<String> = std::iter::once(run).chain(back).map(|words| format!("{words:?}")).collect();
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "the record in {} rolls variant {} by running {} on this machine; add --allow-host-commands if you trust it",
             directory.display(),
             variant.spec.name,
@@ -73,7 +73,7 @@ fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), Failure> {
 }
 
 /// The folders that a record names may have been handed on with it, as may the programs in them.
-fn runs_no_recipe(plan: &RunPlan, cluster: &ClusterChoice, directory: &Path) -> Result<(), Failure> {
+fn runs_no_recipe(plan: &RunPlan, cluster: &ClusterChoice, directory: &Path) -> Result<(), CommandFailure> {
     let doing = match cluster {
         ClusterChoice::Embedded => "runs",
         ClusterChoice::Kind(_) => "builds",
@@ -81,17 +81,17 @@ fn runs_no_recipe(plan: &RunPlan, cluster: &ClusterChoice, directory: &Path) -> 
         ClusterChoice::Context(_) => return Ok(()),
     };
     let Some(recipe) = recipes::in_folders(plan, cluster).into_iter().next() else { return Ok(()) };
-    Err(Failure::User(format!(
+    Err(CommandFailure::User(format!(
         "the record in {} {doing} {recipe}, which is not rollproof's own; read it, and add --allow-host-commands if you trust \
          that folder",
         directory.display()
     )))
 }
 
-fn header(directory: &Path) -> Result<Header, Failure> {
+fn header(directory: &Path) -> Result<Header, CommandFailure> {
     let place = ["host", "pod"].into_iter().find(|place| directory.as_os_str() == *place && !directory.exists());
     if let Some(place) = place {
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "--from names the directory of a record, and there is none named {place}; where the load comes from is said with \
              `--load-from {place}`"
         )));
@@ -100,14 +100,14 @@ fn header(directory: &Path) -> Result<Header, Failure> {
 }
 
 /// The Secrets among the manifests. Everything else in them is in the record.
-fn secrets(manifests: &[Source]) -> Result<Vec<serde_json::Value>, Failure> {
+fn secrets(manifests: &[YamlSource]) -> Result<Vec<serde_json::Value>, CommandFailure> {
     let mut secrets = Vec::new();
     for source in manifests {
-        let objects = parse(source).map_err(|error| Failure::Input(Box::new(error)))?;
+        let objects = parse(source).map_err(|error| CommandFailure::Input(Box::new(error)))?;
         secrets.extend(objects.into_iter().filter(|object| object.is("Secret", "")).map(|object| object.value));
     }
     if secrets.is_empty() && !manifests.is_empty() {
-        return Err(Failure::User(
+        return Err(CommandFailure::User(
             "-f beside --from gives Secrets again, and there is none in what it names; leave -f out, because the record \
              holds the other manifests whole"
                 .to_owned(),
@@ -117,14 +117,14 @@ fn secrets(manifests: &[Source]) -> Result<Vec<serde_json::Value>, Failure> {
 }
 
 /// `NAME: VALUE` each, or `@FILE` with such lines.
-fn headers(given: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+fn headers(given: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, CommandFailure> {
     let mut headers = Vec::new();
     for one in given {
         let Some(path) = one.strip_prefix('@') else {
             headers.push(field(one)?);
             continue;
         };
-        let text = Disk.read(Path::new(path)).map_err(|error| Failure::User(error.to_string()))?;
+        let text = DiskFiles.read(Path::new(path)).map_err(|error| CommandFailure::User(error.to_string()))?;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             headers.push(field(line)?);
         }
@@ -133,13 +133,13 @@ fn headers(given: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> 
 }
 
 /// A header's name and value. Neither is shown where it is wrong: it may be a credential.
-fn field(line: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+fn field(line: &str) -> Result<(HeaderName, HeaderValue), CommandFailure> {
     let parts = line.split_once(':').and_then(|(name, value)| {
         let name = name.trim().to_ascii_lowercase().parse().ok()?;
         Some((name, HeaderValue::from_str(value.trim()).ok()?))
     });
     parts.ok_or_else(|| {
-        Failure::User(
+        CommandFailure::User(
             "reading --header: expected `NAME: VALUE` in visible ASCII, or `@FILE` with such lines; quote it for the shell"
                 .to_owned(),
         )
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_command_of_a_record_is_shown_and_not_run_unasked() {
-        let sources = [Source::new("web.yaml", include_str!("../../manifests/target.yaml"))];
-        let choice = crate::plan::Choice::default();
-        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &Overrides::default()).unwrap();
+        let sources = [YamlSource::new("web.yaml", include_str!("../../manifests/target.yaml"))];
+        let choice = crate::plan::WorkloadChoice::default();
+        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &PlanOverrides::default()).unwrap();
         runs_no_command(&plan, Path::new("run")).unwrap();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         plan.variants[0].spec.rollout.action =
@@ -168,9 +168,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("images/apache");
         std::fs::create_dir_all(&own).unwrap();
-        let sources = [Source::new("apache.yaml", include_str!("../../manifests/apache.yaml"))];
-        let choice = crate::plan::Choice::default();
-        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &Overrides::default()).unwrap();
+        let sources = [YamlSource::new("apache.yaml", include_str!("../../manifests/apache.yaml"))];
+        let choice = crate::plan::WorkloadChoice::default();
+        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &PlanOverrides::default()).unwrap();
         plan.settings.folders = vec![folder.path().to_owned()];
         let said = |cluster: &str| {
             let ran = runs_no_recipe(&plan, &cluster.parse().unwrap(), Path::new("run"));

@@ -5,8 +5,8 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{Disk, Files, ManifestError, ReadError};
-use crate::yaml::{MAX_BYTES, Source};
+use crate::manifest::{DiskFiles, FileReadError, FileSource, ManifestError};
+use crate::yaml::{MAX_BYTES, YamlSource};
 
 /// The name that stands for standard input, as in kubectl.
 const STDIN: &str = "-";
@@ -34,7 +34,7 @@ pub(super) struct Stdin<'a> {
 
 /// The texts of all `names`, in their order. A folder gives its YAML and JSON files, sorted, without those of folders in
 /// it, as `kubectl apply -f` reads it; `-` gives standard input.
-pub(super) fn read(names: &[PathBuf], stdin: &mut Stdin<'_>) -> Result<Vec<Source>, ManifestError> {
+pub(super) fn read(names: &[PathBuf], stdin: &mut Stdin<'_>) -> Result<Vec<YamlSource>, ManifestError> {
     if names.iter().filter(|name| name.as_os_str() == STDIN).count() > 1 {
         return Err(refuse(STDIN_NAME, "`-f -` is given more than once, and it can be read only once"));
     }
@@ -54,19 +54,19 @@ pub(super) fn read(names: &[PathBuf], stdin: &mut Stdin<'_>) -> Result<Vec<Sourc
 }
 
 fn refuse(name: &str, why: &str) -> ManifestError {
-    ManifestError::Read(ReadError { path: name.to_owned(), why: why.to_owned() })
+    ManifestError::Read(FileReadError { path: name.to_owned(), why: why.to_owned() })
 }
 
-fn from_file(path: &Path) -> Result<Source, ManifestError> {
+fn from_file(path: &Path) -> Result<YamlSource, ManifestError> {
     let name = path.display().to_string();
     if name.starts_with("http://") || name.starts_with("https://") {
         let why = format!("addresses are not fetched; fetch it yourself: curl -fsSL {name} | rollproof run -f -");
         return Err(refuse(&name, &why));
     }
-    Ok(Source::new(&name, &Disk.read(path)?))
+    Ok(YamlSource::new(&name, &DiskFiles.read(path)?))
 }
 
-fn from_stdin(stdin: &mut Stdin<'_>) -> Result<Source, ManifestError> {
+fn from_stdin(stdin: &mut Stdin<'_>) -> Result<YamlSource, ManifestError> {
     if stdin.terminal {
         return Err(refuse(
             STDIN_NAME,
@@ -85,7 +85,7 @@ fn from_stdin(stdin: &mut Stdin<'_>) -> Result<Source, ManifestError> {
     if text.trim().is_empty() {
         return Err(refuse(STDIN_NAME, "it is empty, expected manifests; did the program before the pipe fail?"));
     }
-    Ok(Source::new(STDIN_NAME, &text))
+    Ok(YamlSource::new(STDIN_NAME, &text))
 }
 
 /// The YAML and JSON files of a folder, sorted by name.

@@ -27,7 +27,7 @@ mod variants;
 pub use agent::agent;
 pub use cluster::cluster;
 pub use demo::demo;
-pub use ending::{Ending, Failure, Finished, Talk};
+pub use ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 pub use from::check_recorded_cluster;
 pub use host::{ClusterChoice, LoadPlace};
 pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};

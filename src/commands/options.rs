@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::host::{ClusterChoice, LoadPlace};
 use crate::cluster::kind::DEFAULT_NAME;
 use crate::manifest::PortName;
-use crate::scenario::values::Time;
+use crate::scenario::values::ScenarioDuration;
 
 /// A duration as a scenario writes it.
 fn duration(text: &str) -> Result<Duration, String> {
-    Time::parse(text).map(|time| time.0)
+    ScenarioDuration::parse(text).map(|time| time.0)
 }
 
 /// Where and how a run takes place.
@@ -219,13 +219,13 @@ pub enum ClusterAction {
     Status {
         /// Which cluster
         #[command(flatten)]
-        on: On,
+        on: ClusterSelector,
     },
     /// Remove what runs left on a cluster
     Clean {
         /// Which cluster
         #[command(flatten)]
-        on: On,
+        on: ClusterSelector,
         /// Only these runs, alive or not [default: all that are not alive any more]
         #[arg(value_name = "RUN")]
         runs: Vec<String>,
@@ -237,7 +237,7 @@ pub enum ClusterAction {
 
 /// A cluster that is there.
 #[derive(Debug, Clone, clap::Args)]
-pub struct On {
+pub struct ClusterSelector {
     /// A kind cluster's name [default: rollproof]
     #[arg(long)]
     pub name: Option<String>,

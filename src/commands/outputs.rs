@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::ending::{Ended, Ending, Failure, Finished, Talk};
+use super::ending::{CommandFailure, FinishedCommand, RunEnding, TrialsEnd, UserOutput};
 use crate::analysis::{self, Analysis};
 use crate::record::{Reader, WriteError};
 use crate::verdict::Verdict;
@@ -31,11 +31,11 @@ pub(super) struct Written {
 
 impl Outputs {
     /// Makes the directory. It may be there already, but not hold a record.
-    pub(super) fn create(chosen: Option<&Path>, scenario: &str, started: &str) -> Result<Self, Failure> {
+    pub(super) fn create(chosen: Option<&Path>, scenario: &str, started: &str) -> Result<Self, CommandFailure> {
         let directory = chosen
             .map_or_else(|| Path::new("reports").join(format!("{scenario}-{}", file_time(started))), Path::to_path_buf);
         fs::create_dir_all(&directory).map_err(|error| {
-            Failure::User(format!(
+            CommandFailure::User(format!(
                 "making the output directory {}: {error}; name one that can be written with --out",
                 directory.display()
             ))
@@ -55,34 +55,34 @@ impl Outputs {
     }
 
     /// The record cannot be begun.
-    pub(super) fn cannot_write(error: &WriteError) -> Failure {
-        Failure::User(format!("{error}; name a directory that can be written with --out"))
+    pub(super) fn cannot_write(error: &WriteError) -> CommandFailure {
+        CommandFailure::User(format!("{error}; name a directory that can be written with --out"))
     }
 
     /// Analyses what was recorded and says how the run ended.
     pub(super) fn conclude(
         &self,
-        ended: Ended,
+        ended: TrialsEnd,
         written: Result<u64, WriteError>,
         colour: bool,
-        talk: &dyn Talk,
-    ) -> Result<Finished, Failure> {
+        talk: &dyn UserOutput,
+    ) -> Result<FinishedCommand, CommandFailure> {
         let broken = match (&ended, written) {
             (_, Err(error)) => Some(format!("writing {}: {error}", self.record().display())),
-            (Ended::Broken(reason), _) => Some(reason.clone()),
+            (TrialsEnd::Broken(reason), _) => Some(reason.clone()),
             _ => None,
         };
-        if let Ended::Refused(reason) = ended {
+        if let TrialsEnd::Refused(reason) = ended {
             // Nothing was measured: the corrected command may use the same directory.
             for file in [self.record(), self.truth(), self.truth().with_file_name("truth-target.jsonl")] {
                 let _ = fs::remove_file(file);
             }
-            return Err(Failure::User(reason));
+            return Err(CommandFailure::User(reason));
         }
         let reports = match analysis(&self.directory) {
             Ok(analysis) => write_reports(&self.directory, &analysis, colour),
             // The first trouble is the one to tell of.
-            Err(failure) => return Err(broken.map_or(failure, Failure::Machine)),
+            Err(failure) => return Err(broken.map_or(failure, CommandFailure::Machine)),
         };
         let broken = broken.or_else(|| reports.unwritten.clone());
         if let Some(reason) = &broken {
@@ -90,19 +90,19 @@ impl Outputs {
         }
         talk.say(&format!("reports: {}", self.directory.display()));
         let ending = match (ended, broken) {
-            (Ended::Interrupted, _) => Ending::Interrupted,
-            (_, Some(_)) => Ending::Broken(reports.verdict),
-            _ => Ending::Judged(reports.verdict),
+            (TrialsEnd::Interrupted, _) => RunEnding::Interrupted,
+            (_, Some(_)) => RunEnding::Broken(reports.verdict),
+            _ => RunEnding::Judged(reports.verdict),
         };
-        Ok(Finished { ending, summary: reports.terminal, directory: self.directory.clone() })
+        Ok(FinishedCommand { ending, summary: reports.terminal, directory: self.directory.clone() })
     }
 }
 
 /// Refuses a directory that holds a record.
-pub(super) fn is_free(directory: &Path) -> Result<(), Failure> {
+pub(super) fn is_free(directory: &Path) -> Result<(), CommandFailure> {
     let record = directory.join(RECORD);
     if record.exists() {
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "{} is there already, and a record is never written over; name another directory with --out, or read this one \
              with `rollproof report {}`",
             record.display(),
@@ -154,37 +154,37 @@ pub(super) fn write(directory: &Path, texts: &[(impl AsRef<str>, String)]) -> Op
 }
 
 /// Analyses the record in `directory`.
-pub(super) fn analysis(directory: &Path) -> Result<Analysis, Failure> {
+pub(super) fn analysis(directory: &Path) -> Result<Analysis, CommandFailure> {
     analysis::of_record(open_record(directory)?)
-        .map_err(|error| Failure::User(format!("analysing {}: {error}", directory.join(RECORD).display())))
+        .map_err(|error| CommandFailure::User(format!("analysing {}: {error}", directory.join(RECORD).display())))
 }
 
 /// The page of one incident of the record in `directory`.
-pub(super) fn incident(directory: &Path, id: u32) -> Result<String, Failure> {
+pub(super) fn incident(directory: &Path, id: u32) -> Result<String, CommandFailure> {
     let page = report::incident_page(&analysis(directory)?, id, &directory.display().to_string());
-    page.map_err(|none| Failure::User(format!("showing an incident of {}: {none}", directory.display())))
+    page.map_err(|none| CommandFailure::User(format!("showing an incident of {}: {none}", directory.display())))
 }
 
 /// The record in `directory`, where there may be one.
-fn record_in(directory: &Path) -> Result<PathBuf, Failure> {
+fn record_in(directory: &Path) -> Result<PathBuf, CommandFailure> {
     let record = directory.join(RECORD);
     if directory.is_file() {
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "{} is a file; name the directory that holds the record",
             directory.display()
         )));
     }
     // Asked before opening, because opening a named pipe waits for its writer.
     if record.exists() && !record.is_file() {
-        return Err(Failure::User(format!("{} is not an ordinary file", record.display())));
+        return Err(CommandFailure::User(format!("{} is not an ordinary file", record.display())));
     }
     Ok(record)
 }
 
 /// Opens the record in `directory` and reads its header.
-pub(super) fn open_record(directory: &Path) -> Result<Reader<BufReader<File>>, Failure> {
+pub(super) fn open_record(directory: &Path) -> Result<Reader<BufReader<File>>, CommandFailure> {
     let record = record_in(directory)?;
-    Reader::open(&record).map_err(|error| Failure::User(format!("reading {}: {error}", record.display())))
+    Reader::open(&record).map_err(|error| CommandFailure::User(format!("reading {}: {error}", record.display())))
 }
 
 /// Writes beside the file and puts it in its place whole: a full disk leaves the old one, and a link is not followed, because what

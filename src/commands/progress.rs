@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::trial::Step;
+use crate::trial::TrialStep;
 
 /// What the line of a trial under way shows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shown {
+pub(super) struct TrialProgress {
     /// Attempts that have ended.
     pub(super) ended: u64,
     /// Those among them that were lost.
@@ -15,21 +15,23 @@ pub(super) struct Shown {
     /// Since the trial began.
     pub(super) elapsed: Duration,
     /// Where it stands.
-    pub(super) step: Step,
+    pub(super) step: TrialStep,
     /// Until the last trial has ended, roughly.
     pub(super) left: Duration,
 }
 
 /// `trial 2 of 6 (with-prestop): 1,040 requests, 100/s, 0 lost; 1 of 2 ready, 2 old left; about 40 s left`.
-pub(super) fn line(title: &str, shown: &Shown) -> String {
+pub(super) fn line(title: &str, shown: &TrialProgress) -> String {
     let step = match shown.step {
-        Step::LeadIn => "before the rollout".to_owned(),
-        Step::Rolling(None) => "rolling".to_owned(),
-        Step::Rolling(Some(now)) => format!("{} of {} new ready, {} old left", now.ready, now.wanted, now.old_left),
-        Step::Control => "no rollout".to_owned(),
-        Step::Tail => "after the rollout".to_owned(),
+        TrialStep::LeadIn => "before the rollout".to_owned(),
+        TrialStep::Rolling(None) => "rolling".to_owned(),
+        TrialStep::Rolling(Some(now)) => {
+            format!("{} of {} new ready, {} old left", now.ready, now.wanted, now.old_left)
+        }
+        TrialStep::Control => "no rollout".to_owned(),
+        TrialStep::Tail => "after the rollout".to_owned(),
     };
-    let Shown { ended, lost, .. } = *shown;
+    let TrialProgress { ended, lost, .. } = *shown;
     let rate = rate(ended, shown.elapsed).map_or_else(String::new, |rate| format!(", {}/s", grouped(rate)));
     format!("{title}: {} requests{rate}, {} lost; {step}; {}", grouped(ended), grouped(lost), left(shown.left))
 }
@@ -74,12 +76,12 @@ fn grouped(number: u64) -> String {
 
 /// How long the trials of each variant take, as far as is known.
 #[derive(Debug)]
-pub(super) struct Lengths {
+pub(super) struct TrialLengths {
     guess: Duration,
     ended: BTreeMap<usize, (u32, Duration)>,
 }
 
-impl Lengths {
+impl TrialLengths {
     /// Before any trial has ended, each is taken to last for `guess`.
     pub(super) const fn new(guess: Duration) -> Self {
         Self { guess, ended: BTreeMap::new() }
@@ -111,12 +113,13 @@ mod tests {
 
     #[test]
     fn the_line_has_the_rate_the_losses_the_step_and_the_time_left() {
-        let step = Step::Rolling(Some(RolloutCounts { wanted: 2, ready: 1, old_left: 2 }));
-        let shown = Shown { ended: 1_040, lost: 3, elapsed: 10 * SECOND, step, left: 33 * SECOND };
+        let step = TrialStep::Rolling(Some(RolloutCounts { wanted: 2, ready: 1, old_left: 2 }));
+        let shown = TrialProgress { ended: 1_040, lost: 3, elapsed: 10 * SECOND, step, left: 33 * SECOND };
         let expected =
             "trial 2 of 6 (web): 1,040 requests, 104/s, 3 lost; 1 of 2 new ready, 2 old left; about 35 s left";
         assert_eq!(line("trial 2 of 6 (web)", &shown), expected);
-        let begun = Shown { ended: 2, lost: 0, elapsed: SECOND / 2, step: Step::LeadIn, left: 300 * SECOND };
+        let begun =
+            TrialProgress { ended: 2, lost: 0, elapsed: SECOND / 2, step: TrialStep::LeadIn, left: 300 * SECOND };
         assert_eq!(line("t", &begun), "t: 2 requests, 0 lost; before the rollout; about 5 min left");
     }
 
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_time_left_is_of_each_variants_own_trials_once_they_are_known() {
-        let mut lengths = Lengths::new(40 * SECOND);
+        let mut lengths = TrialLengths::new(40 * SECOND);
         assert_eq!(lengths.left([0, 1].into_iter(), 0, 10 * SECOND), 110 * SECOND);
         lengths.ended(0, 10 * SECOND);
         lengths.ended(0, 20 * SECOND);

@@ -87,8 +87,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::{Choice, Overrides, build_for_manifests};
-    use crate::yaml::Source;
+    use crate::plan::{PlanOverrides, WorkloadChoice, build_for_manifests};
+    use crate::yaml::YamlSource;
 
     /// A plan of the shipped Apache in a folder that has the recipes `images`, each with `file`.
     fn plan(folder: &Path, images: &[&str], file: &str) -> RunPlan {
@@ -97,8 +97,8 @@ mod tests {
             fs::write(folder.join("images").join(image).join(file), "").unwrap();
         }
         let name = folder.join("apache.yaml").display().to_string();
-        let sources = [Source::new(&name, include_str!("../../manifests/apache.yaml"))];
-        build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap()
+        let sources = [YamlSource::new(&name, include_str!("../../manifests/apache.yaml"))];
+        build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap()
     }
 
     fn found(plan: &RunPlan, cluster: &str) -> Vec<String> {

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use super::ending::{Ending, Failure, Finished, Talk};
+use super::ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 use super::options::ReportArgs;
 use super::outputs;
 use crate::analysis::Analysis;
 use crate::diff;
 
 /// Analyses a record again and writes its reports anew.
-pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
+pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn UserOutput) -> Result<FinishedCommand, CommandFailure> {
     let directory = &arguments.directory;
     let before = arguments.against.as_deref().map(|old| earlier(old, directory)).transpose()?;
     let analysis = outputs::analysis(directory)?;
@@ -29,20 +29,20 @@ pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn Talk) -> Result<F
         unwritten = unwritten.or_else(|| outputs::write(directory, &texts));
     }
     let ending = match &unwritten {
-        None => Ending::Judged(reports.verdict),
+        None => RunEnding::Judged(reports.verdict),
         Some(reason) => {
             talk.say(&format!("error: {reason}"));
-            Ending::Broken(reports.verdict)
+            RunEnding::Broken(reports.verdict)
         }
     };
-    Ok(Finished { ending, summary, directory: directory.clone() })
+    Ok(FinishedCommand { ending, summary, directory: directory.clone() })
 }
 
 /// The analysis of the run in `old`, which is only read, to compare the one in `new` with.
-fn earlier<'a>(old: &'a Path, new: &Path) -> Result<(&'a Path, Analysis), Failure> {
+fn earlier<'a>(old: &'a Path, new: &Path) -> Result<(&'a Path, Analysis), CommandFailure> {
     let real = |path: &Path| fs::canonicalize(path).ok();
     if real(old).is_some() && real(old) == real(new) {
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "comparing {} with itself would say nothing; name the directory of an earlier run with --against",
             new.display()
         )));
@@ -50,13 +50,13 @@ fn earlier<'a>(old: &'a Path, new: &Path) -> Result<(&'a Path, Analysis), Failur
     Ok((old, outputs::analysis(old)?))
 }
 
-fn compare(old: &Path, before: &Analysis, new: &Path, after: &Analysis) -> Result<diff::DiffDoc, Failure> {
+fn compare(old: &Path, before: &Analysis, new: &Path, after: &Analysis) -> Result<diff::DiffDoc, CommandFailure> {
     diff::compare(before, after)
-        .map_err(|error| Failure::User(format!("{} against {}: {error}", new.display(), old.display())))
+        .map_err(|error| CommandFailure::User(format!("{} against {}: {error}", new.display(), old.display())))
 }
 
 /// Shows one incident of a record; `None` if the whole report was asked for.
 #[must_use]
-pub fn incident(arguments: &ReportArgs) -> Option<Result<String, Failure>> {
+pub fn incident(arguments: &ReportArgs) -> Option<Result<String, CommandFailure>> {
     arguments.incident.map(|id| outputs::incident(&arguments.directory, id))
 }

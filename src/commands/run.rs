@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use super::context::How;
-use super::ending::{Ending, Failure, Finished, Talk};
+use super::context::RunMode;
+use super::ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 use super::execute::execute;
 use super::from::plan_from;
 use super::host::ClusterChoice;
@@ -19,23 +19,28 @@ use super::variants::idle_s;
 use crate::clock::Clock;
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::embedded::store::ObjectKind;
-use crate::manifest::{Disk, Files, is_cluster_scoped, is_foreign_hook};
-use crate::plan::{Choice, Overrides, RunPlan, build, build_for_manifests};
+use crate::manifest::{DiskFiles, FileSource, is_cluster_scoped, is_foreign_hook};
+use crate::plan::{PlanOverrides, RunPlan, WorkloadChoice, build, build_for_manifests};
 use crate::scenario;
-use crate::yaml::Source;
+use crate::yaml::YamlSource;
 
 /// The seed where the user gave none: the same run again, unless one asks for another.
 const DEFAULT_SEED: u64 = 1;
 
 /// Runs a scenario, or manifests without one.
-pub fn run(arguments: &RunArgs, network: EnteredNetwork, colour: bool, talk: &dyn Talk) -> Result<Finished, Failure> {
-    let overrides = Overrides {
+pub fn run(
+    arguments: &RunArgs,
+    network: EnteredNetwork,
+    colour: bool,
+    talk: &dyn UserOutput,
+) -> Result<FinishedCommand, CommandFailure> {
+    let overrides = PlanOverrides {
         rate: arguments.rate,
         trials: arguments.trials.or(arguments.until_loss.then_some(MOST_TRIALS)),
         seed: arguments.place.seed.unwrap_or(DEFAULT_SEED),
     };
     let mut plan = match (&arguments.scenario, &arguments.from) {
-        (Some(scenario), _) => plan(scenario, &Disk, &overrides).inspect_err(|_| {
+        (Some(scenario), _) => plan(scenario, &DiskFiles, &overrides).inspect_err(|_| {
             if is_manifest(scenario) {
                 talk.say(&format!(
                     "note: {0} holds Kubernetes manifests; to roll them without a scenario: rollproof run -f {0}",
@@ -46,7 +51,7 @@ pub fn run(arguments: &RunArgs, network: EnteredNetwork, colour: bool, talk: &dy
         (None, Some(directory)) => plan_from(directory, arguments, &sources(arguments)?, &overrides)?,
         (None, None) => plan_manifests(arguments, &overrides)?,
     };
-    let refused = |error| Failure::Input(Box::new(error));
+    let refused = |error| CommandFailure::Input(Box::new(error));
     plan.keep_variants(&arguments.variant).map_err(refused)?;
     if arguments.control {
         plan.add_control().map_err(refused)?;
@@ -54,53 +59,56 @@ pub fn run(arguments: &RunArgs, network: EnteredNetwork, colour: bool, talk: &dy
     if let Some(budget) = arguments.time_budget {
         plan.fit(budget).map_err(refused)?;
     }
-    let how =
-        How { record_all: arguments.record_all, until_loss: arguments.until_loss, try_advice: arguments.try_advice };
+    let how = RunMode {
+        record_all: arguments.record_all,
+        until_loss: arguments.until_loss,
+        try_advice: arguments.try_advice,
+    };
     launch(plan, &arguments.place, how, network, colour, talk)
 }
 
 /// Reads and plans the scenario at `path`.
-pub(super) fn plan(path: &Path, files: &dyn Files, overrides: &Overrides) -> Result<RunPlan, Failure> {
-    let scenario = scenario::load(path, files).map_err(|error| Failure::Input(Box::new(error)))?;
-    build(&scenario, files, overrides).map_err(|error| Failure::Input(Box::new(error)))
+pub(super) fn plan(path: &Path, files: &dyn FileSource, overrides: &PlanOverrides) -> Result<RunPlan, CommandFailure> {
+    let scenario = scenario::load(path, files).map_err(|error| CommandFailure::Input(Box::new(error)))?;
+    build(&scenario, files, overrides).map_err(|error| CommandFailure::Input(Box::new(error)))
 }
 
 /// Whether the file has what every manifest has and no scenario: a guess for a hint.
 fn is_manifest(path: &Path) -> bool {
     let has = |text: &str, key: &str| text.lines().any(|line| line.starts_with(key));
-    Disk.read(path).is_ok_and(|text| has(&text, "apiVersion:") && has(&text, "kind:"))
+    DiskFiles.read(path).is_ok_and(|text| has(&text, "apiVersion:") && has(&text, "kind:"))
 }
 
 /// Reads the manifests of `-f`.
-fn sources(arguments: &RunArgs) -> Result<Vec<Source>, Failure> {
+fn sources(arguments: &RunArgs) -> Result<Vec<YamlSource>, CommandFailure> {
     let stdin = std::io::stdin();
     let terminal = stdin.is_terminal();
     inputs::read(&arguments.filename, &mut Stdin { text: &mut stdin.lock(), terminal })
-        .map_err(|error| Failure::Input(Box::new(error)))
+        .map_err(|error| CommandFailure::Input(Box::new(error)))
 }
 
 /// Reads and plans the manifests of `-f`.
-fn plan_manifests(arguments: &RunArgs, overrides: &Overrides) -> Result<RunPlan, Failure> {
+fn plan_manifests(arguments: &RunArgs, overrides: &PlanOverrides) -> Result<RunPlan, CommandFailure> {
     let sources = sources(arguments)?;
-    let choice = Choice {
+    let choice = WorkloadChoice {
         workload: arguments.workload.clone(),
         service: arguments.service.clone(),
         port: arguments.port.clone(),
     };
-    build_for_manifests(&sources, &choice, overrides).map_err(|error| Failure::Input(Box::new(error)))
+    build_for_manifests(&sources, &choice, overrides).map_err(|error| CommandFailure::Input(Box::new(error)))
 }
 
 /// Checks what can be checked before anything is begun, says the plan, and runs it.
 pub(super) fn launch(
     mut plan: RunPlan,
     place: &WhereArgs,
-    how: How,
+    how: RunMode,
     network: EnteredNetwork,
     colour: bool,
-    talk: &dyn Talk,
-) -> Result<Finished, Failure> {
+    talk: &dyn UserOutput,
+) -> Result<FinishedCommand, CommandFailure> {
     if let Some(misplaced) = place.misplaced() {
-        return Err(Failure::User(misplaced));
+        return Err(CommandFailure::User(misplaced));
     }
     // Before a cluster is looked for, or made.
     if let Some(out) = &place.out {
@@ -140,7 +148,7 @@ pub(super) fn launch(
     let begun = Clock::start();
     let mut finished = execute(&plan, stage.as_ref(), place, how, colour, talk)?;
     let left = plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
-    if let (true, Ending::Judged(verdict)) = (how.try_advice, finished.ending) {
+    if let (true, RunEnding::Judged(verdict)) = (how.try_advice, finished.ending) {
         let planned = try_advice::plan(&plan, &finished.directory, left, talk);
         let tried = planned.and_then(|advised| {
             let Some(advised) = advised else { return Ok(None) };
@@ -156,16 +164,16 @@ pub(super) fn launch(
             Ok(None) => {}
             Ok(Some((tried, outcome))) => {
                 finished.summary = format!("{}\n{}{outcome}", finished.summary, tried.summary);
-                if matches!(tried.ending, Ending::Interrupted) {
-                    finished.ending = Ending::Interrupted;
+                if matches!(tried.ending, RunEnding::Interrupted) {
+                    finished.ending = RunEnding::Interrupted;
                 }
             }
             Err(failure) => {
                 talk.say(&format!("--try-advice: not tried to its end: {failure}"));
                 match failure {
-                    Failure::Interrupted => finished.ending = Ending::Interrupted,
-                    Failure::Machine(_) | Failure::Bug(_) => finished.ending = Ending::Broken(verdict),
-                    Failure::Input(_) | Failure::User(_) => {}
+                    CommandFailure::Interrupted => finished.ending = RunEnding::Interrupted,
+                    CommandFailure::Machine(_) | CommandFailure::Bug(_) => finished.ending = RunEnding::Broken(verdict),
+                    CommandFailure::Input(_) | CommandFailure::User(_) => {}
                 }
             }
         }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::beyond::beyond_embedded;
-use super::ending::Failure;
+use super::ending::CommandFailure;
 use super::options::WhereArgs;
 use super::recipes::FolderRecipe;
 use crate::cluster::embedded::images::{ImageError, resolve};
@@ -15,7 +15,7 @@ use crate::plan::{RunPlan, VariantPlan};
 
 /// Where a run will take place.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct RunStage {
     /// Why the machine's own network is used; `None` in a private one.
     pub(super) host_network: Option<String>,
     /// By how much every port of a pod is moved, so that nothing on the machine is in the way.
@@ -33,14 +33,16 @@ pub(super) fn check(
     recipes: &[FolderRecipe],
     place: &WhereArgs,
     network: EnteredNetwork,
-) -> Result<Stage, Failure> {
+) -> Result<RunStage, CommandFailure> {
     let host_network = match network {
         EnteredNetwork::Private => None,
         EnteredNetwork::Host(reason) => Some(reason),
-        EnteredNetwork::Tried(_) => return Err(Failure::Bug("a probe of the network went on to run".to_owned())),
+        EnteredNetwork::Tried(_) => {
+            return Err(CommandFailure::Bug("a probe of the network went on to run".to_owned()));
+        }
     };
     if let Some(refusal) = beyond_embedded(plan) {
-        return Err(Failure::User(refusal));
+        return Err(CommandFailure::User(refusal));
     }
     if let (Some(_), Some(foreign)) = (&host_network, foreign(plan, recipes)) {
         may_run_here(&foreign, place)?;
@@ -52,10 +54,10 @@ pub(super) fn check(
     let shipped = plan.variants.iter().all(|variant| variant.spec.shipped);
     let own = u16::try_from(std::process::id() % u32::from(OFFSETS)).unwrap_or_default();
     let port_offset = (host_network.is_some() && shipped).then_some(OFFSET_LEAST + own);
-    Ok(Stage { host_network, port_offset })
+    Ok(RunStage { host_network, port_offset })
 }
 
-impl Stage {
+impl RunStage {
     /// The plan with every port that its pods listen on moved out of the machine's way; `None` where they may stay.
     pub(super) fn moved(&self, plan: &RunPlan) -> Option<RunPlan> {
         let offset = self.port_offset?;
@@ -81,15 +83,15 @@ fn foreign(plan: &RunPlan, recipes: &[FolderRecipe]) -> Option<String> {
 }
 
 /// Outside a private network only commands that are compiled in run without being asked for.
-fn may_run_here(foreign: &str, place: &WhereArgs) -> Result<(), Failure> {
+fn may_run_here(foreign: &str, place: &WhereArgs) -> Result<(), CommandFailure> {
     if nix::unistd::geteuid().is_root() {
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "{foreign} not rollproof's own, and without a private network these commands would run as root on this machine; \
              run as another user with --allow-host-commands, or allow user namespaces"
         )));
     }
     if !place.allow_host_commands {
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "{foreign} not rollproof's own, and without a private network these commands run on this machine itself; add \
              --allow-host-commands if you trust them, or allow user namespaces"
         )));
@@ -97,12 +99,12 @@ fn may_run_here(foreign: &str, place: &WhereArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), Failure> {
+fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFailure> {
     for manifest in variant.spec.manifests().iter().chain(variant.patched().as_ref()) {
         let Some(spec) = pod_spec(manifest) else { continue };
         let place = format!("variant {}, {}", variant.spec.name, reference(manifest));
         if let Some(refusal) = refusals(spec).first() {
-            return Err(Failure::User(format!("{place}: {refusal}")));
+            return Err(CommandFailure::User(format!("{place}: {refusal}")));
         }
         let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
         let rolled = match &variant.spec.rollout.action {
@@ -111,7 +113,7 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), Failure> {
         };
         for image in images.chain(rolled) {
             resolve(image, &plan.settings.folders)
-                .map_err(|error: ImageError| Failure::User(format!("{place}: {error}")))?;
+                .map_err(|error: ImageError| CommandFailure::User(format!("{place}: {error}")))?;
         }
     }
     Ok(())

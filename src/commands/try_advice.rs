@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::ending::{Failure, Talk};
+use super::ending::{CommandFailure, UserOutput};
 use super::outputs;
 use super::until_loss::rollouts;
 use crate::analysis::ReportDoc;
@@ -20,8 +20,8 @@ pub(super) fn plan(
     plan: &RunPlan,
     directory: &Path,
     left: Option<Duration>,
-    talk: &dyn Talk,
-) -> Result<Option<RunPlan>, Failure> {
+    talk: &dyn UserOutput,
+) -> Result<Option<RunPlan>, CommandFailure> {
     let report = outputs::analysis(directory)?.report;
     let lossy = report.variants.iter().filter(|variant| variant.trials_with_loss > 0);
     let mut lossy = lossy.filter(|variant| plan.settings.control.as_ref() != Some(&variant.name)).peekable();
@@ -36,7 +36,7 @@ pub(super) fn plan(
     let Some(index) = plan.variants.iter().position(|variant| variant.spec.name == source.name) else {
         return Ok(None);
     };
-    let refused = |error| Failure::Input(Box::new(error));
+    let refused = |error| CommandFailure::Input(Box::new(error));
     let Some(mut advised) = plan.advised(index, patch).map_err(refused)? else { return Ok(None) };
     if let Some(left) = left
         && let Err(error) = advised.fit(left)

@@ -68,12 +68,12 @@ pub(super) fn rollouts(count: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Choice, Overrides, build_for_manifests};
-    use crate::yaml::Source;
+    use crate::plan::{PlanOverrides, WorkloadChoice, build_for_manifests};
+    use crate::yaml::YamlSource;
 
     fn plan() -> RunPlan {
-        let sources = [Source::new("web.yaml", include_str!("../../manifests/target.yaml"))];
-        build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap()
+        let sources = [YamlSource::new("web.yaml", include_str!("../../manifests/target.yaml"))];
+        build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap()
     }
 
     fn trial(trial: u32) -> TrialPlan {

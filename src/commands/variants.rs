@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header::HOST;
 use serde_json::Value;
 
-use super::context::Run;
+use super::context::RunContext;
 use crate::load::{LoadPlan, sizing};
 use crate::manifest::{short_hash, undo};
 use crate::observe::ObservedWorkload;
@@ -16,15 +16,15 @@ use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
 use crate::rollout::{Eviction, RolledWorkload, RolloutHandle, RolloutStep};
 use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
-use crate::trial::{Action, Site, Step, Variant};
+use crate::trial::{LoadSite, RunningVariant, TrialAction, TrialStep};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct VariantPlaces {
     places: Vec<VariantPlace>,
 }
 
-impl Places {
+impl VariantPlaces {
     /// `run` tells the namespaces of several runs on one cluster apart; it is empty on a cluster of the run's own.
     pub(super) fn of(plan: &RunPlan, run: &str) -> Self {
         let places = plan.variants.iter().map(|variant| VariantPlace {
@@ -80,7 +80,7 @@ pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
 }
 
 /// What is asked of the cluster to watch `variant`.
-pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &VariantPlan) -> ObservedWorkload {
+pub(super) fn target(plan: &RunPlan, places: &VariantPlaces, index: usize, variant: &VariantPlan) -> ObservedWorkload {
     ObservedWorkload {
         namespace: places.namespace(index).to_owned(),
         workload: crate::rollout::resource(variant.workload.kind),
@@ -94,22 +94,22 @@ pub(super) fn target(plan: &RunPlan, places: &Places, index: usize, variant: &Va
 /// Both are as they are applied: images may have got other names than the plan's.
 #[expect(clippy::too_many_arguments, reason = "each is another part's, and they meet here only")]
 pub(super) fn variant(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     index: usize,
     variant: &VariantPlan,
     client: &kube::Client,
-    site: Site,
+    site: LoadSite,
     manifests: Vec<Value>,
     patched: Option<&Value>,
     routing_lag: Duration,
-) -> Variant {
+) -> RunningVariant {
     let workload = RolledWorkload {
         kind: variant.workload.kind,
         namespace: run.places.namespace(index).to_owned(),
         name: variant.workload.name.clone(),
         selector: variant.workload.selector.clone(),
     };
-    Variant {
+    RunningVariant {
         name: variant.spec.name.clone(),
         handle: RolloutHandle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
         action: action(variant, &manifests, patched),
@@ -119,13 +119,13 @@ pub(super) fn variant(
         site,
         load: load(variant, run.places.connections(index), run.plan.settings.seed, run.how.record_all),
         changed: AtomicBool::new(false),
-        step: Mutex::new(Step::default()),
+        step: Mutex::new(TrialStep::default()),
         timeout: variant.spec.rollout.timeout,
         routing_lag,
     }
 }
 
-fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -> Action {
+fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -> TrialAction {
     let (roll, back) = match variant.spec.rollout.action.clone() {
         RolloutAction::Restart => (RolloutStep::Restart, None),
         RolloutAction::Env { container, name } => (RolloutStep::Env { container, name }, None),
@@ -141,10 +141,10 @@ fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -
         }
         RolloutAction::Scale { from, to } => (RolloutStep::Scale { to }, Some(RolloutStep::Scale { to: from })),
         RolloutAction::Command { run, back } => (RolloutStep::Command(run), back.map(RolloutStep::Command)),
-        RolloutAction::Evict { node, cordon } => return Action::Evict(Eviction { node, cordon }),
-        RolloutAction::None { duration } => return Action::None { duration },
+        RolloutAction::Evict { node, cordon } => return TrialAction::Evict(Eviction { node, cordon }),
+        RolloutAction::None { duration } => return TrialAction::None { duration },
     };
-    Action::Roll { roll, back }
+    TrialAction::Roll { roll, back }
 }
 
 fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) -> LoadPlan {

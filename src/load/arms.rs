@@ -6,25 +6,25 @@ use tokio::runtime::Runtime;
 
 use crate::record::{Arm, Outcome};
 
-use super::attempt::{Flight, lock};
+use super::attempt::{PendingAttempt, lock};
 use super::carry;
-use super::engine::Shared;
-use super::kept::Kept;
+use super::engine::LoadContext;
+use super::kept::KeptConnections;
 use super::plan::LoadError;
 use super::pooled;
-use super::schedule::Planned;
+use super::schedule::PlannedAttempt;
 
 /// The carriers that a plan needs; `new` needs none.
-pub(super) struct Arms {
-    reused: Option<Arc<Kept>>,
-    blind: Option<Arc<Kept>>,
+pub(super) struct ArmCarriers {
+    reused: Option<Arc<KeptConnections>>,
+    blind: Option<Arc<KeptConnections>>,
     pooled: Option<reqwest::Client>,
 }
 
-impl Arms {
-    pub(super) fn new(shared: &Arc<Shared>, runtime: &Runtime) -> Result<Self, LoadError> {
+impl ArmCarriers {
+    pub(super) fn new(shared: &Arc<LoadContext>, runtime: &Runtime) -> Result<Self, LoadError> {
         let plan = &shared.plan;
-        let kept = |arm| plan.spec.uses(arm).then(|| Kept::new(arm, plan.connections));
+        let kept = |arm| plan.spec.uses(arm).then(|| KeptConnections::new(arm, plan.connections));
         let _inside = runtime.enter();
         let pooled = plan.spec.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.spec.timeout));
         let pooled = pooled.transpose().map_err(|error| LoadError::System {
@@ -34,17 +34,17 @@ impl Arms {
         Ok(Self { reused: kept(Arm::Reused), blind: kept(Arm::Blind), pooled })
     }
 
-    pub(super) fn kept(&self) -> impl Iterator<Item = &Arc<Kept>> {
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Arc<KeptConnections>> {
         self.reused.iter().chain(&self.blind)
     }
 
-    pub(super) fn hand_out(&self, shared: &Arc<Shared>, planned: Planned) {
+    pub(super) fn hand_out(&self, shared: &Arc<LoadContext>, planned: PlannedAttempt) {
         let in_flight = {
             let mut collector = lock(&shared.collector);
             collector.planned(planned);
             collector.in_flight()
         };
-        let flight = Flight::new(Arc::clone(shared), planned);
+        let flight = PendingAttempt::new(Arc::clone(shared), planned);
         if in_flight > shared.plan.max_in_flight as u64 {
             return flight.end(Outcome::Deferred, None, String::new());
         }
@@ -64,7 +64,7 @@ impl Arms {
     }
 }
 
-fn submit(kept: Option<&Arc<Kept>>, flight: Flight) {
+fn submit(kept: Option<&Arc<KeptConnections>>, flight: PendingAttempt) {
     match kept {
         Some(kept) => kept.submit(flight),
         None => not_carried(flight),
@@ -72,7 +72,7 @@ fn submit(kept: Option<&Arc<Kept>>, flight: Flight) {
 }
 
 /// A plan that uses an arm has made what carries it. Were it not so, the attempt must not pass for one of another arm.
-fn not_carried(flight: Flight) {
+fn not_carried(flight: PendingAttempt) {
     let words = format!("nothing carries the arm {}", flight.planned().arm.name());
     flight.end(Outcome::ClientLocal, None, words);
 }

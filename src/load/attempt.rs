@@ -6,34 +6,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::response::Parts;
 
 use crate::clock::Stamp;
-use crate::record::entry::{Attempt, ConnectionUse, Stage};
+use crate::record::entry::{Attempt, AttemptStage, ConnectionUse};
 use crate::record::outcome::{RaceEvidence, sum};
 use crate::record::{Outcome, OutcomeGroup, Sum};
 
 use super::classify;
-use super::collect::Collector;
-use super::engine::{Pacing, Shared};
-use super::exchange::Link;
-use super::schedule::Planned;
-use super::socket::{Facts, Seen};
+use super::collect::LoadCollector;
+use super::engine::{LoadContext, LoadPacing};
+use super::exchange::HttpConnection;
+use super::schedule::PlannedAttempt;
+use super::socket::{SocketFacts, SocketSnapshot};
 
 /// An attempt that has not ended yet.
-pub(super) struct Flight {
-    shared: Arc<Shared>,
-    planned: Planned,
+pub(super) struct PendingAttempt {
+    shared: Arc<LoadContext>,
+    planned: PlannedAttempt,
     waited: bool,
     started: Option<Stamp>,
     /// The connection was made for this attempt, at this moment.
     connected: Option<Stamp>,
-    carrier: Option<(Arc<Facts>, ConnectionUse)>,
+    carrier: Option<(Arc<SocketFacts>, ConnectionUse)>,
     status: Option<u16>,
     pod: Option<Arc<str>>,
     pod_from_connection: bool,
     ended: bool,
 }
 
-impl Flight {
-    pub(super) fn new(shared: Arc<Shared>, planned: Planned) -> Self {
+impl PendingAttempt {
+    pub(super) fn new(shared: Arc<LoadContext>, planned: PlannedAttempt) -> Self {
         Self {
             shared,
             planned,
@@ -48,11 +48,11 @@ impl Flight {
         }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<LoadContext> {
         &self.shared
     }
 
-    pub(super) fn planned(&self) -> Planned {
+    pub(super) fn planned(&self) -> PlannedAttempt {
         self.planned
     }
 
@@ -70,7 +70,7 @@ impl Flight {
     }
 
     /// The attempt will be carried by `link`. `fresh`: the connection was made for it.
-    pub(super) fn carried_by(&mut self, link: &Link, fresh: bool) {
+    pub(super) fn carried_by(&mut self, link: &HttpConnection, fresh: bool) {
         self.connected = fresh.then_some(link.established);
         // A connection made for this attempt is younger than its start.
         let age_ns = self.started.unwrap_or_default().saturating_sub(link.established);
@@ -111,18 +111,18 @@ impl Flight {
     }
 
     /// What happened on its connection so far.
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn seen(&self) -> SocketSnapshot {
         self.carrier.as_ref().map(|(facts, _)| facts.seen()).unwrap_or_default()
     }
 
     /// How far it has got.
-    pub(super) fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> AttemptStage {
         match (&self.carrier, self.status) {
-            _ if self.started.is_none() => Stage::Waiting,
-            (None, _) => Stage::Connect,
-            (Some(_), Some(_)) => Stage::Body,
-            (Some((facts, _)), None) if facts.seen().bytes_in > 0 => Stage::Head,
-            _ => Stage::Request,
+            _ if self.started.is_none() => AttemptStage::Waiting,
+            (None, _) => AttemptStage::Connect,
+            (Some(_), Some(_)) => AttemptStage::Body,
+            (Some((facts, _)), None) if facts.seen().bytes_in > 0 => AttemptStage::Head,
+            _ => AttemptStage::Request,
         }
     }
 
@@ -153,7 +153,7 @@ impl Flight {
             let attempt = self.attempt(outcome, errno, words, end);
             self.collector().not_ok(attempt);
         }
-        if let Pacing::Ends(ended) = &self.shared.pacing {
+        if let LoadPacing::Ends(ended) = &self.shared.pacing {
             ended.notify_one();
         }
     }
@@ -162,7 +162,7 @@ impl Flight {
         let seen = self.seen();
         let exact = self.planned.arm.owns_connections();
         let carried = exact && self.carrier.is_some();
-        let stage = if outcome.group() == OutcomeGroup::Answered { Stage::Done } else { self.stage() };
+        let stage = if outcome.group() == OutcomeGroup::Answered { AttemptStage::Done } else { self.stage() };
         Attempt {
             trial: self.shared.plan.trial,
             id: self.planned.id,
@@ -191,7 +191,7 @@ impl Flight {
         }
     }
 
-    fn sum(&self, outcome: Outcome, seen: Seen, end: Stamp) -> Sum {
+    fn sum(&self, outcome: Outcome, seen: SocketSnapshot, end: Stamp) -> Sum {
         let method = &self.shared.plan.spec.requests[usize::from(self.planned.request)].method;
         let evidence = RaceEvidence {
             idempotent: method.is_idempotent(),
@@ -203,12 +203,12 @@ impl Flight {
         sum(self.planned.arm, outcome, evidence)
     }
 
-    fn collector(&self) -> MutexGuard<'_, Collector> {
+    fn collector(&self) -> MutexGuard<'_, LoadCollector> {
         self.shared.collector.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Flight {
+impl Drop for PendingAttempt {
     fn drop(&mut self) {
         if !self.ended {
             self.finish(Outcome::InFlightAtEnd, None, String::new());

@@ -9,23 +9,23 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::spec::RequestSpec;
 
-use super::attempt::Flight;
-use super::classify::{self, DialError, End};
+use super::attempt::PendingAttempt;
+use super::classify::{self, DialError, ExchangeEnd};
 use super::dial::dial;
-use super::exchange::{Link, exchange};
+use super::exchange::{HttpConnection, exchange};
 use super::plan::LoadPlan;
 use super::rotation::AWAIT_FIN;
-use super::schedule::Planned;
+use super::schedule::PlannedAttempt;
 
 /// A kind's request, ready to be copied.
-pub(super) struct Prepared {
+pub(super) struct PreparedRequest {
     uri: Uri,
     pub(super) body: Bytes,
     kept: HeaderMap,
     closing: HeaderMap,
 }
 
-impl Prepared {
+impl PreparedRequest {
     pub(super) fn new(kind: &RequestSpec) -> Self {
         let kept = kind.header_map();
         let mut closing = kept.clone();
@@ -34,7 +34,7 @@ impl Prepared {
     }
 
     /// The headers of an attempt on `arm`.
-    pub(super) fn headers(&self, plan: &LoadPlan, planned: Planned) -> HeaderMap {
+    pub(super) fn headers(&self, plan: &LoadPlan, planned: PlannedAttempt) -> HeaderMap {
         let mut headers = if planned.arm.connects_anew() { self.closing.clone() } else { self.kept.clone() };
         if let Some(name) = &plan.attempt_header {
             headers.insert(name.clone(), HeaderValue::from(planned.id));
@@ -43,7 +43,7 @@ impl Prepared {
     }
 
     /// The request of an attempt.
-    pub(super) fn request(&self, plan: &LoadPlan, planned: Planned) -> Request<Full<Bytes>> {
+    pub(super) fn request(&self, plan: &LoadPlan, planned: PlannedAttempt) -> Request<Full<Bytes>> {
         let kind = &plan.spec.requests[usize::from(planned.request)];
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = kind.method.clone();
@@ -54,7 +54,7 @@ impl Prepared {
 }
 
 /// One attempt on a connection of its own.
-pub(super) async fn on_new(mut flight: Flight) {
+pub(super) async fn on_new(mut flight: PendingAttempt) {
     let shared = flight.shared().clone();
     let started = flight.start();
     let mut deadline = pin!(sleep_until(shared.deadline(started)));
@@ -74,18 +74,18 @@ pub(super) async fn on_new(mut flight: Flight) {
 }
 
 /// Sends the attempt's request over `link` and ends the attempt.
-pub(super) async fn over(link: &mut Link, mut flight: Flight, deadline: Pin<&mut Sleep>) {
+pub(super) async fn over(link: &mut HttpConnection, mut flight: PendingAttempt, deadline: Pin<&mut Sleep>) {
     let planned = flight.planned();
     let shared = flight.shared().clone();
     let request = shared.prepared[usize::from(planned.request)].request(&shared.plan, planned);
     match exchange(link, request, &mut flight, deadline).await {
-        End::Complete => flight.complete(),
+        ExchangeEnd::Complete => flight.complete(),
         end => {
             // Whatever else would come on this connection belongs to an attempt that has ended.
             link.connection = None;
             let outcome = classify::of_failure(&end, flight.stage(), flight.seen(), flight.is_fresh());
             let words = match end {
-                End::Failed { words, .. } if flight.seen().errno.is_none() => words,
+                ExchangeEnd::Failed { words, .. } if flight.seen().errno.is_none() => words,
                 _ => String::new(),
             };
             flight.end(outcome, None, words);
@@ -94,7 +94,7 @@ pub(super) async fn over(link: &mut Link, mut flight: Flight, deadline: Pin<&mut
 }
 
 /// The attempt ends because no connection could be made for it.
-pub(super) fn end_dial(flight: Flight, error: &DialError) {
+pub(super) fn end_dial(flight: PendingAttempt, error: &DialError) {
     let (outcome, errno) = classify::of_dial(error);
     let words = match error {
         DialError::Local(error) | DialError::Connect(error) if errno.is_none() => error.to_string(),

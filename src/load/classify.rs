@@ -3,14 +3,14 @@
 use nix::errno::Errno;
 
 use crate::record::Outcome;
-use crate::record::entry::Stage;
+use crate::record::entry::AttemptStage;
 use crate::spec::RequestSpec;
 
-use super::socket::Seen;
+use super::socket::SocketSnapshot;
 
 /// How the carrying of a request over a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ExchangeEnd {
     /// The response was complete.
     Complete,
     /// The connection or the protocol failed.
@@ -77,10 +77,10 @@ fn is_local(errno: Errno) -> bool {
 
 /// The outcome of an exchange that did not complete. `made_for_this` tells a connection that this attempt dialled from a
 /// kept-alive one.
-pub(super) fn of_failure(end: &End, stage: Stage, seen: Seen, made_for_this: bool) -> Outcome {
+pub(super) fn of_failure(end: &ExchangeEnd, stage: AttemptStage, seen: SocketSnapshot, made_for_this: bool) -> Outcome {
     match end {
-        End::TimedOut => of_timeout(stage),
-        End::Complete | End::Failed { .. } => {
+        ExchangeEnd::TimedOut => of_timeout(stage),
+        ExchangeEnd::Complete | ExchangeEnd::Failed { .. } => {
             if seen.errno.is_some_and(|errno| is_local(Errno::from_raw(errno))) {
                 return Outcome::ClientLocal;
             }
@@ -88,24 +88,26 @@ pub(super) fn of_failure(end: &End, stage: Stage, seen: Seen, made_for_this: boo
                 return of_timeout(stage);
             }
             match stage {
-                Stage::Waiting | Stage::Connect | Stage::Request => before_byte(seen, made_for_this),
-                Stage::Head => in_head(end, seen),
-                Stage::Body | Stage::Done => in_body(seen),
+                AttemptStage::Waiting | AttemptStage::Connect | AttemptStage::Request => {
+                    before_byte(seen, made_for_this)
+                }
+                AttemptStage::Head => in_head(end, seen),
+                AttemptStage::Body | AttemptStage::Done => in_body(seen),
             }
         }
     }
 }
 
-fn of_timeout(stage: Stage) -> Outcome {
+fn of_timeout(stage: AttemptStage) -> Outcome {
     match stage {
-        Stage::Waiting => Outcome::Deferred,
-        Stage::Connect => Outcome::ConnectTimeout,
-        Stage::Request | Stage::Head => Outcome::HeaderTimeout,
-        Stage::Body | Stage::Done => Outcome::BodyTimeout,
+        AttemptStage::Waiting => Outcome::Deferred,
+        AttemptStage::Connect => Outcome::ConnectTimeout,
+        AttemptStage::Request | AttemptStage::Head => Outcome::HeaderTimeout,
+        AttemptStage::Body | AttemptStage::Done => Outcome::BodyTimeout,
     }
 }
 
-fn before_byte(seen: Seen, made_for_this: bool) -> Outcome {
+fn before_byte(seen: SocketSnapshot, made_for_this: bool) -> Outcome {
     if seen.bytes_out == 0 && !made_for_this {
         Outcome::Unsent
     } else if seen.errno.is_some() {
@@ -115,12 +117,12 @@ fn before_byte(seen: Seen, made_for_this: bool) -> Outcome {
     }
 }
 
-fn in_head(end: &End, seen: Seen) -> Outcome {
-    let malformed = matches!(end, End::Failed { malformed: true, .. });
+fn in_head(end: &ExchangeEnd, seen: SocketSnapshot) -> Outcome {
+    let malformed = matches!(end, ExchangeEnd::Failed { malformed: true, .. });
     if malformed || !(seen.end_of_stream || seen.errno.is_some()) { Outcome::BadHttp } else { Outcome::HeadCut }
 }
 
-fn in_body(seen: Seen) -> Outcome {
+fn in_body(seen: SocketSnapshot) -> Outcome {
     if seen.errno.is_some() {
         Outcome::BodyReset
     } else if seen.end_of_stream {
@@ -146,48 +148,54 @@ pub(super) fn of_status(status: u16, request: &RequestSpec) -> Outcome {
 mod tests {
     use super::*;
 
-    const FAILED: End = End::Failed { malformed: false, words: String::new() };
+    const FAILED: ExchangeEnd = ExchangeEnd::Failed { malformed: false, words: String::new() };
 
-    fn seen(bytes_out: u64, bytes_in: u64, errno: Option<i32>, end_of_stream: bool) -> Seen {
-        Seen { bytes_out, bytes_in, errno, end_of_stream, ..Seen::default() }
+    fn seen(bytes_out: u64, bytes_in: u64, errno: Option<i32>, end_of_stream: bool) -> SocketSnapshot {
+        SocketSnapshot { bytes_out, bytes_in, errno, end_of_stream, ..SocketSnapshot::default() }
     }
 
     #[test]
     fn nothing_written_is_unsent_only_on_a_kept_alive_connection() {
         let dead = seen(0, 0, Some(104), false);
-        assert_eq!(of_failure(&FAILED, Stage::Request, dead, false), Outcome::Unsent);
-        assert_eq!(of_failure(&FAILED, Stage::Request, dead, true), Outcome::ResetBeforeByte);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Request, dead, false), Outcome::Unsent);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Request, dead, true), Outcome::ResetBeforeByte);
         let closed = seen(0, 0, None, true);
-        assert_eq!(of_failure(&FAILED, Stage::Request, closed, false), Outcome::Unsent);
-        assert_eq!(of_failure(&FAILED, Stage::Request, closed, true), Outcome::ClosedBeforeByte);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Request, closed, false), Outcome::Unsent);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Request, closed, true), Outcome::ClosedBeforeByte);
     }
 
     #[test]
     fn one_written_byte_makes_it_sent() {
-        assert_eq!(of_failure(&FAILED, Stage::Request, seen(1, 0, Some(104), false), false), Outcome::ResetBeforeByte);
-        assert_eq!(of_failure(&FAILED, Stage::Request, seen(1, 0, None, true), false), Outcome::ClosedBeforeByte);
+        assert_eq!(
+            of_failure(&FAILED, AttemptStage::Request, seen(1, 0, Some(104), false), false),
+            Outcome::ResetBeforeByte
+        );
+        assert_eq!(
+            of_failure(&FAILED, AttemptStage::Request, seen(1, 0, None, true), false),
+            Outcome::ClosedBeforeByte
+        );
     }
 
     #[test]
     fn a_cut_head_is_told_from_one_that_is_not_http() {
-        assert_eq!(of_failure(&FAILED, Stage::Head, seen(9, 9, None, true), true), Outcome::HeadCut);
-        assert_eq!(of_failure(&FAILED, Stage::Head, seen(9, 9, Some(104), false), true), Outcome::HeadCut);
-        let malformed = End::Failed { malformed: true, words: String::new() };
-        assert_eq!(of_failure(&malformed, Stage::Head, seen(9, 9, None, true), true), Outcome::BadHttp);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Head, seen(9, 9, None, true), true), Outcome::HeadCut);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Head, seen(9, 9, Some(104), false), true), Outcome::HeadCut);
+        let malformed = ExchangeEnd::Failed { malformed: true, words: String::new() };
+        assert_eq!(of_failure(&malformed, AttemptStage::Head, seen(9, 9, None, true), true), Outcome::BadHttp);
     }
 
     #[test]
     fn a_body_ends_by_reset_by_fin_or_by_its_own_nonsense() {
-        assert_eq!(of_failure(&FAILED, Stage::Body, seen(9, 9, Some(104), false), true), Outcome::BodyReset);
-        assert_eq!(of_failure(&FAILED, Stage::Body, seen(9, 9, None, true), true), Outcome::BodyClosed);
-        assert_eq!(of_failure(&FAILED, Stage::Body, seen(9, 9, None, false), true), Outcome::BadHttp);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Body, seen(9, 9, Some(104), false), true), Outcome::BodyReset);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Body, seen(9, 9, None, true), true), Outcome::BodyClosed);
+        assert_eq!(of_failure(&FAILED, AttemptStage::Body, seen(9, 9, None, false), true), Outcome::BadHttp);
     }
 
     #[test]
     fn a_timeout_is_named_after_what_was_missing() {
-        let nothing = Seen::default();
-        assert_eq!(of_failure(&End::TimedOut, Stage::Request, nothing, true), Outcome::HeaderTimeout);
-        assert_eq!(of_failure(&End::TimedOut, Stage::Body, nothing, true), Outcome::BodyTimeout);
+        let nothing = SocketSnapshot::default();
+        assert_eq!(of_failure(&ExchangeEnd::TimedOut, AttemptStage::Request, nothing, true), Outcome::HeaderTimeout);
+        assert_eq!(of_failure(&ExchangeEnd::TimedOut, AttemptStage::Body, nothing, true), Outcome::BodyTimeout);
         assert_eq!(of_dial(&DialError::TimedOut).0, Outcome::ConnectTimeout);
     }
 

@@ -9,8 +9,8 @@ use crate::clock::Stamp;
 use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, Outcome, Sink, Sum};
 
-use super::encode::{self, Batch};
-use super::schedule::Planned;
+use super::encode::{self, SliceBatch};
+use super::schedule::PlannedAttempt;
 use super::summary::ArmSummary;
 
 /// The length of a slice.
@@ -25,8 +25,8 @@ const MAX_PODS: usize = 4_096;
 
 /// What one slice saw so far.
 #[derive(Debug, Default)]
-pub(super) struct Slice {
-    pub(super) pulses: BTreeMap<PulseKey, Answered>,
+pub(super) struct LoadSlice {
+    pub(super) pulses: BTreeMap<PulseKey, PulseAnswers>,
     /// Attempts planned in it.
     pub(super) planned: u64,
     /// Send lags, in microseconds.
@@ -39,7 +39,7 @@ pub(super) struct Slice {
 
 /// The ok attempts of a pulse.
 #[derive(Debug, Default)]
-pub(super) struct Answered {
+pub(super) struct PulseAnswers {
     /// Their latencies, in microseconds.
     pub(super) latencies_us: Vec<u64>,
     /// When the latest connection that was made for one of them on the arm `new` was begun.
@@ -55,11 +55,11 @@ pub(super) struct PulseKey {
 }
 
 /// Everything that the load knows about its ended attempts.
-pub(super) struct Collector {
+pub(super) struct LoadCollector {
     trial: u32,
     sink: Sink,
-    encoder: SyncSender<Batch>,
-    slices: BTreeMap<u64, Slice>,
+    encoder: SyncSender<SliceBatch>,
+    slices: BTreeMap<u64, LoadSlice>,
     pods: BTreeSet<Arc<str>>,
     last_start: Option<Stamp>,
     first_kept: u64,
@@ -71,8 +71,8 @@ pub(super) struct Collector {
     pub(super) lost: u64,
 }
 
-impl Collector {
-    pub(super) fn new(trial: u32, sink: Sink, encoder: SyncSender<Batch>) -> Self {
+impl LoadCollector {
+    pub(super) fn new(trial: u32, sink: Sink, encoder: SyncSender<SliceBatch>) -> Self {
         Self {
             trial,
             sink,
@@ -95,14 +95,14 @@ impl Collector {
         self.planned - self.ended
     }
 
-    pub(super) fn planned(&mut self, planned: Planned) {
+    pub(super) fn planned(&mut self, planned: PlannedAttempt) {
         self.planned += 1;
         self.arms.entry(planned.arm).or_default().planned += 1;
         self.slice(planned.at).planned += 1;
     }
 
     /// An attempt was started. Its lag counts unless it waited for a connection.
-    pub(super) fn started(&mut self, planned: Planned, at: Stamp, waited: bool) {
+    pub(super) fn started(&mut self, planned: PlannedAttempt, at: Stamp, waited: bool) {
         if !waited {
             let lag = at.saturating_sub(planned.at);
             self.lag_max_ns = self.lag_max_ns.max(lag);
@@ -119,7 +119,7 @@ impl Collector {
     }
 
     /// An attempt ended ok. `connect`: when the connection that was made for it was begun.
-    pub(super) fn ok(&mut self, planned: Planned, pod: Option<Arc<str>>, connect: Option<Stamp>, end: Stamp) {
+    pub(super) fn ok(&mut self, planned: PlannedAttempt, pod: Option<Arc<str>>, connect: Option<Stamp>, end: Stamp) {
         self.count(planned.arm, Outcome::Ok, Sum::Ok);
         let latency_us = end.saturating_sub(planned.at) / 1_000;
         let key = PulseKey { arm: planned.arm, request: planned.request, pod };
@@ -162,7 +162,7 @@ impl Collector {
         Some(name)
     }
 
-    fn slice(&mut self, at: Stamp) -> &mut Slice {
+    fn slice(&mut self, at: Stamp) -> &mut LoadSlice {
         self.slices.entry(at / SLICE_NS).or_default()
     }
 
@@ -185,8 +185,8 @@ impl Collector {
         }
     }
 
-    fn hand_on(&self, index: u64, slice: Slice) {
-        let batch = Batch { trial: self.trial, at_ns: index * SLICE_NS, slice };
+    fn hand_on(&self, index: u64, slice: LoadSlice) {
+        let batch = SliceBatch { trial: self.trial, at_ns: index * SLICE_NS, slice };
         if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = self.encoder.try_send(batch) {
             // The helper is behind. Doing its work here may cost punctuality, which is recorded; losing it would not be.
             encode::encode(batch, &self.sink);
@@ -201,14 +201,14 @@ mod tests {
     use super::*;
     use crate::record::sink;
 
-    fn collector() -> (Collector, Receiver<Batch>, crate::record::Source) {
+    fn collector() -> (LoadCollector, Receiver<SliceBatch>, crate::record::SinkReceiver) {
         let (sink, source) = sink::channel(16);
         let (encoder, batches) = sync_channel(16);
-        (Collector::new(1, sink, encoder), batches, source)
+        (LoadCollector::new(1, sink, encoder), batches, source)
     }
 
-    fn planned(id: u64, at: Stamp) -> Planned {
-        Planned { id, at, request: 0, arm: Arm::New }
+    fn planned(id: u64, at: Stamp) -> PlannedAttempt {
+        PlannedAttempt { id, at, request: 0, arm: Arm::New }
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
         collector.ok(planned(0, 5), None, Some(7), 1_000);
         collector.ok(planned(1, 5), None, Some(9), 1_000);
         collector.ok(planned(2, 5), None, Some(8), 2_000);
-        collector.ok(Planned { arm: Arm::Reused, ..planned(3, 5) }, None, Some(9), 2_000);
+        collector.ok(PlannedAttempt { arm: Arm::Reused, ..planned(3, 5) }, None, Some(9), 2_000);
         collector.flush_all();
         let pulses = batches.try_recv().unwrap().slice.pulses;
         let last: Vec<_> = pulses.into_iter().map(|(key, ok)| (key.arm, ok.last_connect)).collect();
@@ -273,7 +273,7 @@ mod tests {
     fn a_helper_that_is_behind_loses_nothing() {
         let (sink, source) = sink::channel(16);
         let (encoder, batches) = sync_channel(1);
-        let mut collector = Collector::new(1, sink, encoder);
+        let mut collector = LoadCollector::new(1, sink, encoder);
         for slice in 0..3 {
             collector.planned(planned(slice, slice * SLICE_NS));
         }

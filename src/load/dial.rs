@@ -13,13 +13,13 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
 
 use super::classify::DialError;
-use super::engine::Shared;
-use super::exchange::Link;
-use super::rotation::{Lease, LocalPorts};
+use super::engine::LoadContext;
+use super::exchange::HttpConnection;
+use super::rotation::{LocalPorts, PortLease};
 use super::socket::{CountedSocket, is_reset};
 
 /// Connects to the route's next address, until `deadline`.
-pub(super) async fn dial(shared: &Shared, deadline: Pin<&mut Sleep>) -> Result<Link, DialError> {
+pub(super) async fn dial(shared: &LoadContext, deadline: Pin<&mut Sleep>) -> Result<HttpConnection, DialError> {
     let address = shared.route.next();
     let begun = shared.clock.now();
     let (stream, lease) = connect(shared, address, deadline).await?;
@@ -31,7 +31,7 @@ pub(super) async fn dial(shared: &Shared, deadline: Pin<&mut Sleep>) -> Result<L
     // The handshake of HTTP/1 writes nothing; it cannot fail.
     let (sender, connection) =
         http1::handshake(io).await.map_err(|error| DialError::Connect(std::io::Error::other(error)))?;
-    Ok(Link {
+    Ok(HttpConnection {
         sender,
         connection: Some(connection),
         facts,
@@ -45,10 +45,10 @@ pub(super) async fn dial(shared: &Shared, deadline: Pin<&mut Sleep>) -> Result<L
 }
 
 async fn connect(
-    shared: &Shared,
+    shared: &LoadContext,
     address: SocketAddr,
     mut deadline: Pin<&mut Sleep>,
-) -> Result<(TcpStream, Option<Lease>), DialError> {
+) -> Result<(TcpStream, Option<PortLease>), DialError> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let socket = socket.map_err(DialError::Local)?;
     socket.set_nodelay(true).map_err(DialError::Local)?;
@@ -75,7 +75,7 @@ async fn connect(
 /// A port of the load's own for `socket`, if the plan says so. The port is named, so the kernel searches for none, and
 /// `IP_BIND_ADDRESS_NO_PORT`, which puts that search off, has nothing to do. `SO_REUSEADDR` is left off: a port that is in
 /// TIME-WAIT is to be passed over.
-fn bind(shared: &Shared, socket: &TcpSocket, to: SocketAddr) -> io::Result<Option<Lease>> {
+fn bind(shared: &LoadContext, socket: &TcpSocket, to: SocketAddr) -> io::Result<Option<PortLease>> {
     let LocalPorts::Rotation(rotation) = &shared.plan.local_ports else { return Ok(None) };
     let any = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     rotation.lend(shared.clock, |port| socket.bind(SocketAddr::new(any, port))).map(Some)

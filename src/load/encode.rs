@@ -12,7 +12,7 @@ use crate::clock::Stamp;
 use crate::record::Sink;
 use crate::record::entry::{Entry, Pulse, Punctuality};
 
-use super::collect::Slice;
+use super::collect::LoadSlice;
 use super::summary::LagSummary;
 
 /// Batches that may wait for the thread: more than five seconds' worth.
@@ -25,16 +25,16 @@ const MAX_US: u64 = 3_600_000_000;
 const DIGITS: u8 = 3;
 
 /// One slice of one trial.
-pub(super) struct Batch {
+pub(super) struct SliceBatch {
     pub(super) trial: u32,
     /// The slice's start.
     pub(super) at_ns: Stamp,
-    pub(super) slice: Slice,
+    pub(super) slice: LoadSlice,
 }
 
 /// Encodes batches until the load's end of the channel is gone, then tells the lag over all of them. Batches that the
 /// load's thread had to encode itself are not in its percentiles.
-pub(super) fn run(batches: &Receiver<Batch>, sink: &Sink) -> LagSummary {
+pub(super) fn run(batches: &Receiver<SliceBatch>, sink: &Sink) -> LagSummary {
     let mut lags = histogram();
     while let Ok(batch) = batches.recv() {
         for lag in &batch.slice.lags_us {
@@ -47,8 +47,8 @@ pub(super) fn run(batches: &Receiver<Batch>, sink: &Sink) -> LagSummary {
 }
 
 /// Sends one slice's lines to the record.
-pub(super) fn encode(batch: Batch, sink: &Sink) {
-    let Batch { trial, at_ns, slice } = batch;
+pub(super) fn encode(batch: SliceBatch, sink: &Sink) {
+    let SliceBatch { trial, at_ns, slice } = batch;
     for (key, answered) in slice.pulses {
         sink.send(Entry::Pulse(Pulse {
             trial,

@@ -12,16 +12,16 @@ use tokio::time::Instant;
 use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::record::Sink;
 
-use super::arms::Arms;
+use super::arms::ArmCarriers;
 use super::attempt::lock;
-use super::carry::Prepared;
-use super::collect::Collector;
+use super::carry::PreparedRequest;
+use super::collect::LoadCollector;
 use super::encode;
 use super::limits;
 use super::plan::{LoadError, LoadPlan, Route};
-use super::schedule::{Planned, Schedule};
-use super::summary::{LagSummary, Live, Summary};
-use super::timer::Timer;
+use super::schedule::{LoadSchedule, PlannedAttempt};
+use super::summary::{LagSummary, LoadCounters, LoadSummary};
+use super::timer::KernelTimer;
 
 /// Time between the opening of the connections and the first planned attempt.
 const MARGIN_NS: u64 = 20_000_000;
@@ -46,37 +46,37 @@ const OPEN_TIMEOUT_NS: u64 = 3_000_000_000;
 const MAX_SLEEP_NS: u64 = 20_000_000;
 
 /// What the tasks of a load share.
-pub(super) struct Shared {
+pub(super) struct LoadContext {
     pub(super) plan: LoadPlan,
-    pub(super) prepared: Vec<Prepared>,
+    pub(super) prepared: Vec<PreparedRequest>,
     pub(super) route: Arc<dyn Route>,
     pub(super) clock: Clock,
     pub(super) timeout_ns: u64,
-    pub(super) collector: Mutex<Collector>,
-    pub(super) pacing: Pacing,
+    pub(super) collector: Mutex<LoadCollector>,
+    pub(super) pacing: LoadPacing,
     connections: AtomicU64,
     /// The shortest connect time so far, in nanoseconds.
     least_connect_ns: AtomicU64,
 }
 
 /// What decides when attempts are sent.
-pub(super) enum Pacing {
+pub(super) enum LoadPacing {
     /// The plan's rate.
     Rate,
     /// The end of an earlier one, which is told here.
     Ends(Notify),
 }
 
-impl Shared {
+impl LoadContext {
     pub(super) fn new(
         plan: LoadPlan,
         route: Arc<dyn Route>,
         clock: Clock,
-        pacing: Pacing,
-        collector: Collector,
+        pacing: LoadPacing,
+        collector: LoadCollector,
     ) -> Self {
         Self {
-            prepared: plan.spec.requests.iter().map(Prepared::new).collect(),
+            prepared: plan.spec.requests.iter().map(PreparedRequest::new).collect(),
             timeout_ns: saturating_ns(plan.spec.timeout),
             plan,
             route,
@@ -121,20 +121,20 @@ impl Shared {
 }
 
 #[derive(Default)]
-struct Control {
+struct LoadControl {
     stop: AtomicBool,
     abort: AtomicBool,
-    live: Live,
+    live: LoadCounters,
 }
 
 /// A load under way. Dropped without [`Self::wait`], it is aborted.
-pub struct Running {
-    control: Arc<Control>,
-    threads: Option<Threads>,
+pub struct RunningLoad {
+    control: Arc<LoadControl>,
+    threads: Option<LoadThreads>,
 }
 
-struct Threads {
-    load: JoinHandle<Result<Summary, LoadError>>,
+struct LoadThreads {
+    load: JoinHandle<Result<LoadSummary, LoadError>>,
     encoder: JoinHandle<LagSummary>,
 }
 
@@ -144,8 +144,8 @@ struct Threads {
 ///
 /// # Errors
 /// The plan makes no sense, or the system refuses a thread, a timer or open files.
-pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<Running, LoadError> {
-    start_paced(plan, route, clock, sink, Pacing::Rate)
+pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<RunningLoad, LoadError> {
+    start_paced(plan, route, clock, sink, LoadPacing::Rate)
 }
 
 /// As [`start`], but a closed loop: the plan's rate is not kept, `max_in_flight` attempts are in flight at any time, and
@@ -154,8 +154,8 @@ pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) ->
 ///
 /// # Errors
 /// As [`start`].
-pub fn saturate(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<Running, LoadError> {
-    start_paced(plan, route, clock, sink, Pacing::Ends(Notify::new()))
+pub fn saturate(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<RunningLoad, LoadError> {
+    start_paced(plan, route, clock, sink, LoadPacing::Ends(Notify::new()))
 }
 
 fn start_paced(
@@ -163,12 +163,12 @@ fn start_paced(
     route: Arc<dyn Route>,
     clock: Clock,
     sink: Sink,
-    pacing: Pacing,
-) -> Result<Running, LoadError> {
+    pacing: LoadPacing,
+) -> Result<RunningLoad, LoadError> {
     plan.check()?;
     let limit = limits::raise_descriptors()?;
     plan.max_in_flight = limits::in_flight_cap(&plan, limit)?;
-    let control = Arc::new(Control::default());
+    let control = Arc::new(LoadControl::default());
     let (batches, waiting) = sync_channel(encode::WAITING_BATCHES);
     let encoder_sink = sink.clone();
     let encoder = Builder::new()
@@ -180,8 +180,8 @@ fn start_paced(
     let load = Builder::new()
         .name("load".to_owned())
         .spawn(move || {
-            let collector = Collector::new(plan.trial, sink, batches);
-            run(&Arc::new(Shared::new(plan, route, clock, pacing, collector)), &for_thread, &started)
+            let collector = LoadCollector::new(plan.trial, sink, batches);
+            run(&Arc::new(LoadContext::new(plan, route, clock, pacing, collector)), &for_thread, &started)
         })
         .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
     if has_started.recv().is_err() {
@@ -189,10 +189,10 @@ fn start_paced(
         let result = load.join().map_err(|_| LoadError::Died)?;
         return Err(result.err().unwrap_or(LoadError::Died));
     }
-    Ok(Running { control, threads: Some(Threads { load, encoder }) })
+    Ok(RunningLoad { control, threads: Some(LoadThreads { load, encoder }) })
 }
 
-impl Running {
+impl RunningLoad {
     /// Plans no further attempts. What is in flight goes on to its end.
     pub fn stop(&self) {
         self.control.stop.store(true, Relaxed);
@@ -211,7 +211,7 @@ impl Running {
 
     /// Counters for a progress line.
     #[must_use]
-    pub fn live(&self) -> &Live {
+    pub fn live(&self) -> &LoadCounters {
         &self.control.live
     }
 
@@ -219,7 +219,7 @@ impl Running {
     ///
     /// # Errors
     /// The load's thread failed.
-    pub fn wait(mut self) -> Result<Summary, LoadError> {
+    pub fn wait(mut self) -> Result<LoadSummary, LoadError> {
         let threads = self.threads.take().ok_or(LoadError::Died)?;
         let mut summary = threads.load.join().map_err(|_| LoadError::Died)??;
         let lag_us = threads.encoder.join().map_err(|_| LoadError::Died)?;
@@ -229,7 +229,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningLoad {
     fn drop(&mut self) {
         if self.threads.is_some() {
             self.abort();
@@ -238,20 +238,20 @@ impl Drop for Running {
 }
 
 /// The thread.
-fn run(shared: &Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Result<Summary, LoadError> {
+fn run(shared: &Arc<LoadContext>, control: &LoadControl, started: &SyncSender<()>) -> Result<LoadSummary, LoadError> {
     let system = |doing| move |source| LoadError::System { doing, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(system("starting the load's runtime"))?;
-    let arms = Arms::new(shared, &runtime)?;
+    let arms = ArmCarriers::new(shared, &runtime)?;
     let ended = runtime.block_on(async {
         tokio::spawn(near_deadline());
-        let timer = Timer::new().map_err(system("making the load's timer"))?;
+        let timer = KernelTimer::new().map_err(system("making the load's timer"))?;
         for kept in arms.kept() {
             kept.open(shared).await;
         }
-        let schedule = Schedule::new(&shared.plan, shared.clock.now() + MARGIN_NS);
+        let schedule = LoadSchedule::new(&shared.plan, shared.clock.now() + MARGIN_NS);
         // Nobody waits any more only if the caller is gone; the load then runs until its end is asked for.
         let _ = started.send(());
         pace(shared, control, &arms, schedule, &timer).await.map_err(system("setting the load's timer"))
@@ -264,7 +264,7 @@ fn run(shared: &Arc<Shared>, control: &Control, started: &SyncSender<()>) -> Res
     collector.flush_all();
     publish(&collector, &control.live);
     let lag_us = LagSummary { max: collector.lag_max_ns / 1_000, ..LagSummary::default() };
-    Ok(Summary { arms: collector.arms.clone(), lag_us, gap_max_ns: collector.gap_max_ns })
+    Ok(LoadSummary { arms: collector.arms.clone(), lag_us, gap_max_ns: collector.gap_max_ns })
 }
 
 /// Always has a deadline that is nearer than any attempt's. The runtime wakes itself through a descriptor whenever a new
@@ -277,11 +277,11 @@ async fn near_deadline() {
 
 /// Plans and hands out attempts until the stop, then waits for those in flight.
 async fn pace(
-    shared: &Arc<Shared>,
-    control: &Control,
-    arms: &Arms,
-    mut schedule: Schedule,
-    timer: &Timer,
+    shared: &Arc<LoadContext>,
+    control: &LoadControl,
+    arms: &ArmCarriers,
+    mut schedule: LoadSchedule,
+    timer: &KernelTimer,
 ) -> std::io::Result<()> {
     let floor_ns = if shared.plan.spec.rate > FLOOR_RATE { FLOOR_NS } else { 0 };
     loop {
@@ -305,8 +305,8 @@ async fn pace(
         let until_next = || schedule.next_at().saturating_sub(shared.clock.now()).clamp(floor_ns, MAX_SLEEP_NS);
         match &shared.pacing {
             _ if stopping => timer.wait(Duration::from_nanos(DRAIN_NS)).await?,
-            Pacing::Rate => timer.wait(Duration::from_nanos(until_next())).await?,
-            Pacing::Ends(ended) => {
+            LoadPacing::Rate => timer.wait(Duration::from_nanos(until_next())).await?,
+            LoadPacing::Ends(ended) => {
                 // An expiry only means that a stop may have been asked for.
                 let _ = tokio::time::timeout(Duration::from_nanos(MAX_SLEEP_NS), ended.notified()).await;
             }
@@ -315,23 +315,23 @@ async fn pace(
 }
 
 /// Hands out every attempt that is due at `now`.
-fn hand_out_due(shared: &Arc<Shared>, arms: &Arms, schedule: &mut Schedule, now: Stamp) {
+fn hand_out_due(shared: &Arc<LoadContext>, arms: &ArmCarriers, schedule: &mut LoadSchedule, now: Stamp) {
     match shared.pacing {
-        Pacing::Rate => {
+        LoadPacing::Rate => {
             while schedule.next_at() <= now {
                 arms.hand_out(shared, schedule.take());
             }
         }
-        Pacing::Ends(_) => {
+        LoadPacing::Ends(_) => {
             let in_flight = lock(&shared.collector).in_flight();
             for _ in in_flight..shared.plan.max_in_flight as u64 {
-                arms.hand_out(shared, Planned { at: now, ..schedule.take() });
+                arms.hand_out(shared, PlannedAttempt { at: now, ..schedule.take() });
             }
         }
     }
 }
 
-fn publish(collector: &Collector, live: &Live) {
+fn publish(collector: &LoadCollector, live: &LoadCounters) {
     live.planned.store(collector.planned, Relaxed);
     live.ended.store(collector.ended, Relaxed);
     live.lost.store(collector.lost, Relaxed);

@@ -17,16 +17,16 @@ use tokio::time::Sleep;
 
 use crate::clock::Stamp;
 
-use super::attempt::Flight;
-use super::classify::End;
-use super::socket::{CountedSocket, Facts};
+use super::attempt::PendingAttempt;
+use super::classify::ExchangeEnd;
+use super::socket::{CountedSocket, SocketFacts};
 
 /// A connection and what is known of it.
-pub(super) struct Link {
+pub(super) struct HttpConnection {
     pub(super) sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has ended.
     pub(super) connection: Option<http1::Connection<TokioIo<CountedSocket>, Full<Bytes>>>,
-    pub(super) facts: Arc<Facts>,
+    pub(super) facts: Arc<SocketFacts>,
     pub(super) id: u64,
     pub(super) established: Stamp,
     pub(super) rtt_ns: u64,
@@ -37,7 +37,7 @@ pub(super) struct Link {
     pub(super) pod: Option<Arc<str>>,
 }
 
-impl Link {
+impl HttpConnection {
     /// Lets the connection read and write what it can. An ended one is closed.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection
@@ -72,11 +72,11 @@ impl Link {
 
 /// Sends `request` and reads the response to its end, until `deadline`.
 pub(super) async fn exchange(
-    link: &mut Link,
+    link: &mut HttpConnection,
     request: Request<Full<Bytes>>,
-    flight: &mut Flight,
+    flight: &mut PendingAttempt,
     mut deadline: Pin<&mut Sleep>,
-) -> End {
+) -> ExchangeEnd {
     // Answers and bodies arrive only while the connection is driven, which happens below, so they need no waker: with
     // one, each answer would wake the task that is just reading it. Without a waker the runtime's budget must not
     // make them wait.
@@ -98,45 +98,45 @@ pub(super) async fn exchange(
                     }
                     Poll::Ready(Err(error)) => {
                         let error = error.into_error();
-                        Step::End(End::Failed { malformed: error.is_parse(), words: error.to_string() })
+                        BodyRead::End(ExchangeEnd::Failed { malformed: error.is_parse(), words: error.to_string() })
                     }
-                    Poll::Pending => Step::Nothing,
+                    Poll::Pending => BodyRead::Nothing,
                 },
             };
             match step {
-                Step::End(end) => return Poll::Ready(end),
+                BodyRead::End(end) => return Poll::Ready(end),
                 // There may be more to read now that there is room for it.
-                Step::Some if link.connection.is_some() => {}
-                Step::Some | Step::Nothing => break,
+                BodyRead::Some if link.connection.is_some() => {}
+                BodyRead::Some | BodyRead::Nothing => break,
             }
         }
-        deadline.as_mut().poll(cx).map(|()| End::TimedOut)
+        deadline.as_mut().poll(cx).map(|()| ExchangeEnd::TimedOut)
     })
     .await
 }
 
-enum Step {
+enum BodyRead {
     /// The exchange is over.
-    End(End),
+    End(ExchangeEnd),
     /// Something was read.
     Some,
     /// Nothing is there yet.
     Nothing,
 }
 
-fn read_body(body: &mut Incoming) -> Step {
+fn read_body(body: &mut Incoming) -> BodyRead {
     let mut read = false;
     loop {
         if body.is_end_stream() {
-            return Step::End(End::Complete);
+            return BodyRead::End(ExchangeEnd::Complete);
         }
         match Pin::new(&mut *body).poll_frame(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Some(Ok(_))) => read = true,
             Poll::Ready(Some(Err(error))) => {
-                return Step::End(End::Failed { malformed: false, words: error.to_string() });
+                return BodyRead::End(ExchangeEnd::Failed { malformed: false, words: error.to_string() });
             }
-            Poll::Ready(None) => return Step::End(End::Complete),
-            Poll::Pending => return if read { Step::Some } else { Step::Nothing },
+            Poll::Ready(None) => return BodyRead::End(ExchangeEnd::Complete),
+            Poll::Pending => return if read { BodyRead::Some } else { BodyRead::Nothing },
         }
     }
 }

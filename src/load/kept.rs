@@ -12,43 +12,43 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::clock::Stamp;
 use crate::record::{Arm, Outcome};
 
-use super::attempt::{Flight, lock};
+use super::attempt::{PendingAttempt, lock};
 use super::carry;
 use super::dial::dial;
-use super::engine::Shared;
-use super::exchange::Link;
+use super::engine::LoadContext;
+use super::exchange::HttpConnection;
 
 /// One arm's places and the attempts that wait for one.
-pub(super) struct Kept {
+pub(super) struct KeptConnections {
     arm: Arm,
-    state: Mutex<State>,
+    state: Mutex<KeptState>,
 }
 
 #[derive(Default)]
-struct State {
+struct KeptState {
     /// Idle places, the longest idle first.
     idle: VecDeque<usize>,
     /// Attempts without a place, the earliest planned first.
-    waiting: VecDeque<Flight>,
-    places: Vec<Place>,
+    waiting: VecDeque<PendingAttempt>,
+    places: Vec<KeptPlace>,
 }
 
 #[derive(Default)]
-struct Place {
-    handed: Option<Flight>,
+struct KeptPlace {
+    handed: Option<PendingAttempt>,
     waker: Option<Waker>,
 }
 
-impl Kept {
+impl KeptConnections {
     /// `places` places without connections or tasks.
     pub(super) fn new(arm: Arm, places: usize) -> Arc<Self> {
-        let places = std::iter::repeat_with(Place::default).take(places).collect();
-        Arc::new(Self { arm, state: Mutex::new(State { places, ..State::default() }) })
+        let places = std::iter::repeat_with(KeptPlace::default).take(places).collect();
+        Arc::new(Self { arm, state: Mutex::new(KeptState { places, ..KeptState::default() }) })
     }
 
     /// Opens every place's connection, all at once, and starts the places' tasks. One that cannot be opened is dialled by
     /// the first attempt that takes its place.
-    pub(super) async fn open(self: &Arc<Self>, shared: &Arc<Shared>) {
+    pub(super) async fn open(self: &Arc<Self>, shared: &Arc<LoadContext>) {
         let places = lock(&self.state).places.len();
         let dials: Vec<_> = (0..places)
             .map(|_| {
@@ -67,7 +67,7 @@ impl Kept {
     }
 
     /// Gives an attempt to the longest idle place, or puts it in line.
-    pub(super) fn submit(&self, mut flight: Flight) {
+    pub(super) fn submit(&self, mut flight: PendingAttempt) {
         let mut state = lock(&self.state);
         if let Some(place) = state.idle.pop_front() {
             let place = &mut state.places[place];
@@ -95,7 +95,7 @@ impl Kept {
         }
     }
 
-    async fn serve(self: Arc<Self>, shared: Arc<Shared>, place: usize, mut link: Option<Box<Link>>) {
+    async fn serve(self: Arc<Self>, shared: Arc<LoadContext>, place: usize, mut link: Option<Box<HttpConnection>>) {
         let mut deadline = Box::pin(sleep_until(Instant::from_std(shared.clock.instant(0))));
         loop {
             let flight = self.next(place, &mut link).await;
@@ -106,7 +106,7 @@ impl Kept {
 
     /// Waits for an attempt. Meanwhile the connection of `reused` is read, so that a FIN is noticed; that of `blind` is
     /// left alone.
-    async fn next(&self, place: usize, link: &mut Option<Box<Link>>) -> Flight {
+    async fn next(&self, place: usize, link: &mut Option<Box<HttpConnection>>) -> PendingAttempt {
         poll_fn(|cx| {
             if self.arm == Arm::Reused
                 && let Some(open) = link
@@ -131,7 +131,7 @@ impl Kept {
     }
 
     /// The place is free: it takes the first attempt in line, or goes to the end of the idle ones.
-    fn free(&self, shared: &Shared, place: usize) {
+    fn free(&self, shared: &LoadContext, place: usize) {
         self.expire(shared.clock.now(), shared.timeout_ns);
         let mut state = lock(&self.state);
         match state.waiting.pop_front() {
@@ -142,11 +142,11 @@ impl Kept {
 
     async fn carry(
         &self,
-        shared: &Arc<Shared>,
-        mut flight: Flight,
-        link: Option<Box<Link>>,
+        shared: &Arc<LoadContext>,
+        mut flight: PendingAttempt,
+        link: Option<Box<HttpConnection>>,
         mut deadline: Pin<&mut Sleep>,
-    ) -> Option<Box<Link>> {
+    ) -> Option<Box<HttpConnection>> {
         let started = flight.start();
         deadline.as_mut().reset(shared.deadline(started));
         let (mut link, fresh) = match link {
@@ -166,6 +166,6 @@ impl Kept {
     }
 }
 
-fn expired(flight: &Flight, now: Stamp, timeout_ns: u64) -> bool {
+fn expired(flight: &PendingAttempt, now: Stamp, timeout_ns: u64) -> bool {
     flight.planned().at.saturating_add(timeout_ns) <= now
 }

@@ -37,10 +37,10 @@ mod summary;
 mod timer;
 
 pub use blocking::blocking;
-pub use engine::{Running, saturate, start};
+pub use engine::{RunningLoad, saturate, start};
 pub use limits::raise_descriptors;
 pub use plan::{LoadError, LoadPlan, Route};
 pub use preflight::{Preflight, preflight};
 pub use reach::reach;
 pub use rotation::{LocalPorts, PortRotation};
-pub use summary::{ArmSummary, LagSummary, Live, Summary};
+pub use summary::{ArmSummary, LagSummary, LoadCounters, LoadSummary};

@@ -15,7 +15,7 @@ use reqwest::redirect::Policy;
 
 use crate::record::Outcome;
 
-use super::attempt::Flight;
+use super::attempt::PendingAttempt;
 use super::classify;
 use super::plan::Route;
 
@@ -29,7 +29,7 @@ pub(super) fn client(route: Arc<dyn Route>, timeout: Duration) -> reqwest::Resul
         .timeout(timeout)
         .no_proxy()
         .redirect(Policy::none())
-        .dns_resolver(Arc::new(AsksRoute(route)))
+        .dns_resolver(Arc::new(RouteResolver(route)))
         .build()
 }
 
@@ -38,9 +38,9 @@ pub(super) fn url(path_and_query: &http::uri::PathAndQuery) -> String {
     format!("http://{AUTHORITY}{path_and_query}")
 }
 
-struct AsksRoute(Arc<dyn Route>);
+struct RouteResolver(Arc<dyn Route>);
 
-impl Resolve for AsksRoute {
+impl Resolve for RouteResolver {
     fn resolve(&self, _: Name) -> Resolving {
         let addresses: Addrs = Box::new(std::iter::once(self.0.next()));
         Box::pin(std::future::ready(Ok(addresses)))
@@ -48,7 +48,7 @@ impl Resolve for AsksRoute {
 }
 
 /// One attempt by the ordinary client.
-pub(super) async fn carry(mut flight: Flight, client: reqwest::Client) {
+pub(super) async fn carry(mut flight: PendingAttempt, client: reqwest::Client) {
     let shared = flight.shared().clone();
     let planned = flight.planned();
     let index = usize::from(planned.request);
@@ -81,7 +81,7 @@ async fn read(mut body: reqwest::Body) -> Result<(), reqwest::Error> {
     Ok(())
 }
 
-fn end(flight: Flight, error: &reqwest::Error, in_body: bool) {
+fn end(flight: PendingAttempt, error: &reqwest::Error, in_body: bool) {
     let (outcome, errno) = outcome(error, in_body);
     let words = if errno.is_none() { innermost(error) } else { String::new() };
     flight.end(outcome, errno, words);
@@ -116,15 +116,15 @@ fn outcome(error: &reqwest::Error, in_body: bool) -> (Outcome, Option<i32>) {
 }
 
 #[derive(Default)]
-struct Found {
+struct ErrorCauses {
     errno: Option<i32>,
     malformed: bool,
     end_of_stream: bool,
 }
 
 /// Looks through the chain of sources, and into the errors that `io::Error` wraps without naming them as a source.
-fn walk(error: &(dyn Error + 'static)) -> Found {
-    let mut found = Found::default();
+fn walk(error: &(dyn Error + 'static)) -> ErrorCauses {
+    let mut found = ErrorCauses::default();
     let mut next = Some(error);
     // Chains are short; the bound only guards against one that refers to itself.
     for _ in 0..32 {

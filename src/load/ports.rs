@@ -21,7 +21,7 @@ const BUSY_NS: u64 = 60_000_000_000;
 
 /// What the network knows of a connection's end, by how it ended here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Ended {
+pub(super) enum ConnectionEnd {
     /// The peer's FIN or RST was seen. The NAT then opens the connection anew for the next SYN, or has forgotten it
     /// (`nf_conntrack_proto_tcp.c`), and nobody holds the port longer than TIME-WAIT.
     ByPeer,
@@ -34,7 +34,7 @@ pub(super) enum Ended {
     ByUs,
 }
 
-impl Ended {
+impl ConnectionEnd {
     /// How long a port rests after it.
     pub(super) const fn rest_ns(self) -> u64 {
         const SECOND: u64 = 1_000_000_000;
@@ -54,7 +54,7 @@ pub(super) fn candidates(floor: u16, ephemeral: &RangeInclusive<u16>) -> Vec<u16
 
 /// Ports in rotation. Each is at any time ready, taken, or at rest.
 #[derive(Debug)]
-pub(super) struct Ports {
+pub(super) struct PortPool {
     /// Those whose rest is over, the next first.
     ready: VecDeque<u16>,
     /// Those at rest, by its end.
@@ -62,7 +62,7 @@ pub(super) struct Ports {
     taken: BTreeSet<u16>,
 }
 
-impl Ports {
+impl PortPool {
     /// All `candidates` are ready, beginning with number `start`, which wraps.
     pub(super) fn new(candidates: Vec<u16>, start: usize) -> Self {
         let mut ready = VecDeque::from(candidates);
@@ -83,7 +83,7 @@ impl Ports {
     }
 
     /// Gives back a taken port, whose connection ended at `now`.
-    pub(super) fn give_back(&mut self, port: u16, now: Stamp, ended: Ended) {
+    pub(super) fn give_back(&mut self, port: u16, now: Stamp, ended: ConnectionEnd) {
         self.rest(port, now.saturating_add(ended.rest_ns()));
     }
 
@@ -139,16 +139,18 @@ mod tests {
 
     #[test]
     fn ports_come_in_rotation_from_the_starting_place() {
-        let mut ports = Ports::new(vec![10, 11, 12], 4);
+        let mut ports = PortPool::new(vec![10, 11, 12], 4);
         assert_eq!([ports.take(0), ports.take(0), ports.take(0)], [Some(11), Some(12), Some(10)]);
         assert_eq!((ports.take(u64::MAX), ports.away()), (None, (3, 0)));
-        assert_eq!(Ports::new(Vec::new(), 7).take(0), None);
+        assert_eq!(PortPool::new(Vec::new(), 7).take(0), None);
     }
 
     #[test]
     fn a_port_rests_as_long_as_its_end_asks_for() {
-        for (ended, rest_s) in [(Ended::ByPeer, 60), (Ended::NeverMade, 120), (Ended::ByUs, 180)] {
-            let mut ports = Ports::new(vec![10], 0);
+        for (ended, rest_s) in
+            [(ConnectionEnd::ByPeer, 60), (ConnectionEnd::NeverMade, 120), (ConnectionEnd::ByUs, 180)]
+        {
+            let mut ports = PortPool::new(vec![10], 0);
             assert_eq!(ports.take(0), Some(10));
             ports.give_back(10, 5 * SECOND, ended);
             assert_eq!(ports.take((5 + rest_s) * SECOND - 1), None, "{ended:?}");
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_busy_port_is_passed_over_and_comes_again_later() {
-        let mut ports = Ports::new(vec![10, 11], 0);
+        let mut ports = PortPool::new(vec![10, 11], 0);
         assert_eq!(ports.take(0), Some(10));
         ports.busy(10, 0);
         assert_eq!((ports.take(0), ports.take(0)), (Some(11), None));
@@ -167,30 +169,30 @@ mod tests {
 
     #[test]
     fn a_port_that_nobody_took_cannot_be_given_back() {
-        let mut ports = Ports::new(vec![10], 0);
-        ports.give_back(10, 0, Ended::ByPeer);
-        ports.give_back(99, 0, Ended::ByPeer);
+        let mut ports = PortPool::new(vec![10], 0);
+        ports.give_back(10, 0, ConnectionEnd::ByPeer);
+        ports.give_back(99, 0, ConnectionEnd::ByPeer);
         assert_eq!((ports.away(), ports.take(0)), ((0, 0), Some(10)));
-        ports.give_back(10, 0, Ended::ByUs);
-        ports.give_back(10, 0, Ended::ByPeer);
+        ports.give_back(10, 0, ConnectionEnd::ByUs);
+        ports.give_back(10, 0, ConnectionEnd::ByPeer);
         assert_eq!(ports.take(179 * SECOND), None, "twice given back is once");
     }
 
     #[derive(Debug, Clone)]
-    enum Step {
+    enum PortStep {
         Take,
         Busy,
-        GiveBack(prop::sample::Index, Ended),
+        GiveBack(prop::sample::Index, ConnectionEnd),
         Wait(u64),
     }
 
-    fn step() -> impl Strategy<Value = Step> {
-        let ended = prop::sample::select(vec![Ended::ByPeer, Ended::NeverMade, Ended::ByUs]);
+    fn step() -> impl Strategy<Value = PortStep> {
+        let ended = prop::sample::select(vec![ConnectionEnd::ByPeer, ConnectionEnd::NeverMade, ConnectionEnd::ByUs]);
         prop_oneof![
-            4 => Just(Step::Take),
-            1 => Just(Step::Busy),
-            4 => (any::<prop::sample::Index>(), ended).prop_map(|(which, ended)| Step::GiveBack(which, ended)),
-            3 => (0..100 * SECOND).prop_map(Step::Wait),
+            4 => Just(PortStep::Take),
+            1 => Just(PortStep::Busy),
+            4 => (any::<prop::sample::Index>(), ended).prop_map(|(which, ended)| PortStep::GiveBack(which, ended)),
+            3 => (0..100 * SECOND).prop_map(PortStep::Wait),
         ]
     }
 
@@ -201,13 +203,13 @@ mod tests {
             start in any::<usize>(),
             steps in prop::collection::vec(step(), 0..400),
         ) {
-            let mut ports = Ports::new((0..count).collect(), start);
+            let mut ports = PortPool::new((0..count).collect(), start);
             let mut now = 0;
             let mut taken = Vec::new();
             let mut rested: BTreeMap<u16, Stamp> = BTreeMap::new();
             for step in steps {
                 match step {
-                    Step::Take | Step::Busy => {
+                    PortStep::Take | PortStep::Busy => {
                         let all_away = taken.len() + rested.values().filter(|until| **until > now).count();
                         let Some(port) = ports.take(now) else {
                             prop_assert_eq!(all_away, usize::from(count), "a port that is ready is given");
@@ -215,20 +217,20 @@ mod tests {
                         };
                         prop_assert!(port < count && !taken.contains(&port));
                         prop_assert!(rested.get(&port).is_none_or(|until| *until <= now));
-                        if matches!(step, Step::Busy) {
+                        if matches!(step, PortStep::Busy) {
                             ports.busy(port, now);
                             rested.insert(port, now + BUSY_NS);
                         } else {
                             taken.push(port);
                         }
                     }
-                    Step::GiveBack(which, ended) if !taken.is_empty() => {
+                    PortStep::GiveBack(which, ended) if !taken.is_empty() => {
                         let port = taken.swap_remove(which.index(taken.len()));
                         ports.give_back(port, now, ended);
                         rested.insert(port, now + ended.rest_ns());
                     }
-                    Step::GiveBack(..) => {}
-                    Step::Wait(ns) => now += ns,
+                    PortStep::GiveBack(..) => {}
+                    PortStep::Wait(ns) => now += ns,
                 }
             }
         }

@@ -11,12 +11,12 @@ use crate::clock::Clock;
 use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, sink};
 
-use super::attempt::Flight;
+use super::attempt::PendingAttempt;
 use super::carry;
-use super::collect::Collector;
-use super::engine::{Pacing, Shared};
+use super::collect::LoadCollector;
+use super::engine::{LoadContext, LoadPacing};
 use super::plan::{LoadError, LoadPlan, Route};
-use super::schedule::Planned;
+use super::schedule::PlannedAttempt;
 
 /// How one kind of request fared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,11 +52,11 @@ fn run(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Prefli
         .build()
         .map_err(|source| LoadError::System { doing: "starting a runtime", source })?;
     {
-        let collector = Collector::new(plan.trial, sink, batches);
-        let shared = Arc::new(Shared::new(plan, route, clock, Pacing::Rate, collector));
+        let collector = LoadCollector::new(plan.trial, sink, batches);
+        let shared = Arc::new(LoadContext::new(plan, route, clock, LoadPacing::Rate, collector));
         for (id, request) in (0u64..).zip(0u16..).take(kinds) {
-            let planned = Planned { id, at: clock.now(), request, arm: Arm::New };
-            runtime.block_on(carry::on_new(Flight::new(Arc::clone(&shared), planned)));
+            let planned = PlannedAttempt { id, at: clock.now(), request, arm: Arm::New };
+            runtime.block_on(carry::on_new(PendingAttempt::new(Arc::clone(&shared), planned)));
         }
     }
     let mut results = Vec::with_capacity(kinds);

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 
 use super::attempt::lock;
 use super::plan::LoadError;
-use super::ports::{Ended, Ports, candidates};
+use super::ports::{ConnectionEnd, PortPool, candidates};
 
 /// The shortest rest, in seconds: no port can be used more often.
 pub(super) const SHORTEST_REST_S: f64 = 60.0;
@@ -30,7 +30,7 @@ pub enum LocalPorts {
 /// Local ports outside the kernel's ephemeral range, in rotation.
 #[derive(Debug)]
 pub struct PortRotation {
-    ports: Mutex<Ports>,
+    ports: Mutex<PortPool>,
     count: usize,
 }
 
@@ -40,7 +40,7 @@ pub struct PortRotation {
     "choosing a local port: none of the {count} outside the kernel's range is ready, {taken} are in use and {resting} rest \
      because a NAT may still remember them; lower the rate of new connections"
 )]
-struct NoneReady {
+struct NoPortReady {
     count: usize,
     taken: usize,
     resting: usize,
@@ -64,7 +64,7 @@ impl PortRotation {
     }
 
     pub(super) fn new(ports: Vec<u16>, start: usize) -> Self {
-        Self { count: ports.len(), ports: Mutex::new(Ports::new(ports, start)) }
+        Self { count: ports.len(), ports: Mutex::new(PortPool::new(ports, start)) }
     }
 
     /// How long the ports at rest still rest at `now`, in nanoseconds, the shortest first.
@@ -85,15 +85,17 @@ impl PortRotation {
         self: &Arc<Self>,
         clock: Clock,
         mut bind: impl FnMut(u16) -> io::Result<()>,
-    ) -> io::Result<Lease> {
+    ) -> io::Result<PortLease> {
         loop {
             let taken = lock(&self.ports).take(clock.now());
             let Some(port) = taken else {
                 let (taken, resting) = lock(&self.ports).away();
-                return Err(io::Error::other(NoneReady { count: self.count, taken, resting }));
+                return Err(io::Error::other(NoPortReady { count: self.count, taken, resting }));
             };
             match bind(port) {
-                Ok(()) => return Ok(Lease { rotation: Arc::clone(self), port, clock, ended: Ended::NeverMade }),
+                Ok(()) => {
+                    return Ok(PortLease { rotation: Arc::clone(self), port, clock, ended: ConnectionEnd::NeverMade });
+                }
                 Err(error) => {
                     lock(&self.ports).busy(port, clock.now());
                     if !is_busy(&error) {
@@ -112,26 +114,26 @@ fn is_busy(error: &io::Error) -> bool {
 
 /// A port on loan. It is given back when this is dropped, which must be after its socket is closed.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct PortLease {
     rotation: Arc<PortRotation>,
     port: u16,
     clock: Clock,
-    ended: Ended,
+    ended: ConnectionEnd,
 }
 
-impl Lease {
+impl PortLease {
     /// The connection is there; unless the peer ends it, this side will.
     pub(super) fn made(&mut self) {
-        self.ended = Ended::ByUs;
+        self.ended = ConnectionEnd::ByUs;
     }
 
     /// The peer's FIN or RST was seen.
     pub(super) fn peer_ended(&mut self) {
-        self.ended = Ended::ByPeer;
+        self.ended = ConnectionEnd::ByPeer;
     }
 }
 
-impl Drop for Lease {
+impl Drop for PortLease {
     fn drop(&mut self) {
         lock(&self.rotation.ports).give_back(self.port, self.clock.now(), self.ended);
     }

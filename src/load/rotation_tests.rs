@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rotation::{LocalPorts, PortRotation};
-use super::{LoadPlan, Running, Summary, saturate, start};
+use super::{LoadPlan, LoadSummary, RunningLoad, saturate, start};
 use crate::clock::Clock;
 use crate::record::entry::{Attempt, Entry};
-use crate::record::{Arm, Outcome, Source, Sum, sink};
+use crate::record::{Arm, Outcome, SinkReceiver, Sum, sink};
 use crate::spec::{LoadSpec, RequestSpec};
 
 const SECOND: u64 = 1_000_000_000;
@@ -72,7 +72,7 @@ fn some_ports(count: usize, start: usize) -> Arc<PortRotation> {
     Arc::new(PortRotation::new(port_numbers(count, start), 0))
 }
 
-fn finish(running: Running, source: &Source, planned: u64) -> (Summary, Vec<Attempt>) {
+fn finish(running: RunningLoad, source: &SinkReceiver, planned: u64) -> (LoadSummary, Vec<Attempt>) {
     while running.live().planned() < planned {
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -87,7 +87,7 @@ fn finish(running: Running, source: &Source, planned: u64) -> (Summary, Vec<Atte
     )
 }
 
-fn loaded(arm: Arm, address: SocketAddr, rotation: &Arc<PortRotation>, clock: Clock) -> (Summary, Vec<Attempt>) {
+fn loaded(arm: Arm, address: SocketAddr, rotation: &Arc<PortRotation>, clock: Clock) -> (LoadSummary, Vec<Attempt>) {
     let (sink, source) = sink::channel(sink::CAPACITY);
     let running = start(plan(arm, 50.0, rotation), Arc::new(address), clock, sink).unwrap();
     finish(running, &source, 20)

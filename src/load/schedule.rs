@@ -14,16 +14,16 @@ const MAX_PHASE: usize = 4_096;
 
 /// The plan of successive attempts.
 #[derive(Debug, Clone)]
-pub(super) struct Schedule {
+pub(super) struct LoadSchedule {
     start: Stamp,
     rate: f64,
     next_id: u64,
-    sequence: Sequence,
+    sequence: AttemptSequence,
 }
 
 /// One planned attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Planned {
+pub(super) struct PlannedAttempt {
     /// Its number, from 0.
     pub(super) id: u64,
     /// When it is to be sent.
@@ -34,10 +34,10 @@ pub(super) struct Planned {
     pub(super) arm: Arm,
 }
 
-impl Schedule {
+impl LoadSchedule {
     /// The schedule of a plan that passed its check, from `start` on.
     pub(super) fn new(plan: &LoadPlan, start: Stamp) -> Self {
-        Self { start, rate: plan.spec.rate, next_id: 0, sequence: Sequence::new(plan) }
+        Self { start, rate: plan.spec.rate, next_id: 0, sequence: AttemptSequence::new(plan) }
     }
 
     /// When the next attempt is planned. Counted from the start and not from the last one, so that rounding does not
@@ -53,32 +53,32 @@ impl Schedule {
     }
 
     /// Plans the next attempt.
-    pub(super) fn take(&mut self) -> Planned {
+    pub(super) fn take(&mut self) -> PlannedAttempt {
         let at = self.next_at();
         let (request, arm) = self.sequence.next();
         let id = self.next_id;
         self.next_id += 1;
-        Planned { id, at, request, arm }
+        PlannedAttempt { id, at, request, arm }
     }
 }
 
 /// Smooth weighted round robin: each step every entry gains its weight, the largest is taken and pays the sum. Over a
 /// period each entry is taken exactly in proportion to its weight, and never bunched.
 #[derive(Debug, Clone)]
-struct Sequence {
-    entries: Vec<Weighted>,
+struct AttemptSequence {
+    entries: Vec<WeightedEntry>,
     total: i64,
 }
 
 #[derive(Debug, Clone)]
-struct Weighted {
+struct WeightedEntry {
     request: u16,
     arm: Arm,
     weight: i64,
     credit: i64,
 }
 
-impl Sequence {
+impl AttemptSequence {
     fn new(plan: &LoadPlan) -> Self {
         let mut rng = Rng::stream(plan.seed, "load-sequence");
         let mut entries = weights(plan);
@@ -113,7 +113,7 @@ impl Sequence {
 
 /// Every kind and arm with a positive weight, as whole parts.
 #[expect(clippy::cast_possible_truncation, reason = "the ratio is between 0 and 1")]
-fn weights(plan: &LoadPlan) -> Vec<Weighted> {
+fn weights(plan: &LoadPlan) -> Vec<WeightedEntry> {
     let shares: f64 = plan.spec.requests.iter().filter(|kind| arms_sum(&kind.arms) > 0.0).map(|kind| kind.share).sum();
     let mut entries = Vec::new();
     for (request, kind) in (0u16..).zip(&plan.spec.requests) {
@@ -121,7 +121,7 @@ fn weights(plan: &LoadPlan) -> Vec<Weighted> {
         for (arm, weight) in &kind.arms {
             let part = kind.share / shares * (weight / arms);
             if part > 0.0 {
-                entries.push(Weighted {
+                entries.push(WeightedEntry {
                     request,
                     arm: *arm,
                     weight: ((part * PARTS).round() as i64).max(1),
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn counts_match_the_shares_exactly_over_a_period_whatever_the_seed() {
         for seed in 0..20 {
-            let mut schedule = Schedule::new(&mixed(seed), 0);
+            let mut schedule = LoadSchedule::new(&mixed(seed), 0);
             let mut counts = BTreeMap::new();
             for _ in 0..1_000 {
                 let planned = schedule.take();
@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn no_arm_is_bunched() {
-        let mut schedule = Schedule::new(&plan(10.0, 3, vec![kind(1.0, &[(Arm::New, 1.0), (Arm::Reused, 1.0)])]), 0);
+        let mut schedule =
+            LoadSchedule::new(&plan(10.0, 3, vec![kind(1.0, &[(Arm::New, 1.0), (Arm::Reused, 1.0)])]), 0);
         let arms: Vec<Arm> = (0..100).map(|_| schedule.take().arm).collect();
         assert!(arms.windows(2).all(|pair| pair[0] != pair[1]), "two equal arms must alternate");
     }
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn a_seed_repeats_the_order_and_another_one_changes_it() {
         let order = |seed| {
-            let mut schedule = Schedule::new(&mixed(seed), 0);
+            let mut schedule = LoadSchedule::new(&mixed(seed), 0);
             (0..50).map(|_| schedule.take()).collect::<Vec<_>>()
         };
         assert_eq!(order(5), order(5));
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn planned_times_do_not_drift() {
-        let mut schedule = Schedule::new(&plan(3.0, 1, vec![kind(1.0, &[(Arm::New, 1.0)])]), 1_000);
+        let mut schedule = LoadSchedule::new(&plan(3.0, 1, vec![kind(1.0, &[(Arm::New, 1.0)])]), 1_000);
         let mut last = 0;
         for _ in 0..=3_000_000 {
             last = schedule.take().at;

@@ -16,12 +16,12 @@ use tokio::net::TcpStream;
 
 use crate::clock::{Clock, Stamp};
 
-use super::rotation::Lease;
+use super::rotation::PortLease;
 
-/// What happened on a socket since [`Facts::begin`]. Only the load's thread writes and reads them; they are atomics
+/// What happened on a socket since [`SocketFacts::begin`]. Only the load's thread writes and reads them; they are atomics
 /// because the tasks of a runtime must be `Send`, and relaxed because nothing else depends on their order.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct SocketFacts {
     bytes_out: AtomicU64,
     bytes_in: AtomicU64,
     /// 0 while nothing was written.
@@ -38,9 +38,9 @@ pub(super) struct Facts {
     read_gate: AtomicBool,
 }
 
-/// A copy of [`Facts`] to decide on.
+/// A copy of [`SocketFacts`] to decide on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct SocketSnapshot {
     /// Bytes written.
     pub(super) bytes_out: u64,
     /// Bytes read.
@@ -57,7 +57,7 @@ pub(super) struct Seen {
     pub(super) readable_before_write: bool,
 }
 
-impl Facts {
+impl SocketFacts {
     /// Starts counting for an attempt on a connection that is kept alive. With `write_first`, reads answer Pending until its first byte is written: a client
     /// that writes without looking.
     pub(super) fn begin(&self, write_first: bool) {
@@ -73,9 +73,9 @@ impl Facts {
     }
 
     /// What happened so far.
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn seen(&self) -> SocketSnapshot {
         let moment = |stamp: &AtomicU64| Some(stamp.load(Relaxed)).filter(|at| *at != 0);
-        Seen {
+        SocketSnapshot {
             bytes_out: self.bytes_out.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             sent: moment(&self.sent_ns),
@@ -111,14 +111,14 @@ impl Facts {
     }
 }
 
-/// A TCP connection that keeps [`Facts`].
+/// A TCP connection that keeps [`SocketFacts`].
 #[derive(Debug)]
 pub(super) struct CountedSocket {
     stream: TcpStream,
-    facts: Arc<Facts>,
+    facts: Arc<SocketFacts>,
     clock: Clock,
     /// Its local port, if that is the load's own. Fields are dropped in order: it is given back after the socket is closed.
-    lease: Option<Lease>,
+    lease: Option<PortLease>,
 }
 
 /// Whether an error means that the peer's RST came. A refusal is one too, and a write after a reset says EPIPE.
@@ -129,8 +129,8 @@ pub(super) fn is_reset(error: &io::Error) -> bool {
 
 impl CountedSocket {
     /// Counts what passes over `stream`, whose local port is `lease`'s if there is one.
-    pub(super) fn new(stream: TcpStream, clock: Clock, lease: Option<Lease>) -> (Self, Arc<Facts>) {
-        let facts = Arc::new(Facts::default());
+    pub(super) fn new(stream: TcpStream, clock: Clock, lease: Option<PortLease>) -> (Self, Arc<SocketFacts>) {
+        let facts = Arc::new(SocketFacts::default());
         (Self { stream, facts: Arc::clone(&facts), clock, lease }, facts)
     }
 

@@ -7,7 +7,7 @@ use crate::record::{Arm, Outcome, Sum};
 
 /// What a load did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct LoadSummary {
     /// Each arm that carried something.
     pub arms: BTreeMap<Arm, ArmSummary>,
     /// Send lag (started minus planned) of attempts that did not wait for a connection, in microseconds.
@@ -38,7 +38,7 @@ pub struct LagSummary {
     pub max: u64,
 }
 
-impl Summary {
+impl LoadSummary {
     /// Attempts planned by each arm, as [`crate::record::entry::TrialEnd`] wants them.
     #[must_use]
     pub fn planned(&self) -> BTreeMap<Arm, u64> {
@@ -48,13 +48,13 @@ impl Summary {
 
 /// Counters of a running load, for a progress line. They follow the load by up to 20 ms.
 #[derive(Debug, Default)]
-pub struct Live {
+pub struct LoadCounters {
     pub(super) planned: AtomicU64,
     pub(super) ended: AtomicU64,
     pub(super) lost: AtomicU64,
 }
 
-impl Live {
+impl LoadCounters {
     /// Attempts planned so far.
     #[must_use]
     pub fn planned(&self) -> u64 {

@@ -11,19 +11,19 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// A timer that tasks can wait for.
-pub(super) struct Timer {
-    fd: AsyncFd<Fd>,
+pub(super) struct KernelTimer {
+    fd: AsyncFd<TimerDescriptor>,
 }
 
-struct Fd(TimerFd);
+struct TimerDescriptor(TimerFd);
 
-impl AsRawFd for Fd {
+impl AsRawFd for TimerDescriptor {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_fd().as_raw_fd()
     }
 }
 
-impl Timer {
+impl KernelTimer {
     /// A timer of the present runtime.
     pub(super) fn new() -> io::Result<Self> {
         let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
@@ -31,7 +31,7 @@ impl Timer {
             deprecated,
             reason = "the replacement is unsafe; `Fd` owns one open descriptor, which is what that asks"
         )]
-        let fd = AsyncFd::with_interest(Fd(fd), Interest::READABLE)?;
+        let fd = AsyncFd::with_interest(TimerDescriptor(fd), Interest::READABLE)?;
         Ok(Self { fd })
     }
 

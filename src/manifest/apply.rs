@@ -6,24 +6,24 @@
 
 use serde_json::{Map, Value};
 
-use super::patch::{DELETE_VALUES, DIRECTIVE, Merged, PatchError, identity_of, merge};
-use super::patch_rules::{KeyField, ListRule, MergeKind, Place, below, list_rule};
+use super::patch::{DELETE_VALUES, DIRECTIVE, MergeResult, PatchError, identity_of, merge};
+use super::patch_rules::{KeyField, ListRule, MergeKind, TemplatePlace, below, list_rule};
 
 /// Applies `new` to a live object of a built-in kind, where `last` was applied before.
 ///
 /// # Errors
 /// When `new` does not fit; the live object is then unchanged.
-pub fn apply_merge(live: &mut Value, last: Option<&Value>, new: &Value) -> Result<Merged, PatchError> {
+pub fn apply_merge(live: &mut Value, last: Option<&Value>, new: &Value) -> Result<MergeResult, PatchError> {
     let mut patch = new.clone();
     if let (Some(Value::Object(last)), Value::Object(patch)) = (last, &mut patch) {
         let kind = live.get("kind").and_then(Value::as_str).unwrap_or_default();
-        remove_missing(kind, Place::Root, last, patch);
+        remove_missing(kind, TemplatePlace::Root, last, patch);
     }
     merge(MergeKind::Apply, live, &patch)
 }
 
 /// Adds to `patch` deletions of what only `last` has.
-fn remove_missing(kind: &str, place: Place, last: &Map<String, Value>, patch: &mut Map<String, Value>) {
+fn remove_missing(kind: &str, place: TemplatePlace, last: &Map<String, Value>, patch: &mut Map<String, Value>) {
     for (field, old) in last {
         let inside = below(kind, place, field);
         match (old, patch.get_mut(field)) {
@@ -44,7 +44,7 @@ fn remove_missing(kind: &str, place: Place, last: &Map<String, Value>, patch: &m
     }
 }
 
-fn remove_elements(kind: &str, place: Place, last: &[Value], patch: &mut Vec<Value>, keys: &[KeyField]) {
+fn remove_elements(kind: &str, place: TemplatePlace, last: &[Value], patch: &mut Vec<Value>, keys: &[KeyField]) {
     for old in last {
         let Some(wanted) = identity_of(old, keys) else { continue };
         let kept = patch.iter_mut().find(|new| identity_of(new, keys).as_ref() == Some(&wanted));

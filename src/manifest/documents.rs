@@ -3,23 +3,23 @@
 use serde_json::Value;
 
 use super::error::ManifestError;
-use crate::yaml::{self, Document, Fault, Place, Source};
+use crate::yaml::{self, YamlDocument, YamlFault, YamlPlace, YamlSource};
 
 /// The most objects in one run. A list could hold far more than the documents of a file.
 pub const MAX_OBJECTS: usize = 1_000;
 
 /// One object as the user wrote it, and where.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Object {
+pub struct ManifestObject {
     /// The whole object.
     pub value: Value,
     /// The input that holds it.
-    pub source: Source,
+    pub source: YamlSource,
     /// Where its document begins.
-    pub place: Place,
+    pub place: YamlPlace,
 }
 
-impl Object {
+impl ManifestObject {
     /// Its kind, for example `Deployment`.
     #[must_use]
     pub fn kind(&self) -> &str {
@@ -71,8 +71,8 @@ pub fn group_of(api_version: &str) -> &str {
 
 /// What there is, for error messages: every reference, or the first twenty.
 #[must_use]
-pub fn list_of<'a>(objects: impl IntoIterator<Item = &'a Object>) -> String {
-    let mut names = objects.into_iter().map(Object::reference).collect::<Vec<_>>();
+pub fn list_of<'a>(objects: impl IntoIterator<Item = &'a ManifestObject>) -> String {
+    let mut names = objects.into_iter().map(ManifestObject::reference).collect::<Vec<_>>();
     let more = names.len().saturating_sub(20);
     names.truncate(20);
     match (names.is_empty(), more) {
@@ -87,7 +87,7 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// Parses the objects of one input.
-pub fn parse(source: &Source) -> Result<Vec<Object>, ManifestError> {
+pub fn parse(source: &YamlSource) -> Result<Vec<ManifestObject>, ManifestError> {
     let mut objects = Vec::new();
     for document in yaml::documents(source)? {
         take_apart(document, &mut objects, 0)?;
@@ -97,7 +97,7 @@ pub fn parse(source: &Source) -> Result<Vec<Object>, ManifestError> {
 
 /// Refuses two objects of the same kind, group and name, and too many. Only one of them could exist, even where they name
 /// different namespaces: a run puts all of a variant's objects into one namespace of its own.
-pub fn check_together(objects: &[Object]) -> Result<(), ManifestError> {
+pub fn check_together(objects: &[ManifestObject]) -> Result<(), ManifestError> {
     if objects.len() > MAX_OBJECTS {
         return Err(ManifestError::TooMany { count: objects.len() });
     }
@@ -122,15 +122,15 @@ pub fn check_together(objects: &[Object]) -> Result<(), ManifestError> {
     Ok(())
 }
 
-fn fault(object: &Object, message: &str, help: &str) -> ManifestError {
+fn fault(object: &ManifestObject, message: &str, help: &str) -> ManifestError {
     // A whole document is too much to mark: its first line is enough.
     let bytes = object.place.bytes.start..object.place.bytes.start;
-    let place = Place { line: object.place.line, bytes };
-    ManifestError::Fault(Box::new(Fault::new("reading", &object.source, Some(&place), message).with_help(help)))
+    let place = YamlPlace { line: object.place.line, bytes };
+    ManifestError::Fault(Box::new(YamlFault::new("reading", &object.source, Some(&place), message).with_help(help)))
 }
 
-fn take_apart(document: Document, objects: &mut Vec<Object>, depth: u32) -> Result<(), ManifestError> {
-    let mut object = Object { value: document.value, source: document.source, place: document.place };
+fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: u32) -> Result<(), ManifestError> {
+    let mut object = ManifestObject { value: document.value, source: document.source, place: document.place };
     check_form(&object)?;
     let Some(Value::Array(items)) = object.value.get_mut("items").filter(|items| items.is_array()).map(Value::take)
     else {
@@ -149,13 +149,13 @@ fn take_apart(document: Document, objects: &mut Vec<Object>, depth: u32) -> Resu
             map.entry("kind").or_insert_with(|| element_kind.clone().into());
             map.entry("apiVersion").or_insert_with(|| object.api_version().into());
         }
-        let document = Document { value: item, source: object.source.clone(), place: object.place.clone() };
+        let document = YamlDocument { value: item, source: object.source.clone(), place: object.place.clone() };
         take_apart(document, objects, depth + 1)?;
     }
     Ok(())
 }
 
-fn check_form(object: &Object) -> Result<(), ManifestError> {
+fn check_form(object: &ManifestObject) -> Result<(), ManifestError> {
     const HELP: &str = "every document needs `apiVersion`, `kind` and `metadata.name`";
     if !object.value.is_object() {
         return Err(fault(object, "this document is no mapping, expected a Kubernetes object", HELP));
@@ -168,7 +168,7 @@ fn check_form(object: &Object) -> Result<(), ManifestError> {
     Ok(())
 }
 
-fn check_name(object: &Object) -> Result<(), ManifestError> {
+fn check_name(object: &ManifestObject) -> Result<(), ManifestError> {
     if object.name().is_empty() {
         let message = format!("this {} has no `metadata.name`", object.kind());
         return Err(fault(object, &message, "give it a name; `generateName` is not enough, because runs refer to it"));

@@ -1,8 +1,8 @@
 //! Why manifests cannot be used.
 
 use super::documents::MAX_OBJECTS;
-use super::files::ReadError;
-use crate::yaml::{Fault, YamlError};
+use super::files::FileReadError;
+use crate::yaml::{YamlError, YamlFault};
 
 /// Why manifests cannot be used. The messages list what there is to choose from.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -20,7 +20,7 @@ pub enum ManifestError {
     },
     /// A file cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] FileReadError),
     /// An input does not parse.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -28,7 +28,7 @@ pub enum ManifestError {
     /// A document is not what was expected.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Fault(Box<Fault>),
+    Fault(Box<YamlFault>),
     /// There are more objects than a run takes.
     #[error(
         "reading the manifests: they hold {count} objects, expected at most {MAX_OBJECTS}; name only those that the run needs"

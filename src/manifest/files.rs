@@ -8,7 +8,7 @@ use crate::yaml::MAX_BYTES;
 /// Why a file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read {path}: {why}")]
-pub struct ReadError {
+pub struct FileReadError {
     /// The path as it was looked for.
     pub path: String,
     /// Why not, with what was expected.
@@ -16,18 +16,18 @@ pub struct ReadError {
 }
 
 /// A set of text files.
-pub trait Files {
+pub trait FileSource {
     /// The text of the file at `path`.
-    fn read(&self, path: &Path) -> Result<String, ReadError>;
+    fn read(&self, path: &Path) -> Result<String, FileReadError>;
 }
 
 /// The file system. Only ordinary files of at most [`MAX_BYTES`] are read.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Disk;
+pub struct DiskFiles;
 
-impl Files for Disk {
-    fn read(&self, path: &Path) -> Result<String, ReadError> {
-        let refuse = |why: String| ReadError { path: path.display().to_string(), why };
+impl FileSource for DiskFiles {
+    fn read(&self, path: &Path) -> Result<String, FileReadError> {
+        let refuse = |why: String| FileReadError { path: path.display().to_string(), why };
         let io = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => refuse("there is no such file; check the path".to_owned()),
             _ => refuse(format!("{error}; expected a file that this user may read")),
@@ -61,8 +61,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.yaml");
         std::fs::write(&path, "a: 1\n").unwrap();
-        assert_eq!(Disk.read(&path).unwrap(), "a: 1\n");
-        let why = |name: &str| Disk.read(&dir.path().join(name)).unwrap_err().why;
+        assert_eq!(DiskFiles.read(&path).unwrap(), "a: 1\n");
+        let why = |name: &str| DiskFiles.read(&dir.path().join(name)).unwrap_err().why;
         assert!(why("b.yaml").contains("no such file"));
         assert!(why("").contains("not an ordinary file"));
         std::fs::write(&path, [0xff, 0xfe]).unwrap();

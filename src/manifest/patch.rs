@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::patch_rules::{KeyField, ListRule, MergeKind, Place, below, list_rule};
+use super::patch_rules::{KeyField, ListRule, MergeKind, TemplatePlace, below, list_rule};
 
 pub(super) const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -15,7 +15,7 @@ const ELEMENT_ORDER: &str = "$setElementOrder/";
 
 /// What a patch did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Merged {
+pub struct MergeResult {
     /// The target is no longer what it was.
     pub changed: bool,
 }
@@ -89,12 +89,12 @@ pub enum PatchError {
 ///
 /// # Errors
 /// When the patch does not fit; the target is then unchanged.
-pub fn strategic_merge(target: &mut Value, patch: &Value) -> Result<Merged, PatchError> {
+pub fn strategic_merge(target: &mut Value, patch: &Value) -> Result<MergeResult, PatchError> {
     merge(MergeKind::Patch, target, patch)
 }
 
 /// The same, with lists merged as `how` matches their elements.
-pub(super) fn merge(how: MergeKind, target: &mut Value, patch: &Value) -> Result<Merged, PatchError> {
+pub(super) fn merge(how: MergeKind, target: &mut Value, patch: &Value) -> Result<MergeResult, PatchError> {
     let object =
         target.as_object().ok_or_else(|| PatchError::NotAMapping { what: "the object", found: kind_of(target) })?;
     let patch =
@@ -104,18 +104,18 @@ pub(super) fn merge(how: MergeKind, target: &mut Value, patch: &Value) -> Result
     if !is_built_in(&api_version) {
         return Err(PatchError::CustomResource { kind, api_version });
     }
-    let merge = Merge { how, kind: &kind };
-    let merged = Value::Object(merge.maps(object.clone(), patch, Place::Root, "")?);
+    let merge = PatchMerge { how, kind: &kind };
+    let merged = Value::Object(merge.maps(object.clone(), patch, TemplatePlace::Root, "")?);
     let changed = merged != *target;
     *target = merged;
-    Ok(Merged { changed })
+    Ok(MergeResult { changed })
 }
 
 /// Applies a JSON merge patch as RFC 7386 section 2 defines it: mappings merge, null removes, all else replaces.
-pub fn json_merge(target: &mut Value, patch: &Value) -> Merged {
+pub fn json_merge(target: &mut Value, patch: &Value) -> MergeResult {
     let before = target.clone();
     json_merge_into(target, patch);
-    Merged { changed: *target != before }
+    MergeResult { changed: *target != before }
 }
 
 fn json_merge_into(target: &mut Value, patch: &Value) {
@@ -166,17 +166,17 @@ fn list_at<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], PatchError> 
         .ok_or_else(|| PatchError::NotAList { path: path.to_owned(), found: kind_of(value) })
 }
 
-struct Merge<'a> {
+struct PatchMerge<'a> {
     how: MergeKind,
     kind: &'a str,
 }
 
-impl Merge<'_> {
+impl PatchMerge<'_> {
     fn maps(
         &self,
         mut original: Map<String, Value>,
         patch: &Map<String, Value>,
-        place: Place,
+        place: TemplatePlace,
         within: &str,
     ) -> Result<Map<String, Value>, PatchError> {
         match patch.get(DIRECTIVE) {
@@ -211,7 +211,7 @@ impl Merge<'_> {
         original: &mut Map<String, Value>,
         key: &str,
         value: &Value,
-        place: Place,
+        place: TemplatePlace,
         path: &str,
     ) -> Result<(), PatchError> {
         if value.is_null() {
@@ -238,7 +238,7 @@ impl Merge<'_> {
         &self,
         old: Vec<Value>,
         new: &[Value],
-        place: Place,
+        place: TemplatePlace,
         field: &str,
         path: &str,
     ) -> Result<Vec<Value>, PatchError> {
@@ -256,7 +256,7 @@ impl Merge<'_> {
         &self,
         mut old: Vec<Value>,
         new: &[Value],
-        place: Place,
+        place: TemplatePlace,
         keys: &'static [KeyField],
         path: &str,
     ) -> Result<Vec<Value>, PatchError> {
@@ -301,7 +301,13 @@ impl Merge<'_> {
         Ok(interleave(patched, old, &server_order, keys))
     }
 
-    fn element(&self, old: Value, patch: &Map<String, Value>, place: Place, within: &str) -> Result<Value, PatchError> {
+    fn element(
+        &self,
+        old: Value,
+        patch: &Map<String, Value>,
+        place: TemplatePlace,
+        within: &str,
+    ) -> Result<Value, PatchError> {
         let old = if let Value::Object(old) = old { old } else { Map::new() };
         Ok(Value::Object(self.maps(old, patch, place, within)?))
     }
@@ -312,7 +318,7 @@ impl Merge<'_> {
 fn interleave(
     patched: Vec<Value>,
     others: Vec<Value>,
-    server_order: &[Option<Identity>],
+    server_order: &[Option<ElementIdentity>],
     keys: &[KeyField],
 ) -> Vec<Value> {
     let rank = |element: &Value| {
@@ -335,14 +341,14 @@ fn interleave(
 }
 
 /// The values of the fields by which an element is matched.
-type Identity = Vec<Value>;
+type ElementIdentity = Vec<Value>;
 
-pub(super) fn identity_of(element: &Value, keys: &[KeyField]) -> Option<Identity> {
+pub(super) fn identity_of(element: &Value, keys: &[KeyField]) -> Option<ElementIdentity> {
     let object = element.as_object()?;
     keys.iter().map(|key| key_value(object, key)).collect()
 }
 
-fn identity(object: &Map<String, Value>, keys: &'static [KeyField], path: &str) -> Result<Identity, PatchError> {
+fn identity(object: &Map<String, Value>, keys: &'static [KeyField], path: &str) -> Result<ElementIdentity, PatchError> {
     let missing = |key: &KeyField| PatchError::NoMergeKey { path: path.to_owned(), key: key.name };
     keys.iter().map(|key| key_value(object, key).ok_or_else(|| missing(key))).collect()
 }
@@ -351,7 +357,7 @@ fn key_value(object: &Map<String, Value>, key: &KeyField) -> Option<Value> {
     object.get(key.name).cloned().or_else(|| key.default.map(Value::from))
 }
 
-fn label(path: &str, keys: &[KeyField], identity: &Identity) -> String {
+fn label(path: &str, keys: &[KeyField], identity: &ElementIdentity) -> String {
     let pairs = keys.iter().zip(identity).map(|(key, value)| format!("{}={}", key.name, plain(value)));
     format!("{path}[{}]", pairs.collect::<Vec<_>>().join(","))
 }

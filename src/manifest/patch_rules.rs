@@ -5,7 +5,7 @@
 
 /// A place in a built-in object, as far as it decides how lists below it are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TemplatePlace {
     /// The object itself.
     Root,
     /// `metadata`, of the object or of a template.
@@ -15,7 +15,7 @@ pub(super) enum Place {
     /// `spec` of a `CronJob`.
     CronJobSpec,
     /// A pod or job template: `metadata` and `spec`.
-    Template(Templated),
+    Template(TemplateKind),
     /// `spec` of a pod.
     PodSpec,
     /// An element of `containers`, `initContainers` or `ephemeralContainers`.
@@ -30,7 +30,7 @@ pub(super) enum Place {
 
 /// What a template's `spec` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Templated {
+pub(super) enum TemplateKind {
     /// A pod.
     Pod,
     /// A job.
@@ -68,7 +68,7 @@ pub(super) struct KeyField {
 
 /// A list whose elements are matched by fields.
 struct KeyedList {
-    place: Place,
+    place: TemplatePlace,
     field: &'static str,
     /// `patchMergeKey`.
     patch: &'static [KeyField],
@@ -77,35 +77,35 @@ struct KeyedList {
 }
 
 /// The place that `field` leads to from `place`, in an object of this kind.
-pub(super) fn below(kind: &str, place: Place, field: &str) -> Place {
+pub(super) fn below(kind: &str, place: TemplatePlace, field: &str) -> TemplatePlace {
     match (place, field) {
-        (Place::Root | Place::Template(_), "metadata") => Place::Metadata,
-        (Place::Root, "status") => Place::Status,
-        (Place::Root, "template") if kind == "PodTemplate" => Place::Template(Templated::Pod),
-        (Place::Root, "spec") => match kind {
-            "Pod" => Place::PodSpec,
-            "Service" => Place::ServiceSpec,
-            "CronJob" => Place::CronJobSpec,
+        (TemplatePlace::Root | TemplatePlace::Template(_), "metadata") => TemplatePlace::Metadata,
+        (TemplatePlace::Root, "status") => TemplatePlace::Status,
+        (TemplatePlace::Root, "template") if kind == "PodTemplate" => TemplatePlace::Template(TemplateKind::Pod),
+        (TemplatePlace::Root, "spec") => match kind {
+            "Pod" => TemplatePlace::PodSpec,
+            "Service" => TemplatePlace::ServiceSpec,
+            "CronJob" => TemplatePlace::CronJobSpec,
             "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "ReplicationController" => {
-                Place::WorkloadSpec
+                TemplatePlace::WorkloadSpec
             }
-            _ => Place::Elsewhere,
+            _ => TemplatePlace::Elsewhere,
         },
-        (Place::CronJobSpec, "jobTemplate") => Place::Template(Templated::Job),
-        (Place::WorkloadSpec, "template") => Place::Template(Templated::Pod),
-        (Place::Template(Templated::Pod), "spec") => Place::PodSpec,
-        (Place::Template(Templated::Job), "spec") => Place::WorkloadSpec,
-        (Place::PodSpec, "containers" | "initContainers" | "ephemeralContainers") => Place::Container,
-        _ => Place::Elsewhere,
+        (TemplatePlace::CronJobSpec, "jobTemplate") => TemplatePlace::Template(TemplateKind::Job),
+        (TemplatePlace::WorkloadSpec, "template") => TemplatePlace::Template(TemplateKind::Pod),
+        (TemplatePlace::Template(TemplateKind::Pod), "spec") => TemplatePlace::PodSpec,
+        (TemplatePlace::Template(TemplateKind::Job), "spec") => TemplatePlace::WorkloadSpec,
+        (TemplatePlace::PodSpec, "containers" | "initContainers" | "ephemeralContainers") => TemplatePlace::Container,
+        _ => TemplatePlace::Elsewhere,
     }
 }
 
 /// How the list `field` at `place` is merged, in an object of this kind.
-pub(super) fn list_rule(merge: MergeKind, kind: &str, place: Place, field: &str) -> ListRule {
-    if (place, field) == (Place::Metadata, "finalizers") {
+pub(super) fn list_rule(merge: MergeKind, kind: &str, place: TemplatePlace, field: &str) -> ListRule {
+    if (place, field) == (TemplatePlace::Metadata, "finalizers") {
         return ListRule::Values;
     }
-    if place == Place::Root && kind != "ServiceAccount" {
+    if place == TemplatePlace::Root && kind != "ServiceAccount" {
         return ListRule::Atomic;
     }
     let list = KEYED_LISTS.iter().find(|list| list.place == place && list.field == field);
@@ -124,7 +124,7 @@ const fn key(name: &'static str) -> KeyField {
 const PROTOCOL: KeyField = KeyField { name: "protocol", default: Some("TCP") };
 
 /// A list for which both use the same field.
-const fn by(place: Place, field: &'static str, same: &'static [KeyField]) -> KeyedList {
+const fn by(place: TemplatePlace, field: &'static str, same: &'static [KeyField]) -> KeyedList {
     KeyedList { place, field, patch: same, apply: same }
 }
 
@@ -132,34 +132,39 @@ const NAME: &[KeyField] = &[key("name")];
 const IP: &[KeyField] = &[key("ip")];
 
 const KEYED_LISTS: [KeyedList; 19] = [
-    by(Place::Metadata, "ownerReferences", &[key("uid")]),
-    by(Place::Status, "conditions", &[key("type")]),
+    by(TemplatePlace::Metadata, "ownerReferences", &[key("uid")]),
+    by(TemplatePlace::Status, "conditions", &[key("type")]),
     // Of a ServiceAccount.
-    by(Place::Root, "secrets", NAME),
-    KeyedList { place: Place::ServiceSpec, field: "ports", patch: &[key("port")], apply: &[key("port"), PROTOCOL] },
-    by(Place::PodSpec, "containers", NAME),
-    by(Place::PodSpec, "initContainers", NAME),
-    by(Place::PodSpec, "ephemeralContainers", NAME),
-    by(Place::PodSpec, "volumes", NAME),
-    by(Place::PodSpec, "imagePullSecrets", NAME),
-    by(Place::PodSpec, "resourceClaims", NAME),
-    by(Place::PodSpec, "schedulingGates", NAME),
-    by(Place::PodSpec, "hostAliases", IP),
+    by(TemplatePlace::Root, "secrets", NAME),
     KeyedList {
-        place: Place::PodSpec,
+        place: TemplatePlace::ServiceSpec,
+        field: "ports",
+        patch: &[key("port")],
+        apply: &[key("port"), PROTOCOL],
+    },
+    by(TemplatePlace::PodSpec, "containers", NAME),
+    by(TemplatePlace::PodSpec, "initContainers", NAME),
+    by(TemplatePlace::PodSpec, "ephemeralContainers", NAME),
+    by(TemplatePlace::PodSpec, "volumes", NAME),
+    by(TemplatePlace::PodSpec, "imagePullSecrets", NAME),
+    by(TemplatePlace::PodSpec, "resourceClaims", NAME),
+    by(TemplatePlace::PodSpec, "schedulingGates", NAME),
+    by(TemplatePlace::PodSpec, "hostAliases", IP),
+    KeyedList {
+        place: TemplatePlace::PodSpec,
         field: "topologySpreadConstraints",
         patch: &[key("topologyKey")],
         apply: &[key("topologyKey"), key("whenUnsatisfiable")],
     },
-    by(Place::Container, "env", NAME),
+    by(TemplatePlace::Container, "env", NAME),
     KeyedList {
-        place: Place::Container,
+        place: TemplatePlace::Container,
         field: "ports",
         patch: &[key("containerPort")],
         apply: &[key("containerPort"), PROTOCOL],
     },
-    by(Place::Container, "volumeMounts", &[key("mountPath")]),
-    by(Place::Container, "volumeDevices", &[key("devicePath")]),
-    by(Place::Status, "podIPs", IP),
-    by(Place::Status, "hostIPs", IP),
+    by(TemplatePlace::Container, "volumeMounts", &[key("mountPath")]),
+    by(TemplatePlace::Container, "volumeDevices", &[key("devicePath")]),
+    by(TemplatePlace::Status, "podIPs", IP),
+    by(TemplatePlace::Status, "hostIPs", IP),
 ];

@@ -1,19 +1,19 @@
 //! Reading objects and choosing workload, Service and port, as users see it.
 
 use super::WorkloadKind;
-use super::documents::{Object, check_together, parse};
+use super::documents::{ManifestObject, check_together, parse};
 use super::service::{PortName, service};
 use super::workload::workload;
-use crate::yaml::Source;
+use crate::yaml::YamlSource;
 
-fn objects(text: &str) -> Vec<Object> {
-    let objects = parse(&Source::new("web.yaml", text)).unwrap();
+fn objects(text: &str) -> Vec<ManifestObject> {
+    let objects = parse(&YamlSource::new("web.yaml", text)).unwrap();
     check_together(&objects).unwrap();
     objects
 }
 
 fn refused(text: &str) -> String {
-    let source = Source::new("web.yaml", text);
+    let source = YamlSource::new("web.yaml", text);
     parse(&source).and_then(|objects| check_together(&objects)).unwrap_err().to_string()
 }
 
@@ -31,7 +31,7 @@ fn service_text(name: &str, spec: &str) -> String {
 fn lists_are_taken_apart() {
     let items = "items:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n";
     let found = objects(&format!("apiVersion: v1\nkind: List\n{items}"));
-    assert_eq!(found.iter().map(Object::reference).collect::<Vec<_>>(), ["configmap/a", "secret/b"]);
+    assert_eq!(found.iter().map(ManifestObject::reference).collect::<Vec<_>>(), ["configmap/a", "secret/b"]);
     let typed = objects("apiVersion: apps/v1\nkind: DeploymentList\nitems:\n- {metadata: {name: web}}\n");
     assert!(typed[0].is("Deployment", "apps"));
     assert_eq!(objects("apiVersion: v1\nkind: List\nitems: []\n"), []);

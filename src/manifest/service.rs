@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::documents::{Object, list_of, text};
+use super::documents::{ManifestObject, list_of, text};
 use super::error::ManifestError;
-use super::workload::Workload;
+use super::workload::ManifestWorkload;
 use crate::spec::ServiceSpec;
 
 /// The Service that was chosen.
@@ -53,8 +53,8 @@ impl std::fmt::Display for PortName {
 /// The Service that `wanted` names, or the only one that selects the workload's pods. With none, a Service is made up
 /// for the single port of the pods.
 pub fn service(
-    objects: &[Object],
-    workload: &Workload,
+    objects: &[ManifestObject],
+    workload: &ManifestWorkload,
     wanted: Option<&str>,
     port: Option<&PortName>,
 ) -> Result<ChosenService, ManifestError> {
@@ -87,7 +87,7 @@ pub fn service(
 }
 
 /// Whether a Service's selector matches the pod template's labels. A Service without selector matches nothing.
-fn selects(service: &Object, workload: &Workload) -> bool {
+fn selects(service: &ManifestObject, workload: &ManifestWorkload) -> bool {
     let selector = service.value.pointer("/spec/selector").and_then(Value::as_object);
     selector.is_some_and(|selector| {
         !selector.is_empty()
@@ -95,7 +95,11 @@ fn selects(service: &Object, workload: &Workload) -> bool {
     })
 }
 
-fn read(object: &Object, workload: &Workload, wanted: Option<&PortName>) -> Result<ChosenService, ManifestError> {
+fn read(
+    object: &ManifestObject,
+    workload: &ManifestWorkload,
+    wanted: Option<&PortName>,
+) -> Result<ChosenService, ManifestError> {
     let bad = |message: String| ManifestError::BadService { service: object.reference(), message };
     if !selects(object, workload) {
         let selector = object.value.pointer("/spec/selector").unwrap_or(&Value::Null);
@@ -132,13 +136,13 @@ fn read(object: &Object, workload: &Workload, wanted: Option<&PortName>) -> Resu
     Ok(ChosenService { spec, added: None })
 }
 
-fn container_port(workload: &Workload, name: &str) -> Option<u16> {
+fn container_port(workload: &ManifestWorkload, name: &str) -> Option<u16> {
     let mut ports = workload.containers.iter().flat_map(|container| &container.ports);
     ports.find(|(known, _)| known == name).map(|(_, number)| *number)
 }
 
 fn choose_port<'a>(
-    object: &Object,
+    object: &ManifestObject,
     ports: &[&'a Value],
     wanted: Option<&PortName>,
 ) -> Result<&'a Value, ManifestError> {
@@ -169,7 +173,7 @@ fn choose_port<'a>(
     }
 }
 
-fn added(workload: &Workload, wanted: Option<&PortName>) -> Result<ChosenService, ManifestError> {
+fn added(workload: &ManifestWorkload, wanted: Option<&PortName>) -> Result<ChosenService, ManifestError> {
     let ports = workload.containers.iter().flat_map(|container| &container.ports).collect::<Vec<_>>();
     let candidates = ports
         .iter()

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::patch_rules::{Place, below};
+use super::patch_rules::{TemplatePlace, below};
 use crate::yaml::nearest_within;
 
 /// How many letters a slip differs in.
@@ -11,7 +11,7 @@ const LETTERS: usize = 2;
 
 /// A key that is not known where it stands, and is near to one that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slip {
+pub struct MisspeltKey {
     /// Where, for example `spec.template.spec.containers[0].lifecyle`.
     pub path: String,
     /// The key that was probably meant.
@@ -21,13 +21,13 @@ pub struct Slip {
 /// The slips in a patch of an object of this kind: in its containers, pod spec and workload spec. A key that resembles
 /// nothing may be newer than this program, and is no slip.
 #[must_use]
-pub fn slips(kind: &str, patch: &Value) -> Vec<Slip> {
+pub fn slips(kind: &str, patch: &Value) -> Vec<MisspeltKey> {
     let mut found = Vec::new();
-    look(kind, Place::Root, patch, "", &mut found);
+    look(kind, TemplatePlace::Root, patch, "", &mut found);
     found
 }
 
-fn look(kind: &str, place: Place, value: &Value, path: &str, found: &mut Vec<Slip>) {
+fn look(kind: &str, place: TemplatePlace, value: &Value, path: &str, found: &mut Vec<MisspeltKey>) {
     match value {
         Value::Object(fields) => {
             for (key, field) in fields {
@@ -35,7 +35,7 @@ fn look(kind: &str, place: Place, value: &Value, path: &str, found: &mut Vec<Sli
                 let known = known(kind, place);
                 let strange = !known.is_empty() && !key.starts_with('$') && !known.contains(&key.as_str());
                 if let Some(meant) = strange.then(|| nearest_within(key, known.iter().copied(), LETTERS)).flatten() {
-                    found.push(Slip { path: path.clone(), meant });
+                    found.push(MisspeltKey { path: path.clone(), meant });
                 }
                 look(kind, below(kind, place, key), field, &path, found);
             }
@@ -50,13 +50,13 @@ fn look(kind: &str, place: Place, value: &Value, path: &str, found: &mut Vec<Sli
 }
 
 /// The fields that Kubernetes knows at a place (k8s.io/api core/v1 and apps/v1, v1.34); empty where that is not looked at.
-fn known(kind: &str, place: Place) -> &'static [&'static str] {
+fn known(kind: &str, place: TemplatePlace) -> &'static [&'static str] {
     match (place, kind) {
-        (Place::Container, _) => CONTAINER,
-        (Place::PodSpec, _) => POD_SPEC,
-        (Place::WorkloadSpec, "Deployment") => DEPLOYMENT_SPEC,
-        (Place::WorkloadSpec, "StatefulSet") => STATEFUL_SET_SPEC,
-        (Place::WorkloadSpec, "DaemonSet") => DAEMON_SET_SPEC,
+        (TemplatePlace::Container, _) => CONTAINER,
+        (TemplatePlace::PodSpec, _) => POD_SPEC,
+        (TemplatePlace::WorkloadSpec, "Deployment") => DEPLOYMENT_SPEC,
+        (TemplatePlace::WorkloadSpec, "StatefulSet") => STATEFUL_SET_SPEC,
+        (TemplatePlace::WorkloadSpec, "DaemonSet") => DAEMON_SET_SPEC,
         _ => &[],
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::documents::{Object, list_of, reference, text};
+use super::documents::{ManifestObject, list_of, reference, text};
 use super::error::ManifestError;
 use super::kind::WorkloadKind;
 use super::strategy;
@@ -14,7 +14,7 @@ pub const MAX_REPLICAS: u32 = 1_000;
 
 /// A workload, as far as a run must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
+pub struct ManifestWorkload {
     /// Its index among the objects.
     pub index: usize,
     /// What it is.
@@ -26,7 +26,7 @@ pub struct Workload {
     /// Its namespace, empty if it names none.
     pub namespace: String,
     /// `spec.replicas`, 1 by default. A `DaemonSet` has one pod for each node instead: 1 until they are counted, see
-    /// [`Workload::with_pods`].
+    /// [`ManifestWorkload::with_pods`].
     pub replicas: u32,
     /// The pods that a rollout may have beyond `replicas`.
     pub surge: u32,
@@ -37,12 +37,12 @@ pub struct Workload {
     /// What selects its pods, as the API takes it in a query.
     pub selector: String,
     /// The pod template's containers.
-    pub containers: Vec<Container>,
+    pub containers: Vec<ManifestContainer>,
 }
 
 /// A container, as far as a run must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Container {
+pub struct ManifestContainer {
     /// Its name.
     pub name: String,
     /// Its image.
@@ -51,7 +51,7 @@ pub struct Container {
     pub ports: Vec<(String, u16)>,
 }
 
-impl Workload {
+impl ManifestWorkload {
     /// The same workload with so many pods, which is how a `DaemonSet` is filled in once its nodes are counted
     /// (`status.desiredNumberScheduled`). `manifest` is its object.
     ///
@@ -65,7 +65,7 @@ impl Workload {
 }
 
 /// The workload that `wanted` names (`deployment/web`), or the only one.
-pub fn workload(objects: &[Object], wanted: Option<&str>) -> Result<Workload, ManifestError> {
+pub fn workload(objects: &[ManifestObject], wanted: Option<&str>) -> Result<ManifestWorkload, ManifestError> {
     let found = objects.iter().enumerate().filter_map(|(index, object)| Some((index, kind_of(object)?, object)));
     let found = found.collect::<Vec<_>>();
     let (index, kind, object) = if let Some(wanted) = wanted {
@@ -89,11 +89,11 @@ pub fn workload(objects: &[Object], wanted: Option<&str>) -> Result<Workload, Ma
     read(index, kind, object)
 }
 
-fn kind_of(object: &Object) -> Option<WorkloadKind> {
+fn kind_of(object: &ManifestObject) -> Option<WorkloadKind> {
     WorkloadKind::ALL.into_iter().find(|kind| object.is(kind.name(), "apps"))
 }
 
-fn read(index: usize, kind: WorkloadKind, object: &Object) -> Result<Workload, ManifestError> {
+fn read(index: usize, kind: WorkloadKind, object: &ManifestObject) -> Result<ManifestWorkload, ManifestError> {
     let bad = |message: &str| ManifestError::BadWorkload { workload: object.reference(), message: message.to_owned() };
     let value = &object.value;
     let replicas = match value.pointer("/spec/replicas") {
@@ -117,7 +117,7 @@ fn read(index: usize, kind: WorkloadKind, object: &Object) -> Result<Workload, M
     let labels = value.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
     let labels: BTreeMap<_, _> =
         labels.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
-    Ok(Workload {
+    Ok(ManifestWorkload {
         index,
         kind,
         reference: object.reference(),
@@ -156,9 +156,9 @@ fn selector(value: &Value, labels: &BTreeMap<String, String>) -> String {
     parts.join(",")
 }
 
-fn container(value: &Value) -> Container {
+fn container(value: &Value) -> ManifestContainer {
     let ports = value.get("ports").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    Container {
+    ManifestContainer {
         name: text(value, "/name").to_owned(),
         image: text(value, "/image").to_owned(),
         ports: ports

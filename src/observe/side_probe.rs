@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Stamp};
-use crate::record::entry::{Change, Listener, ListenerSeen, PodSeen};
+use crate::record::entry::{ListenerSeen, ListenerState, ObjectChange, PodSeen};
 use crate::record::{Entry, Sink};
 
 const PERIOD: Duration = Duration::from_millis(20);
@@ -34,7 +34,7 @@ pub(super) struct SideProbes {
 }
 
 /// What a probe saw last: the state, and when it was asked for.
-type LastListener = Arc<Mutex<Option<(Stamp, Listener)>>>;
+type LastListener = Arc<Mutex<Option<(Stamp, ListenerState)>>>;
 
 #[derive(Debug)]
 struct ListenerProbe {
@@ -53,12 +53,12 @@ impl SideProbes {
     pub(super) fn saw(&mut self, pod: &PodSeen) {
         let address = pod.ip.as_deref().and_then(|ip| ip.parse().ok());
         match (pod.change, address) {
-            (Change::Gone, _) => {
+            (ObjectChange::Gone, _) => {
                 self.present.remove(&pod.uid);
                 if let Some(probe) = self.running.remove(&pod.uid) {
                     probe.task.abort();
                     let last = *probe.last.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some((at_ns, state @ Listener::Open)) = last {
+                    if let Some((at_ns, state @ ListenerState::Open)) = last {
                         self.record_last(probe.pod, at_ns, state);
                     }
                 }
@@ -73,7 +73,7 @@ impl SideProbes {
         }
     }
 
-    fn record_last(&self, pod: String, at_ns: Stamp, state: Listener) {
+    fn record_last(&self, pod: String, at_ns: Stamp, state: ListenerState) {
         let namespace = self.namespace.clone();
         self.sink.send(Entry::Listener(ListenerSeen { before_ns: at_ns, after_ns: at_ns, namespace, pod, state }));
     }
@@ -99,7 +99,7 @@ impl SideProbes {
                 after_ns: 0,
                 namespace: self.namespace.clone(),
                 pod: pod.to_owned(),
-                state: Listener::Silent,
+                state: ListenerState::Silent,
             },
             self.clock,
             self.sink.clone(),
@@ -146,7 +146,7 @@ async fn probe(address: SocketAddr, until: ProbeUntil, of: ListenerSeen, clock: 
             let before_ns = earlier.map_or(asked, |(at, _)| at);
             sink.send(Entry::Listener(ListenerSeen { before_ns, after_ns: answered, state, ..of.clone() }));
         }
-        if until == ProbeUntil::Open && state == Listener::Open {
+        if until == ProbeUntil::Open && state == ListenerState::Open {
             // Nothing is known of it any more: its end is not to be told from a state that nobody looked at.
             *last.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return;
@@ -155,13 +155,15 @@ async fn probe(address: SocketAddr, until: ProbeUntil, of: ListenerSeen, clock: 
 }
 
 /// `None` where this machine itself could not ask: that tells nothing of the pod.
-async fn look(address: SocketAddr) -> Option<Listener> {
+async fn look(address: SocketAddr) -> Option<ListenerState> {
     match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
-        Ok(Ok(_connection)) => Some(Listener::Open),
-        Err(_) => Some(Listener::Silent),
+        Ok(Ok(_connection)) => Some(ListenerState::Open),
+        Err(_) => Some(ListenerState::Silent),
         Ok(Err(error)) => match error.kind() {
-            ErrorKind::ConnectionRefused => Some(Listener::Refused),
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::TimedOut => Some(Listener::Silent),
+            ErrorKind::ConnectionRefused => Some(ListenerState::Refused),
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::TimedOut => {
+                Some(ListenerState::Silent)
+            }
             _ => None,
         },
     }
@@ -172,10 +174,10 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::record::Source;
+    use crate::record::SinkReceiver;
     use crate::record::sink::channel;
 
-    fn pod(change: Change) -> PodSeen {
+    fn pod(change: ObjectChange) -> PodSeen {
         PodSeen {
             at_ns: 0,
             change,
@@ -195,7 +197,7 @@ mod tests {
         }
     }
 
-    fn lines(source: &Source) -> Vec<ListenerSeen> {
+    fn lines(source: &SinkReceiver) -> Vec<ListenerSeen> {
         let entries = std::iter::from_fn(|| source.recv_within(Duration::ZERO).ok().flatten());
         entries.map(|entry| if let Entry::Listener(seen) = entry { seen } else { panic!("{entry:?}") }).collect()
     }
@@ -204,10 +206,10 @@ mod tests {
     async fn probed(listener: Option<TcpListener>, port: u16) -> Vec<ListenerSeen> {
         let (sink, source) = channel(64);
         let mut probes = SideProbes::new("ns".to_owned(), Some(port), Clock::start(), sink);
-        probes.saw(&pod(Change::Seen));
+        probes.saw(&pod(ObjectChange::Seen));
         probes.start_all();
         tokio::time::sleep(PERIOD * 10).await;
-        probes.saw(&pod(Change::Gone));
+        probes.saw(&pod(ObjectChange::Gone));
         drop(listener);
         tokio::time::sleep(PERIOD * 3).await;
         lines(&source)
@@ -219,13 +221,13 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let seen = probed(Some(listener), port).await;
         assert!(matches!(seen.as_slice(), [first, last] if first.after_ns < last.before_ns), "{seen:?}");
-        assert!(seen.iter().all(|line| line.state == Listener::Open && line.pod == "web-1"), "{seen:?}");
+        assert!(seen.iter().all(|line| line.state == ListenerState::Open && line.pod == "web-1"), "{seen:?}");
     }
 
     #[tokio::test]
     async fn one_that_had_closed_is_told_once() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let seen = probed(None, port).await;
-        assert!(matches!(seen.as_slice(), [only] if only.state == Listener::Refused), "{seen:?}");
+        assert!(matches!(seen.as_slice(), [only] if only.state == ListenerState::Refused), "{seen:?}");
     }
 }

@@ -54,17 +54,17 @@ impl VariantPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Choice, Overrides, build_for_manifests};
+    use super::super::{PlanOverrides, WorkloadChoice, build_for_manifests};
     use super::*;
-    use crate::yaml::Source;
+    use crate::yaml::YamlSource;
 
     const INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
 
     #[test]
     fn what_is_set_aside_is_noted_and_the_workload_is_still_found() {
         let web = include_str!("../../manifests/apache.yaml");
-        let sources = [Source::new("a.yaml", INGRESS), Source::new("web.yaml", web)];
-        let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
+        let sources = [YamlSource::new("a.yaml", INGRESS), YamlSource::new("web.yaml", web)];
+        let mut plan = build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap();
         assert_eq!(plan.variants[0].workload.index, 1);
         let before = plan.summary();
         plan.set_aside("not applied", |object| object["kind"] != "Nothing");

@@ -40,13 +40,13 @@ impl RunPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Overrides;
+    use super::super::PlanOverrides;
     use super::super::tests::plan_with;
     use super::*;
 
     fn plan(trials: u32) -> RunPlan {
         let scenario = format!("name: test\nmanifests: web.yaml\ntrials: {trials}\nvariants: {{a: {{}}, b: {{}}}}\n");
-        plan_with(&scenario, "", &Overrides::default()).unwrap()
+        plan_with(&scenario, "", &PlanOverrides::default()).unwrap()
     }
 
     fn block() -> Duration {

@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{Context, PlanError};
-use super::rollout_kinds::Subject;
-use super::types::{Choice, Overrides, RunPlan, VariantPlan};
+use super::error::{FaultContext, PlanError};
+use super::rollout_kinds::RolloutContext;
+use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice};
 use super::{hooks, load, order, patches, rollout};
 use crate::manifest::{
-    ChosenService, Files, Object, Workload, WorkloadKind, check_together, parse, service, slips, workload,
+    ChosenService, FileSource, ManifestObject, ManifestWorkload, WorkloadKind, check_together, parse, service, slips,
+    workload,
 };
 use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioVariant};
-use crate::scenario::values::{MAX_NAME, Rate, Trials};
-use crate::scenario::{Scenario, Shipped};
+use crate::scenario::values::{MAX_NAME, RequestRate, TrialCount};
+use crate::scenario::{Scenario, ShippedFiles};
 use crate::spec::{DeployedTarget, Expect, RolloutAction, RoutingSpec, RunSettings, TargetSpec, VariantSpec};
-use crate::yaml::{Document, Located, Place, Source};
+use crate::yaml::{Located, YamlDocument, YamlPlace, YamlSource};
 
 /// The name of the only variant of a run without variants.
 pub const SOLE_VARIANT: &str = "as-written";
@@ -24,11 +25,11 @@ pub(super) const ONE_VARIANT: &str = "one variant alone: nothing shows that this
 const DEFAULT_TRIALS: u32 = 1;
 
 /// The plan of a scenario's run. Paths in it are read from `files`, relative to the scenario.
-pub fn build(scenario: &Scenario, files: &dyn Files, overrides: &Overrides) -> Result<RunPlan, PlanError> {
+pub fn build(scenario: &Scenario, files: &dyn FileSource, overrides: &PlanOverrides) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
     let file = &scenario.file;
-    let base = Base {
-        context: Context { source: Some(&scenario.source) },
+    let base = PlanBase {
+        context: FaultContext { source: Some(&scenario.source) },
         folder: &scenario.folder,
         files,
         objects: read_manifests(scenario, files)?,
@@ -46,7 +47,7 @@ pub fn build(scenario: &Scenario, files: &dyn Files, overrides: &Overrides) -> R
         let planned = file.variants.0.iter().map(|(name, spec)| base.variant(name.value.as_str(), spec));
         planned.collect::<Result<Vec<_>, _>>()?
     };
-    let trials = overrides.trials.or(file.trials.map(Trials::count)).unwrap_or(DEFAULT_TRIALS);
+    let trials = overrides.trials.or(file.trials.map(TrialCount::count)).unwrap_or(DEFAULT_TRIALS);
     let mut plan = assemble(file.name.value.as_str(), variants, trials, overrides.seed);
     let settings = &mut plan.settings;
     settings.baseline = file.baseline.as_ref().map(|baseline| baseline.value.clone());
@@ -58,19 +59,23 @@ pub fn build(scenario: &Scenario, files: &dyn Files, overrides: &Overrides) -> R
 }
 
 /// The plan of a run of manifests without a scenario: GET / at 100 requests a second, one trial, expected clean.
-pub fn build_for_manifests(sources: &[Source], choice: &Choice, overrides: &Overrides) -> Result<RunPlan, PlanError> {
+pub fn build_for_manifests(
+    sources: &[YamlSource],
+    choice: &WorkloadChoice,
+    overrides: &PlanOverrides,
+) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
     let mut objects = Vec::new();
     for source in sources {
         objects.extend(parse(source)?);
     }
     check_together(&objects)?;
-    let nowhere = Place::default();
+    let nowhere = YamlPlace::default();
     let load = ScenarioLoad::default();
-    let base = Base {
-        context: Context { source: None },
+    let base = PlanBase {
+        context: FaultContext { source: None },
         folder: Path::new(""),
-        files: &Shipped,
+        files: &ShippedFiles,
         objects,
         workload: choice.workload.as_deref().map(|wanted| (wanted, &nowhere)),
         service: choice.service.as_deref().map(|wanted| (wanted, &nowhere)),
@@ -97,25 +102,25 @@ fn name_of(workload: &str) -> String {
     }
 }
 
-pub(super) fn check_overrides(overrides: &Overrides) -> Result<(), PlanError> {
+pub(super) fn check_overrides(overrides: &PlanOverrides) -> Result<(), PlanError> {
     let refuse = |flag: &str| {
         let help = format!("give {flag} another value");
         move |message: String| PlanError::Plain { message, help }
     };
-    overrides.rate.map(Rate::new).transpose().map_err(refuse("--rate"))?;
-    overrides.trials.map(|count| Trials::new(count.into())).transpose().map_err(refuse("--trials"))?;
+    overrides.rate.map(RequestRate::new).transpose().map_err(refuse("--rate"))?;
+    overrides.trials.map(|count| TrialCount::new(count.into())).transpose().map_err(refuse("--trials"))?;
     Ok(())
 }
 
-fn read_manifests(scenario: &Scenario, files: &dyn Files) -> Result<Vec<Object>, PlanError> {
-    let context = Context { source: Some(&scenario.source) };
+fn read_manifests(scenario: &Scenario, files: &dyn FileSource) -> Result<Vec<ManifestObject>, PlanError> {
+    let context = FaultContext { source: Some(&scenario.source) };
     let mut objects = Vec::new();
     for manifest in &scenario.file.manifests.0 {
         let path = scenario.folder.join(&manifest.value);
         let text = files.read(&path).map_err(|error| {
             context.fault(Some(&manifest.place), &error.to_string(), "paths are relative to the scenario")
         })?;
-        objects.extend(parse(&Source::new(&path.display().to_string(), &text))?);
+        objects.extend(parse(&YamlSource::new(&path.display().to_string(), &text))?);
     }
     check_together(&objects)?;
     Ok(objects)
@@ -144,7 +149,7 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
 }
 
 /// What should be said of a variant before the start.
-fn notes(workload: &Workload, patches: &[Document], rollout: &RolloutAction) -> Vec<String> {
+fn notes(workload: &ManifestWorkload, patches: &[YamlDocument], rollout: &RolloutAction) -> Vec<String> {
     let mut notes = Vec::new();
     if workload.kind == WorkloadKind::DaemonSet {
         notes.push(format!(
@@ -152,7 +157,7 @@ fn notes(workload: &Workload, patches: &[Document], rollout: &RolloutAction) -> 
             workload.reference
         ));
     }
-    let kind = |patch: &Document| patch.value["kind"].as_str().unwrap_or(workload.kind.name()).to_owned();
+    let kind = |patch: &YamlDocument| patch.value["kind"].as_str().unwrap_or(workload.kind.name()).to_owned();
     let of_variant = patches.iter().flat_map(|patch| slips(&kind(patch), &patch.value));
     let of_rollout = match rollout {
         RolloutAction::Patch { patch } => slips(workload.kind.name(), patch),
@@ -168,7 +173,7 @@ fn notes(workload: &Workload, patches: &[Document], rollout: &RolloutAction) -> 
 }
 
 /// The folders that hold the objects' files, each once, in the order of the files.
-fn folders(objects: &[Object]) -> Vec<PathBuf> {
+fn folders(objects: &[ManifestObject]) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     for object in objects {
         let folder = Path::new(object.source.name()).parent().unwrap_or_else(|| Path::new(""));
@@ -188,26 +193,26 @@ fn routing(embedded: &ScenarioEmbedded) -> RoutingSpec {
 }
 
 /// What all variants start from.
-struct Base<'a> {
-    context: Context<'a>,
+struct PlanBase<'a> {
+    context: FaultContext<'a>,
     folder: &'a Path,
-    files: &'a dyn Files,
-    objects: Vec<Object>,
-    workload: Option<(&'a str, &'a Place)>,
-    service: Option<(&'a str, &'a Place)>,
-    port: Option<(&'a crate::manifest::PortName, &'a Place)>,
+    files: &'a dyn FileSource,
+    objects: Vec<ManifestObject>,
+    workload: Option<(&'a str, &'a YamlPlace)>,
+    service: Option<(&'a str, &'a YamlPlace)>,
+    port: Option<(&'a crate::manifest::PortName, &'a YamlPlace)>,
     load: &'a ScenarioLoad,
     rollout: Option<&'a Located<crate::scenario::model::ScenarioRollout>>,
     rate: Option<f64>,
 }
 
-impl Base<'_> {
+impl PlanBase<'_> {
     fn variant(&self, name: &str, spec: &ScenarioVariant) -> Result<VariantPlan, PlanError> {
         let mut objects = self.objects.clone();
         let target = self.workload(&objects)?.index;
         let documents = patches::read(self.context, self.folder, self.files, &spec.patch)?;
         let texts = objects.iter().map(|object| &object.source).chain(documents.iter().map(|patch| &patch.source));
-        let shipped = texts.clone().all(|source| Shipped::holds(source.text()));
+        let shipped = texts.clone().all(|source| ShippedFiles::holds(source.text()));
         for patch in &documents {
             patches::apply(&mut objects, target, name, patch)?;
         }
@@ -215,7 +220,7 @@ impl Base<'_> {
         let workload = self.workload(&objects).map_err(patched)?;
         let service = self.service(&objects, &workload).map_err(patched)?;
         let Self { context, folder, files, .. } = *self;
-        let subject = Subject { context, folder, files, objects: &objects, workload: &workload, variant: name };
+        let subject = RolloutContext { context, folder, files, objects: &objects, workload: &workload, variant: name };
         let rollout = rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
         let foreign = matches!(
             rollout.action,
@@ -256,12 +261,12 @@ impl Base<'_> {
         self.context.fault(Some(&first.place), &message, "check what the patches change")
     }
 
-    fn workload(&self, objects: &[Object]) -> Result<Workload, PlanError> {
+    fn workload(&self, objects: &[ManifestObject]) -> Result<ManifestWorkload, PlanError> {
         workload(objects, self.workload.map(|(wanted, _)| wanted))
             .map_err(|error| self.context.manifest(self.workload.map(|(_, place)| place), error))
     }
 
-    fn service(&self, objects: &[Object], workload: &Workload) -> Result<ChosenService, PlanError> {
+    fn service(&self, objects: &[ManifestObject], workload: &ManifestWorkload) -> Result<ChosenService, PlanError> {
         let place = self.port.map(|(_, place)| place).or(self.service.map(|(_, place)| place));
         let wanted = self.service.map(|(wanted, _)| wanted);
         service(objects, workload, wanted, self.port.map(|(port, _)| port))

@@ -11,7 +11,7 @@ const LOSES: f64 = 0.9;
 
 /// What the comparison of one variant with the baseline can show.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Compared {
+pub struct ComparisonSummary {
     /// The baseline's name.
     pub baseline: String,
     /// What is looked for.
@@ -51,14 +51,14 @@ impl RunPlan {
     }
 
     /// What the comparison of `variant` with the baseline can show; `None` if there is none.
-    pub(super) fn compared(&self, variant: usize) -> Option<Compared> {
+    pub(super) fn compared(&self, variant: usize) -> Option<ComparisonSummary> {
         let alternative = self.alternative(variant)?;
         let baseline = self.baseline().and_then(|index| self.variants.get(index))?.spec.name.clone();
         let of = |index: usize| self.alternative(index).map(|alternative| alternative == Alternative::TwoSided);
         let family: Vec<bool> = (0..self.variants.len()).filter_map(of).collect();
         let place = (0..variant).filter_map(of).count();
         let two_sided = alternative == Alternative::TwoSided;
-        Some(Compared {
+        Some(ComparisonSummary {
             baseline,
             alternative,
             blocks: self.settings.trials,
@@ -89,7 +89,7 @@ impl RunPlan {
     }
 }
 
-impl Compared {
+impl ComparisonSummary {
     /// The comparison of the variant named `variant`, in a sentence without its end.
     pub(super) fn describe(&self, variant: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { baseline, blocks, .. } = self;
@@ -143,12 +143,12 @@ impl Compared {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Overrides;
+    use super::super::PlanOverrides;
     use super::super::tests::plan_with;
     use super::*;
 
     fn plan(lines: &str) -> RunPlan {
-        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &Overrides::default()).unwrap()
+        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &PlanOverrides::default()).unwrap()
     }
 
     /// A baseline that loses and so many variants that are clean.

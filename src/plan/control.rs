@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::build::ONE_VARIANT;
 use super::error::PlanError;
-use super::types::{Overrides, RunPlan, VariantPlan};
+use super::types::{PlanOverrides, RunPlan, VariantPlan};
 use super::{build_for_manifests, order};
-use crate::manifest::Files;
-use crate::scenario::Shipped;
+use crate::manifest::FileSource;
+use crate::scenario::ShippedFiles;
 use crate::spec::{Arm, Expect, LoadSpec, RequestSpec, VariantSpec};
-use crate::yaml::Source;
+use crate::yaml::YamlSource;
 
 /// The control's name, which no other variant may have beside it.
 pub const CONTROL: &str = "control";
@@ -51,9 +51,10 @@ impl RunPlan {
 
 /// The built-in server as it is planned alone.
 fn built_in(seed: u64) -> Result<VariantPlan, PlanError> {
-    let text = Shipped.read(Path::new(MANIFEST)).map_err(crate::manifest::ManifestError::Read)?;
-    let overrides = Overrides { seed, ..Overrides::default() };
-    let mut plan = build_for_manifests(&[Source::new(MANIFEST, &text)], &super::Choice::default(), &overrides)?;
+    let text = ShippedFiles.read(Path::new(MANIFEST)).map_err(crate::manifest::ManifestError::Read)?;
+    let overrides = PlanOverrides { seed, ..PlanOverrides::default() };
+    let mut plan =
+        build_for_manifests(&[YamlSource::new(MANIFEST, &text)], &super::WorkloadChoice::default(), &overrides)?;
     Ok(plan.variants.remove(0))
 }
 
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     fn plan(lines: &str) -> RunPlan {
-        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &Overrides::default()).unwrap()
+        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &PlanOverrides::default()).unwrap()
     }
 
     #[test]

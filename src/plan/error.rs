@@ -2,7 +2,7 @@
 
 use crate::manifest::ManifestError;
 use crate::scenario::ScenarioError;
-use crate::yaml::{Fault, Place, Source, YamlError};
+use crate::yaml::{YamlError, YamlFault, YamlPlace, YamlSource};
 
 /// Why no plan could be made.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -22,7 +22,7 @@ pub enum PlanError {
     /// Something in an input does not fit.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Fault(Box<Fault>),
+    Fault(Box<YamlFault>),
     /// Something that stands in no file does not fit.
     #[error("planning the run: {message}")]
     Plain {
@@ -36,23 +36,25 @@ pub enum PlanError {
 
 /// Where errors point: into the scenario, if there is one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) source: Option<&'a Source>,
+pub(super) struct FaultContext<'a> {
+    pub(super) source: Option<&'a YamlSource>,
 }
 
-impl Context<'_> {
-    pub(super) fn fault(self, place: Option<&Place>, message: &str, help: &str) -> PlanError {
+impl FaultContext<'_> {
+    pub(super) fn fault(self, place: Option<&YamlPlace>, message: &str, help: &str) -> PlanError {
         match self.source {
-            Some(source) => PlanError::Fault(Box::new(Fault::new("reading", source, place, message).with_help(help))),
+            Some(source) => {
+                PlanError::Fault(Box::new(YamlFault::new("reading", source, place, message).with_help(help)))
+            }
             None => PlanError::Plain { message: message.to_owned(), help: help.to_owned() },
         }
     }
 
     /// An error of the manifests, shown at the key that named what is missing.
-    pub(super) fn manifest(self, place: Option<&Place>, error: ManifestError) -> PlanError {
+    pub(super) fn manifest(self, place: Option<&YamlPlace>, error: ManifestError) -> PlanError {
         match (self.source, place) {
             (Some(source), Some(place)) => {
-                PlanError::Fault(Box::new(Fault::new("reading", source, Some(place), &error.to_string())))
+                PlanError::Fault(Box::new(YamlFault::new("reading", source, Some(place), &error.to_string())))
             }
             _ => PlanError::Manifest(error),
         }

@@ -3,7 +3,7 @@
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use super::tests::plan_with;
-use super::{Overrides, PlanError};
+use super::{PlanError, PlanOverrides};
 
 fn rendered(error: &dyn Diagnostic) -> String {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(120);
@@ -13,7 +13,7 @@ fn rendered(error: &dyn Diagnostic) -> String {
 }
 
 fn refused(scenario: &str, patch: &str) -> String {
-    match plan_with(scenario, patch, &Overrides::default()) {
+    match plan_with(scenario, patch, &PlanOverrides::default()) {
         Err(error) => rendered(&error as &PlanError),
         Ok(_) => panic!("this must be refused:\n{scenario}"),
     }
@@ -23,7 +23,7 @@ fn refused(scenario: &str, patch: &str) -> String {
 #[track_caller]
 fn golden(name: &str, lines: &str) {
     let base = "name: test\nmanifests: web.yaml\n";
-    plan_with(base, "", &Overrides::default()).unwrap();
+    plan_with(base, "", &PlanOverrides::default()).unwrap();
     insta::assert_snapshot!(name, refused(&format!("{base}{lines}\n"), ""));
 }
 
@@ -188,15 +188,15 @@ mod hostile {
     use super::*;
     use crate::plan::build;
     use crate::scenario::shipped::SHIPPED;
-    use crate::scenario::{Shipped, parse};
-    use crate::yaml::{Source, documents};
+    use crate::scenario::{ShippedFiles, parse};
+    use crate::yaml::{YamlSource, documents};
 
     /// Plans a scenario text beside the shipped manifests; an error must at least be shown without trouble.
     fn plan_or_show(text: &str) {
-        let source = Source::new("scenarios/x.yaml", text);
+        let source = YamlSource::new("scenarios/x.yaml", text);
         let planned = parse(source, std::path::Path::new("scenarios"))
             .map_err(PlanError::from)
-            .and_then(|scenario| build(&scenario, &Shipped, &Overrides::default()));
+            .and_then(|scenario| build(&scenario, &ShippedFiles, &PlanOverrides::default()));
         if let Err(error) = planned {
             rendered(&error);
         }
@@ -207,7 +207,7 @@ mod hostile {
 
         #[test]
         fn no_text_breaks_the_parser(text in "\u{feff}?(\\PC|[\\n:{}\\[\\]&*!|>'\"%@`#,? -]){0,60}") {
-            if let Err(error) = documents(&Source::new("x.yaml", &text)) {
+            if let Err(error) = documents(&YamlSource::new("x.yaml", &text)) {
                 rendered(&error);
             }
             plan_or_show(&text);
@@ -235,7 +235,7 @@ mod hostile {
             let end = (start + length).min(patch.len());
             let text = patch[..start].iter().chain(&replacement.chars().collect::<Vec<_>>()).chain(&patch[end..]).collect::<String>();
             let scenario = "name: test\nmanifests: web.yaml\nvariants:\n  a: {patch: patch.yaml}\n";
-            if let Err(error) = plan_with(scenario, &text, &Overrides::default()) {
+            if let Err(error) = plan_with(scenario, &text, &PlanOverrides::default()) {
                 rendered(&error);
             }
         }

@@ -10,18 +10,18 @@ use serde_json::Value;
 
 use super::build::{ONE_VARIANT, build, build_for_manifests, check_overrides};
 use super::error::PlanError;
-use super::give_again::{Given, give_again};
+use super::give_again::{GivenValues, give_again};
 use super::order;
-use super::types::{Choice, Overrides, RunPlan, VariantPlan};
+use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice};
 use crate::manifest::hash::without_copies;
-use crate::manifest::{Object, WorkloadKind, check_together, workload};
+use crate::manifest::{ManifestObject, WorkloadKind, check_together, workload};
 use crate::record::header::Header;
 use crate::scenario::http as written;
 use crate::scenario::shipped::SHIPPED;
-use crate::scenario::values::{Name, Rate, Trials};
-use crate::scenario::{self, Shipped};
+use crate::scenario::values::{RequestRate, ScenarioName, TrialCount};
+use crate::scenario::{self, ShippedFiles};
 use crate::spec::{RolloutAction, RunSettings, VariantSpec};
-use crate::yaml::{Place, Source};
+use crate::yaml::{YamlPlace, YamlSource};
 
 /// What errors call the record.
 const RECORD: &str = "the record";
@@ -36,13 +36,13 @@ const MAX_TIME: Duration = Duration::from_hours(24);
 pub fn from_record(
     header: &Header,
     wanted: &[String],
-    given: &Given,
-    overrides: &Overrides,
+    given: &GivenValues,
+    overrides: &PlanOverrides,
 ) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
     let recorded = &header.spec.settings;
-    damaged(Name::new(&recorded.scenario))?;
-    damaged(Trials::new(recorded.trials.into()))?;
+    damaged(ScenarioName::new(&recorded.scenario))?;
+    damaged(TrialCount::new(recorded.trials.into()))?;
     let routing = recorded.cluster.routing;
     for time in [routing.base, routing.min_sync_period, recorded.max_lag] {
         bounded(time)?;
@@ -111,13 +111,14 @@ fn bounded(time: Duration) -> Result<(), PlanError> {
 }
 
 fn back(recorded: &VariantSpec, rate: Option<f64>) -> Result<VariantPlan, PlanError> {
-    damaged(Name::new(&recorded.name))?;
+    damaged(ScenarioName::new(&recorded.name))?;
     let mut spec = recorded.clone();
     // kubectl's own copy of an object is hashed in the record, and nothing that runs reads it.
     spec.deployed_mut().manifests.iter_mut().for_each(without_copies);
-    let source = Source::new(RECORD, "");
-    let object = |value: &Value| Object { value: value.clone(), source: source.clone(), place: Place::default() };
-    let objects: Vec<Object> = spec.manifests().iter().map(object).collect();
+    let source = YamlSource::new(RECORD, "");
+    let object =
+        |value: &Value| ManifestObject { value: value.clone(), source: source.clone(), place: YamlPlace::default() };
+    let objects: Vec<ManifestObject> = spec.manifests().iter().map(object).collect();
     check_together(&objects)?;
     let mut rolled = workload(&objects, Some(spec.workload()))?;
     if rolled.kind == WorkloadKind::DaemonSet {
@@ -144,13 +145,13 @@ fn brings_its_own(rollout: &RolloutAction) -> bool {
 /// Whether these are the objects of a compiled-in manifest, alone or in a compiled-in scenario. The record's word is not
 /// enough: commands of shipped manifests run on a machine without a private network unasked.
 fn is_shipped(manifests: &[Value]) -> bool {
-    let (choice, overrides) = (Choice::default(), Overrides::default());
+    let (choice, overrides) = (WorkloadChoice::default(), PlanOverrides::default());
     SHIPPED.iter().any(|(path, text)| {
         let plan = if path.starts_with("scenarios/") {
-            let scenario = scenario::load(Path::new(path), &Shipped).ok();
-            scenario.and_then(|scenario| build(&scenario, &Shipped, &overrides).ok())
+            let scenario = scenario::load(Path::new(path), &ShippedFiles).ok();
+            scenario.and_then(|scenario| build(&scenario, &ShippedFiles, &overrides).ok())
         } else {
-            build_for_manifests(&[Source::new(path, text)], &choice, &overrides).ok()
+            build_for_manifests(&[YamlSource::new(path, text)], &choice, &overrides).ok()
         };
         plan.is_some_and(|plan| {
             plan.variants.iter().any(|variant| variant.spec.shipped && variant.spec.manifests() == manifests)
@@ -160,13 +161,13 @@ fn is_shipped(manifests: &[Value]) -> bool {
 
 fn check_load(spec: &VariantSpec) -> Result<(), PlanError> {
     let load = &spec.load;
-    damaged(Rate::new(load.rate))?;
+    damaged(RequestRate::new(load.rate))?;
     bounded(load.timeout)?;
     if load.judged.is_empty() || load.requests.is_empty() {
         return Err(damage(&format!("variant {} has no judged arm, or no request", spec.name)));
     }
     for request in &load.requests {
-        damaged(written::Path::new(request.path.as_str()))?;
+        damaged(written::RequestPath::new(request.path.as_str()))?;
         let shares = std::iter::once(request.share).chain(request.arms.iter().map(|(_, weight)| *weight));
         if request.arms.is_empty() || shares.into_iter().any(|share| !(0.0..=1.000_001).contains(&share)) {
             return Err(damage(&format!(

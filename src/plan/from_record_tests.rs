@@ -7,11 +7,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::{WEB, plan_with};
-use super::{Choice, Facts, Given, Overrides, PlanError, RunPlan, build_for_manifests, from_record};
+use super::{
+    GivenValues, PlanError, PlanOverrides, RunFacts, RunPlan, WorkloadChoice, build_for_manifests, from_record,
+};
 use crate::record::header::{ClusterHeader, Header, VariantPlace};
 use crate::scenario::shipped::SHIPPED;
-use crate::scenario::{Shipped, load};
-use crate::yaml::Source;
+use crate::scenario::{ShippedFiles, load};
+use crate::yaml::YamlSource;
 
 const SECRET: &str =
     "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: hunter2}\ndata: {user: cm9vdA==}\n";
@@ -21,7 +23,7 @@ fn recorded(plan: &RunPlan) -> Header {
     let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
     let places =
         plan.variants.iter().map(|_| VariantPlace { namespace: "n".into(), connections: 8 }).collect::<Vec<_>>();
-    let header = plan.header(Facts {
+    let header = plan.header(RunFacts {
         started: "2026-11-23T10:00:00Z".into(),
         started_unix_ns: 1,
         cluster,
@@ -33,12 +35,12 @@ fn recorded(plan: &RunPlan) -> Header {
 }
 
 /// Back with the record's own seed and nothing else.
-fn back(header: &Header, given: &Given) -> Result<RunPlan, PlanError> {
-    from_record(header, &[], given, &Overrides { seed: header.spec.settings.seed, ..Overrides::default() })
+fn back(header: &Header, given: &GivenValues) -> Result<RunPlan, PlanError> {
+    from_record(header, &[], given, &PlanOverrides { seed: header.spec.settings.seed, ..PlanOverrides::default() })
 }
 
 fn plan(lines: &str) -> RunPlan {
-    let overrides = Overrides { seed: 7, ..Overrides::default() };
+    let overrides = PlanOverrides { seed: 7, ..PlanOverrides::default() };
     plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &overrides).unwrap()
 }
 
@@ -50,21 +52,23 @@ fn refused(result: Result<RunPlan, PlanError>) -> String {
 
 fn with_secret() -> RunPlan {
     let text = format!("{WEB}---\n{SECRET}");
-    build_for_manifests(&[Source::new("web.yaml", &text)], &Choice::default(), &Overrides::default()).unwrap()
+    build_for_manifests(&[YamlSource::new("web.yaml", &text)], &WorkloadChoice::default(), &PlanOverrides::default())
+        .unwrap()
 }
 
-fn secrets(text: &str) -> Given {
-    let objects = crate::manifest::parse(&Source::new("s.yaml", text)).unwrap();
-    Given { secrets: objects.into_iter().map(|object| object.value).collect(), headers: Vec::new() }
+fn secrets(text: &str) -> GivenValues {
+    let objects = crate::manifest::parse(&YamlSource::new("s.yaml", text)).unwrap();
+    GivenValues { secrets: objects.into_iter().map(|object| object.value).collect(), headers: Vec::new() }
 }
 
 #[test]
 fn every_shipped_scenario_comes_back_as_it_was() {
     let mut seen = 0;
     for (path, _) in SHIPPED.iter().filter(|(path, _)| path.starts_with("scenarios/")) {
-        let scenario = load(Path::new(path), &Shipped).unwrap();
-        let plan = super::build(&scenario, &Shipped, &Overrides { seed: 3, ..Overrides::default() }).unwrap();
-        assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan, "{path}");
+        let scenario = load(Path::new(path), &ShippedFiles).unwrap();
+        let plan =
+            super::build(&scenario, &ShippedFiles, &PlanOverrides { seed: 3, ..PlanOverrides::default() }).unwrap();
+        assert_eq!(back(&recorded(&plan), &GivenValues::default()).unwrap(), plan, "{path}");
         seen += 1;
     }
     assert!(seen > 5);
@@ -82,7 +86,7 @@ fn every_kind_of_rollout_comes_back() {
         "{none: {for: 2500ms}}",
     ] {
         let plan = plan(&format!("rollout: {rollout}\n"));
-        assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan, "{rollout}");
+        assert_eq!(back(&recorded(&plan), &GivenValues::default()).unwrap(), plan, "{rollout}");
     }
 }
 
@@ -91,21 +95,22 @@ fn manifests_with_an_added_service_or_a_daemon_set_come_back() {
     let deployment = WEB.split("---").next().unwrap();
     let daemon = WEB.replace("kind: Deployment", "kind: DaemonSet").replace("  replicas: 2\n", "");
     for (text, pods) in [(deployment, 2), (daemon.as_str(), 4)] {
-        let overrides = Overrides { seed: 3, ..Overrides::default() };
-        let mut plan = build_for_manifests(&[Source::new("a/b.yaml", text)], &Choice::default(), &overrides).unwrap();
+        let overrides = PlanOverrides { seed: 3, ..PlanOverrides::default() };
+        let mut plan =
+            build_for_manifests(&[YamlSource::new("a/b.yaml", text)], &WorkloadChoice::default(), &overrides).unwrap();
         plan.variants[0].set_pods(pods).unwrap();
-        assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan);
+        assert_eq!(back(&recorded(&plan), &GivenValues::default()).unwrap(), plan);
     }
 }
 
 #[test]
 fn what_was_set_aside_for_one_cluster_is_there_again_for_another() {
     let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
-    let sources = [Source::new("a.yaml", ingress), Source::new("web.yaml", WEB)];
-    let mut plan = build_for_manifests(&sources, &Choice::default(), &Overrides::default()).unwrap();
+    let sources = [YamlSource::new("a.yaml", ingress), YamlSource::new("web.yaml", WEB)];
+    let mut plan = build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap();
     let whole = plan.variants[0].spec.manifests().len();
     plan.set_aside("not applied", |object| object["kind"] == "Ingress");
-    let again = back(&recorded(&plan), &Given::default()).unwrap();
+    let again = back(&recorded(&plan), &GivenValues::default()).unwrap();
     assert_eq!((again.variants[0].spec.manifests().len(), again.variants[0].ignored.len()), (whole, 0));
     assert_eq!(again.settings.notes, plan.settings.notes, "what this cluster is not given is found out anew");
     assert!(again.aside.is_empty());
@@ -114,8 +119,8 @@ fn what_was_set_aside_for_one_cluster_is_there_again_for_another() {
 #[test]
 fn the_command_line_stands_over_the_record() {
     let plan = plan("trials: 2\nbaseline: a\nvariants: {a: {}, b: {}, c: {}}\n");
-    let overrides = Overrides { rate: Some(20.0), trials: Some(4), seed: 9 };
-    let again = from_record(&recorded(&plan), &[], &Given::default(), &overrides).unwrap();
+    let overrides = PlanOverrides { rate: Some(20.0), trials: Some(4), seed: 9 };
+    let again = from_record(&recorded(&plan), &[], &GivenValues::default(), &overrides).unwrap();
     assert_eq!((again.settings.trials, again.order.len(), again.settings.seed), (4, 12, 9));
     assert!(again.variants.iter().all(|variant| (variant.spec.load.rate - 20.0).abs() < 1e-9));
 }
@@ -150,7 +155,7 @@ fn secrets_must_be_given_again_and_be_the_same() {
     assert_eq!(back(&header, &secrets(SECRET)).unwrap().variants, plan.variants);
     let data = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: aHVudGVyMg==}\nstringData: {user: root}\n";
     assert_eq!(back(&header, &secrets(data)).unwrap().variants, plan.variants, "written the other way");
-    let missing = refused(back(&header, &Given::default()));
+    let missing = refused(back(&header, &GivenValues::default()));
     assert!(missing.contains("key `password` of secret/db is not given"), "{missing}");
     assert!(missing.contains("key `user` of secret/db is not given") && missing.contains("-f FILE"), "{missing}");
     let other = refused(back(&header, &secrets(&SECRET.replace("hunter2", "hunter3"))));
@@ -171,7 +176,7 @@ fn credentials_in_request_headers_must_be_given_again() {
     let header = recorded(&plan);
     let text = serde_json::to_string(&header).unwrap();
     assert!(!text.contains("hunter2") && text.contains("a/b"), "{text}");
-    let given = |fields: &[(&'static str, &'static str)]| Given {
+    let given = |fields: &[(&'static str, &'static str)]| GivenValues {
         secrets: Vec::new(),
         headers: fields
             .iter()
@@ -193,7 +198,7 @@ fn kubectl_s_copy_of_an_object_does_not_come_back() {
     let whole = plan.clone();
     plan.variants[0].spec.deployed_mut().manifests[0]["metadata"]["annotations"] =
         json!({"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"});
-    let again = back(&recorded(&plan), &Given::default()).unwrap();
+    let again = back(&recorded(&plan), &GivenValues::default()).unwrap();
     assert_eq!(again.variants[0].spec.manifests()[0]["metadata"]["annotations"], json!({"a": "b"}));
     assert_eq!(again.variants[0].workload, whole.variants[0].workload);
 }
@@ -204,7 +209,7 @@ fn a_changed_record_is_refused_and_its_word_is_not_taken() {
     let changed = |pointer: &str, to: Value| {
         let mut value = sound.clone();
         *value.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} in {sound}")) = to;
-        back(&serde_json::from_value(value).unwrap(), &Given::default())
+        back(&serde_json::from_value(value).unwrap(), &GivenValues::default())
     };
     for (pointer, to, part) in [
         ("/spec/scenario", json!("../../etc"), "the name is"),
@@ -235,9 +240,9 @@ fn a_changed_record_is_refused_and_its_word_is_not_taken() {
     let mut value = sound.clone();
     value["spec"]["variants"][0]["target"]["deployed"]["manifests"][0]["spec"]["template"]["spec"]["containers"][0]["args"] =
         json!(["evil"]);
-    let plan = back(&serde_json::from_value(value).unwrap(), &Given::default()).unwrap();
+    let plan = back(&serde_json::from_value(value).unwrap(), &GivenValues::default()).unwrap();
     assert!(!plan.variants[0].spec.shipped, "its commands are not rollproof's own, whatever the record says");
-    assert!(back(&recorded(&self::plan("")), &Given::default()).unwrap().variants[0].spec.shipped);
+    assert!(back(&recorded(&self::plan("")), &GivenValues::default()).unwrap().variants[0].spec.shipped);
 }
 
 /// One kind of request with numbers that no test chose.
@@ -277,6 +282,6 @@ proptest! {
     #[test]
     fn any_plan_comes_back_as_it_was(lines in scenarios()) {
         let plan = plan(&lines);
-        prop_assert_eq!(back(&recorded(&plan), &Given::default()).unwrap(), plan);
+        prop_assert_eq!(back(&recorded(&plan), &GivenValues::default()).unwrap(), plan);
     }
 }

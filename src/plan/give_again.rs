@@ -17,7 +17,7 @@ use crate::spec::HeaderText;
 
 /// What the user gives again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Given {
+pub struct GivenValues {
     /// Secrets, whole.
     pub secrets: Vec<Value>,
     /// Request headers with their values.
@@ -25,8 +25,8 @@ pub struct Given {
 }
 
 /// Puts what was given in the place of the hashes.
-pub(super) fn give_again(plan: &mut RunPlan, given: &Given) -> Result<(), PlanError> {
-    let mut wanting = Wanting::default();
+pub(super) fn give_again(plan: &mut RunPlan, given: &GivenValues) -> Result<(), PlanError> {
+    let mut wanting = WantedValues::default();
     for variant in &mut plan.variants {
         let secrets = variant.spec.deployed_mut().manifests.iter_mut().filter(|object| object["kind"] == "Secret");
         secrets.for_each(|secret| wanting.secret(secret, given));
@@ -42,15 +42,15 @@ pub(super) fn give_again(plan: &mut RunPlan, given: &Given) -> Result<(), PlanEr
 
 /// What is asked for while a plan is gone through.
 #[derive(Debug, Default)]
-struct Wanting {
+struct WantedValues {
     /// The record has Secrets, or headers, to give again.
     asked: (bool, bool),
     secrets: BTreeSet<String>,
     headers: BTreeSet<String>,
 }
 
-impl Wanting {
-    fn secret(&mut self, secret: &mut Value, given: &Given) {
+impl WantedValues {
+    fn secret(&mut self, secret: &mut Value, given: &GivenValues) {
         let name = text(secret, "/metadata/name").to_owned();
         let same: Vec<&Value> = given.secrets.iter().filter(|known| text(known, "/metadata/name") == name).collect();
         for section in SECRET_DATA {
@@ -68,7 +68,7 @@ impl Wanting {
         }
     }
 
-    fn header(&mut self, name: &str, hash: &str, given: &Given) -> Option<String> {
+    fn header(&mut self, name: &str, hash: &str, given: &GivenValues) -> Option<String> {
         self.asked.1 = true;
         let mut same = given.headers.iter().filter(|(known, _)| known.as_str() == name).peekable();
         let why = if same.peek().is_none() { "is not given" } else { "is given with another value" };
@@ -80,7 +80,7 @@ impl Wanting {
         found
     }
 
-    fn answer(self, given: &Given) -> Result<(), PlanError> {
+    fn answer(self, given: &GivenValues) -> Result<(), PlanError> {
         let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join("; ");
         let refuse = |message: String, help: &str| Err(PlanError::Plain { message, help: help.to_owned() });
         if !self.secrets.is_empty() {

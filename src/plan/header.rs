@@ -14,7 +14,7 @@ const CREDENTIALS: [&str; 10] =
 
 /// What a plan does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct RunFacts {
     /// Wall-clock time of the run's origin, RFC 3339.
     pub started: String,
     /// The same in nanoseconds since 1970.
@@ -32,7 +32,7 @@ pub struct Facts {
 impl RunPlan {
     /// The record's header, without secrets.
     #[must_use]
-    pub fn header(&self, facts: Facts) -> Header {
+    pub fn header(&self, facts: RunFacts) -> Header {
         let mut settings = self.settings.clone();
         settings.cluster.choice = facts.choice;
         for known in &mut settings.folders {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, uri::PathAndQuery};
 
-use super::error::{Context, PlanError};
+use super::error::{FaultContext, PlanError};
 use crate::record::Arm;
 use crate::scenario::model::{ScenarioLoad, ScenarioRequest};
 use crate::spec::{LoadSpec, RequestSpec};
@@ -35,11 +35,11 @@ pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad 
 }
 
 /// The load that `spec` describes.
-pub(super) fn plan(context: Context<'_>, spec: &ScenarioLoad, rate: Option<f64>) -> Result<LoadSpec, PlanError> {
+pub(super) fn plan(context: FaultContext<'_>, spec: &ScenarioLoad, rate: Option<f64>) -> Result<LoadSpec, PlanError> {
     let requests = requests(context, spec)?;
     let judged = judged(context, spec, &requests)?;
     Ok(LoadSpec {
-        rate: rate.or(spec.rate.map(crate::scenario::values::Rate::per_s)).unwrap_or(DEFAULT_RATE),
+        rate: rate.or(spec.rate.map(crate::scenario::values::RequestRate::per_s)).unwrap_or(DEFAULT_RATE),
         timeout: timeout(context, spec)?,
         connections: connections(context, spec)?,
         pod_header: spec.pod_header.as_ref().map_or(DEFAULT_POD_HEADER, |header| header.0.clone()),
@@ -48,7 +48,7 @@ pub(super) fn plan(context: Context<'_>, spec: &ScenarioLoad, rate: Option<f64>)
     })
 }
 
-fn timeout(context: Context<'_>, spec: &ScenarioLoad) -> Result<Duration, PlanError> {
+fn timeout(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Duration, PlanError> {
     let Some(timeout) = &spec.timeout else { return Ok(DEFAULT_TIMEOUT) };
     let duration = timeout.value.0;
     // Stamps and the record count in milliseconds at the coarsest.
@@ -59,7 +59,7 @@ fn timeout(context: Context<'_>, spec: &ScenarioLoad) -> Result<Duration, PlanEr
     Ok(duration)
 }
 
-fn connections(context: Context<'_>, spec: &ScenarioLoad) -> Result<Option<u32>, PlanError> {
+fn connections(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Option<u32>, PlanError> {
     match &spec.connections {
         Some(count) if !(1..=10_000).contains(&count.value) => {
             let message = format!("`connections` is {}, expected 1 to 10000", count.value);
@@ -69,7 +69,7 @@ fn connections(context: Context<'_>, spec: &ScenarioLoad) -> Result<Option<u32>,
     }
 }
 
-fn requests(context: Context<'_>, spec: &ScenarioLoad) -> Result<Vec<RequestSpec>, PlanError> {
+fn requests(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Vec<RequestSpec>, PlanError> {
     let Some(list) = &spec.requests else {
         let arms = weights(&DEFAULT_ARMS.map(|arm| (arm, 1.0)));
         return Ok(vec![RequestSpec::get(PathAndQuery::from_static("/"), arms)]);
@@ -83,7 +83,7 @@ fn requests(context: Context<'_>, spec: &ScenarioLoad) -> Result<Vec<RequestSpec
 }
 
 /// Each kind's share. Those that give none divide evenly what the others leave.
-fn shares(context: Context<'_>, list: &Located<Vec<Located<ScenarioRequest>>>) -> Result<Vec<f64>, PlanError> {
+fn shares(context: FaultContext<'_>, list: &Located<Vec<Located<ScenarioRequest>>>) -> Result<Vec<f64>, PlanError> {
     const ROUNDING: f64 = 1e-6;
     let given = |request: &Located<ScenarioRequest>| request.value.share.as_ref().map(|share| share.value.0);
     let sum = list.value.iter().filter_map(given).sum::<f64>();
@@ -111,7 +111,7 @@ fn shares(context: Context<'_>, list: &Located<Vec<Located<ScenarioRequest>>>) -
     Ok(list.value.iter().map(|request| given(request).unwrap_or(each) / whole).collect())
 }
 
-fn request_plan(context: Context<'_>, spec: &ScenarioRequest, share: f64) -> Result<RequestSpec, PlanError> {
+fn request_plan(context: FaultContext<'_>, spec: &ScenarioRequest, share: f64) -> Result<RequestSpec, PlanError> {
     let method = spec.method.as_ref().map_or(Method::GET, |method| method.0.clone());
     if let Some(body) = &spec.body {
         if body.value.len() > MAX_BODY {
@@ -143,7 +143,7 @@ fn weights(arms: &[(Arm, f64)]) -> Vec<(Arm, f64)> {
     arms
 }
 
-fn judged(context: Context<'_>, spec: &ScenarioLoad, requests: &[RequestSpec]) -> Result<Vec<Arm>, PlanError> {
+fn judged(context: FaultContext<'_>, spec: &ScenarioLoad, requests: &[RequestSpec]) -> Result<Vec<Arm>, PlanError> {
     let used = |arm: &Arm| requests.iter().any(|request| request.arms.iter().any(|(known, _)| known == arm));
     let wanted = match &spec.judge {
         Some(judge) => judge.value.0.iter().map(|arm| arm.value).collect::<Vec<_>>(),

@@ -29,11 +29,11 @@ pub mod types;
 
 pub use advised::ADVISED;
 pub use build::{SOLE_VARIANT, build, build_for_manifests};
-pub use compared::Compared;
+pub use compared::ComparisonSummary;
 pub use control::CONTROL;
 pub use error::PlanError;
 pub use from_record::from_record;
-pub use give_again::Given;
-pub use header::Facts;
-pub use summary::{Summary, VariantSummary};
-pub use types::{Choice, LEAD_IN, Overrides, RunPlan, TAIL, TrialPlan, VariantPlan};
+pub use give_again::GivenValues;
+pub use header::RunFacts;
+pub use summary::{PlanSummary, VariantSummary};
+pub use types::{LEAD_IN, PlanOverrides, RunPlan, TAIL, TrialPlan, VariantPlan, WorkloadChoice};

@@ -4,25 +4,25 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::{Context, PlanError};
+use super::error::{FaultContext, PlanError};
 use crate::manifest::documents::{group_of, text};
-use crate::manifest::{Files, Object, list_of, strategic_merge};
-use crate::scenario::shapes::{PatchSource, Several};
-use crate::yaml::{self, Document, Fault, Place, Source};
+use crate::manifest::{FileSource, ManifestObject, list_of, strategic_merge};
+use crate::scenario::shapes::{OneOrMore, PatchSource};
+use crate::yaml::{self, YamlDocument, YamlFault, YamlPlace, YamlSource};
 
 /// The documents of a variant's patches.
 pub(super) fn read(
-    context: Context<'_>,
+    context: FaultContext<'_>,
     folder: &Path,
-    files: &dyn Files,
-    patches: &Several<PatchSource>,
-) -> Result<Vec<Document>, PlanError> {
+    files: &dyn FileSource,
+    patches: &OneOrMore<PatchSource>,
+) -> Result<Vec<YamlDocument>, PlanError> {
     let mut documents = Vec::new();
     for patch in &patches.0 {
         match &patch.value {
-            PatchSource::Inline(value) => documents.push(Document {
+            PatchSource::Inline(value) => documents.push(YamlDocument {
                 value: value.clone(),
-                source: context.source.cloned().unwrap_or_else(|| Source::new("the scenario", "")),
+                source: context.source.cloned().unwrap_or_else(|| YamlSource::new("the scenario", "")),
                 place: patch.place.clone(),
             }),
             PatchSource::File(path) => {
@@ -30,7 +30,7 @@ pub(super) fn read(
                 let text = files.read(&path).map_err(|error| {
                     context.fault(Some(&patch.place), &error.to_string(), "paths are relative to the scenario")
                 })?;
-                let found = yaml::documents(&Source::new(&path.display().to_string(), &text))?;
+                let found = yaml::documents(&YamlSource::new(&path.display().to_string(), &text))?;
                 if found.is_empty() {
                     let message = format!("the patch {} is empty, expected at least one document", path.display());
                     return Err(context.fault(
@@ -47,7 +47,12 @@ pub(super) fn read(
 }
 
 /// Applies one patch to the object that its kind and name say, or to the workload where it says neither.
-pub(super) fn apply(objects: &mut [Object], workload: usize, variant: &str, patch: &Document) -> Result<(), PlanError> {
+pub(super) fn apply(
+    objects: &mut [ManifestObject],
+    workload: usize,
+    variant: &str,
+    patch: &YamlDocument,
+) -> Result<(), PlanError> {
     let index = target(objects, workload, variant, patch)?;
     let Some(object) = objects.get_mut(index) else {
         return Err(fault(patch, variant, "there is no object to patch", "name one in the manifests"));
@@ -71,7 +76,12 @@ pub(super) fn apply(objects: &mut [Object], workload: usize, variant: &str, patc
     Ok(())
 }
 
-pub(super) fn target(objects: &[Object], workload: usize, variant: &str, patch: &Document) -> Result<usize, PlanError> {
+pub(super) fn target(
+    objects: &[ManifestObject],
+    workload: usize,
+    variant: &str,
+    patch: &YamlDocument,
+) -> Result<usize, PlanError> {
     if !patch.value.is_object() {
         return Err(fault(
             patch,
@@ -86,7 +96,7 @@ pub(super) fn target(objects: &[Object], workload: usize, variant: &str, patch: 
         return Ok(workload);
     }
     let version = of("/apiVersion");
-    let fits = |object: &Object| {
+    let fits = |object: &ManifestObject| {
         kind.is_none_or(|kind| object.kind() == kind)
             && name.is_none_or(|name| object.name() == name)
             && namespace.is_none_or(|namespace| object.namespace() == namespace)
@@ -114,7 +124,7 @@ pub(super) fn target(objects: &[Object], workload: usize, variant: &str, patch: 
 
 /// What a patch changes, without the words that say which object it is for: where that runs, it may live in another
 /// namespace.
-pub(super) fn body(patch: &Document) -> Value {
+pub(super) fn body(patch: &YamlDocument) -> Value {
     let mut body = patch.value.clone();
     if let Some(body) = body.as_object_mut() {
         body.remove("apiVersion");
@@ -127,9 +137,9 @@ pub(super) fn body(patch: &Document) -> Value {
     body
 }
 
-fn fault(patch: &Document, variant: &str, message: &str, help: &str) -> PlanError {
+fn fault(patch: &YamlDocument, variant: &str, message: &str, help: &str) -> PlanError {
     // The first line is enough of a mark for a whole patch.
-    let place = Place { line: patch.place.line, bytes: patch.place.bytes.start..patch.place.bytes.start };
+    let place = YamlPlace { line: patch.place.line, bytes: patch.place.bytes.start..patch.place.bytes.start };
     let message = format!("in variant {variant}: {message}");
-    PlanError::Fault(Box::new(Fault::new("reading", &patch.source, Some(&place), &message).with_help(help)))
+    PlanError::Fault(Box::new(YamlFault::new("reading", &patch.source, Some(&place), &message).with_help(help)))
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::error::{Context, PlanError};
-use super::rollout_kinds::{self, Subject};
-use crate::manifest::{Container, Workload};
+use super::error::{FaultContext, PlanError};
+use super::rollout_kinds::{self, RolloutContext};
+use crate::manifest::{ManifestContainer, ManifestWorkload};
 use crate::scenario::model::{ScenarioEnv, ScenarioImage, ScenarioNone, ScenarioRollout};
 use crate::spec::{RolloutAction, RolloutSpec};
-use crate::yaml::{Located, Place};
+use crate::yaml::{Located, YamlPlace};
 
 const DEFAULT_VARIABLE: &str = "ROLLPROOF_TRIAL";
 const MAX_TIMEOUT: Duration = Duration::from_hours(1);
@@ -18,7 +18,7 @@ const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, patch: FILE, scale:
 
 /// The rollout of `own`, with the kind and the time limit that it leaves out taken from `base`.
 pub(super) fn plan(
-    subject: &Subject<'_>,
+    subject: &RolloutContext<'_>,
     own: Option<&Located<ScenarioRollout>>,
     base: Option<&Located<ScenarioRollout>>,
 ) -> Result<RolloutSpec, PlanError> {
@@ -40,7 +40,7 @@ pub(super) fn plan(
     Ok(planned)
 }
 
-fn kind(subject: &Subject<'_>, spec: &Located<ScenarioRollout>) -> Result<Option<RolloutAction>, PlanError> {
+fn kind(subject: &RolloutContext<'_>, spec: &Located<ScenarioRollout>) -> Result<Option<RolloutAction>, PlanError> {
     let (context, workload) = (subject.context, subject.workload);
     let ScenarioRollout { restart, image, env, none, patch, scale, command, evict, timeout } = &spec.value;
     let given = [
@@ -72,7 +72,11 @@ fn kind(subject: &Subject<'_>, spec: &Located<ScenarioRollout>) -> Result<Option
     planned.or_else(|| restart.is_some().then_some(Ok(RolloutAction::Restart))).transpose()
 }
 
-fn image_change(context: Context<'_>, spec: &ScenarioImage, workload: &Workload) -> Result<RolloutAction, PlanError> {
+fn image_change(
+    context: FaultContext<'_>,
+    spec: &ScenarioImage,
+    workload: &ManifestWorkload,
+) -> Result<RolloutAction, PlanError> {
     let to = spec.to.value.trim();
     if to.is_empty() || to.contains(char::is_whitespace) {
         let message = format!("the image is `{}`, expected a reference such as apache:2", spec.to.value);
@@ -87,11 +91,11 @@ fn image_change(context: Context<'_>, spec: &ScenarioImage, workload: &Workload)
 }
 
 fn env_change(
-    context: Context<'_>,
+    context: FaultContext<'_>,
     spec: &ScenarioEnv,
-    workload: &Workload,
+    workload: &ManifestWorkload,
     manifest: &Value,
-    place: &Place,
+    place: &YamlPlace,
 ) -> Result<RolloutAction, PlanError> {
     let name = spec.name.as_ref().map_or(DEFAULT_VARIABLE, |name| name.value.as_str());
     let place = spec.name.as_ref().map_or(place, |name| &name.place);
@@ -115,11 +119,11 @@ fn env_change(
 }
 
 fn container<'a>(
-    context: Context<'_>,
+    context: FaultContext<'_>,
     wanted: Option<&Located<String>>,
-    workload: &'a Workload,
-    place: &Place,
-) -> Result<&'a Container, PlanError> {
+    workload: &'a ManifestWorkload,
+    place: &YamlPlace,
+) -> Result<&'a ManifestContainer, PlanError> {
     let present = || workload.containers.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
     match (wanted, workload.containers.as_slice()) {
         (Some(wanted), containers) => containers.iter().find(|known| known.name == wanted.value).ok_or_else(|| {
@@ -134,7 +138,7 @@ fn container<'a>(
     }
 }
 
-fn no_rollout(context: Context<'_>, spec: &ScenarioNone) -> Result<RolloutAction, PlanError> {
+fn no_rollout(context: FaultContext<'_>, spec: &ScenarioNone) -> Result<RolloutAction, PlanError> {
     let duration = spec.for_time.value.0;
     if duration < Duration::from_secs(1) {
         let message = format!("`for` is {}, expected at least 1s of load", spec.for_time.value);

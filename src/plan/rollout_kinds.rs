@@ -4,50 +4,51 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::{Context, PlanError};
+use super::error::{FaultContext, PlanError};
 use super::patches;
 use crate::manifest::workload::MAX_REPLICAS;
-use crate::manifest::{Files, Object, Workload, WorkloadKind, workload};
+use crate::manifest::{FileSource, ManifestObject, ManifestWorkload, WorkloadKind, workload};
 use crate::scenario::command::ScenarioCommand;
 use crate::scenario::model::{ScenarioEvict, ScenarioScale};
-use crate::scenario::shapes::{PatchSource, Several};
+use crate::scenario::shapes::{OneOrMore, PatchSource};
 use crate::spec::RolloutAction;
 use crate::yaml::Located;
 
 /// What a rollout is planned for.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    pub(super) context: Context<'a>,
+pub(super) struct RolloutContext<'a> {
+    pub(super) context: FaultContext<'a>,
     pub(super) folder: &'a Path,
-    pub(super) files: &'a dyn Files,
-    pub(super) objects: &'a [Object],
-    pub(super) workload: &'a Workload,
+    pub(super) files: &'a dyn FileSource,
+    pub(super) objects: &'a [ManifestObject],
+    pub(super) workload: &'a ManifestWorkload,
     pub(super) variant: &'a str,
 }
 
-impl Subject<'_> {
+impl RolloutContext<'_> {
     pub(super) fn manifest(&self) -> &Value {
         self.objects.get(self.workload.index).map_or(&Value::Null, |object| &object.value)
     }
 }
 
-pub(super) fn patch(subject: &Subject<'_>, spec: &Located<PatchSource>) -> Result<RolloutAction, PlanError> {
-    let Subject { context, folder, files, objects, workload: rolled, variant } = *subject;
+pub(super) fn patch(subject: &RolloutContext<'_>, spec: &Located<PatchSource>) -> Result<RolloutAction, PlanError> {
+    let RolloutContext { context, folder, files, objects, workload: rolled, variant } = *subject;
     let refuse = |message: &str, help: &str| Err(context.fault(Some(&spec.place), message, help));
-    let documents = patches::read(context, folder, files, &Several(vec![spec.clone()]))?;
+    let documents = patches::read(context, folder, files, &OneOrMore(vec![spec.clone()]))?;
     let [document] = documents.as_slice() else {
         let message = format!("the rollout's patch has {} documents, expected one", documents.len());
         return refuse(&message, "a rollout changes the workload and nothing else");
     };
     let index = patches::target(objects, rolled.index, variant, document)?;
     if index != rolled.index {
-        let other = objects.get(index).map(Object::reference).unwrap_or_default();
+        let other = objects.get(index).map(ManifestObject::reference).unwrap_or_default();
         let message = format!("the rollout's patch is for {other}, expected {}", rolled.reference);
         return refuse(&message, "a rollout changes the workload and nothing else");
     }
     let mut patched = objects.to_vec();
     patches::apply(&mut patched, rolled.index, variant, document)?;
-    let template = |objects: &[Object]| objects.get(index).and_then(|one| one.value.pointer("/spec/template").cloned());
+    let template =
+        |objects: &[ManifestObject]| objects.get(index).and_then(|one| one.value.pointer("/spec/template").cloned());
     if template(objects) == template(&patched) {
         let message =
             format!("the rollout's patch leaves the pods of {} as they are, so that nothing rolls", rolled.reference);
@@ -60,8 +61,8 @@ pub(super) fn patch(subject: &Subject<'_>, spec: &Located<PatchSource>) -> Resul
     Ok(RolloutAction::Patch { patch: patches::body(document) })
 }
 
-pub(super) fn scale(subject: &Subject<'_>, spec: &ScenarioScale) -> Result<RolloutAction, PlanError> {
-    let Subject { context, workload, .. } = *subject;
+pub(super) fn scale(subject: &RolloutContext<'_>, spec: &ScenarioScale) -> Result<RolloutAction, PlanError> {
+    let RolloutContext { context, workload, .. } = *subject;
     let refuse = |message: &str, help: &str| Err(context.fault(Some(&spec.to.place), message, help));
     if workload.kind == WorkloadKind::DaemonSet {
         let message = format!("{} has one pod for each node, so that it cannot be scaled", workload.reference);
@@ -81,7 +82,7 @@ pub(super) fn scale(subject: &Subject<'_>, spec: &ScenarioScale) -> Result<Rollo
     Ok(RolloutAction::Scale { from: workload.replicas, to })
 }
 
-pub(super) fn command(context: Context<'_>, spec: &Located<ScenarioCommand>) -> Result<RolloutAction, PlanError> {
+pub(super) fn command(context: FaultContext<'_>, spec: &Located<ScenarioCommand>) -> Result<RolloutAction, PlanError> {
     let ScenarioCommand { run, back } = &spec.value;
     for (key, words) in [("command", Some(run)), ("back", back.as_ref())] {
         let Some(words) = words else { continue };
@@ -107,7 +108,7 @@ pub(super) fn command(context: Context<'_>, spec: &Located<ScenarioCommand>) -> 
     Ok(RolloutAction::Command { run: run.clone(), back: back.clone() })
 }
 
-pub(super) fn evict(context: Context<'_>, spec: &ScenarioEvict) -> Result<RolloutAction, PlanError> {
+pub(super) fn evict(context: FaultContext<'_>, spec: &ScenarioEvict) -> Result<RolloutAction, PlanError> {
     if let Some(node) = spec.node.as_ref().filter(|node| !is_node_name(&node.value)) {
         let message = format!("the node is `{}`, expected a node's name", node.value.escape_debug());
         return Err(context.fault(Some(&node.place), &message, "leave it out for the node with most of the pods"));

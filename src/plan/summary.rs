@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::compared::Compared;
+use super::compared::ComparisonSummary;
 use super::hooks;
 use super::types::{LEAD_IN, RunPlan, TAIL, VariantPlan};
 use crate::record::Arm;
@@ -18,7 +18,7 @@ const START: Duration = Duration::from_secs(2);
 
 /// What a plan can show.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
+pub struct PlanSummary {
     /// The scenario's name.
     pub name: String,
     /// Trials of all variants together.
@@ -45,7 +45,7 @@ pub struct VariantSummary {
     /// It is the control.
     pub control: bool,
     /// What the comparison with the baseline can show; `None` if there is none.
-    pub comparison: Option<Compared>,
+    pub comparison: Option<ComparisonSummary>,
     /// The share of rollouts that lose something which no loss in all trials would leave possible, at 95 %.
     pub missed_share: f64,
     /// The shortest gap of one listener that a trial would see at 95 %; `None` where no judged arm makes connections.
@@ -55,11 +55,11 @@ pub struct VariantSummary {
 impl RunPlan {
     /// What this plan can show.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> PlanSummary {
         let each = |length: fn(&VariantPlan) -> Duration| {
             self.variants.iter().map(length).sum::<Duration>().saturating_mul(self.settings.trials)
         };
-        Summary {
+        PlanSummary {
             name: self.settings.scenario.clone(),
             trials: u32::try_from(self.order.len()).unwrap_or(u32::MAX),
             shortest: each(|variant| trial_length(variant, Duration::ZERO)),
@@ -136,7 +136,7 @@ fn readiness_delay(variant: &VariantPlan) -> Duration {
     Duration::from_secs(delays.max().unwrap_or(0).min(600))
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for PlanSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let trials = usize::try_from(self.trials).unwrap_or(usize::MAX);

@@ -6,43 +6,43 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Choice, Overrides, PlanError, RunPlan, build, build_for_manifests};
-use crate::manifest::{Files, ReadError};
+use super::{PlanError, PlanOverrides, RunPlan, WorkloadChoice, build, build_for_manifests};
+use crate::manifest::{FileReadError, FileSource};
 use crate::record::Arm;
 use crate::record::header::{ClusterHeader, VariantPlace};
-use crate::scenario::{Shipped, load};
+use crate::scenario::{ShippedFiles, load};
 use crate::spec::Expect;
 use crate::spec::RolloutAction;
 use crate::stats::Alternative;
-use crate::yaml::Source;
+use crate::yaml::YamlSource;
 
 /// Files in memory.
-pub(super) struct Memory(pub(super) BTreeMap<&'static str, String>);
+pub(super) struct MemoryFiles(pub(super) BTreeMap<&'static str, String>);
 
-impl Files for Memory {
-    fn read(&self, path: &Path) -> Result<String, ReadError> {
+impl FileSource for MemoryFiles {
+    fn read(&self, path: &Path) -> Result<String, FileReadError> {
         let path = path.display().to_string();
         let known = self.0.get(path.as_str()).cloned();
-        known.ok_or(ReadError { path, why: "there is no such file; check the path".to_owned() })
+        known.ok_or(FileReadError { path, why: "there is no such file; check the path".to_owned() })
     }
 }
 
 pub(super) const WEB: &str = include_str!("../../manifests/apache.yaml");
 
 /// Plans `scenario` beside `web.yaml`, which holds Apache's Deployment and Service.
-pub(super) fn plan_with(scenario: &str, patch: &str, overrides: &Overrides) -> Result<RunPlan, PlanError> {
+pub(super) fn plan_with(scenario: &str, patch: &str, overrides: &PlanOverrides) -> Result<RunPlan, PlanError> {
     let texts = [("run.yaml", scenario), ("web.yaml", WEB), ("patch.yaml", patch)];
-    let files = Memory(texts.into_iter().map(|(name, text)| (name, text.to_owned())).collect());
+    let files = MemoryFiles(texts.into_iter().map(|(name, text)| (name, text.to_owned())).collect());
     build(&load(Path::new("run.yaml"), &files)?, &files, overrides)
 }
 
 fn plan(scenario: &str) -> RunPlan {
-    plan_with(&format!("name: test\nmanifests: web.yaml\n{scenario}"), "", &Overrides::default()).unwrap()
+    plan_with(&format!("name: test\nmanifests: web.yaml\n{scenario}"), "", &PlanOverrides::default()).unwrap()
 }
 
 fn shipped(name: &str) -> RunPlan {
-    let scenario = load(Path::new(&format!("scenarios/{name}.yaml")), &Shipped).unwrap();
-    build(&scenario, &Shipped, &Overrides { seed: 1, ..Overrides::default() }).unwrap()
+    let scenario = load(Path::new(&format!("scenarios/{name}.yaml")), &ShippedFiles).unwrap();
+    build(&scenario, &ShippedFiles, &PlanOverrides { seed: 1, ..PlanOverrides::default() }).unwrap()
 }
 
 fn close(a: f64, b: f64) -> bool {
@@ -141,14 +141,14 @@ fn a_variant_s_load_and_rollout_stand_over_the_scenario_s() {
 fn the_command_line_stands_over_the_scenario() {
     let scenario =
         "name: test\nmanifests: web.yaml\ntrials: 2\nload: {rate: 50}\nvariants: {a: {}, b: {load: {rate: 10}}}\n";
-    let overrides = Overrides { rate: Some(20.0), trials: Some(4), seed: 9 };
+    let overrides = PlanOverrides { rate: Some(20.0), trials: Some(4), seed: 9 };
     let plan = plan_with(scenario, "", &overrides).unwrap();
     assert!(plan.variants.iter().all(|variant| close(variant.spec.load.rate, 20.0)));
     assert_eq!((plan.settings.trials, plan.order.len(), plan.settings.seed), (4, 8, 9));
     let message = |overrides| plan_with(scenario, "", &overrides).unwrap_err().to_string();
-    let seed = Overrides::default();
-    assert!(message(Overrides { rate: Some(0.0), ..seed }).contains("the rate is 0, expected"));
-    assert!(message(Overrides { trials: Some(0), ..seed }).contains("the number of trials is 0, expected"));
+    let seed = PlanOverrides::default();
+    assert!(message(PlanOverrides { rate: Some(0.0), ..seed }).contains("the rate is 0, expected"));
+    assert!(message(PlanOverrides { trials: Some(0), ..seed }).contains("the number of trials is 0, expected"));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn patches_reach_the_object_that_they_name() {
     let scenario = "name: test\nmanifests: web.yaml\nvariants:\n  a: {patch: patch.yaml}\n  b: {patch: [{spec: {replicas: 4}}, patch.yaml]}\n  c: {}\n";
     let patch =
         "kind: Service\nmetadata: {name: web}\nspec: {sessionAffinity: ClientIP}\n---\nspec: {minReadySeconds: 5}\n";
-    let plan = plan_with(scenario, patch, &Overrides::default()).unwrap();
+    let plan = plan_with(scenario, patch, &PlanOverrides::default()).unwrap();
     let [a, b, c] = plan.variants.as_slice() else { panic!("three variants") };
     assert_eq!(a.spec.manifests()[0]["spec"]["minReadySeconds"], 5);
     assert_eq!(a.spec.manifests()[1]["spec"]["sessionAffinity"], "ClientIP");
@@ -176,16 +176,16 @@ fn an_image_alternates_between_the_manifest_s_and_another() {
 #[test]
 fn manifests_alone_make_a_plan() {
     let deployment = WEB.split("---").next().unwrap();
-    let overrides = Overrides { seed: 3, ..Overrides::default() };
-    let sources = [Source::new("dir/web.yaml", deployment)];
-    let plan = build_for_manifests(&sources, &Choice::default(), &overrides).unwrap();
+    let overrides = PlanOverrides { seed: 3, ..PlanOverrides::default() };
+    let sources = [YamlSource::new("dir/web.yaml", deployment)];
+    let plan = build_for_manifests(&sources, &WorkloadChoice::default(), &overrides).unwrap();
     let [only] = plan.variants.as_slice() else { panic!("one variant") };
     assert_eq!((plan.settings.scenario.as_str(), plan.settings.trials, only.spec.expect), ("web", 1, Expect::Clean));
     assert_eq!(only.spec.manifests().len(), 2);
     assert_eq!(only.spec.manifests()[1]["spec"]["selector"], json!({"app": "web"}));
     assert_eq!(plan.settings.folders, [Path::new("dir")]);
     assert!(plan.settings.notes[0].contains("one named web is added for port 80"), "{:?}", plan.settings.notes);
-    let choice = Choice { workload: Some("deployment/api".into()), ..Choice::default() };
+    let choice = WorkloadChoice { workload: Some("deployment/api".into()), ..WorkloadChoice::default() };
     let message = build_for_manifests(&sources, &choice, &overrides).unwrap_err().to_string();
     assert_eq!(message, "choosing the workload: deployment/api is not in the manifests, which hold deployment/web");
 }
@@ -194,7 +194,11 @@ fn manifests_alone_make_a_plan() {
 fn a_run_is_named_after_its_workload_in_letters_that_namespaces_and_folders_take() {
     let name = |workload: &str| {
         let text = WEB.replacen("name: web", &format!("name: \"{workload}\""), 1);
-        let plan = build_for_manifests(&[Source::new("a.yaml", &text)], &Choice::default(), &Overrides::default());
+        let plan = build_for_manifests(
+            &[YamlSource::new("a.yaml", &text)],
+            &WorkloadChoice::default(),
+            &PlanOverrides::default(),
+        );
         plan.unwrap().settings.scenario
     };
     assert_eq!(name("shop"), "shop");
@@ -261,10 +265,10 @@ fn the_summary_says_what_the_plan_can_show() {
 fn the_header_holds_the_plan_without_secrets() {
     let scenario = "name: test\nmanifests: [web.yaml, patch.yaml]\n";
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: hunter2}\n";
-    let plan = plan_with(scenario, secret, &Overrides { seed: 5, ..Overrides::default() }).unwrap();
+    let plan = plan_with(scenario, secret, &PlanOverrides { seed: 5, ..PlanOverrides::default() }).unwrap();
     let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
     let place = VariantPlace { namespace: "rollproof-as-written".into(), connections: 8 };
-    let header = plan.header(super::Facts {
+    let header = plan.header(super::RunFacts {
         started: "2026-11-23T10:00:00Z".into(),
         started_unix_ns: 1,
         cluster,
@@ -315,7 +319,7 @@ fn every_kind_of_rollout_reaches_the_plan() {
 fn a_rollout_s_patch_may_stand_in_a_file_and_stands_on_the_variant_s_own() {
     let scenario = "name: test\nmanifests: web.yaml\nrollout: {patch: patch.yaml}\nvariants: {a: {}, b: {patch: {spec: {replicas: 4}}}}\n";
     let patch = "spec: {template: {metadata: {labels: {new: label}}}}\n";
-    let plan = plan_with(scenario, patch, &Overrides::default()).unwrap();
+    let plan = plan_with(scenario, patch, &PlanOverrides::default()).unwrap();
     let patched = plan.variants[1].patched().unwrap();
     assert_eq!(
         (&patched["spec"]["replicas"], &patched["spec"]["template"]["metadata"]["labels"]["new"]),
@@ -332,8 +336,9 @@ fn the_pods_of_a_scale_are_those_of_its_larger_side() {
 #[test]
 fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
     let daemon = WEB.replace("kind: Deployment", "kind: DaemonSet").replace("  replicas: 2\n", "");
-    let overrides = Overrides::default();
-    let mut plan = build_for_manifests(&[Source::new("web.yaml", &daemon)], &Choice::default(), &overrides).unwrap();
+    let overrides = PlanOverrides::default();
+    let mut plan =
+        build_for_manifests(&[YamlSource::new("web.yaml", &daemon)], &WorkloadChoice::default(), &overrides).unwrap();
     assert!(
         plan.settings.notes.iter().any(|note| note.contains("daemonset/web has one pod for each node")),
         "{:?}",
@@ -343,8 +348,8 @@ fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
     assert_eq!(variant.workload.replicas, 1);
     variant.set_pods(3).unwrap();
     assert_eq!((variant.workload.replicas, variant.spec.surge()), (3, 0));
-    let scaled = Source::new("web.yaml", &daemon);
-    let files = Memory(
+    let scaled = YamlSource::new("web.yaml", &daemon);
+    let files = MemoryFiles(
         [
             ("run.yaml", "name: t\nmanifests: web.yaml\nrollout: {scale: {to: 3}}\n".to_owned()),
             ("web.yaml", scaled.text().to_owned()),

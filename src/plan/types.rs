@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::manifest::{ManifestError, Workload, strategic_merge};
+use crate::manifest::{ManifestError, ManifestWorkload, strategic_merge};
 use crate::spec::{RolloutAction, RunSettings, VariantSpec};
 
 /// The load before a rollout's first mark.
@@ -51,7 +51,7 @@ pub struct VariantPlan {
     /// Its spec.
     pub spec: VariantSpec,
     /// Its workload, as its manifest has it.
-    pub workload: Workload,
+    pub workload: ManifestWorkload,
     /// Objects of its manifests that are recorded and not applied, see [`RunPlan::set_aside`].
     pub ignored: Vec<Value>,
 }
@@ -98,7 +98,7 @@ pub struct TrialPlan {
 
 /// What the command line decides over the scenario.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Overrides {
+pub struct PlanOverrides {
     /// Requests a second, for every variant.
     pub rate: Option<f64>,
     /// Trials of each variant.
@@ -109,7 +109,7 @@ pub struct Overrides {
 
 /// What the command line chooses in manifests that come without a scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Choice {
+pub struct WorkloadChoice {
     /// The workload, for example `deployment/web`.
     pub workload: Option<String>,
     /// The Service's name.

@@ -51,7 +51,7 @@ pub struct Punctuality {
 /// How far an attempt got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stage {
+pub enum AttemptStage {
     /// Waiting for a connection to come free.
     Waiting,
     /// Connecting.
@@ -112,7 +112,7 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// How far it got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stage: Option<Stage>,
+    pub stage: Option<AttemptStage>,
     /// The connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionUse>,

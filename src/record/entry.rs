@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::header::Header;
 use crate::spec::Arm;
 
-pub use super::attempt::{Attempt, ConnectionUse, Pulse, Punctuality, Stage};
+pub use super::attempt::{Attempt, AttemptStage, ConnectionUse, Pulse, Punctuality};
 pub use super::seen::{
-    Change, ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, Gap, GapSource, Listener,
-    ListenerSeen, LogTail, PodSeen, WorkloadSeen,
+    ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, GapSource, ListenerSeen, ListenerState,
+    LogTail, ObjectChange, ObservationGap, PodSeen, WorkloadSeen,
 };
 use crate::clock::Stamp;
 
@@ -46,7 +46,7 @@ pub enum Entry {
     /// The last lines of a container that has ended with its pod.
     Log(LogTail),
     /// A source of observations was blind for a while.
-    Gap(Gap),
+    Gap(ObservationGap),
     /// Lines were lost because the channel to the writer was full. The trial is invalid.
     Overflow(Overflow),
     /// The harness had trouble of its own. The trial that ran there is invalid.

@@ -17,7 +17,7 @@ const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum RecordReadError {
     /// The file could not be opened.
     #[error("opening the record {path}: {source}; expected a record.jsonl that rollproof wrote; check the path")]
     Open {
@@ -84,8 +84,8 @@ impl Reader<BufReader<File>> {
     ///
     /// # Errors
     /// The file cannot be opened, is no record, or is a newer one.
-    pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let failed = |source| ReadError::Open { path: path.to_owned(), source };
+    pub fn open(path: &Path) -> Result<Self, RecordReadError> {
+        let failed = |source| RecordReadError::Open { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         Self::new(BufReader::with_capacity(256 * 1024, file))
     }
@@ -96,7 +96,7 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     /// It is no record, or a newer one.
-    pub fn new(mut input: R) -> Result<Self, ReadError> {
+    pub fn new(mut input: R) -> Result<Self, RecordReadError> {
         let mut buffer = Vec::new();
         read_line(&mut input, &mut buffer, 1)?;
         let header = parse_header(&buffer)?;
@@ -115,7 +115,7 @@ impl<R: BufRead> Reader<R> {
         self.cut
     }
 
-    fn read_next(&mut self) -> Result<Option<Entry>, ReadError> {
+    fn read_next(&mut self) -> Result<Option<Entry>, RecordReadError> {
         self.buffer.clear();
         self.line += 1;
         let ended = read_line(&mut self.input, &mut self.buffer, self.line)?;
@@ -124,20 +124,20 @@ impl<R: BufRead> Reader<R> {
         }
         match parse(&self.buffer) {
             Ok(Entry::Header(_)) => {
-                Err(ReadError::Garbage { line: self.line, reason: "there is a second header".to_owned() })
+                Err(RecordReadError::Garbage { line: self.line, reason: "there is a second header".to_owned() })
             }
             Ok(entry) => Ok(Some(entry)),
             Err(_) if !ended => {
                 self.cut = true;
                 Ok(None)
             }
-            Err(error) => Err(ReadError::Garbage { line: self.line, reason: error.to_string() }),
+            Err(error) => Err(RecordReadError::Garbage { line: self.line, reason: error.to_string() }),
         }
     }
 }
 
 impl<R: BufRead> Iterator for Reader<R> {
-    type Item = Result<Entry, ReadError>;
+    type Item = Result<Entry, RecordReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -151,17 +151,17 @@ impl<R: BufRead> Iterator for Reader<R> {
 }
 
 /// Reads a line without its end; false if the input ended before it.
-fn read_line(input: &mut impl BufRead, buffer: &mut Vec<u8>, line: u64) -> Result<bool, ReadError> {
+fn read_line(input: &mut impl BufRead, buffer: &mut Vec<u8>, line: u64) -> Result<bool, RecordReadError> {
     let read = input.by_ref().take(LONGEST_LINE).read_until(b'\n', buffer);
-    let length = read.map_err(|source| ReadError::Read { line, source })?;
+    let length = read.map_err(|source| RecordReadError::Read { line, source })?;
     let ended = buffer.last() == Some(&b'\n');
     if ended {
         buffer.pop();
         if buffer.is_empty() {
-            return Err(ReadError::Garbage { line, reason: "the line is empty".to_owned() });
+            return Err(RecordReadError::Garbage { line, reason: "the line is empty".to_owned() });
         }
     } else if length as u64 == LONGEST_LINE {
-        return Err(ReadError::Garbage { line, reason: format!("the line is longer than {LONGEST_LINE} bytes") });
+        return Err(RecordReadError::Garbage { line, reason: format!("the line is longer than {LONGEST_LINE} bytes") });
     }
     Ok(ended)
 }
@@ -178,7 +178,7 @@ fn parse(line: &[u8]) -> serde_json::Result<Entry> {
     serde_json::from_slice(line)
 }
 
-fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
+fn parse_header(line: &[u8]) -> Result<Header, RecordReadError> {
     /// What every format has.
     #[derive(Deserialize)]
     struct AnyHeader {
@@ -187,7 +187,7 @@ fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
         #[serde(default)]
         rollproof: String,
     }
-    let not = |reason: String| ReadError::NotARecord { reason };
+    let not = |reason: String| RecordReadError::NotARecord { reason };
     if line.is_empty() {
         return Err(not("the file is empty".to_owned()));
     }
@@ -196,7 +196,7 @@ fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
         return Err(not(format!("it is a line of kind `{}`", any.t)));
     }
     if any.format != FORMAT {
-        return Err(ReadError::OtherFormat { found: any.format, version: any.rollproof });
+        return Err(RecordReadError::OtherFormat { found: any.format, version: any.rollproof });
     }
     match parse(line) {
         Ok(Entry::Header(header)) => Ok(*header),
@@ -220,7 +220,7 @@ mod tests {
         bytes
     }
 
-    fn read(bytes: &[u8]) -> (Result<Vec<Entry>, ReadError>, bool) {
+    fn read(bytes: &[u8]) -> (Result<Vec<Entry>, RecordReadError>, bool) {
         let mut reader = Reader::new(bytes).unwrap();
         let entries = reader.by_ref().collect();
         (entries, reader.is_cut())
@@ -248,21 +248,24 @@ mod tests {
             bytes.extend_from_slice(format!("{garbage}\n").as_bytes());
             bytes.extend_from_slice(&record(&[])[..10]);
             let error = read(&bytes).0.unwrap_err();
-            assert!(matches!(error, ReadError::Garbage { line: 3, .. }), "{garbage:?}: {error}");
+            assert!(matches!(error, RecordReadError::Garbage { line: 3, .. }), "{garbage:?}: {error}");
         }
         let twice = [record(&[]), record(&[])].concat();
-        assert!(matches!(read(&twice).0, Err(ReadError::Garbage { line: 2, .. })));
+        assert!(matches!(read(&twice).0, Err(RecordReadError::Garbage { line: 2, .. })));
     }
 
     #[test]
     fn what_is_no_record_is_refused() {
         for bytes in ["", "\n", "hello\n", "{}\n", "{\"t\":\"header\"}\n", "{\"t\":\"header\",\"format\":2}\n"] {
             let refused = Reader::new(bytes.as_bytes()).unwrap_err();
-            assert!(matches!(refused, ReadError::NotARecord { .. } | ReadError::Garbage { line: 1, .. }), "{bytes:?}");
+            assert!(
+                matches!(refused, RecordReadError::NotARecord { .. } | RecordReadError::Garbage { line: 1, .. }),
+                "{bytes:?}"
+            );
         }
         let headless = record(&[sample::lost(0)]);
         let first = headless.iter().position(|byte| *byte == b'\n').unwrap();
-        assert!(matches!(Reader::new(&headless[first + 1..]), Err(ReadError::NotARecord { .. })));
+        assert!(matches!(Reader::new(&headless[first + 1..]), Err(RecordReadError::NotARecord { .. })));
     }
 
     #[test]
@@ -271,7 +274,7 @@ mod tests {
             let other = format!(r#"{{"t":"header","format":{format},"rollproof":"9.0.0","novel":[]}}"#);
             let error = Reader::new(other.as_bytes()).unwrap_err();
             assert!(error.to_string().contains("9.0.0"), "{error}");
-            assert!(matches!(error, ReadError::OtherFormat { .. }));
+            assert!(matches!(error, RecordReadError::OtherFormat { .. }));
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 
-use super::entry::{Attempt, ConnectionUse, Entry, Stage};
+use super::entry::{Attempt, AttemptStage, ConnectionUse, Entry};
 use super::header::{ClusterHeader, Header, VariantPlace};
 use super::{Arm, FORMAT, Outcome, Sum};
 use crate::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
@@ -65,7 +65,7 @@ pub(crate) fn attempt(id: u64, arm: Arm, outcome: Outcome, sum: Sum, planned_ns:
         bytes_in: Some(0),
         errno: Some(nix::libc::ECONNREFUSED),
         status: None,
-        stage: Some(Stage::Connect),
+        stage: Some(AttemptStage::Connect),
         connection: Some(ConnectionUse {
             id: 7,
             age_ns: 0,

@@ -10,7 +10,7 @@ use crate::clock::Stamp;
 /// What happened to an object between two looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum ObjectChange {
     /// Seen for the first time.
     Seen,
     /// Seen again, changed.
@@ -25,7 +25,7 @@ pub struct PodSeen {
     /// Receipt.
     pub at_ns: Stamp,
     /// What happened.
-    pub change: Change,
+    pub change: ObjectChange,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -108,7 +108,7 @@ pub struct EndpointsSeen {
     /// Receipt.
     pub at_ns: Stamp,
     /// What happened.
-    pub change: Change,
+    pub change: ObjectChange,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -179,7 +179,7 @@ pub struct EventSeen {
 /// What answered the side probe's connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Listener {
+pub enum ListenerState {
     /// A connection was made.
     Open,
     /// ECONNREFUSED.
@@ -201,7 +201,7 @@ pub struct ListenerSeen {
     /// The pod.
     pub pod: String,
     /// What the probe saw.
-    pub state: Listener,
+    pub state: ListenerState,
 }
 
 /// The last lines that a container of a pod that is no more wrote.
@@ -253,7 +253,7 @@ pub enum GapSource {
 
 /// A source of observations was blind for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
+pub struct ObservationGap {
     /// Which source.
     pub source: GapSource,
     /// Its namespace.

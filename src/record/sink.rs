@@ -20,17 +20,17 @@ pub struct Sink {
 
 /// The other end, for the writer.
 #[derive(Debug)]
-pub struct Source {
+pub struct SinkReceiver {
     channel: Receiver<Box<Entry>>,
     overflow: Arc<AtomicU64>,
 }
 
 /// A channel of `capacity` entries.
 #[must_use]
-pub fn channel(capacity: usize) -> (Sink, Source) {
+pub fn channel(capacity: usize) -> (Sink, SinkReceiver) {
     let (sender, receiver) = sync_channel(capacity);
     let overflow = Arc::new(AtomicU64::new(0));
-    (Sink { channel: sender, overflow: Arc::clone(&overflow) }, Source { channel: receiver, overflow })
+    (Sink { channel: sender, overflow: Arc::clone(&overflow) }, SinkReceiver { channel: receiver, overflow })
 }
 
 impl Sink {
@@ -64,7 +64,7 @@ impl Sink {
     }
 }
 
-impl Source {
+impl SinkReceiver {
     /// The next entry; `None` once all sinks are gone.
     #[must_use]
     pub fn recv(&self) -> Option<Entry> {

@@ -1,7 +1,7 @@
 //! The one writer of the record: a thread that turns entries into lines of a file.
 //!
 //! It must not know who sends. Its memory is one buffer; its lines reach the system within a tenth of a second; and when
-//! the disk is full it cuts the file back to its last whole line, says so through [`Status`], and goes on emptying the
+//! the disk is full it cuts the file back to its last whole line, says so through [`WriterStatus`], and goes on emptying the
 //! channel, so that the run can end in order and what was written still reports.
 
 use std::fs::{File, OpenOptions};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::entry::{Entry, Overflow};
 use super::header::Header;
-use super::sink::Source;
+use super::sink::SinkReceiver;
 use crate::clock::{Clock, Stamp};
 
 /// Lines are handed to the system at least this often.
@@ -57,17 +57,17 @@ pub enum WriteError {
 
 /// What the run can ask about its writer at any time. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Status {
-    shared: Arc<Shared>,
+pub struct WriterStatus {
+    shared: Arc<WriterShared>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct WriterShared {
     failure: OnceLock<String>,
     lines: AtomicU64,
 }
 
-impl Status {
+impl WriterStatus {
     /// Why nothing more is written; `None` while all is well. A run whose writer failed must stop.
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
@@ -85,7 +85,7 @@ impl Status {
 #[derive(Debug)]
 pub struct Writer {
     thread: JoinHandle<()>,
-    status: Status,
+    status: WriterStatus,
 }
 
 impl Writer {
@@ -94,7 +94,7 @@ impl Writer {
     ///
     /// # Errors
     /// The file cannot be made or the header not be written.
-    pub fn create(path: &Path, header: Header, source: Source, clock: Clock) -> Result<Self, WriteError> {
+    pub fn create(path: &Path, header: Header, source: SinkReceiver, clock: Clock) -> Result<Self, WriteError> {
         let failed = |source| WriteError::Create { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
         Self::start(file, Some(header), source, clock)
@@ -105,20 +105,20 @@ impl Writer {
     ///
     /// # Errors
     /// The file cannot be made.
-    pub fn spool(path: &Path, bytes_max: u64, source: Source, clock: Clock) -> Result<Self, WriteError> {
+    pub fn spool(path: &Path, bytes_max: u64, source: SinkReceiver, clock: Clock) -> Result<Self, WriteError> {
         let failed = |source| WriteError::Create { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-        Self::start(Bounded { file, room: bytes_max }, None, source, clock)
+        Self::start(BoundedFile { file, room: bytes_max }, None, source, clock)
     }
 
     fn start(
         storage: impl Storage + Send + 'static,
         header: Option<Header>,
-        source: Source,
+        source: SinkReceiver,
         clock: Clock,
     ) -> Result<Self, WriteError> {
-        let status = Status::default();
-        let mut lines = Lines { storage, buffer: Vec::with_capacity(BUFFER), whole: 0, status: status.clone() };
+        let status = WriterStatus::default();
+        let mut lines = LineBuffer { storage, buffer: Vec::with_capacity(BUFFER), whole: 0, status: status.clone() };
         if let Some(header) = header {
             lines.push(&Entry::Header(Box::new(header)));
         }
@@ -135,7 +135,7 @@ impl Writer {
 
     /// What can be asked while it runs.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> WriterStatus {
         self.status.clone()
     }
 
@@ -154,7 +154,7 @@ impl Writer {
     }
 }
 
-fn write_all(source: &Source, lines: &mut Lines<impl Storage>, clock: Clock) {
+fn write_all(source: &SinkReceiver, lines: &mut LineBuffer<impl Storage>, clock: Clock) {
     let every = crate::clock::saturating_ns(FLUSH_EVERY);
     let mut flush_at: Stamp = clock.now() + every;
     loop {
@@ -190,12 +190,12 @@ impl Storage for File {
 }
 
 /// A file that may hold so many bytes more.
-struct Bounded {
+struct BoundedFile {
     file: File,
     room: u64,
 }
 
-impl Write for Bounded {
+impl Write for BoundedFile {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
         let room = usize::try_from(self.room).unwrap_or(usize::MAX).min(from.len());
         if room == 0 && !from.is_empty() {
@@ -211,22 +211,22 @@ impl Write for Bounded {
     }
 }
 
-impl Storage for Bounded {
+impl Storage for BoundedFile {
     fn cut_to(&mut self, length: u64) {
         self.file.cut_to(length);
     }
 }
 
 /// The buffer in front of the storage. After a failure it takes lines and forgets them.
-struct Lines<S> {
+struct LineBuffer<S> {
     storage: S,
     buffer: Vec<u8>,
     /// Bytes of whole lines that are written.
     whole: u64,
-    status: Status,
+    status: WriterStatus,
 }
 
-impl<S: Storage> Lines<S> {
+impl<S: Storage> LineBuffer<S> {
     fn push(&mut self, entry: &Entry) {
         if self.status.failure().is_some() {
             return;

@@ -19,7 +19,7 @@ pub struct ScenarioCommand {
 /// The form with keys.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Both {
+struct CommandKeys {
     run: Vec<String>,
     #[serde(default)]
     back: Option<Vec<String>>,
@@ -40,7 +40,7 @@ impl<'de> Visitor<'de> for CommandVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ScenarioCommand, A::Error> {
-        let Both { run, back } = Both::deserialize(MapAccessDeserializer::new(map))?;
+        let CommandKeys { run, back } = CommandKeys::deserialize(MapAccessDeserializer::new(map))?;
         Ok(ScenarioCommand { run, back })
     }
 }

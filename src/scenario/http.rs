@@ -31,9 +31,9 @@ const OWN_HEADERS: [&str; 9] = [
 
 /// A path with query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path(pub PathAndQuery);
+pub struct RequestPath(pub PathAndQuery);
 
-impl Path {
+impl RequestPath {
     /// A path, or what is wrong with it.
     pub fn new(text: &str) -> Result<Self, String> {
         let fits = text.starts_with('/') && text.len() <= MAX_PATH && !text.contains('#');
@@ -47,11 +47,11 @@ impl Path {
 
 /// A request's method.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Method(pub http::Method);
+pub struct RequestMethod(pub http::Method);
 
 /// A status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status(pub u16);
+pub struct ExpectedStatus(pub u16);
 
 /// The name of a response header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,15 +59,15 @@ pub struct PodHeader(pub HeaderName);
 
 /// A request's headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<HeaderSpec>);
+pub struct RequestHeaders(pub Vec<HeaderSpec>);
 
-impl<'de> Deserialize<'de> for Path {
+impl<'de> Deserialize<'de> for RequestPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
-impl<'de> Deserialize<'de> for Method {
+impl<'de> Deserialize<'de> for RequestMethod {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let known = METHODS.contains(&text.as_str()).then(|| text.parse().ok()).flatten();
@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Method {
     }
 }
 
-impl<'de> Deserialize<'de> for Status {
+impl<'de> Deserialize<'de> for ExpectedStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = i64::deserialize(deserializer)?;
         let status = u16::try_from(number).ok().and_then(|n| StatusCode::from_u16(n).ok());
@@ -104,13 +104,13 @@ fn header_name(text: &str) -> Result<HeaderName, String> {
 struct HeadersVisitor;
 
 impl<'de> Visitor<'de> for HeadersVisitor {
-    type Value = Headers;
+    type Value = RequestHeaders;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a mapping from header names to values")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RequestHeaders, A::Error> {
         let mut headers: Vec<HeaderSpec> = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, String>()? {
             let name = header_name(&name).map_err(A::Error::custom)?;
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
             }
             headers.push(HeaderSpec { name, value });
         }
-        Ok(Headers(headers))
+        Ok(RequestHeaders(headers))
     }
 }
 
@@ -140,7 +140,7 @@ fn header_value(name: &HeaderName, text: String) -> Result<HeaderText, String> {
     ))
 }
 
-impl<'de> Deserialize<'de> for Headers {
+impl<'de> Deserialize<'de> for RequestHeaders {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(HeadersVisitor)
     }
@@ -160,11 +160,11 @@ macro_rules! schema {
     };
 }
 
-schema!(Path, "Path", {"type": "string", "pattern": "^/[^#\\s]*$", "maxLength": MAX_PATH});
-schema!(Method, "Method", {"enum": METHODS});
-schema!(Status, "Status", {"type": "integer", "minimum": 200, "maximum": 599});
+schema!(RequestPath, "Path", {"type": "string", "pattern": "^/[^#\\s]*$", "maxLength": MAX_PATH});
+schema!(RequestMethod, "Method", {"enum": METHODS});
+schema!(ExpectedStatus, "Status", {"type": "integer", "minimum": 200, "maximum": 599});
 schema!(PodHeader, "HeaderName", {"type": "string", "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"});
-schema!(Headers, "Headers", {
+schema!(RequestHeaders, "Headers", {
     "type": "object",
     "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},
     "additionalProperties": {"type": "string"},

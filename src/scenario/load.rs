@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::model::ScenarioFile;
-use crate::manifest::{Files, ReadError};
+use crate::manifest::{FileReadError, FileSource};
 use crate::spec::Expect;
-use crate::yaml::{self, Fault, Place, Source, YamlError, nearest};
+use crate::yaml::{self, YamlError, YamlFault, YamlPlace, YamlSource, nearest};
 
 /// A scenario, the text it was read from, and the folder that its paths are relative to.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Scenario {
     /// Its content.
     pub file: ScenarioFile,
     /// Its text.
-    pub source: Source,
+    pub source: YamlSource,
     /// The folder that it stands in.
     pub folder: PathBuf,
 }
@@ -24,7 +24,7 @@ pub struct Scenario {
 pub enum ScenarioError {
     /// It cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] FileReadError),
     /// It does not parse, or a value has the wrong form.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -32,18 +32,18 @@ pub enum ScenarioError {
     /// Its values do not fit each other.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Fault(Box<Fault>),
+    Fault(Box<YamlFault>),
 }
 
 /// Reads the scenario at `path`.
-pub fn load(path: &Path, files: &dyn Files) -> Result<Scenario, ScenarioError> {
+pub fn load(path: &Path, files: &dyn FileSource) -> Result<Scenario, ScenarioError> {
     let text = files.read(path)?;
-    let source = Source::new(&path.display().to_string(), &text);
+    let source = YamlSource::new(&path.display().to_string(), &text);
     parse(source, path.parent().unwrap_or_else(|| Path::new("")))
 }
 
 /// Parses a scenario whose paths are relative to `folder`.
-pub fn parse(source: Source, folder: &Path) -> Result<Scenario, ScenarioError> {
+pub fn parse(source: YamlSource, folder: &Path) -> Result<Scenario, ScenarioError> {
     let file = yaml::single::<ScenarioFile>(&source)?;
     let scenario = Scenario { file, source, folder: folder.to_owned() };
     scenario.check()?;
@@ -51,8 +51,8 @@ pub fn parse(source: Source, folder: &Path) -> Result<Scenario, ScenarioError> {
 }
 
 impl Scenario {
-    fn fault(&self, place: &Place, message: &str, help: &str) -> ScenarioError {
-        let fault = Fault::new("reading", &self.source, Some(place), message);
+    fn fault(&self, place: &YamlPlace, message: &str, help: &str) -> ScenarioError {
+        let fault = YamlFault::new("reading", &self.source, Some(place), message);
         ScenarioError::Fault(Box::new(fault.with_help(help)))
     }
 

@@ -13,4 +13,4 @@ pub mod values;
 
 pub use load::{Scenario, ScenarioError, load, parse};
 pub use schema::schema_json;
-pub use shipped::Shipped;
+pub use shipped::ShippedFiles;

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::command::ScenarioCommand;
-use super::http::{Headers, Method, Path, PodHeader, Status};
-use super::shapes::{Arms, Named, PatchSource, Port, Several};
-use super::values::{Name, Rate, Share, Time, Trials};
+use super::http::{ExpectedStatus, PodHeader, RequestHeaders, RequestMethod, RequestPath};
+use super::shapes::{ArmWeights, NamedList, OneOrMore, PatchSource, PortSetting};
+use super::values::{LoadShare, RequestRate, ScenarioDuration, ScenarioName, TrialCount};
 use crate::record::Arm;
 use crate::spec::Expect;
 use crate::yaml::Located;
@@ -17,9 +17,9 @@ use crate::yaml::Located;
 #[schemars(title = "rollproof scenario")]
 pub struct ScenarioFile {
     /// The scenario's name; reports are named after it.
-    pub name: Located<Name>,
+    pub name: Located<ScenarioName>,
     /// The manifests: paths relative to this file.
-    pub manifests: Several<String>,
+    pub manifests: OneOrMore<String>,
     /// The workload that is rolled, for example `deployment/web`; needed where there is a choice.
     #[serde(default)]
     pub workload: Option<Located<String>>,
@@ -28,7 +28,7 @@ pub struct ScenarioFile {
     pub service: Option<Located<String>>,
     /// The Service's port, by number or name; needed where there is a choice.
     #[serde(default)]
-    pub port: Option<Located<Port>>,
+    pub port: Option<Located<PortSetting>>,
     /// The load.
     #[serde(default)]
     pub load: ScenarioLoad,
@@ -37,13 +37,13 @@ pub struct ScenarioFile {
     pub rollout: Option<Located<ScenarioRollout>>,
     /// Trials of each variant, 1 by default.
     #[serde(default)]
-    pub trials: Option<Trials>,
+    pub trials: Option<TrialCount>,
     /// The variant that the others are compared with.
     #[serde(default)]
     pub baseline: Option<Located<String>>,
     /// The variants, by name. Without any, the manifests are tried as they are written.
     #[serde(default)]
-    pub variants: Named<ScenarioVariant>,
+    pub variants: NamedList<ScenarioVariant>,
     /// The embedded cluster's routing lag.
     #[serde(default)]
     pub embedded: ScenarioEmbedded,
@@ -62,10 +62,10 @@ pub struct ScenarioFile {
 pub struct ScenarioLoad {
     /// Requests a second, all arms together; 100 by default.
     #[serde(default)]
-    pub rate: Option<Rate>,
+    pub rate: Option<RequestRate>,
     /// The time that a request may take; 10 s by default.
     #[serde(default)]
-    pub timeout: Option<Located<Time>>,
+    pub timeout: Option<Located<ScenarioDuration>>,
     /// Kept-alive connections of each of the arms `reused` and `blind`; chosen from rate and replicas by default.
     #[serde(default)]
     #[schemars(range(min = 1, max = 10_000))]
@@ -75,7 +75,7 @@ pub struct ScenarioLoad {
     pub pod_header: Option<PodHeader>,
     /// The arms that decide the verdict; `new` and `reused` by default.
     #[serde(default)]
-    pub judge: Option<Located<Several<Arm>>>,
+    pub judge: Option<Located<OneOrMore<Arm>>>,
     /// The kinds of request; `GET /` on the arms `new` and `reused` by default.
     #[serde(default)]
     pub requests: Option<Located<Vec<Located<ScenarioRequest>>>>,
@@ -86,25 +86,25 @@ pub struct ScenarioLoad {
 #[serde(deny_unknown_fields)]
 pub struct ScenarioRequest {
     /// Its path, with query.
-    pub path: Path,
+    pub path: RequestPath,
     /// Its method; `GET` by default.
     #[serde(default)]
-    pub method: Option<Method>,
+    pub method: Option<RequestMethod>,
     /// Its headers.
     #[serde(default)]
-    pub headers: Headers,
+    pub headers: RequestHeaders,
     /// Its body.
     #[serde(default)]
     pub body: Option<Located<String>>,
     /// The status or statuses that are expected; any 2xx or 3xx by default.
     #[serde(default)]
-    pub status: Option<Several<Status>>,
+    pub status: Option<OneOrMore<ExpectedStatus>>,
     /// The part of all attempts that are of this kind; by default the kinds without one share what is left.
     #[serde(default)]
-    pub share: Option<Located<Share>>,
+    pub share: Option<Located<LoadShare>>,
     /// The arms that carry it, as a list or with weights; `new` and `reused` by default.
     #[serde(default)]
-    pub arms: Option<Located<Arms>>,
+    pub arms: Option<Located<ArmWeights>>,
 }
 
 /// What a trial does to the workload: exactly one kind, and how long it may take.
@@ -114,7 +114,7 @@ pub struct ScenarioRequest {
 pub struct ScenarioRollout {
     /// Restarts every pod, as `kubectl rollout restart` does.
     #[serde(default)]
-    pub restart: Option<Nothing>,
+    pub restart: Option<EmptyMapping>,
     /// Changes an image, and back in the next trial.
     #[serde(default)]
     pub image: Option<ScenarioImage>,
@@ -139,13 +139,13 @@ pub struct ScenarioRollout {
     pub none: Option<ScenarioNone>,
     /// The longest that a rollout may take; 5 min by default.
     #[serde(default)]
-    pub timeout: Option<Located<Time>>,
+    pub timeout: Option<Located<ScenarioDuration>>,
 }
 
 /// A mapping without keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct EmptyMapping {}
 
 /// A change of image.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -200,7 +200,7 @@ pub struct ScenarioEvict {
 pub struct ScenarioNone {
     /// How long the load goes on in place of a rollout.
     #[serde(rename = "for")]
-    pub for_time: Located<Time>,
+    pub for_time: Located<ScenarioDuration>,
 }
 
 /// A variant: the manifests with one change.
@@ -209,7 +209,7 @@ pub struct ScenarioNone {
 pub struct ScenarioVariant {
     /// Strategic merge patches, applied in order.
     #[serde(default)]
-    pub patch: Several<PatchSource>,
+    pub patch: OneOrMore<PatchSource>,
     /// What is expected: `clean` (the default) or `loss`.
     #[serde(default)]
     pub expect: Option<Expect>,
@@ -233,8 +233,8 @@ pub struct ScenarioVariant {
 pub struct ScenarioEmbedded {
     /// From a change of endpoints until a sync is due; 100 ms by default.
     #[serde(default)]
-    pub base: Option<Time>,
+    pub base: Option<ScenarioDuration>,
     /// The least time between the end of one sync and the start of the next; 1 s by default.
     #[serde(default)]
-    pub min_sync_period: Option<Time>,
+    pub min_sync_period: Option<ScenarioDuration>,
 }

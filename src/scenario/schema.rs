@@ -17,7 +17,7 @@ mod tests {
 
     use super::*;
     use crate::scenario::shipped::SHIPPED;
-    use crate::yaml::{Source, documents};
+    use crate::yaml::{YamlSource, documents};
 
     const COMMITTED: &str = "scenarios/scenario.schema.json";
 
@@ -27,7 +27,7 @@ mod tests {
     }
 
     fn value(text: &str) -> Value {
-        documents(&Source::new("test.yaml", text)).unwrap().remove(0).value
+        documents(&YamlSource::new("test.yaml", text)).unwrap().remove(0).value
     }
 
     #[test]

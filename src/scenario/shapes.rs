@@ -9,73 +9,73 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::values::Name;
+use super::values::ScenarioName;
 use crate::manifest::PortName;
 use crate::record::Arm;
 use crate::yaml::Located;
 
 /// One value, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Several<T>(pub Vec<Located<T>>);
+pub struct OneOrMore<T>(pub Vec<Located<T>>);
 
-impl<T> Default for Several<T> {
+impl<T> Default for OneOrMore<T> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-enum Shape<T> {
+enum OneOrMoreShape<T> {
     One(T),
     List(Vec<Located<T>>),
 }
 
-struct ShapeVisitor<T>(PhantomData<T>);
+struct OneOrMoreVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ShapeVisitor<T> {
-    type Value = Shape<T>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreVisitor<T> {
+    type Value = OneOrMoreShape<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("one value or a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Shape<T>, A::Error> {
-        Vec::deserialize(SeqAccessDeserializer::new(list)).map(Shape::List)
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<OneOrMoreShape<T>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(OneOrMoreShape::List)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shape<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Shape::One)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMoreShape<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(OneOrMoreShape::One)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Shape<T>, E> {
-        T::deserialize(serde::de::value::StrDeserializer::new(text)).map(Shape::One)
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OneOrMoreShape<T>, E> {
+        T::deserialize(serde::de::value::StrDeserializer::new(text)).map(OneOrMoreShape::One)
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Shape<T>, E> {
-        T::deserialize(serde::de::value::U64Deserializer::new(number)).map(Shape::One)
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<OneOrMoreShape<T>, E> {
+        T::deserialize(serde::de::value::U64Deserializer::new(number)).map(OneOrMoreShape::One)
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Shape<T>, E> {
-        T::deserialize(serde::de::value::I64Deserializer::new(number)).map(Shape::One)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shape<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<OneOrMoreShape<T>, E> {
+        T::deserialize(serde::de::value::I64Deserializer::new(number)).map(OneOrMoreShape::One)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMoreShape<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let shape = Located::<Shape<T>>::deserialize(deserializer)?;
+        deserializer.deserialize_any(OneOrMoreVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let shape = Located::<OneOrMoreShape<T>>::deserialize(deserializer)?;
         Ok(Self(match shape.value {
-            Shape::One(value) => vec![Located { value, place: shape.place }],
-            Shape::List(list) => list,
+            OneOrMoreShape::One(value) => vec![Located { value, place: shape.place }],
+            OneOrMoreShape::List(list) => list,
         }))
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Several<T> {
+impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
     fn inline_schema() -> bool {
         true
     }
@@ -138,18 +138,18 @@ impl JsonSchema for PatchSource {
 
 /// The arms that carry a kind of request, with weights above 0: a list weighs all alike.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Arms(pub Vec<(Arm, f64)>);
+pub struct ArmWeights(pub Vec<(Arm, f64)>);
 
-struct ArmsVisitor;
+struct ArmWeightsVisitor;
 
-impl<'de> Visitor<'de> for ArmsVisitor {
-    type Value = Arms;
+impl<'de> Visitor<'de> for ArmWeightsVisitor {
+    type Value = ArmWeights;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of arms such as [new, reused], or arms with weights such as {new: 3, reused: 1}")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Arms, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ArmWeights, A::Error> {
         let mut arms = Vec::new();
         while let Some(arm) = list.next_element::<Arm>()? {
             add_arm(&mut arms, arm, 1.0).map_err(A::Error::custom)?;
@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for ArmsVisitor {
         nonempty(arms).map_err(A::Error::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Arms, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ArmWeights, A::Error> {
         let mut arms = Vec::new();
         while let Some((arm, weight)) = map.next_entry::<Arm, f64>()? {
             add_arm(&mut arms, arm, weight).map_err(A::Error::custom)?;
@@ -177,20 +177,20 @@ fn add_arm(arms: &mut Vec<(Arm, f64)>, arm: Arm, weight: f64) -> Result<(), Stri
     Ok(())
 }
 
-fn nonempty(arms: Vec<(Arm, f64)>) -> Result<Arms, String> {
+fn nonempty(arms: Vec<(Arm, f64)>) -> Result<ArmWeights, String> {
     if arms.is_empty() {
         return Err("there is no arm, expected at least one of new, reused, blind, pooled".to_owned());
     }
-    Ok(Arms(arms))
+    Ok(ArmWeights(arms))
 }
 
-impl<'de> Deserialize<'de> for Arms {
+impl<'de> Deserialize<'de> for ArmWeights {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ArmsVisitor)
+        deserializer.deserialize_any(ArmWeightsVisitor)
     }
 }
 
-impl JsonSchema for Arms {
+impl JsonSchema for ArmWeights {
     fn schema_name() -> Cow<'static, str> {
         "Arms".into()
     }
@@ -207,46 +207,46 @@ impl JsonSchema for Arms {
 
 /// A port of the Service, by number or by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port(pub PortName);
+pub struct PortSetting(pub PortName);
 
 struct PortVisitor;
 
 impl Visitor<'_> for PortVisitor {
-    type Value = Port;
+    type Value = PortSetting;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a port from 1 to 65535 or a port's name")
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Port, E> {
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<PortSetting, E> {
         match u16::try_from(number) {
-            Ok(port) if port > 0 => Ok(Port(PortName::Number(port))),
+            Ok(port) if port > 0 => Ok(PortSetting(PortName::Number(port))),
             _ => Err(E::custom(format!("the port is {number}, expected 1 to 65535 or a port's name"))),
         }
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Port, E> {
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<PortSetting, E> {
         match u64::try_from(number) {
             Ok(number) => self.visit_u64(number),
             Err(_) => Err(E::custom(format!("the port is {number}, expected 1 to 65535 or a port's name"))),
         }
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Port, E> {
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<PortSetting, E> {
         match name {
             "" => Err(E::custom("the port's name is empty, expected 1 to 65535 or a port's name")),
-            name => Ok(Port(PortName::Name(name.to_owned()))),
+            name => Ok(PortSetting(PortName::Name(name.to_owned()))),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Port {
+impl<'de> Deserialize<'de> for PortSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(PortVisitor)
     }
 }
 
-impl JsonSchema for Port {
+impl JsonSchema for PortSetting {
     fn schema_name() -> Cow<'static, str> {
         "Port".into()
     }
@@ -261,9 +261,9 @@ impl JsonSchema for Port {
 
 /// A mapping from names, in the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named<T>(pub Vec<(Located<Name>, T)>);
+pub struct NamedList<T>(pub Vec<(Located<ScenarioName>, T)>);
 
-impl<T> Default for Named<T> {
+impl<T> Default for NamedList<T> {
     fn default() -> Self {
         Self(Vec::new())
     }
@@ -272,35 +272,35 @@ impl<T> Default for Named<T> {
 struct NamedVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for NamedVisitor<T> {
-    type Value = Named<T>;
+    type Value = NamedList<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a mapping from names")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-        let mut entries: Vec<(Located<Name>, T)> = Vec::new();
-        while let Some(name) = map.next_key::<Located<Name>>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NamedList<T>, A::Error> {
+        let mut entries: Vec<(Located<ScenarioName>, T)> = Vec::new();
+        while let Some(name) = map.next_key::<Located<ScenarioName>>()? {
             if entries.len() >= MAX_NAMED {
                 return Err(A::Error::custom(format!("there are more than {MAX_NAMED} variants, expected fewer")));
             }
             // An empty value, as in `as-it-is:`, is a variant without changes.
             entries.push((name, map.next_value::<Option<T>>()?.unwrap_or_default()));
         }
-        Ok(Named(entries))
+        Ok(NamedList(entries))
     }
 }
 
-/// The most entries of a [`Named`].
+/// The most entries of a [`NamedList`].
 pub const MAX_NAMED: usize = 20;
 
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Named<T> {
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for NamedList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(NamedVisitor(PhantomData))
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Named<T> {
+impl<T: JsonSchema> JsonSchema for NamedList<T> {
     fn inline_schema() -> bool {
         true
     }
@@ -310,7 +310,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let name = generator.subschema_for::<Name>();
+        let name = generator.subschema_for::<ScenarioName>();
         let value = generator.subschema_for::<T>();
         json_schema!({
             "type": "object", "propertyNames": name, "maxProperties": MAX_NAMED,

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use crate::manifest::{Files, ReadError};
+use crate::manifest::{FileReadError, FileSource};
 
 macro_rules! shipped {
     ($($path:literal),* $(,)?) => {
@@ -42,9 +42,9 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
 
 /// The compiled-in files, by their path in the project.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Shipped;
+pub struct ShippedFiles;
 
-impl Shipped {
+impl ShippedFiles {
     /// Whether this very text is compiled in: then what it runs on the machine is known.
     #[must_use]
     pub fn holds(text: &str) -> bool {
@@ -52,11 +52,11 @@ impl Shipped {
     }
 }
 
-impl Files for Shipped {
-    fn read(&self, path: &Path) -> Result<String, ReadError> {
+impl FileSource for ShippedFiles {
+    fn read(&self, path: &Path) -> Result<String, FileReadError> {
         let wanted = plain(path);
         let known = SHIPPED.iter().find(|(known, _)| *known == wanted);
-        known.map(|(_, text)| (*text).to_owned()).ok_or_else(|| ReadError {
+        known.map(|(_, text)| (*text).to_owned()).ok_or_else(|| FileReadError {
             path: path.display().to_string(),
             why: "no file of this name is compiled in".to_owned(),
         })

@@ -17,9 +17,9 @@ pub const MAX_NAME: usize = 40;
 
 /// Requests a second: above 0 and at most [`MAX_RATE`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate(f64);
+pub struct RequestRate(f64);
 
-impl Rate {
+impl RequestRate {
     /// A rate, or what is wrong with it.
     pub fn new(per_s: f64) -> Result<Self, String> {
         if per_s > 0.0 && per_s <= MAX_RATE {
@@ -38,9 +38,9 @@ impl Rate {
 
 /// Trials of each variant: 1 to [`MAX_TRIALS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trials(u32);
+pub struct TrialCount(u32);
 
-impl Trials {
+impl TrialCount {
     /// A number of trials, or what is wrong with it.
     pub fn new(count: i64) -> Result<Self, String> {
         u32::try_from(count)
@@ -59,9 +59,9 @@ impl Trials {
 
 /// A name of letters `a` to `z`, digits and `-`, as DNS labels are (RFC 1123): it becomes part of namespaces and paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Name(String);
+pub struct ScenarioName(String);
 
-impl Name {
+impl ScenarioName {
     /// A name, or what is wrong with it.
     pub fn new(text: &str) -> Result<Self, String> {
         let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -83,9 +83,9 @@ impl Name {
 
 /// A duration with its unit: `500ms`, `10s`, `2m`, `1h`, or several in a row, as in `1m30s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(pub Duration);
+pub struct ScenarioDuration(pub Duration);
 
-impl Time {
+impl ScenarioDuration {
     /// Parses a duration, or says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let refuse = || format!("`{text}` is not a duration, expected a number with a unit, such as 500ms, 10s or 2m");
@@ -119,7 +119,7 @@ fn too_long(text: &str) -> String {
     format!("`{text}` is too long, expected at most {} hours", MAX_DURATION.as_secs() / 3_600)
 }
 
-impl std::fmt::Display for Time {
+impl std::fmt::Display for ScenarioDuration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_zero() { f.write_str("0s") } else { write!(f, "{:?}", self.0) }
     }
@@ -127,9 +127,9 @@ impl std::fmt::Display for Time {
 
 /// A part of all attempts: a percentage such as `10%`, or a fraction above 0 and up to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Share(pub f64);
+pub struct LoadShare(pub f64);
 
-impl Share {
+impl LoadShare {
     /// A fraction, or what is wrong with it.
     pub fn fraction(fraction: f64) -> Result<Self, String> {
         if fraction > 0.0 && fraction <= 1.0 {
@@ -189,32 +189,32 @@ impl<T> Visitor<'_> for NumberOrText<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for Rate {
+impl<'de> Deserialize<'de> for RequestRate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // A typed number, because an untyped NaN would be refused without saying what was expected.
         Self::new(f64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
-impl<'de> Deserialize<'de> for Trials {
+impl<'de> Deserialize<'de> for TrialCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(i64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
-impl<'de> Deserialize<'de> for Name {
+impl<'de> Deserialize<'de> for ScenarioName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
-impl<'de> Deserialize<'de> for Time {
+impl<'de> Deserialize<'de> for ScenarioDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
-impl<'de> Deserialize<'de> for Share {
+impl<'de> Deserialize<'de> for LoadShare {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NumberOrText {
             expected: "a percentage such as 10% or a fraction such as 0.1",
@@ -238,16 +238,16 @@ macro_rules! schema {
     };
 }
 
-schema!(Rate, "Rate", {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE});
-schema!(Trials, "Trials", {"type": "integer", "minimum": 1, "maximum": MAX_TRIALS});
-schema!(Name, "Name", {
+schema!(RequestRate, "Rate", {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE});
+schema!(TrialCount, "Trials", {"type": "integer", "minimum": 1, "maximum": MAX_TRIALS});
+schema!(ScenarioName, "Name", {
     "type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 });
-schema!(Time, "Duration", {
+schema!(ScenarioDuration, "Duration", {
     "description": "A duration with its unit, such as `500ms`, `10s`, `2m` or `1m30s`.",
     "type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"
 });
-schema!(Share, "Share", {
+schema!(LoadShare, "Share", {
     "description": "A part of all attempts: a percentage such as `10%`, or a fraction.",
     "oneOf": [
         {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%$"},
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     fn time(text: &str) -> Result<Duration, String> {
-        Time::parse(text).map(|time| time.0)
+        ScenarioDuration::parse(text).map(|time| time.0)
     }
 
     #[test]
@@ -282,14 +282,14 @@ mod tests {
     #[test]
     fn rates_trials_and_names_have_bounds() {
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1_000_001.0] {
-            assert!(Rate::new(bad).is_err(), "{bad}");
+            assert!(RequestRate::new(bad).is_err(), "{bad}");
         }
-        assert!(Rate::new(0.5).is_ok());
-        assert!(Trials::new(0).is_err() && Trials::new(-1).is_err() && Trials::new(1_001).is_err());
+        assert!(RequestRate::new(0.5).is_ok());
+        assert!(TrialCount::new(0).is_err() && TrialCount::new(-1).is_err() && TrialCount::new(1_001).is_err());
         for bad in ["", "../x", "a/b", "A", "-a", "a-", "a b", "a\n", &"a".repeat(41)] {
-            assert!(Name::new(bad).is_err(), "{bad}");
+            assert!(ScenarioName::new(bad).is_err(), "{bad}");
         }
-        assert!(Name::new("apache-prestop").is_ok());
+        assert!(ScenarioName::new("apache-prestop").is_ok());
     }
 
     proptest! {
@@ -303,17 +303,17 @@ mod tests {
 
         #[test]
         fn a_percentage_and_its_fraction_are_the_same_share(percent in 1_u32..=100) {
-            let share = Share::parse(&format!("{percent}%")).unwrap();
-            let fraction = Share::parse(&format!("{}", f64::from(percent) / 100.0)).unwrap();
+            let share = LoadShare::parse(&format!("{percent}%")).unwrap();
+            let fraction = LoadShare::parse(&format!("{}", f64::from(percent) / 100.0)).unwrap();
             prop_assert!((share.0 - fraction.0).abs() < 1e-12);
         }
 
         #[test]
         fn no_text_breaks_a_parser(text in ".{0,20}") {
-            if let Ok(share) = Share::parse(&text) {
+            if let Ok(share) = LoadShare::parse(&text) {
                 prop_assert!(share.0 > 0.0 && share.0 <= 1.0);
             }
-            if let Ok(time) = Time::parse(&text) {
+            if let Ok(time) = ScenarioDuration::parse(&text) {
                 prop_assert!(time.0 <= MAX_DURATION);
             }
         }

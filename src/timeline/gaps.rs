@@ -3,17 +3,17 @@
 use super::edge::{Basis, Edge};
 use super::life::PodLife;
 use crate::clock::Stamp;
-use crate::record::entry::{Gap, GapSource};
+use crate::record::entry::{GapSource, ObservationGap};
 
 /// What a watch shows so soon after it had been blind may have happened while it was.
 const AFTER_GAP_NS: u64 = 2_000_000_000;
 
 /// A namespace's gaps.
 #[derive(Debug, Default)]
-pub(super) struct Gaps(Vec<Gap>);
+pub(super) struct Gaps(Vec<ObservationGap>);
 
 impl Gaps {
-    pub(super) fn push(&mut self, gap: Gap) {
+    pub(super) fn push(&mut self, gap: ObservationGap) {
         self.0.push(gap);
     }
 
@@ -22,7 +22,7 @@ impl Gaps {
         self.0.retain(|gap| gap.to_ns >= before);
     }
 
-    fn of(&self, source: GapSource) -> impl Iterator<Item = &Gap> {
+    fn of(&self, source: GapSource) -> impl Iterator<Item = &ObservationGap> {
         self.0.iter().filter(move |gap| gap.source == source)
     }
 

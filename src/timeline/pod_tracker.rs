@@ -9,7 +9,7 @@ use super::life::PodLife;
 use super::window::Window;
 use crate::clock::Stamp;
 use crate::record::entry::{
-    Change, ContainerSeen, ContainerState, EndpointsSeen, EventSeen, Listener, ListenerSeen, PodSeen,
+    ContainerSeen, ContainerState, EndpointsSeen, EventSeen, ListenerSeen, ListenerState, ObjectChange, PodSeen,
 };
 use crate::servers::PreStop;
 
@@ -29,7 +29,7 @@ pub(super) struct PodTracker {
     serving_in: BTreeSet<String>,
     listed_in: BTreeSet<String>,
     /// The last probe's state.
-    listener: Option<Listener>,
+    listener: Option<ListenerState>,
     /// The latest moment at which its listener is known to have accepted.
     accepted_until_ns: Option<Stamp>,
     restarts: i32,
@@ -141,7 +141,7 @@ impl PodTracker {
         if seen.ready {
             life.ready.get_or_insert(at);
         }
-        if seen.phase == "Running" && seen.change != Change::Gone {
+        if seen.phase == "Running" && seen.change != ObjectChange::Gone {
             self.running_ns.get_or_insert(seen.at_ns);
         }
         if let Some(until) = &seen.deletion_timestamp
@@ -152,7 +152,7 @@ impl PodTracker {
             let accepted = server_ns(until, started_unix_ns).and_then(|at| at.checked_sub(life.grace_s? * SECOND_NS));
             self.clock_agrees = accepted.is_some_and(|accepted| accepted.abs_diff(seen.at_ns) <= SKEW_MAX_NS);
         }
-        if seen.change == Change::Gone {
+        if seen.change == ObjectChange::Gone {
             life.gone.get_or_insert(at);
         }
         self.containers(seen, at, started_unix_ns);
@@ -192,8 +192,8 @@ impl PodTracker {
     /// Takes what the side probe saw.
     pub(super) fn listener(&mut self, seen: &ListenerSeen) {
         let was = self.listener.replace(seen.state);
-        let was_open = was == Some(Listener::Open);
-        if seen.state == Listener::Open {
+        let was_open = was == Some(ListenerState::Open);
+        if seen.state == ListenerState::Open {
             self.seen.listener_closed = None;
             // The first look of all tells only that it was open by then.
             let low = if was.is_some() { seen.before_ns } else { 0 };

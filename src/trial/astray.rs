@@ -13,7 +13,7 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use kube::Api;
 use kube::api::ListParams;
 
-use super::Variant;
+use super::RunningVariant;
 use super::site::SiteError;
 use crate::rollout::{api_words, finished};
 
@@ -25,7 +25,7 @@ const ROUTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// After a complete rollout every connection must lead to a pod, or be refused by one. Where some lead nowhere for so long although
 /// the Service has endpoints, what makes the trial invalid; empty otherwise.
-pub(super) async fn astray(variant: &Variant) -> Result<String, SiteError> {
+pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError> {
     let mut why = String::new();
     for round in 0..ROUTED_ROUNDS {
         if round > 0 {
@@ -47,14 +47,14 @@ pub(super) async fn astray(variant: &Variant) -> Result<String, SiteError> {
         }
     };
     let present = match judge(&endpoints, &pods) {
-        Fault::Manifest => return Ok(String::new()),
-        Fault::Endpoints => {
+        AstrayFault::Manifest => return Ok(String::new()),
+        AstrayFault::Endpoints => {
             return Ok(format!(
                 "{nowhere}, and its EndpointSlices list only pods that are gone: the cluster's endpoint controller had not \
                  followed; check kube-controller-manager"
             ));
         }
-        Fault::RoutingUnlessSilent(present) => present,
+        AstrayFault::RoutingUnlessSilent(present) => present,
     };
     for address in present {
         // A pod whose own address is as silent as the Service hangs, which is the workload's fault. From this machine a pod's own
@@ -70,7 +70,7 @@ pub(super) async fn astray(variant: &Variant) -> Result<String, SiteError> {
 }
 
 /// Where routing must lead new connections, and the addresses of the namespace's pods.
-async fn endpoints_and_pods(variant: &Variant) -> Result<(BTreeSet<SocketAddr>, BTreeSet<IpAddr>), kube::Error> {
+async fn endpoints_and_pods(variant: &RunningVariant) -> Result<(BTreeSet<SocketAddr>, BTreeSet<IpAddr>), kube::Error> {
     let client = &variant.handle.client;
     let namespace = &variant.handle.workload.namespace;
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
@@ -84,7 +84,7 @@ async fn endpoints_and_pods(variant: &Variant) -> Result<(BTreeSet<SocketAddr>, 
 
 /// Whose fault it is that connections lead nowhere.
 #[derive(Debug, PartialEq, Eq)]
-enum Fault {
+enum AstrayFault {
     /// The Service has no endpoint: the manifests'.
     Manifest,
     /// Its endpoints are of pods that are gone: the cluster's.
@@ -93,12 +93,12 @@ enum Fault {
     RoutingUnlessSilent(Vec<SocketAddr>),
 }
 
-fn judge(endpoints: &BTreeSet<SocketAddr>, pods: &BTreeSet<IpAddr>) -> Fault {
+fn judge(endpoints: &BTreeSet<SocketAddr>, pods: &BTreeSet<IpAddr>) -> AstrayFault {
     if endpoints.is_empty() {
-        return Fault::Manifest;
+        return AstrayFault::Manifest;
     }
     let present: Vec<SocketAddr> = endpoints.iter().copied().filter(|at| pods.contains(&at.ip())).collect();
-    if present.is_empty() { Fault::Endpoints } else { Fault::RoutingUnlessSilent(present) }
+    if present.is_empty() { AstrayFault::Endpoints } else { AstrayFault::RoutingUnlessSilent(present) }
 }
 
 /// Where routing must lead new connections to a port of the slices' Service: to every ready endpoint, whoever's it is; if there are none,
@@ -195,9 +195,9 @@ mod tests {
             addresses.iter().map(|address| address.parse().unwrap()).collect()
         };
         let pods = ips(&["10.0.0.1", "10.0.0.2"]);
-        assert_eq!(judge(&of(&[]), &pods), Fault::Manifest);
-        assert_eq!(judge(&of(&["10.0.0.9:80"]), &pods), Fault::Endpoints, "its pod is gone");
-        let routing = Fault::RoutingUnlessSilent(vec!["10.0.0.1:80".parse().unwrap()]);
+        assert_eq!(judge(&of(&[]), &pods), AstrayFault::Manifest);
+        assert_eq!(judge(&of(&["10.0.0.9:80"]), &pods), AstrayFault::Endpoints, "its pod is gone");
+        let routing = AstrayFault::RoutingUnlessSilent(vec!["10.0.0.1:80".parse().unwrap()]);
         assert_eq!(judge(&of(&["10.0.0.1:80", "10.0.0.9:80"]), &pods), routing);
     }
 }

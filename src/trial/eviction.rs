@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::one::{Middle, rolled};
-use super::{TrialError, Variant};
+use super::one::{RolloutResult, rolled};
+use super::{RunningVariant, TrialError};
 use crate::record::entry::MarkName;
 use crate::rollout::{Eviction, EvictionAnswer, PodToEvict, ReplacedPods, RolloutError, cordon, evict, pods_to_evict};
 
@@ -11,7 +11,11 @@ use crate::rollout::{Eviction, EvictionAnswer, PodToEvict, ReplacedPods, Rollout
 const UNCORDON_WITHIN: Duration = Duration::from_secs(10);
 
 /// Evicts and follows until the workload is whole again. The whole takes at most the rollout's timeout.
-pub(super) async fn evicted(variant: &Variant, trial: u32, eviction: &Eviction) -> Result<Middle, TrialError> {
+pub(super) async fn evicted(
+    variant: &RunningVariant,
+    trial: u32,
+    eviction: &Eviction,
+) -> Result<RolloutResult, TrialError> {
     let (site, handle) = (&variant.site, &variant.handle);
     let chosen = pods_to_evict(handle, eviction).await.map_err(RolloutError::from)?;
     let begun = site.now().await?;
@@ -28,7 +32,7 @@ pub(super) async fn evicted(variant: &Variant, trial: u32, eviction: &Eviction) 
     };
     let Ok(done) = tokio::time::timeout(variant.timeout, each).await else {
         let reason = format!("the eviction was not complete after {} s: {stood}", variant.timeout.as_secs());
-        return Ok(Middle { reason, ..Middle::default() });
+        return Ok(RolloutResult { reason, ..RolloutResult::default() });
     };
     done?;
     let replaced: ReplacedPods = chosen.pods.into_iter().map(|pod| pod.uid).collect();
@@ -38,7 +42,7 @@ pub(super) async fn evicted(variant: &Variant, trial: u32, eviction: &Eviction) 
 
 /// Asks for one pod's eviction until it is granted; each refusal is kept in `stood`, in words.
 async fn one(
-    variant: &Variant,
+    variant: &RunningVariant,
     trial: u32,
     node: &str,
     pod: &PodToEvict,
@@ -65,7 +69,7 @@ async fn one(
 }
 
 /// Gives back what the eviction of this trial cordoned, however the trial ended.
-pub(super) async fn give_back(variant: &Variant) -> Result<(), RolloutError> {
+pub(super) async fn give_back(variant: &RunningVariant) -> Result<(), RolloutError> {
     let handle = &variant.handle;
     let given = tokio::time::timeout(UNCORDON_WITHIN, cordon::uncordon(&handle.client, &handle.run)).await;
     match given {

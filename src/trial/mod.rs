@@ -13,11 +13,11 @@ mod variant;
 use crate::cluster::kube::ApplyError;
 use crate::rollout::{RolloutError, api_words};
 
-pub use one::{Run, run};
-pub use settle::{Settled, settle};
-pub use site::{Here, Load, Seat, Site, SiteError};
-pub use step::Step;
-pub use variant::{Action, Variant};
+pub use one::{TrialSetup, run};
+pub use settle::{SettleResult, settle};
+pub use site::{AgentSite, LoadSite, LocalSite, SiteError, SiteLoad};
+pub use step::TrialStep;
+pub use variant::{RunningVariant, TrialAction};
 
 /// A trial could not be run to its end.
 #[derive(Debug, thiserror::Error)]

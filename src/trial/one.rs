@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::astray::astray;
 use super::eviction::{evicted, give_back};
-use super::site::{Load, SiteError};
-use super::step::Step;
-use super::variant::Action;
-use super::{TrialError, Variant};
+use super::site::{SiteError, SiteLoad};
+use super::step::TrialStep;
+use super::variant::TrialAction;
+use super::{RunningVariant, TrialError};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::record::{Arm, Entry};
@@ -25,7 +25,7 @@ const BEYOND_LAG: Duration = Duration::from_millis(500);
 
 /// How the middle of a trial went.
 #[derive(Default)]
-pub(super) struct Middle {
+pub(super) struct RolloutResult {
     pub(super) complete: bool,
     pub(super) reason: String,
     /// What makes the trial invalid; empty without any.
@@ -34,7 +34,7 @@ pub(super) struct Middle {
 
 /// What a trial needs to know beside its variant.
 #[derive(Debug, Clone, Copy)]
-pub struct Run {
+pub struct TrialSetup {
     /// The trial's number.
     pub trial: u32,
     /// Its block.
@@ -50,12 +50,12 @@ pub struct Run {
 /// stays. `live` is shown the load now and then.
 pub async fn run(
     stop: &CancellationToken,
-    variant: &Variant,
-    run: Run,
-    live: &(dyn Fn(&Load) + Sync),
+    variant: &RunningVariant,
+    run: TrialSetup,
+    live: &(dyn Fn(&SiteLoad) + Sync),
 ) -> Result<(), TrialError> {
     let (site, trial) = (&variant.site, run.trial);
-    variant.stands(Step::LeadIn);
+    variant.set_step(TrialStep::LeadIn);
     let start = TrialStart {
         at_ns: site.now().await?,
         trial,
@@ -65,7 +65,7 @@ pub async fn run(
     };
     site.record(Entry::TrialStart(start)).await?;
     let (mut outcome, planned) = under_load(stop, variant, run, live).await;
-    if matches!(&variant.action, Action::Evict(eviction) if eviction.cordon) {
+    if matches!(&variant.action, TrialAction::Evict(eviction) if eviction.cordon) {
         let given = give_back(variant).await;
         outcome = outcome.and_then(|middle| given.map(|()| middle).map_err(TrialError::from));
     }
@@ -91,10 +91,10 @@ pub async fn run(
 /// The trial between its first line and its last: how it went, and what the load planned.
 async fn under_load(
     stop: &CancellationToken,
-    variant: &Variant,
-    run: Run,
-    live: &(dyn Fn(&Load) + Sync),
-) -> (Result<Middle, TrialError>, BTreeMap<Arm, u64>) {
+    variant: &RunningVariant,
+    run: TrialSetup,
+    live: &(dyn Fn(&SiteLoad) + Sync),
+) -> (Result<RolloutResult, TrialError>, BTreeMap<Arm, u64>) {
     let begun = async {
         let replaced = present_pods(variant).await?;
         variant.site.probe_present_pods().await?;
@@ -128,22 +128,22 @@ async fn under_load(
     }
 }
 
-async fn measured(variant: &Variant, number: u32, replaced: &ReplacedPods) -> Result<Middle, TrialError> {
+async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods) -> Result<RolloutResult, TrialError> {
     let site = &variant.site;
     tokio::time::sleep(LEAD_IN).await;
     let before = site.now().await?;
-    variant.stands(Step::Rolling(None));
+    variant.set_step(TrialStep::Rolling(None));
     let middle = match &variant.action {
-        Action::None { duration } => {
-            variant.stands(Step::Control);
+        TrialAction::None { duration } => {
+            variant.set_step(TrialStep::Control);
             site.mark(number, MarkName::RolloutStep, before, "none").await?;
             tokio::time::sleep(*duration).await;
             let end = site.now().await?;
             site.mark(number, MarkName::RolloutComplete, end, "none").await?;
             site.mark(number, MarkName::OldPodsGone, end, "none").await?;
-            Middle { complete: true, ..Middle::default() }
+            RolloutResult { complete: true, ..RolloutResult::default() }
         }
-        Action::Roll { roll, .. } => {
+        TrialAction::Roll { roll, .. } => {
             // Also a step that fails may have changed something.
             variant.changed.store(true, Ordering::Relaxed);
             let took = perform(&variant.handle, roll, number, variant.timeout).await;
@@ -156,32 +156,32 @@ async fn measured(variant: &Variant, number: u32, replaced: &ReplacedPods) -> Re
                 rolled(variant, number, replaced, variant.timeout).await?
             }
         }
-        Action::Evict(eviction) => evicted(variant, number, eviction).await?,
+        TrialAction::Evict(eviction) => evicted(variant, number, eviction).await?,
     };
-    variant.stands(Step::Tail);
+    variant.set_step(TrialStep::Tail);
     // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
     tokio::time::sleep(TAIL.max(variant.routing_lag + BEYOND_LAG)).await;
     Ok(middle)
 }
 
 /// Waiting for the old pods to go would be in vain.
-fn nothing_changed(variant: &Variant, roll: &RolloutStep) -> Middle {
+fn nothing_changed(variant: &RunningVariant, roll: &RolloutStep) -> RolloutResult {
     let workload = variant.handle.workload.reference();
     let reason = format!(
         "the API took the step ({}) and found {workload} to be so already, so that no pod is replaced; change something \
          that it is not by default",
         roll.describe()
     );
-    Middle { reason, ..Middle::default() }
+    RolloutResult { reason, ..RolloutResult::default() }
 }
 
 /// Follows a rollout that has begun, for at most `bound`.
 pub(super) async fn rolled(
-    variant: &Variant,
+    variant: &RunningVariant,
     number: u32,
     replaced: &ReplacedPods,
     bound: Duration,
-) -> Result<Middle, TrialError> {
+) -> Result<RolloutResult, TrialError> {
     let site = &variant.site;
     let (tell, told) = tokio::sync::oneshot::channel();
     let mut tell = Some(tell);
@@ -199,7 +199,7 @@ pub(super) async fn rolled(
         }
         Ok::<(), SiteError>(())
     };
-    let shows = |counts| variant.stands(Step::Rolling(Some(counts)));
+    let shows = |counts| variant.set_step(TrialStep::Rolling(Some(counts)));
     let following = async move { follow(&variant.handle, replaced, bound, complete, shows).await };
     let (followed, marked) = tokio::join!(following, marking);
     marked?;
@@ -208,25 +208,25 @@ pub(super) async fn rolled(
         RolloutEnd::Done => {
             let now = site.now().await?;
             site.mark(number, MarkName::OldPodsGone, now, "").await?;
-            Middle { complete: true, ..Middle::default() }
+            RolloutResult { complete: true, ..RolloutResult::default() }
         }
         RolloutEnd::Failed(why) => {
             let workload = variant.handle.workload.reference();
-            Middle { reason: format!("the rollout of {workload} ended: {why}"), ..Middle::default() }
+            RolloutResult { reason: format!("the rollout of {workload} ended: {why}"), ..RolloutResult::default() }
         }
         // What was lost then is not the variant's doing.
-        RolloutEnd::Gone(why) => Middle { trouble: why, ..Middle::default() },
-        RolloutEnd::TimedOut(stood) => Middle {
+        RolloutEnd::Gone(why) => RolloutResult { trouble: why, ..RolloutResult::default() },
+        RolloutEnd::TimedOut(stood) => RolloutResult {
             reason: format!("the rollout was not complete after {} s: {stood}", variant.timeout.as_secs()),
-            ..Middle::default()
+            ..RolloutResult::default()
         },
     })
 }
 
-async fn present_pods(variant: &Variant) -> Result<ReplacedPods, TrialError> {
+async fn present_pods(variant: &RunningVariant) -> Result<ReplacedPods, TrialError> {
     // A control replaces nothing, so that no pod has to go before it is over; whom a change of scale removes is for the
     // controller to say, and an eviction chooses for itself.
-    if !matches!(&variant.action, Action::Roll { roll, .. } if !matches!(roll, RolloutStep::Scale { .. })) {
+    if !matches!(&variant.action, TrialAction::Roll { roll, .. } if !matches!(roll, RolloutStep::Scale { .. })) {
         return Ok(ReplacedPods::new());
     }
     let pods = own_pods(&variant.handle).await.map_err(|source| TrialError::Api {
@@ -241,9 +241,9 @@ async fn present_pods(variant: &Variant) -> Result<ReplacedPods, TrialError> {
 /// once the run is stopped, nothing is awaited.
 async fn finish_load(
     stop: &CancellationToken,
-    variant: &Variant,
+    variant: &RunningVariant,
     number: u32,
-    load: Load,
+    load: SiteLoad,
     abort: bool,
 ) -> Result<BTreeMap<Arm, u64>, TrialError> {
     let site = &variant.site;

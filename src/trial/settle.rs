@@ -8,8 +8,8 @@ use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
 use tokio_util::sync::CancellationToken;
 
-use super::variant::Action;
-use super::{TrialError, Variant};
+use super::variant::TrialAction;
+use super::{RunningVariant, TrialError};
 use crate::cluster::kube::apply;
 use crate::rollout::{ReplacedPods, RolloutEnd, RolloutError, perform, wait_complete};
 
@@ -18,7 +18,7 @@ const REST_WITHIN: Duration = Duration::from_mins(1);
 
 /// How a workload came to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
+pub enum SettleResult {
     /// As it was.
     AtRest,
     /// Made anew.
@@ -29,7 +29,11 @@ pub enum Settled {
 const AT_ONCE: Duration = Duration::from_millis(750);
 
 /// Brings `variant` to rest before trial `number`. The way back of a change that alternates happens here, unmeasured.
-pub async fn settle(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<Settled, TrialError> {
+pub async fn settle(
+    stop: &CancellationToken,
+    variant: &RunningVariant,
+    number: u32,
+) -> Result<SettleResult, TrialError> {
     let rolled_back = way_back(stop, variant, number).await?;
     // A workload that comes to rest only now has replaced pods meanwhile: after a rollout that ran into its timeout, or was
     // left when the agent was lost.
@@ -43,14 +47,14 @@ pub async fn settle(stop: &CancellationToken, variant: &Variant, number: u32) ->
         if moved {
             routing_follows(stop, variant, number).await?;
         }
-        return Ok(Settled::AtRest);
+        return Ok(SettleResult::AtRest);
     }
     make_anew(variant).await?;
     variant.changed.store(false, Ordering::Relaxed);
     match at_rest(stop, variant, number).await? {
         None => {
             routing_follows(stop, variant, number).await?;
-            Ok(Settled::Reset)
+            Ok(SettleResult::Reset)
         }
         Some(stood) => Err(TrialError::Unsettled {
             workload: variant.handle.workload.reference(),
@@ -62,8 +66,8 @@ pub async fn settle(stop: &CancellationToken, variant: &Variant, number: u32) ->
 }
 
 /// Undoes the change of an earlier trial, if there is one that has to be undone.
-async fn way_back(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<bool, TrialError> {
-    let Action::Roll { back: Some(back), .. } = &variant.action else { return Ok(false) };
+async fn way_back(stop: &CancellationToken, variant: &RunningVariant, number: u32) -> Result<bool, TrialError> {
+    let TrialAction::Roll { back: Some(back), .. } = &variant.action else { return Ok(false) };
     if !variant.changed.load(Ordering::Relaxed) {
         return Ok(false);
     }
@@ -78,7 +82,7 @@ async fn way_back(stop: &CancellationToken, variant: &Variant, number: u32) -> R
 
 /// After pods were replaced without load, routing may still lead to those that are gone: its lag is waited out, so that
 /// they are not the next trial's losses.
-async fn routing_follows(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<(), TrialError> {
+async fn routing_follows(stop: &CancellationToken, variant: &RunningVariant, number: u32) -> Result<(), TrialError> {
     tokio::select! {
         () = tokio::time::sleep(variant.routing_lag) => Ok(()),
         () = stop.cancelled() => Err(TrialError::Stopped { trial: number }),
@@ -86,7 +90,11 @@ async fn routing_follows(stop: &CancellationToken, variant: &Variant, number: u3
 }
 
 /// `None` once at rest, else where it stood.
-async fn at_rest(stop: &CancellationToken, variant: &Variant, number: u32) -> Result<Option<String>, TrialError> {
+async fn at_rest(
+    stop: &CancellationToken,
+    variant: &RunningVariant,
+    number: u32,
+) -> Result<Option<String>, TrialError> {
     let nothing = ReplacedPods::new();
     let followed = tokio::select! {
         followed = wait_complete(&variant.handle, &nothing, REST_WITHIN, || {}) => followed?,
@@ -99,7 +107,7 @@ async fn at_rest(stop: &CancellationToken, variant: &Variant, number: u32) -> Re
     })
 }
 
-async fn make_anew(variant: &Variant) -> Result<(), TrialError> {
+async fn make_anew(variant: &RunningVariant) -> Result<(), TrialError> {
     let workload = &variant.handle.workload;
     let failed = |doing: &str, source: kube::Error| TrialError::Api {
         doing: doing.to_owned(),

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agent::{AgentError, Follower, Remote};
+use crate::agent::{AgentError, Follower, RemoteAgent};
 use crate::clock::{Clock, Stamp};
-use crate::load::{self, LoadError, LoadPlan, Preflight, Route, Running, blocking};
+use crate::load::{self, LoadError, LoadPlan, Preflight, Route, RunningLoad, blocking};
 use crate::observe::Observer;
 use crate::record::entry::{Mark, MarkName};
 use crate::record::{Arm, Entry, Sink};
@@ -17,15 +17,15 @@ use crate::record::{Arm, Entry, Sink};
 const FINISH_POLL: Duration = Duration::from_millis(10);
 
 /// Where a variant's load and watches live.
-pub enum Site {
+pub enum LoadSite {
     /// In this process.
-    Here(Here),
+    Here(LocalSite),
     /// In a pod of the cluster.
-    Agent(Seat),
+    Agent(AgentSite),
 }
 
 /// In this process.
-pub struct Here {
+pub struct LocalSite {
     /// The run's clock.
     pub clock: Clock,
     /// The record.
@@ -38,9 +38,9 @@ pub struct Here {
 
 /// In the agent.
 #[derive(Debug)]
-pub struct Seat {
+pub struct AgentSite {
     /// The way to it.
-    pub remote: Remote,
+    pub remote: RemoteAgent,
     /// Its lines, on their way into the record.
     pub follower: Arc<Follower>,
     /// The variant's namespace.
@@ -61,19 +61,19 @@ pub enum SiteError {
 }
 
 /// A load under way.
-pub enum Load {
+pub enum SiteLoad {
     /// In this process.
-    Here(Running),
+    Here(RunningLoad),
     /// In the agent.
     Agent {
         /// The way to it.
-        remote: Remote,
+        remote: RemoteAgent,
         /// Its counters.
         follower: Arc<Follower>,
     },
 }
 
-impl std::fmt::Debug for Site {
+impl std::fmt::Debug for LoadSite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Here(here) => f.debug_tuple("Here").field(&here.clock).finish(),
@@ -82,7 +82,7 @@ impl std::fmt::Debug for Site {
     }
 }
 
-impl Site {
+impl LoadSite {
     /// A moment on the load's clock.
     pub async fn now(&self) -> Result<Stamp, SiteError> {
         Ok(match self {
@@ -155,15 +155,15 @@ impl Site {
     }
 
     /// Starts the load of `plan`.
-    pub async fn start_load(&self, plan: LoadPlan) -> Result<Load, SiteError> {
+    pub async fn start_load(&self, plan: LoadPlan) -> Result<SiteLoad, SiteError> {
         match self {
             Self::Here(here) => {
                 let (route, clock, sink) = (Arc::clone(&here.route), here.clock, here.sink.clone());
-                Ok(Load::Here(blocking(move || load::start(plan, route, clock, sink)).await?))
+                Ok(SiteLoad::Here(blocking(move || load::start(plan, route, clock, sink)).await?))
             }
             Self::Agent(seat) => {
                 seat.remote.start_load(&plan, seat.address).await?;
-                Ok(Load::Agent { remote: seat.remote.clone(), follower: Arc::clone(&seat.follower) })
+                Ok(SiteLoad::Agent { remote: seat.remote.clone(), follower: Arc::clone(&seat.follower) })
             }
         }
     }
@@ -176,7 +176,7 @@ impl Site {
     }
 }
 
-impl Load {
+impl SiteLoad {
     /// Attempts that have ended, and those among them that were lost.
     #[must_use]
     pub fn live(&self) -> (u64, u64) {

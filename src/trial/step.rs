@@ -4,7 +4,7 @@ use crate::rollout::RolloutCounts;
 
 /// Where a trial stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Step {
+pub enum TrialStep {
     /// The load runs, and nothing is rolled out yet.
     #[default]
     LeadIn,

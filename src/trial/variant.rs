@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::site::Site;
-use super::step::Step;
+use super::site::LoadSite;
+use super::step::TrialStep;
 use crate::load::LoadPlan;
 use crate::rollout::{Eviction, RolloutHandle, RolloutStep};
 
 /// A variant that runs.
-pub struct Variant {
+pub struct RunningVariant {
     /// Its name.
     pub name: String,
     /// The workload, in the variant's own namespace.
@@ -24,36 +24,36 @@ pub struct Variant {
     /// The name of the Service's port, empty if it has none.
     pub service_port_name: String,
     /// Where its load and watches live.
-    pub site: Site,
+    pub site: LoadSite,
     /// Its load; the trial's number and seed are filled in for each trial.
     pub load: LoadPlan,
     /// What is measured.
-    pub action: Action,
+    pub action: TrialAction,
     /// A measured change stands, which its way back has yet to undo.
     pub changed: AtomicBool,
     /// Where its present trial stands, to be shown.
-    pub step: Mutex<Step>,
+    pub step: Mutex<TrialStep>,
     /// The longest that a rollout may take.
     pub timeout: Duration,
     /// How long the Service's routing may take to follow a change of its endpoints.
     pub routing_lag: Duration,
 }
 
-impl Variant {
+impl RunningVariant {
     /// Where its present trial stands.
     #[must_use]
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> TrialStep {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn stands(&self, step: Step) {
+    pub(super) fn set_step(&self, step: TrialStep) {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
     }
 }
 
 /// What a trial measures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum TrialAction {
     /// A rollout, and for one that alternates the way back, which is not measured.
     Roll {
         /// The measured change.
@@ -70,7 +70,7 @@ pub enum Action {
     },
 }
 
-impl Action {
+impl TrialAction {
     /// In a few words.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -82,7 +82,7 @@ impl Action {
     }
 }
 
-impl std::fmt::Debug for Variant {
+impl std::fmt::Debug for RunningVariant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Variant").field("name", &self.name).field("handle", &self.handle).finish_non_exhaustive()
     }

@@ -8,5 +8,5 @@ mod parse;
 mod source;
 
 pub use nearest::{nearest, nearest_within};
-pub use parse::{Document, MAX_BYTES, MAX_DOCUMENTS, YamlError, documents, single};
-pub use source::{Fault, Located, Place, Source};
+pub use parse::{MAX_BYTES, MAX_DOCUMENTS, YamlDocument, YamlError, documents, single};
+pub use source::{Located, YamlFault, YamlPlace, YamlSource};

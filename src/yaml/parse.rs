@@ -9,7 +9,7 @@ use serde_saphyr::localizer::Localizer;
 use serde_saphyr::{DefaultMessageFormatter, Location, Options};
 
 use super::nearest::nearest;
-use super::source::{Fault, Located, Place, Source};
+use super::source::{Located, YamlFault, YamlPlace, YamlSource};
 
 /// The most bytes that one input may have.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -18,13 +18,13 @@ pub const MAX_DOCUMENTS: usize = 1_000;
 
 /// One document of a YAML stream.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Document {
+pub struct YamlDocument {
     /// Its content.
     pub value: Value,
     /// The input that holds it.
-    pub source: Source,
+    pub source: YamlSource,
     /// Where it begins.
-    pub place: Place,
+    pub place: YamlPlace,
 }
 
 /// Why an input could not be parsed.
@@ -33,7 +33,7 @@ pub enum YamlError {
     /// It does not parse, or does not have the form that is expected.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Form(Box<Fault>),
+    Form(Box<YamlFault>),
     /// It is too large.
     #[error(
         "reading {name}: it has {bytes} bytes, expected at most {MAX_BYTES}; name only the manifests that the run needs"
@@ -47,24 +47,24 @@ pub enum YamlError {
 }
 
 /// Parses every document of `source`. Empty documents are left out.
-pub fn documents(source: &Source) -> Result<Vec<Document>, YamlError> {
+pub fn documents(source: &YamlSource) -> Result<Vec<YamlDocument>, YamlError> {
     check_size(source)?;
     let parsed = serde_saphyr::from_multiple_with_options::<Located<Value>>(source.text(), options())
         .map_err(|error| explain(source, &error))?;
     Ok(parsed
         .into_iter()
         .filter(|document| !document.value.is_null())
-        .map(|document| Document { value: document.value, source: source.clone(), place: document.place })
+        .map(|document| YamlDocument { value: document.value, source: source.clone(), place: document.place })
         .collect())
 }
 
 /// Parses the single document of `source` into a type.
-pub fn single<T: DeserializeOwned>(source: &Source) -> Result<T, YamlError> {
+pub fn single<T: DeserializeOwned>(source: &YamlSource) -> Result<T, YamlError> {
     check_size(source)?;
     serde_saphyr::from_str_with_options(source.text(), options()).map_err(|error| explain(source, &error))
 }
 
-fn check_size(source: &Source) -> Result<(), YamlError> {
+fn check_size(source: &YamlSource) -> Result<(), YamlError> {
     let bytes = source.text().len();
     if bytes > MAX_BYTES {
         return Err(YamlError::TooLarge { name: source.name().to_owned(), bytes });
@@ -97,14 +97,14 @@ impl Localizer for WithoutPlaces {
     }
 }
 
-fn explain(source: &Source, error: &serde_saphyr::Error) -> YamlError {
+fn explain(source: &YamlSource, error: &serde_saphyr::Error) -> YamlError {
     let error = error.without_snippet();
     let place = error
         .location()
         .filter(|location| *location != Location::UNKNOWN)
-        .map(|location| Place::of(location).or_column(source.text(), location.column()));
+        .map(|location| YamlPlace::of(location).or_column(source.text(), location.column()));
     let (message, help) = sentence(error);
-    let fault = Fault::new("reading", source, place.as_ref(), &message);
+    let fault = YamlFault::new("reading", source, place.as_ref(), &message);
     YamlError::Form(Box::new(match help {
         Some(help) => fault.with_help(&help),
         None => fault,
@@ -176,12 +176,12 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> Vec<Document> {
-        documents(&Source::new("test.yaml", text)).unwrap()
+    fn parse(text: &str) -> Vec<YamlDocument> {
+        documents(&YamlSource::new("test.yaml", text)).unwrap()
     }
 
     fn refused(text: &str) -> String {
-        documents(&Source::new("test.yaml", text)).unwrap_err().to_string()
+        documents(&YamlSource::new("test.yaml", text)).unwrap_err().to_string()
     }
 
     #[test]
@@ -215,13 +215,13 @@ mod tests {
         }
         assert!(refused(&text).contains("more repeated than any manifest needs"), "{}", refused(&text));
         let deep = format!("a: {}{}", "[".repeat(500), "]".repeat(500));
-        assert!(documents(&Source::new("deep.yaml", &deep)).is_err());
+        assert!(documents(&YamlSource::new("deep.yaml", &deep)).is_err());
     }
 
     #[test]
     fn an_input_that_is_too_large_is_refused() {
         let text = "#".repeat(MAX_BYTES + 1);
-        assert!(matches!(documents(&Source::new("big.yaml", &text)), Err(YamlError::TooLarge { .. })));
+        assert!(matches!(documents(&YamlSource::new("big.yaml", &text)), Err(YamlError::TooLarge { .. })));
     }
 
     #[test]

@@ -11,12 +11,12 @@ use serde_saphyr::{Location, Spanned};
 
 /// A text and the name that errors call it by: a path, or `standard input`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct YamlSource {
     name: Arc<str>,
     text: Arc<str>,
 }
 
-impl Source {
+impl YamlSource {
     /// A text with its name.
     #[must_use]
     pub fn new(name: &str, text: &str) -> Self {
@@ -38,14 +38,14 @@ impl Source {
 
 /// A place in a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct YamlPlace {
     /// The line, from 1.
     pub line: u64,
     /// Bytes in the text.
     pub bytes: Range<usize>,
 }
 
-impl Place {
+impl YamlPlace {
     /// The place as miette marks it.
     #[must_use]
     pub fn span(&self) -> SourceSpan {
@@ -79,13 +79,13 @@ pub struct Located<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
-    pub place: Place,
+    pub place: YamlPlace,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<T>::deserialize(deserializer)?;
-        Ok(Self { value: spanned.value, place: Place::of(spanned.referenced) })
+        Ok(Self { value: spanned.value, place: YamlPlace::of(spanned.referenced) })
     }
 }
 
@@ -110,7 +110,7 @@ impl<T: JsonSchema> JsonSchema for Located<T> {
 /// Something that is wrong at a place in an input, shown with the file, the line and a mark.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("{sentence}")]
-pub struct Fault {
+pub struct YamlFault {
     sentence: String,
     #[help]
     help: Option<String>,
@@ -120,16 +120,16 @@ pub struct Fault {
     at: Option<SourceSpan>,
 }
 
-impl Fault {
+impl YamlFault {
     /// `message` says what is wrong and what was expected; `doing` what was being done, for example `reading`.
     #[must_use]
-    pub fn new(doing: &str, source: &Source, place: Option<&Place>, message: &str) -> Self {
+    pub fn new(doing: &str, source: &YamlSource, place: Option<&YamlPlace>, message: &str) -> Self {
         let line = place.map(|place| format!(" line {}", place.line)).unwrap_or_default();
         Self {
             sentence: format!("{doing} {}{line}: {message}", source.name()),
             help: None,
             text: NamedSource::new(source.name(), source.text().to_owned()),
-            at: place.map(Place::span),
+            at: place.map(YamlPlace::span),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rollproof::diagnose::Cause;
 use rollproof::record::Outcome;
-use rollproof::record::entry::{ContainerState, Entry, Gap, GapSource};
+use rollproof::record::entry::{ContainerState, Entry, GapSource, ObservationGap};
 
 use super::pods::{NAMESPACE, NEW, OLD, Pod, STOPPED};
 use super::{CLASSIC, causes, cut, cut_kept_alive, refused, report};
@@ -78,7 +78,7 @@ fn a_hook_that_waits_in_a_loop_is_not_known_to_have_returned() {
 fn blind(trial: &mut Trial, source: GapSource, from: i64, to: i64) {
     let (from_ns, to_ns) = (trial.at(from), trial.at(to));
     let (namespace, why) = (NAMESPACE.to_owned(), "cut off".to_owned());
-    trial.more.push(Entry::Gap(Gap { source, namespace, from_ns, to_ns, why }));
+    trial.more.push(Entry::Gap(ObservationGap { source, namespace, from_ns, to_ns, why }));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod pods;
 
 use rollproof::analysis::{IncidentDoc, ReportDoc};
 use rollproof::diagnose::Cause;
-use rollproof::record::entry::{Attempt, Entry, LogTail, Stage};
+use rollproof::record::entry::{Attempt, AttemptStage, Entry, LogTail};
 use rollproof::record::header::Header;
 use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::report::{NoIncident, incident_page, to_markdown, to_terminal};
@@ -57,7 +57,7 @@ fn cut(trial: &mut Trial, ms: i64, waited_ms: u64, outcome: Outcome) -> &mut Att
     attempt.connected_ns = Some(attempt.planned_ns + 100_000);
     attempt.sent_ns = Some(attempt.planned_ns + 120_000);
     attempt.bytes_out = Some(48);
-    attempt.stage = Some(Stage::Request);
+    attempt.stage = Some(AttemptStage::Request);
     attempt.end_ns = attempt.planned_ns + waited_ms * 1_000_000;
     attempt
 }

@@ -38,7 +38,7 @@ pub(crate) fn stopped(trial: &mut Trial) {
     let cut = trial.last();
     (cut.connected_ns, cut.sent_ns) = (Some(cut.planned_ns + 300_000), Some(cut.planned_ns + 400_000));
     (cut.end_ns, cut.errno, cut.bytes_out) = (cut.planned_ns + 355_000_000, None, Some(90));
-    (cut.pod, cut.stage) = (Some("web-stopped".to_owned()), Some(rollproof::record::entry::Stage::Request));
+    (cut.pod, cut.stage) = (Some("web-stopped".to_owned()), Some(rollproof::record::entry::AttemptStage::Request));
     trial.other(Arm::Blind, Outcome::Refused, Sum::Lost, 1_250);
     trial.other(Arm::Reused, Outcome::ResetBeforeByte, Sum::Raced, 1_060);
     trial.other(Arm::Reused, Outcome::Unsent, Sum::Unsent, 1_080);

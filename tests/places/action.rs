@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use libtest_mimic::Trial;
-use rollproof::yaml::{Source, single};
+use rollproof::yaml::{YamlSource, single};
 use serde_json::Value;
 
 use crate::program::{Ran, run};
@@ -204,7 +204,7 @@ fn shellcheck() {
 fn pinned() {
     for file in ["action.yml", ".github/workflows/rollout.yml"] {
         let text = fs::read_to_string(root().join(file)).unwrap();
-        let document = single::<Value>(&Source::new(file, &text)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let document = single::<Value>(&YamlSource::new(file, &text)).unwrap_or_else(|error| panic!("{file}: {error}"));
         let mut steps = Vec::new();
         collect(&document, &mut steps);
         assert!(!steps.is_empty(), "{file} has no steps");

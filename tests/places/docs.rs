@@ -9,9 +9,9 @@ use clap::Parser;
 use libtest_mimic::Trial;
 use rollproof::cli::Arguments;
 use rollproof::diagnose::Cause;
-use rollproof::manifest::{Files, ReadError};
+use rollproof::manifest::{FileReadError, FileSource};
 use rollproof::scenario;
-use rollproof::yaml::{Source, single};
+use rollproof::yaml::{YamlSource, single};
 use serde_json::Value;
 
 use crate::{root, test};
@@ -184,8 +184,8 @@ fn causes() {
 /// One text, whatever the path.
 struct Only<'a>(&'a str);
 
-impl Files for Only<'_> {
-    fn read(&self, _: &Path) -> Result<String, ReadError> {
+impl FileSource for Only<'_> {
+    fn read(&self, _: &Path) -> Result<String, FileReadError> {
         Ok(self.0.to_owned())
     }
 }
@@ -206,7 +206,7 @@ fn scenarios() {
 
 fn action_inputs() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join("action.yml")).unwrap();
-    let action: Value = single(&Source::new("action.yml", &text)).unwrap();
+    let action: Value = single(&YamlSource::new("action.yml", &text)).unwrap();
     action["inputs"].as_object().unwrap().keys().cloned().collect()
 }
 
@@ -231,7 +231,7 @@ fn inputs() {
     let of_pages = pages().into_iter().flat_map(|(_, text)| blocks(&text, "yaml"));
     let mut used = BTreeSet::new();
     for text in of_pages.chain([workflow]).filter(|text| text.contains("uses:")) {
-        given(&single::<Value>(&Source::new("workflow", &text)).unwrap(), &mut used);
+        given(&single::<Value>(&YamlSource::new("workflow", &text)).unwrap(), &mut used);
     }
     assert!(used.len() >= 2, "{used:?}");
     assert!(used.is_subset(&known), "{:?}", used.difference(&known));

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rollproof::analysis::{LagDoc, PropagationDoc, ReportDoc};
 use rollproof::record::entry::{
-    Change, EndpointSeen, EndpointsSeen, Entry, Gap, GapSource, Listener, ListenerSeen, PodSeen, Pulse,
+    EndpointSeen, EndpointsSeen, Entry, GapSource, ListenerSeen, ListenerState, ObjectChange, ObservationGap, PodSeen,
+    Pulse,
 };
 use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::report::{to_markdown, to_terminal};
@@ -30,7 +31,7 @@ struct Leaving {
 const LEAVING: Leaving =
     Leaving { pod: "web-a", deleted: Some(1_000), not_ready: Some(1_040), last: 1_100, open_until: Some(4_000) };
 
-fn pod(at_ns: u64, name: &str, uid: &str, change: Change, deleted: bool) -> Entry {
+fn pod(at_ns: u64, name: &str, uid: &str, change: ObjectChange, deleted: bool) -> Entry {
     Entry::Pod(PodSeen {
         at_ns,
         change,
@@ -60,7 +61,7 @@ fn endpoints(at_ns: u64, name: &str, ready: &[(&str, bool)]) -> Entry {
     };
     Entry::Endpoints(EndpointsSeen {
         at_ns,
-        change: Change::Changed,
+        change: ObjectChange::Changed,
         namespace: NAMESPACE.to_owned(),
         name: name.to_owned(),
         service: None,
@@ -68,7 +69,7 @@ fn endpoints(at_ns: u64, name: &str, ready: &[(&str, bool)]) -> Entry {
     })
 }
 
-fn listener(before_ns: u64, after_ns: u64, pod: &str, state: Listener) -> Entry {
+fn listener(before_ns: u64, after_ns: u64, pod: &str, state: ListenerState) -> Entry {
     let (namespace, pod) = (NAMESPACE.to_owned(), pod.to_owned());
     Entry::Listener(ListenerSeen { before_ns, after_ns, namespace, pod, state })
 }
@@ -77,9 +78,9 @@ impl Leaving {
     fn happens(&self, trial: &mut Trial) {
         let uid = format!("{}-{}", trial.number(), self.pod);
         let mut entries = vec![
-            pod(trial.at(-2_900), self.pod, &uid, Change::Seen, false),
+            pod(trial.at(-2_900), self.pod, &uid, ObjectChange::Seen, false),
             endpoints(trial.at(-2_900), &format!("{}-slice", self.pod), &[(self.pod, true)]),
-            listener(trial.at(-2_900), trial.at(-2_900), self.pod, Listener::Open),
+            listener(trial.at(-2_900), trial.at(-2_900), self.pod, ListenerState::Open),
         ];
         // From the load's start to the last connection.
         self.connections(trial, self.last, u64::try_from((self.last + 3_000) / 50).unwrap());
@@ -87,13 +88,13 @@ impl Leaving {
             entries.push(endpoints(trial.at(ms), &format!("{}-slice", self.pod), &[(self.pod, false)]));
         }
         if let Some(ms) = self.deleted {
-            entries.push(pod(trial.at(ms), self.pod, &uid, Change::Changed, true));
-            entries.push(pod(trial.at(ms + 30), self.pod, &uid, Change::Changed, true));
+            entries.push(pod(trial.at(ms), self.pod, &uid, ObjectChange::Changed, true));
+            entries.push(pod(trial.at(ms + 30), self.pod, &uid, ObjectChange::Changed, true));
         }
         if let Some(ms) = self.open_until {
-            entries.push(listener(trial.at(ms), trial.at(ms + 20), self.pod, Listener::Refused));
+            entries.push(listener(trial.at(ms), trial.at(ms + 20), self.pod, ListenerState::Refused));
         }
-        entries.push(pod(trial.at(5_900), self.pod, &uid, Change::Gone, true));
+        entries.push(pod(trial.at(5_900), self.pod, &uid, ObjectChange::Gone, true));
         trial.more.extend(entries);
     }
 
@@ -185,7 +186,7 @@ fn a_listener_that_closed_first_hides_when_routing_stopped() {
     let to_the_last = |ms| {
         lags(|trial| {
             Leaving { open_until: None, ..LEAVING }.happens(trial);
-            let last = listener(trial.at(ms), trial.at(ms), "web-a", Listener::Open);
+            let last = listener(trial.at(ms), trial.at(ms), "web-a", ListenerState::Open);
             trial.more.push(last);
         })
     };
@@ -272,7 +273,7 @@ fn another_trials_pod_is_not_this_trials() {
 fn a_name_that_two_pods_bear_tells_of_neither() {
     let found = lags(|trial| {
         LEAVING.happens(trial);
-        let again = pod(trial.at(6_000), "web-a", "another", Change::Seen, false);
+        let again = pod(trial.at(6_000), "web-a", "another", ObjectChange::Seen, false);
         trial.more.push(again);
     });
     assert_eq!(found, NOT_OBSERVED);
@@ -283,7 +284,7 @@ fn a_watch_that_was_blind_before_the_receipt_makes_it_worthless() {
     let blind = |source: GapSource, from: i64, to: i64| {
         lags(|trial| {
             LEAVING.happens(trial);
-            let gap = Gap {
+            let gap = ObservationGap {
                 source,
                 namespace: NAMESPACE.to_owned(),
                 from_ns: trial.at(from),

@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use rollproof::analysis::{self, Analysis, AnalysisError, ReportDoc};
 use rollproof::record::entry::{
-    Attempt, Change, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Pulse,
-    Punctuality, RunEnd, Stage, TrialEnd, TrialStart,
+    Attempt, AttemptStage, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, ObjectChange, Overflow,
+    PodSeen, Pulse, Punctuality, RunEnd, TrialEnd, TrialStart,
 };
 use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 use rollproof::record::{Arm, FORMAT, Outcome, Reader, Sum};
@@ -208,7 +208,7 @@ impl Trial {
             bytes_in: Some(0),
             errno: Some(nix::libc::ECONNREFUSED),
             status: None,
-            stage: Some(Stage::Connect),
+            stage: Some(AttemptStage::Connect),
             connection: Some(ConnectionUse {
                 id: 7,
                 age_ns: 0,
@@ -325,10 +325,10 @@ impl Trial {
             .flat_map(|i| {
                 let uid = |age| format!("{}-{age}-{i}", self.number);
                 [
-                    seen(0, uid("old"), Change::Seen),
-                    seen(FIRST_S + 2, uid("new"), Change::Seen),
-                    seen(GONE_S, uid("old"), Change::Gone),
-                    seen(STOP_S, uid("new"), Change::Gone),
+                    seen(0, uid("old"), ObjectChange::Seen),
+                    seen(FIRST_S + 2, uid("new"), ObjectChange::Seen),
+                    seen(GONE_S, uid("old"), ObjectChange::Gone),
+                    seen(STOP_S, uid("new"), ObjectChange::Gone),
                 ]
             })
             .collect()

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::show::{self, View};
+use super::show::{self, ClusterView};
 use crate::clock::wall_unix_ns;
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
 use crate::cluster::kube::{
     CleanSelection, ConnectedCluster, Leftovers, clean, connect, find_leftovers, is_own, words,
 };
-use crate::commands::ending::{Failure, Talk};
+use crate::commands::ending::{CommandFailure, UserOutput};
 use crate::commands::host::{connect_failure, connect_to, create};
-use crate::commands::options::{ClusterAction, ClusterArgs, On};
+use crate::commands::options::{ClusterAction, ClusterArgs, ClusterSelector};
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
-fn machine(error: KindError) -> Failure {
-    Failure::Machine(error.to_string())
+fn machine(error: KindError) -> CommandFailure {
+    CommandFailure::Machine(error.to_string())
 }
 
 /// Does what was asked; the text for standard output.
-pub fn cluster(arguments: &ClusterArgs, talk: &dyn Talk) -> Result<String, Failure> {
+pub fn cluster(arguments: &ClusterArgs, talk: &dyn UserOutput) -> Result<String, CommandFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Machine(format!("starting the runtime: {error}")))?;
+        .map_err(|error| CommandFailure::Machine(format!("starting the runtime: {error}")))?;
     runtime.block_on(async {
         match &arguments.action {
             ClusterAction::Up { name, kind_config, kind_image } => {
@@ -36,7 +36,7 @@ pub fn cluster(arguments: &ClusterArgs, talk: &dyn Talk) -> Result<String, Failu
     })
 }
 
-async fn up(kind: &KindCluster, creation: &ClusterCreation, talk: &dyn Talk) -> Result<String, Failure> {
+async fn up(kind: &KindCluster, creation: &ClusterCreation, talk: &dyn UserOutput) -> Result<String, CommandFailure> {
     if kind.exists().await.map_err(machine)? {
         return Ok(format!("the kind cluster {} is there already", kind.name()));
     }
@@ -54,17 +54,17 @@ fn choice(kind: &KindCluster) -> String {
     if kind.name() == DEFAULT_NAME { "kind".to_owned() } else { format!("kind:{}", kind.name()) }
 }
 
-async fn down(kind: &KindCluster, force: bool, talk: &dyn Talk) -> Result<String, Failure> {
+async fn down(kind: &KindCluster, force: bool, talk: &dyn UserOutput) -> Result<String, CommandFailure> {
     if !kind.exists().await.map_err(machine)? {
         return Ok(format!("there is no kind cluster {}", kind.name()));
     }
     if !force {
         let connected = connect_to(kind).await?;
         let own = is_own(&connected.client).await;
-        if !own
-            .map_err(|error| Failure::Machine(format!("asking the kind cluster {}: {}", kind.name(), words(&error))))?
-        {
-            return Err(Failure::User(format!(
+        if !own.map_err(|error| {
+            CommandFailure::Machine(format!("asking the kind cluster {}: {}", kind.name(), words(&error)))
+        })? {
+            return Err(CommandFailure::User(format!(
                 "the kind cluster {} was not made by rollproof, and is not deleted; if you mean it, add --force",
                 kind.name()
             )));
@@ -76,7 +76,7 @@ async fn down(kind: &KindCluster, force: bool, talk: &dyn Talk) -> Result<String
 }
 
 /// A cluster that is there.
-struct Reached {
+struct NamedCluster {
     connected: ConnectedCluster,
     /// What to call it.
     whose: String,
@@ -85,20 +85,22 @@ struct Reached {
     is_kind: bool,
 }
 
-async fn reach(on: &On) -> Result<Reached, Failure> {
+async fn reach(on: &ClusterSelector) -> Result<NamedCluster, CommandFailure> {
     if let Some(context) = &on.context {
         let connected = connect(context).await.map_err(connect_failure)?;
         let option = format!(" --context {context}");
-        return Ok(Reached { connected, whose: format!("context {context}"), option, is_kind: false });
+        return Ok(NamedCluster { connected, whose: format!("context {context}"), option, is_kind: false });
     }
     let name = on.name.as_deref().unwrap_or(DEFAULT_NAME);
     let clusters = KindCluster::clusters().await.map_err(machine)?;
     if !clusters.iter().any(|known| known == name) {
-        return Err(Failure::User(KindError::NoCluster { name: name.to_owned(), known: known(&clusters) }.to_string()));
+        return Err(CommandFailure::User(
+            KindError::NoCluster { name: name.to_owned(), known: known(&clusters) }.to_string(),
+        ));
     }
     let connected = connect_to(&KindCluster::new(name)).await?;
     let option = if name == DEFAULT_NAME { String::new() } else { format!(" --name {name}") };
-    Ok(Reached { connected, whose: format!("the kind cluster {name}"), option, is_kind: true })
+    Ok(NamedCluster { connected, whose: format!("the kind cluster {name}"), option, is_kind: true })
 }
 
 fn known(clusters: &[String]) -> String {
@@ -110,15 +112,15 @@ fn now_s() -> u64 {
     wall_unix_ns() / 1_000_000_000
 }
 
-async fn seen(reached: &Reached) -> Result<Leftovers, Failure> {
+async fn seen(reached: &NamedCluster) -> Result<Leftovers, CommandFailure> {
     find_leftovers(&reached.connected.client, now_s()).await.map_err(|error| failed(reached, &error))
 }
 
-fn failed(reached: &Reached, error: &kube::Error) -> Failure {
-    Failure::Machine(format!("asking {}: {}", reached.whose, words(error)))
+fn failed(reached: &NamedCluster, error: &kube::Error) -> CommandFailure {
+    CommandFailure::Machine(format!("asking {}: {}", reached.whose, words(error)))
 }
 
-async fn status(on: &On) -> Result<String, Failure> {
+async fn status(on: &ClusterSelector) -> Result<String, CommandFailure> {
     let mut others = Vec::new();
     if on.context.is_none() {
         let shown = on.name.as_deref().unwrap_or(DEFAULT_NAME);
@@ -141,14 +143,19 @@ async fn status(on: &On) -> Result<String, Failure> {
     };
     let clean = format!("rollproof cluster clean{}", reached.option);
     let (whose, version) = (reached.whose.as_str(), reached.connected.version.as_str());
-    let mut text = show::status(&View { whose, version, own, found: &found, clean: &clean });
+    let mut text = show::status(&ClusterView { whose, version, own, found: &found, clean: &clean });
     if !others.is_empty() {
         text = format!("{text}\nother kind clusters: {}", known(&others));
     }
     Ok(text)
 }
 
-async fn remove(on: &On, runs: &[String], all: bool, talk: &dyn Talk) -> Result<String, Failure> {
+async fn remove(
+    on: &ClusterSelector,
+    runs: &[String],
+    all: bool,
+    talk: &dyn UserOutput,
+) -> Result<String, CommandFailure> {
     let reached = reach(on).await?;
     let which = match (all, runs.is_empty()) {
         (true, _) => CleanSelection::All,
@@ -167,19 +174,19 @@ async fn remove(on: &On, runs: &[String], all: bool, talk: &dyn Talk) -> Result<
         (done, None) => Ok(done),
         (done, Some(failed)) => {
             talk.say(&done);
-            Err(Failure::Machine(failed))
+            Err(CommandFailure::Machine(failed))
         }
     }
 }
 
 /// The named runs; one that is not there is a mistake.
-fn known_runs(runs: &[String], found: &Leftovers, whose: &str) -> Result<BTreeSet<String>, Failure> {
+fn known_runs(runs: &[String], found: &Leftovers, whose: &str) -> Result<BTreeSet<String>, CommandFailure> {
     let cordons = found.nodes.iter().filter_map(|node| node.cordon.as_ref().map(|cordon| cordon.by.as_str()));
     let there: BTreeSet<&str> = found.namespaces.iter().map(|one| one.run.as_str()).chain(cordons).collect();
     if let Some(run) = runs.iter().find(|run| !there.contains(run.as_str())) {
         let names: Vec<&str> = there.into_iter().collect();
         let known = if names.is_empty() { "none".to_owned() } else { show::names(&names) };
-        return Err(Failure::User(format!(
+        return Err(CommandFailure::User(format!(
             "nothing of run {run} is on {whose}; runs that have something there: {known}"
         )));
     }

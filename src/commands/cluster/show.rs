@@ -7,7 +7,7 @@ const NAMES_MAX: usize = 20;
 
 /// A cluster and what is on it.
 #[derive(Debug)]
-pub(super) struct View<'a> {
+pub(super) struct ClusterView<'a> {
     /// What to call it.
     pub(super) whose: &'a str,
     /// The version of its API server.
@@ -20,7 +20,7 @@ pub(super) struct View<'a> {
     pub(super) clean: &'a str,
 }
 
-pub(super) fn status(view: &View<'_>) -> String {
+pub(super) fn status(view: &ClusterView<'_>) -> String {
     let made = match view.own {
         Some(true) => ", made by rollproof",
         Some(false) => ", not made by rollproof",
@@ -138,7 +138,13 @@ mod tests {
     }
 
     fn text(found: &Leftovers) -> String {
-        status(&View { whose: "context c", version: "v1.34.4", own: None, found, clean: "rollproof cluster clean" })
+        status(&ClusterView {
+            whose: "context c",
+            version: "v1.34.4",
+            own: None,
+            found,
+            clean: "rollproof cluster clean",
+        })
     }
 
     #[test]

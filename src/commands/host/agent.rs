@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::Client;
 
 use super::NotReady;
-use crate::agent::{AgentError, Deployment, Follower, Remote, agent_rights, deploy, grant, retire};
+use crate::agent::{AgentDeployment, AgentError, Follower, RemoteAgent, agent_rights, deploy, grant, retire};
 use crate::clock::Clock;
 use crate::record::Sink;
 
@@ -16,30 +16,30 @@ const LINES_WITHIN: Duration = Duration::from_mins(1);
 const MOST: u32 = 3;
 
 /// The agent of a run.
-pub(super) struct Agent {
+pub(super) struct RunAgent {
     pub(super) namespace: String,
     image: String,
     token: String,
     origin_unix_ns: u64,
     clock: Clock,
     number: u32,
-    life: Option<Life>,
+    life: Option<AgentLife>,
 }
 
 /// One agent that answers, with the follower of its lines.
 #[derive(Clone)]
-pub(super) struct Life {
-    pub(super) remote: Remote,
+pub(super) struct AgentLife {
+    pub(super) remote: RemoteAgent,
     pub(super) follower: Arc<Follower>,
 }
 
-impl Agent {
+impl RunAgent {
     pub(super) fn new(namespace: String, image: String, token: String, origin_unix_ns: u64, clock: Clock) -> Self {
         Self { namespace, image, token, origin_unix_ns, clock, number: 0, life: None }
     }
 
     /// The first agent, or one in place of a lost one.
-    pub(super) async fn start(&mut self, client: &Client, sink: &Sink) -> Result<Life, NotReady> {
+    pub(super) async fn start(&mut self, client: &Client, sink: &Sink) -> Result<AgentLife, NotReady> {
         if self.number == MOST {
             return Err(NotReady::Machine(format!("the agent was lost {MOST} times; the cluster cannot keep it")));
         }
@@ -49,7 +49,7 @@ impl Agent {
         }
         self.number += 1;
         self.life = None;
-        let deployment = Deployment {
+        let deployment = AgentDeployment {
             namespace: self.namespace.clone(),
             image: self.image.clone(),
             token: self.token.clone(),
@@ -58,12 +58,12 @@ impl Agent {
         };
         let deployed = deploy(client, &deployment, self.clock).await.map_err(machine)?;
         let follower = Arc::new(Follower::start(deployed.remote.clone(), sink.clone()));
-        let life = Life { remote: deployed.remote, follower };
+        let life = AgentLife { remote: deployed.remote, follower };
         self.life = Some(life.clone());
         Ok(life)
     }
 
-    pub(super) fn life(&self) -> Option<&Life> {
+    pub(super) fn life(&self) -> Option<&AgentLife> {
         self.life.as_ref()
     }
 
@@ -89,7 +89,7 @@ impl Agent {
 }
 
 /// Names the rights that the agent lacks in `namespace`. A binding takes a moment until it is in force.
-pub(super) async fn check_rights(life: &Life, namespace: &str) -> Result<(), NotReady> {
+pub(super) async fn check_rights(life: &AgentLife, namespace: &str) -> Result<(), NotReady> {
     const WITHIN: u32 = 20;
     for last in (0..WITHIN).rev() {
         let missing = life.remote.missing_rights(&agent_rights(namespace)).await.map_err(machine)?;

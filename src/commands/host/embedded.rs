@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::NotReady;
 use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig, VERSION};
 use crate::cluster::kube::{apply, create_namespace};
-use crate::commands::context::Run;
+use crate::commands::context::RunContext;
 use crate::commands::variants;
 use crate::observe::Observer;
 use crate::record::entry::HarnessTrouble;
 use crate::record::{Entry, Sink};
 use crate::rollout::api_words;
-use crate::trial::{Here, Site, Variant};
+use crate::trial::{LoadSite, LocalSite, RunningVariant};
 
 /// Lines of each container's output that are shown when it does not get ready.
 const LOG_LINES: usize = 10;
@@ -20,7 +20,7 @@ pub(in crate::commands) fn version() -> &'static str {
     VERSION
 }
 
-pub(super) fn start(run: &Run<'_>, sink: &Sink) -> Result<EmbeddedCluster, String> {
+pub(super) fn start(run: &RunContext<'_>, sink: &Sink) -> Result<EmbeddedCluster, String> {
     let (clock, sink) = (run.clock, sink.clone());
     let trouble = move |namespace: &str, what: String| {
         sink.send(Entry::HarnessTrouble(HarnessTrouble { at_ns: clock.now(), namespace: namespace.to_owned(), what }));
@@ -38,7 +38,11 @@ pub(super) fn start(run: &Run<'_>, sink: &Sink) -> Result<EmbeddedCluster, Strin
     EmbeddedCluster::start(config).map_err(|error| format!("starting the embedded cluster: {error}"))
 }
 
-pub(super) async fn variants(embedded: &EmbeddedCluster, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
+pub(super) async fn variants(
+    embedded: &EmbeddedCluster,
+    run: &RunContext<'_>,
+    sink: &Sink,
+) -> Result<Vec<RunningVariant>, NotReady> {
     let client = embedded.client();
     let mut started = Vec::new();
     for (index, planned) in run.plan.variants.iter().enumerate() {
@@ -53,7 +57,7 @@ pub(super) async fn variants(embedded: &EmbeddedCluster, run: &Run<'_>, sink: &S
         let observer = Observer::start(&client, &target, run.clock, sink);
         apply(&client, namespace, planned.spec.manifests()).await.map_err(|error| failed(error.to_string()))?;
         let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));
-        let site = Site::Here(Here { clock: run.clock, sink: sink.clone(), route, observer });
+        let site = LoadSite::Here(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
         let manifests = planned.spec.manifests().to_vec();
         let lag = run.plan.settings.cluster.routing.lag_max();
         started.push(variants::variant(run, index, planned, &client, site, manifests, planned.patched().as_ref(), lag));

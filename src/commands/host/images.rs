@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{LoadPlace, NotReady};
 use crate::cluster::kind::{ImageRewrite, KindCluster, KindError, recipe};
-use crate::commands::context::Run;
+use crate::commands::context::RunContext;
 use crate::commands::recipes::images;
 
 /// Sees to it that the nodes have what the manifests name; what the names become there.
 pub(super) async fn provide(
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     from: LoadPlace,
     agent_image: Option<String>,
     nodes: Option<(KindCluster, Vec<String>)>,

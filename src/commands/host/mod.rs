@@ -11,18 +11,18 @@ mod why;
 
 use std::str::FromStr;
 
-use super::context::Run;
-use super::ending::{Failure, Talk};
+use super::context::RunContext;
+use super::ending::{CommandFailure, UserOutput};
 use super::options::WhereArgs;
-use super::stage::Stage;
+use super::stage::RunStage;
 use crate::cluster::embedded::EmbeddedCluster;
 use crate::manifest::WorkloadKind;
 use crate::plan::{RunPlan, VariantPlan};
 use crate::record::Sink;
 use crate::record::header::ClusterHeader;
-use crate::trial::Variant;
-use reach::Reached;
-use real::Real;
+use crate::trial::RunningVariant;
+use reach::ReachedCluster;
+use real::RealCluster;
 
 pub(super) use embedded::version as embedded_version;
 pub(super) use reach::{connect_failure, connect_to, create};
@@ -87,45 +87,47 @@ pub(super) enum NotReady {
 }
 
 /// A cluster that was found and can be asked.
-pub(super) enum Found {
+pub(super) enum FoundCluster {
     Embedded { private_network: bool },
-    Real(Box<Reached>),
+    Real(Box<ReachedCluster>),
 }
 
 /// A cluster that a run takes place on.
-pub(super) enum Host {
+pub(super) enum RunCluster {
     Embedded(Box<EmbeddedCluster>),
-    Real(Box<Real>),
+    Real(Box<RealCluster>),
 }
 
 /// Finds the cluster that the user named.
 pub(super) async fn find(
     place: &WhereArgs,
     plan: &RunPlan,
-    stage: Option<&Stage>,
-    talk: &dyn Talk,
-) -> Result<Found, Failure> {
+    stage: Option<&RunStage>,
+    talk: &dyn UserOutput,
+) -> Result<FoundCluster, CommandFailure> {
     match stage {
-        Some(stage) => Ok(Found::Embedded { private_network: stage.host_network.is_none() }),
-        None => Ok(Found::Real(Box::new(reach::reach(place, plan, talk).await?))),
+        Some(stage) => Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() }),
+        None => Ok(FoundCluster::Real(Box::new(reach::reach(place, plan, talk).await?))),
     }
 }
 
 /// The plan with its `DaemonSet`s sized: how many pods they have is the cluster's to say. `None` where it has none.
-pub(super) async fn sized(found: &Found, plan: &RunPlan) -> Result<Option<RunPlan>, Failure> {
-    let Found::Real(reached) = found else { return Ok(None) };
+pub(super) async fn sized(found: &FoundCluster, plan: &RunPlan) -> Result<Option<RunPlan>, CommandFailure> {
+    let FoundCluster::Real(reached) = found else { return Ok(None) };
     if plan.variants.iter().all(|variant| variant.workload.kind != WorkloadKind::DaemonSet) {
         return Ok(None);
     }
     let pods = reached.nodes_for_pods().await?;
     let mut plan = plan.clone();
     for variant in plan.variants.iter_mut().filter(|variant| variant.workload.kind == WorkloadKind::DaemonSet) {
-        variant.set_pods(pods).map_err(|error| Failure::User(format!("variant {}: {error}", variant.spec.name)))?;
+        variant
+            .set_pods(pods)
+            .map_err(|error| CommandFailure::User(format!("variant {}: {error}", variant.spec.name)))?;
     }
     Ok(Some(plan))
 }
 
-impl Found {
+impl FoundCluster {
     pub(super) fn header(&self) -> ClusterHeader {
         match self {
             Self::Embedded { private_network } => ClusterHeader {
@@ -138,19 +140,25 @@ impl Found {
     }
 }
 
-impl Host {
+impl RunCluster {
     /// Starts what a run needs before its variants.
-    pub(super) async fn start(found: Found, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
+    pub(super) async fn start(found: FoundCluster, run: &RunContext<'_>, sink: &Sink) -> Result<Self, NotReady> {
         match found {
-            Found::Embedded { .. } => {
+            FoundCluster::Embedded { .. } => {
                 embedded::start(run, sink).map(Box::new).map(Self::Embedded).map_err(NotReady::Machine)
             }
-            Found::Real(reached) => Ok(Self::Real(Box::new(Box::pin(Real::start(*reached, run, sink)).await?))),
+            FoundCluster::Real(reached) => {
+                Ok(Self::Real(Box::new(Box::pin(RealCluster::start(*reached, run, sink)).await?)))
+            }
         }
     }
 
     /// Applies all variants and waits until each is at rest and answers.
-    pub(super) async fn variants(&mut self, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
+    pub(super) async fn variants(
+        &mut self,
+        run: &RunContext<'_>,
+        sink: &Sink,
+    ) -> Result<Vec<RunningVariant>, NotReady> {
         let variants = match self {
             Self::Embedded(cluster) => embedded::variants(cluster, run, sink).await?,
             Self::Real(real) => real.variants(run, sink).await?,
@@ -162,7 +170,12 @@ impl Host {
     }
 
     /// Waits until the variant is at rest and answers.
-    async fn ready(&self, run: &Run<'_>, planned: &VariantPlan, variant: &Variant) -> Result<(), NotReady> {
+    async fn ready(
+        &self,
+        run: &RunContext<'_>,
+        planned: &VariantPlan,
+        variant: &RunningVariant,
+    ) -> Result<(), NotReady> {
         if let Err(stood) = ready::complete(variant).await? {
             let why = self.why_not_ready(&variant.handle.workload.namespace).await;
             return Err(NotReady::Machine(format!(
@@ -191,9 +204,9 @@ impl Host {
     /// After the harness had trouble of its own: makes what carries the load anew, for the trials to come.
     pub(super) async fn recover(
         &mut self,
-        run: &Run<'_>,
+        run: &RunContext<'_>,
         sink: &Sink,
-        variants: &mut [Variant],
+        variants: &mut [RunningVariant],
     ) -> Result<(), NotReady> {
         match self {
             Self::Embedded(_) => Ok(()),

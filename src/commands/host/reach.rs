@@ -7,14 +7,14 @@ use kube::{Api, Client};
 use super::{ClusterChoice, LoadPlace};
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
 use crate::cluster::kube::{ConnectError, ConnectedCluster, connect, connect_with, mark_as_own, words};
-use crate::commands::ending::{Failure, Talk};
+use crate::commands::ending::{CommandFailure, UserOutput};
 use crate::commands::options::WhereArgs;
 use crate::plan::RunPlan;
 use crate::record::header::ClusterHeader;
 use crate::rollout::api_words;
 
 /// A cluster that answers, and its nodes where it is kind's.
-pub(in crate::commands) struct Reached {
+pub(in crate::commands) struct ReachedCluster {
     pub(super) client: Client,
     pub(super) kind: &'static str,
     pub(super) version: String,
@@ -27,15 +27,15 @@ pub(in crate::commands) struct Reached {
     pub(super) kubeconfig: String,
 }
 
-impl Reached {
+impl ReachedCluster {
     pub(super) fn header(&self) -> ClusterHeader {
         ClusterHeader { kind: self.kind.to_owned(), version: self.version.clone(), private_network: None }
     }
 
     /// How many nodes take pods that tolerate nothing; at least one. A `DaemonSet`'s own selectors and tolerations may make
     /// its number another.
-    pub(in crate::commands) async fn nodes_for_pods(&self) -> Result<u32, Failure> {
-        let nodes = nodes(&self.client).await.map_err(Failure::Machine)?;
+    pub(in crate::commands) async fn nodes_for_pods(&self) -> Result<u32, CommandFailure> {
+        let nodes = nodes(&self.client).await.map_err(CommandFailure::Machine)?;
         let open = nodes.into_iter().filter_map(|node| node.spec).filter(|spec| {
             let tainted = spec.taints.iter().flatten().any(|taint| taint.effect.starts_with("No"));
             !tainted && spec.unschedulable != Some(true)
@@ -51,9 +51,13 @@ pub(super) async fn nodes(client: &Client) -> Result<Vec<Node>, String> {
 }
 
 /// Reaches the cluster that the user named.
-pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) -> Result<Reached, Failure> {
+pub(super) async fn reach(
+    place: &WhereArgs,
+    plan: &RunPlan,
+    talk: &dyn UserOutput,
+) -> Result<ReachedCluster, CommandFailure> {
     let (connected, whose, nodes) = match place.cluster() {
-        ClusterChoice::Embedded => return Err(Failure::Bug("the embedded cluster is not reached".to_owned())),
+        ClusterChoice::Embedded => return Err(CommandFailure::Bug("the embedded cluster is not reached".to_owned())),
         ClusterChoice::Kind(name) => kind_cluster(name.as_deref(), place, talk).await?,
         ClusterChoice::Context(name) => {
             let connected = connect(name).await.map_err(connect_failure)?;
@@ -66,7 +70,7 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
         ClusterChoice::Kind(Some(name)) => format!("rollproof cluster clean --name {name}"),
         ClusterChoice::Kind(None) | ClusterChoice::Embedded => "rollproof cluster clean".to_owned(),
     };
-    Ok(Reached {
+    Ok(ReachedCluster {
         client: connected.client,
         kind: if nodes.is_some() { "kind" } else { "context" },
         version: connected.version,
@@ -80,27 +84,27 @@ pub(super) async fn reach(place: &WhereArgs, plan: &RunPlan, talk: &dyn Talk) ->
 }
 
 /// Makes a kind cluster, which rollproof may delete again.
-pub(in crate::commands) async fn create(kind: &KindCluster, creation: &ClusterCreation) -> Result<(), Failure> {
+pub(in crate::commands) async fn create(kind: &KindCluster, creation: &ClusterCreation) -> Result<(), CommandFailure> {
     kind.create(creation).await.map_err(|error| match error {
-        KindError::Interrupted { .. } => Failure::Interrupted,
-        other => Failure::Machine(other.to_string()),
+        KindError::Interrupted { .. } => CommandFailure::Interrupted,
+        other => CommandFailure::Machine(other.to_string()),
     })?;
     let connected = connect_to(kind).await?;
     mark_as_own(&connected.client).await.map_err(|error| {
-        Failure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
+        CommandFailure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
     })
 }
 
 /// Connects to a kind cluster that is there, whatever the user's kubeconfig holds.
-pub(in crate::commands) async fn connect_to(kind: &KindCluster) -> Result<ConnectedCluster, Failure> {
-    let kubeconfig = kind.kubeconfig().await.map_err(|error| Failure::Machine(error.to_string()))?;
+pub(in crate::commands) async fn connect_to(kind: &KindCluster) -> Result<ConnectedCluster, CommandFailure> {
+    let kubeconfig = kind.kubeconfig().await.map_err(|error| CommandFailure::Machine(error.to_string()))?;
     connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await.map_err(connect_failure)
 }
 
-pub(in crate::commands) fn connect_failure(error: ConnectError) -> Failure {
+pub(in crate::commands) fn connect_failure(error: ConnectError) -> CommandFailure {
     match error {
-        ConnectError::NoContext { .. } => Failure::User(error.to_string()),
-        other => Failure::Machine(other.to_string()),
+        ConnectError::NoContext { .. } => CommandFailure::User(error.to_string()),
+        other => CommandFailure::Machine(other.to_string()),
     }
 }
 
@@ -108,15 +112,15 @@ pub(in crate::commands) fn connect_failure(error: ConnectError) -> Failure {
 async fn kind_cluster(
     name: Option<&str>,
     place: &WhereArgs,
-    talk: &dyn Talk,
-) -> Result<(ConnectedCluster, String, Option<(KindCluster, Vec<String>)>), Failure> {
-    let machine = |error: KindError| Failure::Machine(error.to_string());
+    talk: &dyn UserOutput,
+) -> Result<(ConnectedCluster, String, Option<(KindCluster, Vec<String>)>), CommandFailure> {
+    let machine = |error: KindError| CommandFailure::Machine(error.to_string());
     let kind = KindCluster::new(name.unwrap_or(DEFAULT_NAME));
     let clusters = KindCluster::clusters().await.map_err(machine)?;
     if !clusters.iter().any(|known| known == kind.name()) {
         if name.is_some() {
             let known = if clusters.is_empty() { "none".to_owned() } else { clusters.join(", ") };
-            return Err(Failure::User(KindError::NoCluster { name: kind.name().to_owned(), known }.to_string()));
+            return Err(CommandFailure::User(KindError::NoCluster { name: kind.name().to_owned(), known }.to_string()));
         }
         talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
         let creation = ClusterCreation { config: place.kind_config.clone(), image: place.kind_image.clone() };

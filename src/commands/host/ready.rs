@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::NotReady;
-use crate::commands::context::Run;
+use crate::commands::context::RunContext;
 use crate::load::{Preflight, sizing};
 use crate::plan::VariantPlan;
 use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
 use crate::rollout::{ReplacedPods, RolloutEnd, wait_complete};
-use crate::trial::Variant;
+use crate::trial::RunningVariant;
 
 /// The longest that a workload may take to get ready.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(45);
 const ANSWER_POLL: Duration = Duration::from_millis(100);
 
 /// Waits until the workload is complete, or says where it stood.
-pub(super) async fn complete(variant: &Variant) -> Result<Result<(), String>, NotReady> {
+pub(super) async fn complete(variant: &RunningVariant) -> Result<Result<(), String>, NotReady> {
     let nothing = ReplacedPods::new();
     let followed = wait_complete(&variant.handle, &nothing, READY_WITHIN, || {})
         .await
@@ -35,7 +35,11 @@ pub(super) async fn complete(variant: &Variant) -> Result<Result<(), String>, No
 
 /// Waits until one request of each kind is answered as expected, and soon enough for the plan's connections. A server's first
 /// answers may be its slowest, so that a slow one is asked for again for a while.
-pub(super) async fn answers(run: &Run<'_>, planned: &VariantPlan, variant: &Variant) -> Result<(), NotReady> {
+pub(super) async fn answers(
+    run: &RunContext<'_>,
+    planned: &VariantPlan,
+    variant: &RunningVariant,
+) -> Result<(), NotReady> {
     let since = run.clock.now();
     loop {
         let mut plan = variant.load.clone();

@@ -9,13 +9,13 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::agent::{Agent, Life, check_rights, machine};
-use super::reach::{Reached, nodes};
+use super::agent::{AgentLife, RunAgent, check_rights, machine};
+use super::reach::{ReachedCluster, nodes};
 use super::{LoadPlace, NotReady, images, why};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::ImageRewrite;
 use crate::cluster::kube::{apply, namespaces};
-use crate::commands::context::Run;
+use crate::commands::context::RunContext;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{ObservedWorkload, Observer};
@@ -23,19 +23,19 @@ use crate::plan::VariantPlan;
 use crate::record::Sink;
 use crate::rollout::api_words;
 use crate::spec::{RolloutAction, RolloutSpec};
-use crate::trial::{Here, Seat, Site, Variant};
+use crate::trial::{AgentSite, LoadSite, LocalSite, RunningVariant};
 
 /// How long routing may follow a change of endpoints: kube-proxy's minimal sync period is 1 s where nobody changed it, and
 /// its sync takes what it takes.
 const ROUTING_LAG: Duration = Duration::from_secs(2);
 
 /// The cluster of a run.
-pub(in crate::commands) struct Real {
+pub(in crate::commands) struct RealCluster {
     client: Client,
     names: Vec<String>,
     from: LoadPlace,
     keep: bool,
-    agent: Option<Agent>,
+    agent: Option<RunAgent>,
     rewrite: ImageRewrite,
     /// Where the load of this machine takes its ports from; an agent has a rotation of its own.
     ports: LocalPorts,
@@ -45,10 +45,10 @@ pub(in crate::commands) struct Real {
     beat: JoinHandle<()>,
 }
 
-impl Real {
+impl RealCluster {
     /// Makes the run's namespaces, and brings the agent up.
-    pub(super) async fn start(reached: Reached, run: &Run<'_>, sink: &Sink) -> Result<Self, NotReady> {
-        let Reached { client, from, agent_image, keep, nodes, clean, kubeconfig, .. } = reached;
+    pub(super) async fn start(reached: ReachedCluster, run: &RunContext<'_>, sink: &Sink) -> Result<Self, NotReady> {
+        let ReachedCluster { client, from, agent_image, keep, nodes, clean, kubeconfig, .. } = reached;
         let commands = run
             .plan
             .variants
@@ -67,7 +67,7 @@ impl Real {
             (LoadPlace::Pod, Some(image)) => {
                 let namespace = format!("rollproof-agent-{}", run.id);
                 names.push(namespace.clone());
-                Some(Agent::new(namespace, image, run.token.clone(), run.started_unix_ns, run.clock))
+                Some(RunAgent::new(namespace, image, run.token.clone(), run.started_unix_ns, run.clock))
             }
             (LoadPlace::Pod, None) => {
                 return Err(NotReady::User(
@@ -98,7 +98,7 @@ impl Real {
         Ok(real)
     }
 
-    async fn prepare(&mut self, run: &Run<'_>, sink: &Sink) -> Result<(), NotReady> {
+    async fn prepare(&mut self, run: &RunContext<'_>, sink: &Sink) -> Result<(), NotReady> {
         for (index, name) in self.names.iter().enumerate() {
             // Only the agent's own is restricted: the user's pods may be what they are.
             let labels: &[(&str, &str)] = if index < run.plan.variants.len() { &[] } else { &NAMESPACE_LABELS };
@@ -116,7 +116,11 @@ impl Real {
         Ok(())
     }
 
-    pub(super) async fn variants(&mut self, run: &Run<'_>, sink: &Sink) -> Result<Vec<Variant>, NotReady> {
+    pub(super) async fn variants(
+        &mut self,
+        run: &RunContext<'_>,
+        sink: &Sink,
+    ) -> Result<Vec<RunningVariant>, NotReady> {
         let mut started = Vec::new();
         for (index, planned) in run.plan.variants.iter().enumerate() {
             let namespace = run.places.namespace(index);
@@ -150,7 +154,7 @@ impl Real {
     /// Starts the watches of a variant, where the load is.
     async fn watch(
         &self,
-        run: &Run<'_>,
+        run: &RunContext<'_>,
         index: usize,
         planned: &VariantPlan,
         sink: &Sink,
@@ -168,23 +172,26 @@ impl Real {
 
     fn site(
         &self,
-        run: &Run<'_>,
+        run: &RunContext<'_>,
         sink: &Sink,
         namespace: &str,
         address: SocketAddr,
         observer: Option<Observer>,
-    ) -> Result<Site, NotReady> {
+    ) -> Result<LoadSite, NotReady> {
         match (self.life(), observer) {
-            (Some(life), _) => Ok(Site::Agent(seat(life, namespace, address))),
-            (None, Some(observer)) => {
-                Ok(Site::Here(Here { clock: run.clock, sink: sink.clone(), route: Arc::new(address), observer }))
-            }
+            (Some(life), _) => Ok(LoadSite::Agent(seat(life, namespace, address))),
+            (None, Some(observer)) => Ok(LoadSite::Here(LocalSite {
+                clock: run.clock,
+                sink: sink.clone(),
+                route: Arc::new(address),
+                observer,
+            })),
             (None, None) => Err(NotReady::Machine("the agent is gone".to_owned())),
         }
     }
 
-    fn life(&self) -> Option<&Life> {
-        self.agent.as_ref().and_then(Agent::life)
+    fn life(&self) -> Option<&AgentLife> {
+        self.agent.as_ref().and_then(RunAgent::life)
     }
 
     /// The rollout with the nodes' names of images.
@@ -252,16 +259,16 @@ impl Real {
     /// A new agent in place of a lost one, with the same watches; the variants' sites are moved to it.
     pub(super) async fn replace_agent(
         &mut self,
-        run: &Run<'_>,
+        run: &RunContext<'_>,
         sink: &Sink,
-        variants: &mut [Variant],
+        variants: &mut [RunningVariant],
     ) -> Result<(), NotReady> {
         let Some(agent) = &mut self.agent else { return Ok(()) };
         let life = agent.start(&self.client, sink).await?;
         for ((index, planned), variant) in run.plan.variants.iter().enumerate().zip(variants) {
             self.watch(run, index, planned, sink).await?;
-            if let Site::Agent(old) = &variant.site {
-                variant.site = Site::Agent(seat(&life, &old.namespace, old.address));
+            if let LoadSite::Agent(old) = &variant.site {
+                variant.site = LoadSite::Agent(seat(&life, &old.namespace, old.address));
             }
         }
         Ok(())
@@ -297,6 +304,11 @@ fn private_file(text: &str) -> std::io::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-fn seat(life: &Life, namespace: &str, address: SocketAddr) -> Seat {
-    Seat { remote: life.remote.clone(), follower: Arc::clone(&life.follower), namespace: namespace.to_owned(), address }
+fn seat(life: &AgentLife, namespace: &str, address: SocketAddr) -> AgentSite {
+    AgentSite {
+        remote: life.remote.clone(),
+        follower: Arc::clone(&life.follower),
+        namespace: namespace.to_owned(),
+        address,
+    }
 }

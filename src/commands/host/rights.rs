@@ -2,8 +2,8 @@
 
 use kube::Client;
 
-use crate::agent::{Right, agent_rights, missing_rights};
-use crate::commands::ending::Failure;
+use crate::agent::{AgentRight, agent_rights, missing_rights};
+use crate::commands::ending::CommandFailure;
 use crate::manifest::WorkloadKind;
 use crate::plan::RunPlan;
 use crate::rollout::api_words;
@@ -14,16 +14,16 @@ use super::LoadPlace;
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Names what is missing.
-pub(super) async fn check(client: &Client, whose: &str, plan: &RunPlan, from: LoadPlace) -> Result<(), Failure> {
+pub(super) async fn check(client: &Client, whose: &str, plan: &RunPlan, from: LoadPlace) -> Result<(), CommandFailure> {
     let needed = needed(plan, from);
-    let missing = missing_rights(client, &needed)
-        .await
-        .map_err(|error| Failure::Machine(format!("asking {whose} for this user's rights: {}", api_words(&error))))?;
+    let missing = missing_rights(client, &needed).await.map_err(|error| {
+        CommandFailure::Machine(format!("asking {whose} for this user's rights: {}", api_words(&error)))
+    })?;
     if missing.is_empty() {
         return Ok(());
     }
     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    Err(Failure::Machine(format!(
+    Err(CommandFailure::Machine(format!(
         "the user of {whose} may not {}; a run makes namespaces of its own and works in them; ask for these \
          rights, or use another context",
         missing.join(", nor ")
@@ -32,10 +32,10 @@ pub(super) async fn check(client: &Client, whose: &str, plan: &RunPlan, from: Lo
 
 /// The rights of a run, in all namespaces because its own are not there yet. Whoever gives a right must have it, so the
 /// agent's are among them.
-fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<Right> {
+fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<AgentRight> {
     let mut rights = Vec::new();
     let mut need = |verbs: &[&str], group: &str, resource: &str| {
-        rights.extend(verbs.iter().map(|verb| Right::new(verb, group, resource, "")));
+        rights.extend(verbs.iter().map(|verb| AgentRight::new(verb, group, resource, "")));
     };
     need(&["create", "delete", "list", "patch"], "", "namespaces");
     need(&["get", "list", "watch", "deletecollection"], "", "pods");
