@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client};
 
-use super::error::AgentError;
+use super::agent_error::AgentError;
 use super::manifests::{self, PodFacts};
 use super::remote::{RemoteAgent, end_of};
 use crate::clock::{Clock, saturating_ns};

@@ -6,14 +6,14 @@ const LONGEST: usize = 4 * 1024 * 1024;
 /// The lines of a spool, followed over many connections: `next` is the number of the line that is still wanted, and what a
 /// connection brought of it before it was cut is forgotten.
 #[derive(Debug, Default)]
-pub struct LineSplitter {
+pub(super) struct LineSplitter {
     next: u64,
     begun: Vec<u8>,
 }
 
 /// What a line of the stream is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentLine {
+pub(super) enum AgentLine {
     /// An entry of the record, as it was spooled.
     Entry(Vec<u8>),
     /// Something about the stream, not of it: it has no number.
@@ -23,12 +23,12 @@ pub enum AgentLine {
 impl LineSplitter {
     /// The number of the next line.
     #[must_use]
-    pub const fn next(&self) -> u64 {
+    pub(super) const fn next(&self) -> u64 {
         self.next
     }
 
     /// A new connection begins at [`Self::next`].
-    pub fn resume(&mut self) {
+    pub(super) fn resume(&mut self) {
         self.begun.clear();
     }
 
@@ -36,7 +36,7 @@ impl LineSplitter {
     ///
     /// # Errors
     /// A line is longer than any that is spooled.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<AgentLine>, String> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<AgentLine>, String> {
         let mut complete = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.begun.extend_from_slice(part);

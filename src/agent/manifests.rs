@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rights::AgentRight;
+use super::agent_access::AgentRight;
 use super::wire::PORT;
 
 /// Labels of the agent's namespace: it must be admitted where only `restricted` pods are (Pod Security Standards), and

@@ -2,31 +2,44 @@
 //!
 //! One program on both sides. In the pod, [`serve`] runs load and observers as they run in a driver's own process, and
 //! spools what they record as numbered lines. The driver deploys the pod ([`deploy`]), commands it ([`RemoteAgent`]) and
-//! follows its lines ([`follow`]); every way to the pod goes through the API server's proxy, and each may be cut at any
+//! follows its lines ([`follow_lines`]); every way to the pod goes through the API server's proxy, and each may be cut at any
 //! time without a line lost or doubled, or a command carried out twice.
 //!
 //! It decides nothing about what is measured: plans come from the driver, and lines are passed on as they are.
+//!
+//! - `agent_access`: asks the API server which rights a program has
+//! - `agent_error`: errors between a driver and its agent
+//! - `agent_server`: the HTTP server in the agent's pod
+//! - `agent_state`: what the agent does, one function for each command
+//! - `answers`: carries out each command once, however often it is sent
+//! - `deploy`: creates the agent's identity and pod, and waits until it answers
+//! - `follow_lines`: copies the agent's lines into the driver's record
+//! - `lines`: splits a stream of bytes into numbered lines; pure
+//! - `load_order`: a load plan as it is sent to the agent
+//! - `manifests`: the agent's Kubernetes objects; pure
+//! - `remote`: commands from the driver, through the API server's proxy
+//! - `spool`: reads the spool from any line while it is written
+//! - `wire`: the JSON types that driver and agent exchange
 
-mod act;
+mod agent_access;
+mod agent_error;
+mod agent_server;
+mod agent_state;
 mod answers;
 mod deploy;
-mod error;
-mod follow;
+mod follow_lines;
 mod lines;
+mod load_order;
 mod manifests;
-mod order;
 mod remote;
-mod rights;
-mod serve;
 mod spool;
 mod wire;
 
+pub use agent_access::{AgentRight, missing as missing_rights};
+pub use agent_error::AgentError;
+pub use agent_server::{AgentArgs, ServeError, serve};
 pub use deploy::{AgentDeployment, DeployedAgent, deploy, grant, retire};
-pub use error::AgentError;
-pub use follow::{FollowProgress, Follower};
-pub use lines::LineSplitter;
+pub use follow_lines::{FollowProgress, Follower};
 pub use manifests::{NAMESPACE_LABELS, rights as agent_rights};
 pub use remote::RemoteAgent;
-pub use rights::{AgentRight, missing as missing_rights};
-pub use serve::{AgentArgs, ServeError, serve};
 pub use wire::AgentCounters;

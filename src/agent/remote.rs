@@ -13,9 +13,9 @@ use kube::{Api, Client};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::AgentError;
-use super::order::LoadOrder;
-use super::rights::AgentRight;
+use super::agent_access::AgentRight;
+use super::agent_error::AgentError;
+use super::load_order::LoadOrder;
 use super::wire::{
     AgentHello, AgentRefusal, BOOT_HEADER, CALL_HEADER, ClockReading, CommandDone, EndLoad, LoadState, PORT,
     ProbeSwitch, ReachOrder, ReachResult, TOKEN_HEADER,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use super::args::Arguments;
+use super::arguments::Arguments;
 
 /// A plugin of kubectl is a program on `PATH` with this beginning.
 /// Source: Kubernetes' page "Extend kubectl with plugins", "Naming a plugin".

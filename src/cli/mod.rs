@@ -1,9 +1,15 @@
 //! The command line: arguments, exit codes, and the only code that prints.
+//!
+//! - `arguments`: the arguments, as clap reads them
+//! - `called`: the program's name as it was called: `rollproof` or `kubectl rollproof`
+//! - `exit_code`: exit codes and their precedence
+//! - `manual_pages`: completions and manual pages
+//! - `print`: the only code that prints
 
-mod args;
+mod arguments;
 mod called;
-mod exit;
-mod pages;
+mod exit_code;
+mod manual_pages;
 mod print;
 
 use std::ffi::OsString;
@@ -13,10 +19,10 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
-pub use args::Arguments;
-use args::{CliCommand, SchemaOf};
-pub use exit::Exit;
-pub use pages::{ManualPage, ManualPageError, completions, pages};
+pub use arguments::Arguments;
+use arguments::{CliCommand, SchemaOf};
+pub use exit_code::Exit;
+pub use manual_pages::{ManualPage, ManualPageError, completions, pages};
 
 use crate::cluster::embedded::namespace::{self, EnteredNetwork};
 use crate::cluster::embedded::supervise;
@@ -80,7 +86,7 @@ fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
 /// Prints the program's manual page, or writes those of all commands to a folder.
 fn man(folder: Option<&Path>) -> ExitCode {
     let text = match folder {
-        Some(folder) => pages::write_pages(folder),
+        Some(folder) => manual_pages::write_pages(folder),
         None => pages().map(|pages| pages.into_iter().next().map(|page| page.text).unwrap_or_default()),
     };
     print::text(text.map_err(|error| match error {

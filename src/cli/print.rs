@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::called;
-use super::exit::Exit;
+use super::exit_code::Exit;
 use crate::commands::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 use crate::verdict::Verdict;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::context::RunMode;
 use super::ending::{CommandFailure, FinishedCommand, UserOutput};
 use super::options::DemoArgs;
-use super::run::{launch, plan};
+use super::run_command::{launch, plan};
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::plan::PlanOverrides;
 use crate::scenario::ShippedFiles;

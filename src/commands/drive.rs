@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::budget::TimeBudget;
 use super::context::RunContext;
 use super::ending::TrialsEnd;
 use super::host::{FoundCluster, NotReady, RunCluster};
-use super::progress::{self, TrialLengths, TrialProgress};
 use super::repeat::{self, Queue, Recorded};
+use super::time_budget::TimeBudget;
+use super::trial_progress::{self, TrialLengths, TrialProgress};
 use super::until_loss::UntilLoss;
 use crate::agent::AgentError;
 use crate::plan::TrialPlan;
@@ -207,8 +207,10 @@ impl RunContext<'_> {
             let (ended, lost) = load.live();
             let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
             let left = lengths.left(queue.waiting(), planned.variant, elapsed);
-            self.talk
-                .progress(&progress::line(&title, &TrialProgress { ended, lost, elapsed, step: variant.step(), left }));
+            self.talk.progress(&trial_progress::line(
+                &title,
+                &TrialProgress { ended, lost, elapsed, step: variant.step(), left },
+            ));
         };
         trial::run(&self.stop, variant, run, &show).await
     }

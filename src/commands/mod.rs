@@ -1,35 +1,59 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
+//!
+//! - `agent_command`: `rollproof agent`
+//! - `beyond_embedded`: what the embedded cluster cannot do
+//! - `cluster`: `rollproof cluster`
+//! - `context`: what the parts of a run share
+//! - `demo`: `rollproof demo`
+//! - `drive`: runs the trials of a run in their order
+//! - `ending`: how a command ends, and its messages meanwhile
+//! - `execute`: carries out a plan: cluster, record, trials, reports
+//! - `from_record_dir`: `rollproof run --from DIR`: a plan from a record
+//! - `host`: the cluster that a run takes place on
+//! - `inputs`: reads manifests from files, folders and standard input
+//! - `options`: the arguments of the commands
+//! - `outputs`: the output directory and its reports
+//! - `recipes`: recipes of images in a folder beside the manifests
+//! - `repeat`: repeats trials that the harness invalidated
+//! - `report`: `rollproof report DIR`
+//! - `run_command`: `rollproof run`
+//! - `stage`: checks before a run on the embedded cluster: commands, images, ports
+//! - `time_budget`: when a run has used its time
+//! - `trial_progress`: the progress line of a trial; pure
+//! - `try_advice`: `--try-advice`: adds a variant with the advised patch
+//! - `until_loss`: `--until-loss`: ends a run after a loss; pure
+//! - `variants`: namespace, load and watches of each variant
 
-mod agent;
-mod beyond;
-mod budget;
+mod agent_command;
+mod beyond_embedded;
 mod cluster;
 mod context;
 mod demo;
 mod drive;
 mod ending;
 mod execute;
-mod from;
+mod from_record_dir;
 mod host;
 mod inputs;
 mod options;
 mod outputs;
-mod progress;
 mod recipes;
 mod repeat;
 mod report;
-mod run;
+mod run_command;
 mod stage;
+mod time_budget;
+mod trial_progress;
 mod try_advice;
 mod until_loss;
 mod variants;
 
-pub use agent::agent;
+pub use agent_command::agent;
 pub use cluster::cluster;
 pub use demo::demo;
 pub use ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
-pub use from::check_recorded_cluster;
+pub use from_record_dir::check_recorded_cluster;
 pub use host::{ClusterChoice, LoadPlace};
 pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
 pub use report::{incident, report};
-pub use run::run;
+pub use run_command::run;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
-use super::progress;
+use super::trial_progress;
 use crate::plan::TrialPlan;
 use crate::record::entry::Entry;
 use crate::record::reader::Reader;
@@ -95,7 +95,7 @@ fn judged(record: &Path, trial: u32) -> Option<Recorded> {
         State::Invalid => Recorded::Spoilt(judged.reason),
         State::Counts => {
             let rollout_s = found.window.and_then(|window| window.rollout_s());
-            let words = progress::came_to(judged.loss, judged.counts.attempts(), rollout_s);
+            let words = trial_progress::came_to(judged.loss, judged.counts.attempts(), rollout_s);
             Recorded::Sound { lost: Some(judged.loss), words }
         }
         State::Dirty | State::Incomplete => {

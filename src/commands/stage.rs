@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::beyond::beyond_embedded;
+use super::beyond_embedded::beyond_embedded;
 use super::ending::CommandFailure;
 use super::options::WhereArgs;
 use super::recipes::FolderRecipe;

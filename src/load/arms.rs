@@ -6,13 +6,13 @@ use tokio::runtime::Runtime;
 
 use crate::record::{Arm, Outcome};
 
-use super::attempt::{PendingAttempt, lock};
 use super::carry;
 use super::engine::LoadContext;
 use super::kept::KeptConnections;
+use super::load_schedule::PlannedAttempt;
+use super::pending_attempt::{PendingAttempt, lock};
 use super::plan::LoadError;
 use super::pooled;
-use super::schedule::PlannedAttempt;
 
 /// The carriers that a plan needs; `new` needs none.
 pub(super) struct ArmCarriers {

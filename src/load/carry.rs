@@ -9,13 +9,13 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::spec::RequestSpec;
 
-use super::attempt::PendingAttempt;
 use super::classify::{self, DialError, ExchangeEnd};
 use super::dial::dial;
 use super::exchange::{HttpConnection, exchange};
+use super::load_schedule::PlannedAttempt;
+use super::pending_attempt::PendingAttempt;
 use super::plan::LoadPlan;
 use super::rotation::AWAIT_FIN;
-use super::schedule::PlannedAttempt;
 
 /// A kind's request, ready to be copied.
 pub(super) struct PreparedRequest {

@@ -12,8 +12,8 @@ use crate::clock::Stamp;
 use crate::record::Sink;
 use crate::record::entry::{Entry, Pulse, Punctuality};
 
-use super::collect::LoadSlice;
-use super::summary::LagSummary;
+use super::load_collector::LoadSlice;
+use super::load_summary::LagSummary;
 
 /// Batches that may wait for the thread: more than five seconds' worth.
 pub(super) const WAITING_BATCHES: usize = 64;

@@ -13,14 +13,14 @@ use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::record::Sink;
 
 use super::arms::ArmCarriers;
-use super::attempt::lock;
 use super::carry::PreparedRequest;
-use super::collect::LoadCollector;
+use super::descriptor_limit;
 use super::encode;
-use super::limits;
+use super::load_collector::LoadCollector;
+use super::load_schedule::{LoadSchedule, PlannedAttempt};
+use super::load_summary::{LagSummary, LoadCounters, LoadSummary};
+use super::pending_attempt::lock;
 use super::plan::{LoadError, LoadPlan, Route};
-use super::schedule::{LoadSchedule, PlannedAttempt};
-use super::summary::{LagSummary, LoadCounters, LoadSummary};
 use super::timer::KernelTimer;
 
 /// Time between the opening of the connections and the first planned attempt.
@@ -166,8 +166,8 @@ fn start_paced(
     pacing: LoadPacing,
 ) -> Result<RunningLoad, LoadError> {
     plan.check()?;
-    let limit = limits::raise_descriptors()?;
-    plan.max_in_flight = limits::in_flight_cap(&plan, limit)?;
+    let limit = descriptor_limit::raise_descriptors()?;
+    plan.max_in_flight = descriptor_limit::in_flight_cap(&plan, limit)?;
     let control = Arc::new(LoadControl::default());
     let (batches, waiting) = sync_channel(encode::WAITING_BATCHES);
     let encoder_sink = sink.clone();

@@ -17,8 +17,8 @@ use tokio::time::Sleep;
 
 use crate::clock::Stamp;
 
-use super::attempt::PendingAttempt;
 use super::classify::ExchangeEnd;
+use super::pending_attempt::PendingAttempt;
 use super::socket::{CountedSocket, SocketFacts};
 
 /// A connection and what is known of it.

@@ -12,11 +12,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::clock::Stamp;
 use crate::record::{Arm, Outcome};
 
-use super::attempt::{PendingAttempt, lock};
 use super::carry;
 use super::dial::dial;
 use super::engine::LoadContext;
 use super::exchange::HttpConnection;
+use super::pending_attempt::{PendingAttempt, lock};
 
 /// One arm's places and the attempts that wait for one.
 pub(super) struct KeptConnections {

@@ -9,38 +9,63 @@
 //! The load knows nothing of clusters, rollouts or watches. Where a connection goes is its [`Route`]'s decision.
 //!
 //! Not here yet: TLS and names to resolve. Both belong in `dial`.
+//!
+//! - `arms`: what carries the requests of each arm
+//! - `blocking`: runs blocking calls outside the async runtime
+//! - `carry`: carries one request over a connection, and `new`'s requests from dial to close
+//! - `classify`: from counters, stages and error numbers to the one outcome; pure
+//! - `descriptor_limit`: the limit of open files
+//! - `dial`: makes connections
+//! - `encode`: encodes histograms of slices, on a thread of its own
+//! - `engine`: the thread that paces, plans and hands out requests, and drains at the end
+//! - `exchange`: one request and its response over one connection
+//! - `kept`: the kept-alive arms
+//! - `load_collector`: counts and slices of ended requests
+//! - `load_schedule`: when each request is planned, its kind and its arm; pure
+//! - `load_summary`: counters of a running load, and the summary of an ended one
+//! - `pending_attempt`: one request from its plan to its outcome
+//! - `plan`: the plan of one trial's load, and its checks
+//! - `pooled`: the arm of an ordinary client, reqwest
+//! - `ports`: which local port a connection may take; pure
+//! - `preflight`: one request of each kind before the load
+//! - `reach_target`: whether connections are routed anywhere at all
+//! - `rotation`: the local ports of this process's loads
+//! - `rotation_tests`: loads over their own local ports, against servers that close in different ways
+//! - `sizing`: how many kept-alive connections a load needs; pure
+//! - `socket`: a socket that counts bytes and stamps them
+//! - `timer`: the kernel timer that paces the load
 
 mod arms;
-mod attempt;
 mod blocking;
 mod carry;
 mod classify;
-mod collect;
+mod descriptor_limit;
 mod dial;
 mod encode;
 mod engine;
 mod exchange;
 mod kept;
-mod limits;
+mod load_collector;
+mod load_schedule;
+mod load_summary;
+mod pending_attempt;
 mod plan;
 mod pooled;
 mod ports;
 mod preflight;
-mod reach;
+mod reach_target;
 mod rotation;
 #[cfg(test)]
 mod rotation_tests;
-mod schedule;
 pub mod sizing;
 mod socket;
-mod summary;
 mod timer;
 
 pub use blocking::blocking;
+pub use descriptor_limit::raise_descriptors;
 pub use engine::{RunningLoad, saturate, start};
-pub use limits::raise_descriptors;
+pub use load_summary::{ArmSummary, LagSummary, LoadCounters, LoadSummary};
 pub use plan::{LoadError, LoadPlan, Route};
 pub use preflight::{Preflight, preflight};
-pub use reach::reach;
+pub use reach_target::reach;
 pub use rotation::{LocalPorts, PortRotation};
-pub use summary::{ArmSummary, LagSummary, LoadCounters, LoadSummary};

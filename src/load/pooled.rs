@@ -15,8 +15,8 @@ use reqwest::redirect::Policy;
 
 use crate::record::Outcome;
 
-use super::attempt::PendingAttempt;
 use super::classify;
+use super::pending_attempt::PendingAttempt;
 use super::plan::Route;
 
 /// The name that requests are addressed to; the route answers for it. RFC 6761 keeps `.invalid` out of every DNS, and

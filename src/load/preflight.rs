@@ -11,12 +11,12 @@ use crate::clock::Clock;
 use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, sink};
 
-use super::attempt::PendingAttempt;
 use super::carry;
-use super::collect::LoadCollector;
 use super::engine::{LoadContext, LoadPacing};
+use super::load_collector::LoadCollector;
+use super::load_schedule::PlannedAttempt;
+use super::pending_attempt::PendingAttempt;
 use super::plan::{LoadError, LoadPlan, Route};
-use super::schedule::PlannedAttempt;
 
 /// How one kind of request fared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 
-use super::attempt::lock;
+use super::pending_attempt::lock;
 use super::plan::LoadError;
 use super::ports::{ConnectionEnd, PortPool, candidates};
 

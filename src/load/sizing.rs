@@ -16,7 +16,7 @@ pub const CONNECTIONS_PER_REPLICA: usize = 4;
 
 /// Requests a second that `arm` carries.
 #[must_use]
-pub fn arm_rate(plan: &LoadPlan, arm: Arm) -> f64 {
+fn arm_rate(plan: &LoadPlan, arm: Arm) -> f64 {
     (0..plan.spec.requests.len()).map(|request| kind_rate(plan, request, arm)).sum()
 }
 
@@ -55,7 +55,7 @@ pub fn default_connections(replicas: u32, arm_rate: f64) -> usize {
 /// Connections of `arm` that are busy on average: the sum over the kinds of rate times service time (Little's law).
 /// `service` has one entry for each kind, in the plan's order; a missing one counts as zero.
 #[must_use]
-pub fn busy_connections(plan: &LoadPlan, arm: Arm, service: &[Duration]) -> f64 {
+fn busy_connections(plan: &LoadPlan, arm: Arm, service: &[Duration]) -> f64 {
     (0..plan.spec.requests.len())
         .zip(service)
         .map(|(request, service)| kind_rate(plan, request, arm) * service.as_secs_f64())
@@ -78,13 +78,13 @@ pub fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError
 /// kept-alive connections.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "there are at most 65,536 ports")]
-pub fn connections_per_s(ports: usize, kept: usize) -> f64 {
+fn connections_per_s(ports: usize, kept: usize) -> f64 {
     ports.saturating_sub(kept) as f64 / SHORTEST_REST_S
 }
 
 /// Refuses a plan whose arm `new` makes more connections than its local ports carry. Whether the server closes first, which
 /// the shortest rest supposes, is not known before the load.
-pub fn check_ports(plan: &LoadPlan) -> Result<(), LoadError> {
+pub(super) fn check_ports(plan: &LoadPlan) -> Result<(), LoadError> {
     let LocalPorts::Rotation(rotation) = &plan.local_ports else { return Ok(()) };
     let kept_arms = [Arm::Reused, Arm::Blind].into_iter().filter(|arm| plan.spec.uses(*arm)).count();
     let most = connections_per_s(rotation.count(), plan.connections.saturating_mul(kept_arms));

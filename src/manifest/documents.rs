@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::error::ManifestError;
+use super::manifest_error::ManifestError;
 use crate::yaml::{self, YamlDocument, YamlFault, YamlPlace, YamlSource};
 
 /// The most objects in one run. A list could hold far more than the documents of a file.
-pub const MAX_OBJECTS: usize = 1_000;
+pub(super) const MAX_OBJECTS: usize = 1_000;
 
 /// One object as the user wrote it, and where.
 #[derive(Debug, Clone, PartialEq)]

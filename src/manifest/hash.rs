@@ -24,14 +24,6 @@ pub fn without_secrets(manifests: &[Value]) -> Vec<Value> {
     copies
 }
 
-/// Copies with the data of Secrets and the literal values of containers' environment variables hashed.
-#[must_use]
-pub fn without_secrets_and_env(manifests: &[Value]) -> Vec<Value> {
-    let mut copies = without_secrets(manifests);
-    copies.iter_mut().for_each(hash_env);
-    copies
-}
-
 fn hash_secret(object: &mut Value) {
     if object["kind"] == "Secret" {
         for key in SECRET_DATA {
@@ -43,24 +35,6 @@ fn hash_secret(object: &mut Value) {
         object.pointer_mut("/metadata/annotations").and_then(|annotations| annotations.get_mut(LAST_APPLIED))
     {
         hash_value(annotation);
-    }
-}
-
-/// Looks for containers wherever they stand, so that pods of every kind of workload are covered.
-fn hash_env(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(hash_env),
-        Value::Object(map) => {
-            for key in ["containers", "initContainers", "ephemeralContainers"] {
-                let containers = map.get_mut(key).and_then(Value::as_array_mut);
-                for container in containers.into_iter().flatten() {
-                    let env = container.get_mut("env").and_then(Value::as_array_mut);
-                    env.into_iter().flatten().filter_map(|entry| entry.get_mut("value")).for_each(hash_value);
-                }
-            }
-            map.values_mut().for_each(hash_env);
-        }
-        _ => {}
     }
 }
 
@@ -105,20 +79,5 @@ mod tests {
         assert_eq!(copies[0]["metadata"]["annotations"]["a"], "b");
         assert_eq!(copies[0]["type"], "Opaque");
         assert_eq!(copies[1], config);
-    }
-
-    #[test]
-    fn env_values_are_hashed_in_every_kind_of_pod() {
-        let env = json!([{"name": "A", "value": "hunter2"}, {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]);
-        let pod =
-            json!({"containers": [{"name": "c", "env": env.clone()}], "initContainers": [{"name": "i", "env": env}]});
-        let deployment = json!({"kind": "Deployment", "spec": {"template": {"spec": pod.clone()}}});
-        let job = json!({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}});
-        let copies = without_secrets_and_env(&[deployment.clone(), job]);
-        assert!(!json!(copies).to_string().contains("hunter2"));
-        let first = &copies[0]["spec"]["template"]["spec"]["containers"][0]["env"];
-        assert_eq!(first[0], json!({"name": "A", "value": short_hash("hunter2")}));
-        assert_eq!(first[1]["valueFrom"]["secretKeyRef"]["name"], "s");
-        assert_eq!(without_secrets(std::slice::from_ref(&deployment)), [deployment]);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::documents::{ManifestObject, list_of, text};
-use super::error::ManifestError;
+use super::manifest_error::ManifestError;
 use super::workload::ManifestWorkload;
 use crate::spec::ServiceSpec;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::documents::text;
-use super::kind::WorkloadKind;
+use super::workload_kind::WorkloadKind;
 
 /// Surge and unavailable pods of a rollout of `replicas` pods, or what is wrong with the strategy: also one that would not
 /// roll every pod by itself.

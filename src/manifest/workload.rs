@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::documents::{ManifestObject, list_of, reference, text};
-use super::error::ManifestError;
-use super::kind::WorkloadKind;
+use super::manifest_error::ManifestError;
 use super::strategy;
+use super::workload_kind::WorkloadKind;
 
 /// The most replicas that a run takes.
 pub const MAX_REPLICAS: u32 = 1_000;

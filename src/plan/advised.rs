@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::error::PlanError;
-use super::order;
+use super::plan_error::PlanError;
+use super::trial_order;
 use super::types::RunPlan;
 use crate::manifest::strategic_merge;
 use crate::scenario::values::MAX_NAME;
@@ -49,7 +49,7 @@ impl RunPlan {
             notes: Vec::new(),
             ..self.settings.clone()
         };
-        let order = order::blocks(2, settings.trials, settings.seed);
+        let order = trial_order::blocks(2, settings.trials, settings.seed);
         let (variants, aside) = (vec![source, advised], self.aside.clone());
         Ok(Some(Self { settings, variants, order, time_budget: None, aside }))
     }

@@ -3,17 +3,17 @@
 
 use std::path::Path;
 
-use super::build::ONE_VARIANT;
-use super::error::PlanError;
+use super::build_plan::ONE_VARIANT;
+use super::plan_error::PlanError;
 use super::types::{PlanOverrides, RunPlan, VariantPlan};
-use super::{build_for_manifests, order};
+use super::{build_for_manifests, trial_order};
 use crate::manifest::FileSource;
 use crate::scenario::ShippedFiles;
 use crate::spec::{Arm, Expect, LoadSpec, RequestSpec, VariantSpec};
 use crate::yaml::YamlSource;
 
 /// The control's name, which no other variant may have beside it.
-pub const CONTROL: &str = "control";
+const CONTROL: &str = "control";
 /// The built-in server, which exits at once when it is told to stop.
 const MANIFEST: &str = "manifests/target.yaml";
 
@@ -44,7 +44,7 @@ impl RunPlan {
         self.settings.control = Some(CONTROL.to_owned());
         self.variants.push(control);
         self.settings.notes.retain(|note| note != ONE_VARIANT);
-        self.order = order::blocks(self.variants.len(), self.settings.trials, self.settings.seed);
+        self.order = trial_order::blocks(self.variants.len(), self.settings.trials, self.settings.seed);
         Ok(())
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::build::{ONE_VARIANT, build, build_for_manifests, check_overrides};
-use super::error::PlanError;
+use super::build_plan::{ONE_VARIANT, build, build_for_manifests, check_overrides};
 use super::give_again::{GivenValues, give_again};
-use super::order;
+use super::plan_error::PlanError;
+use super::trial_order;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice};
 use crate::manifest::hash::without_copies;
 use crate::manifest::{ManifestObject, WorkloadKind, check_together, workload};
@@ -51,7 +51,7 @@ pub fn from_record(
         RunSettings { seed: overrides.seed, trials: overrides.trials.unwrap_or(recorded.trials), ..recorded.clone() };
     let variants = header.spec.variants.iter().map(|variant| back(variant, overrides.rate));
     let variants = variants.collect::<Result<Vec<_>, _>>()?;
-    let order = order::blocks(variants.len(), settings.trials, settings.seed);
+    let order = trial_order::blocks(variants.len(), settings.trials, settings.seed);
     let mut plan = RunPlan { settings, variants, order, time_budget: None, aside: Vec::new() };
     plan.keep_variants(wanted)?;
     give_again(&mut plan, given)?;
@@ -87,7 +87,7 @@ impl RunPlan {
         if self.variants.len() == 1 && !settings.notes.iter().any(|note| note == ONE_VARIANT) {
             settings.notes.push(ONE_VARIANT.to_owned());
         }
-        self.order = order::blocks(self.variants.len(), self.settings.trials, self.settings.seed);
+        self.order = trial_order::blocks(self.variants.len(), self.settings.trials, self.settings.seed);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::error::PlanError;
+use super::plan_error::PlanError;
 use super::types::RunPlan;
 use crate::manifest::documents::{reference, text};
 use crate::manifest::hash::{SECRET_DATA, hash_of};

@@ -1,39 +1,60 @@
 //! The plan of a run: scenario, manifests and the command line's wishes joined, checked, and never changed again.
 //!
 //! It also goes the way back, from a record's header to the plan of that run. Must not know clusters, tokio or the load's engine: it hands them numbers and objects.
+//!
+//! - `advised`: adds a variant with the advised patch
+//! - `build_plan`: joins scenario, manifests and arguments into a plan
+//! - `control`: the control variant, which is known to lose requests
+//! - `error_tests`: errors as users see them
+//! - `from_record`: the plan of a recorded run
+//! - `from_record_tests`: from a plan to a record and back
+//! - `give_again`: secrets and credentials, which a record holds as hashes
+//! - `hooks`: what preStop hooks mean for a plan
+//! - `patches`: applies a variant's patches
+//! - `plan_budget`: leaves out blocks that do not fit the time budget
+//! - `plan_comparison`: what the comparisons with the baseline can show
+//! - `plan_error`: why no plan could be made
+//! - `plan_header`: the record's header, from the plan and the cluster
+//! - `plan_load`: the load of a variant
+//! - `plan_rollout`: what a trial does to the workload
+//! - `plan_summary`: the summary that is printed before a run
+//! - `rollout_kinds`: patch, scale, command and evict
+//! - `set_aside_objects`: objects that are recorded and not applied
+//! - `tests`: plans as the rest of the program sees them
+//! - `trial_order`: the order of trials: blocks in random order
+//! - `types`: the plan's types
 
 mod advised;
-mod aside;
-mod budget;
-mod build;
-mod compared;
+mod build_plan;
 mod control;
-mod error;
 #[cfg(test)]
 mod error_tests;
 mod from_record;
 #[cfg(test)]
 mod from_record_tests;
 mod give_again;
-mod header;
 mod hooks;
-mod load;
-pub mod order;
 mod patches;
-mod rollout;
+mod plan_budget;
+mod plan_comparison;
+mod plan_error;
+mod plan_header;
+mod plan_load;
+mod plan_rollout;
+mod plan_summary;
 mod rollout_kinds;
-pub mod summary;
+mod set_aside_objects;
 #[cfg(test)]
 mod tests;
-pub mod types;
+mod trial_order;
+mod types;
 
 pub use advised::ADVISED;
-pub use build::{SOLE_VARIANT, build, build_for_manifests};
-pub use compared::ComparisonSummary;
-pub use control::CONTROL;
-pub use error::PlanError;
+pub use build_plan::{build, build_for_manifests};
 pub use from_record::from_record;
 pub use give_again::GivenValues;
-pub use header::RunFacts;
-pub use summary::{PlanSummary, VariantSummary};
+pub use plan_comparison::ComparisonSummary;
+pub use plan_error::PlanError;
+pub use plan_header::RunFacts;
+pub use plan_summary::{PlanSummary, VariantSummary};
 pub use types::{LEAD_IN, PlanOverrides, RunPlan, TAIL, TrialPlan, VariantPlan, WorkloadChoice};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::{FaultContext, PlanError};
+use super::plan_error::{FaultContext, PlanError};
 use crate::manifest::documents::{group_of, text};
 use crate::manifest::{FileSource, ManifestObject, list_of, strategic_merge};
 use crate::scenario::shapes::{OneOrMore, PatchSource};

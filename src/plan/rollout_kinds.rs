@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::{FaultContext, PlanError};
 use super::patches;
+use super::plan_error::{FaultContext, PlanError};
 use crate::manifest::workload::MAX_REPLICAS;
 use crate::manifest::{FileSource, ManifestObject, ManifestWorkload, WorkloadKind, workload};
-use crate::scenario::command::ScenarioCommand;
 use crate::scenario::model::{ScenarioEvict, ScenarioScale};
+use crate::scenario::scenario_command::ScenarioCommand;
 use crate::scenario::shapes::{OneOrMore, PatchSource};
 use crate::spec::RolloutAction;
 use crate::yaml::Located;

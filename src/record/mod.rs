@@ -1,6 +1,17 @@
 //! The run's log: typed lines, written by one writer from a bounded channel, read back by everything else.
 //!
 //! The record is the only thing that crosses from action to analysis. It must not know who sends or who reads.
+//!
+//! - `attempt`: lines about requests: those not answered as expected, and pulses of the rest
+//! - `entry`: all kinds of lines, and the format's number
+//! - `header`: the first line: the run's spec and cluster
+//! - `outcome`: how a request ends, and the five sums
+//! - `reader`: reads a record line by line
+//! - `reproduce`: the command that reruns a variant of a record; pure
+//! - `sample`: a small header and entries for tests
+//! - `seen`: lines about the cluster: watches, side probe, logs
+//! - `sink`: the bounded channel into the record
+//! - `writer`: the thread that writes lines to the file
 
 pub mod attempt;
 pub mod entry;

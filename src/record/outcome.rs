@@ -161,7 +161,7 @@ pub struct RaceEvidence {
 }
 
 /// Beyond twice the round trip, this much is allowed between a write and the failure of a raced attempt.
-pub const RACE_ALLOWANCE_NS: u64 = 5_000_000;
+const RACE_ALLOWANCE_NS: u64 = 5_000_000;
 
 /// The sum that an attempt with this arm and outcome falls into.
 #[must_use]

@@ -9,9 +9,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use crate::spec::{HeaderSpec, HeaderText};
 
 /// The most headers of a request.
-pub const MAX_HEADERS: usize = 64;
+const MAX_HEADERS: usize = 64;
 /// The longest path with query, in bytes.
-pub const MAX_PATH: usize = 8 * 1024;
+const MAX_PATH: usize = 8 * 1024;
 
 /// The methods that can be sent.
 const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];

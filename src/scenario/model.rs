@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::command::ScenarioCommand;
 use super::http::{ExpectedStatus, PodHeader, RequestHeaders, RequestMethod, RequestPath};
+use super::scenario_command::ScenarioCommand;
 use super::shapes::{ArmWeights, NamedList, OneOrMore, PatchSource, PortSetting};
 use super::values::{LoadShare, RequestRate, ScenarioDuration, ScenarioName, TrialCount};
 use crate::record::Arm;

@@ -292,7 +292,7 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for NamedVisitor<T> {
 }
 
 /// The most entries of a [`NamedList`].
-pub const MAX_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for NamedList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

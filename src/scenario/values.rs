@@ -11,7 +11,7 @@ pub const MAX_RATE: f64 = 1_000_000.0;
 /// The most trials of a variant.
 pub const MAX_TRIALS: u32 = 1_000;
 /// The longest duration.
-pub const MAX_DURATION: Duration = Duration::from_hours(24);
+const MAX_DURATION: Duration = Duration::from_hours(24);
 /// The longest name of a scenario or a variant; namespaces are named after them.
 pub const MAX_NAME: usize = 40;
 
@@ -131,7 +131,7 @@ pub struct LoadShare(pub f64);
 
 impl LoadShare {
     /// A fraction, or what is wrong with it.
-    pub fn fraction(fraction: f64) -> Result<Self, String> {
+    fn fraction(fraction: f64) -> Result<Self, String> {
         if fraction > 0.0 && fraction <= 1.0 {
             Ok(Self(fraction))
         } else {

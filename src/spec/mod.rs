@@ -5,26 +5,26 @@
 //!
 //! - `adapters`: serde for types of other libraries; durations are nanoseconds on disk
 //! - `arm`: how a request is carried
-//! - `run`: what the variants of a run share, and where it takes place
-//! - `variant`: one variant, and what is expected of it
-//! - `target`: what is measured, and how it is reached
-//! - `load`: rate, connections, judged arms
-//! - `request`: one kind of request
-//! - `rollout`: what a trial does to the workload
+//! - `run_spec`: what the variants of a run share, and where it takes place
+//! - `variant_spec`: one variant, and what is expected of it
+//! - `target_spec`: what is measured, and how it is reached
+//! - `load_spec`: rate, connections, judged arms
+//! - `request_spec`: one kind of request
+//! - `rollout_spec`: what a trial does to the workload
 
 mod adapters;
 mod arm;
-mod load;
-mod request;
-mod rollout;
-mod run;
-mod target;
-mod variant;
+mod load_spec;
+mod request_spec;
+mod rollout_spec;
+mod run_spec;
+mod target_spec;
+mod variant_spec;
 
 pub use arm::Arm;
-pub use load::LoadSpec;
-pub use request::{HeaderSpec, HeaderText, RequestSpec};
-pub use rollout::{RolloutAction, RolloutSpec};
-pub use run::{ClusterSpec, RoutingSpec, RunSettings, RunSpec};
-pub use target::{DeployedTarget, ServiceSpec, TargetSpec};
-pub use variant::{Expect, VariantSpec};
+pub use load_spec::LoadSpec;
+pub use request_spec::{HeaderSpec, HeaderText, RequestSpec};
+pub use rollout_spec::{RolloutAction, RolloutSpec};
+pub use run_spec::{ClusterSpec, RoutingSpec, RunSettings, RunSpec};
+pub use target_spec::{DeployedTarget, ServiceSpec, TargetSpec};
+pub use variant_spec::{Expect, VariantSpec};

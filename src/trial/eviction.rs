@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::one::{RolloutResult, rolled};
+use super::run_trial::{RolloutResult, rolled};
 use super::{RunningVariant, TrialError};
 use crate::record::entry::MarkName;
 use crate::rollout::{Eviction, EvictionAnswer, PodToEvict, ReplacedPods, RolloutError, cordon, evict, pods_to_evict};

@@ -1,23 +1,31 @@
 //! One trial: a rollout of one variant under load, with everything started, marked and stopped in order.
 //!
 //! It wires `load`, `observe` and `rollout` together and decides nothing about what they saw.
+//!
+//! - `astray`: where new connections are routed after a complete rollout, and the cause if nowhere
+//! - `eviction`: a rollout by eviction
+//! - `run_trial`: runs one trial: lead-in, rollout, drain, tail
+//! - `running_variant`: a variant on the cluster: its workload, its load, its rollout
+//! - `settle`: waits until a workload is at rest before a trial, and resets it once
+//! - `site`: where a variant's load and watches run: in this process or in the agent
+//! - `trial_step`: the step that a running trial is at, for its progress line
 
 mod astray;
 mod eviction;
-mod one;
+mod run_trial;
+mod running_variant;
 mod settle;
 mod site;
-mod step;
-mod variant;
+mod trial_step;
 
 use crate::cluster::kube::ApplyError;
 use crate::rollout::{RolloutError, api_words};
 
-pub use one::{TrialSetup, run};
+pub use run_trial::{TrialSetup, run};
+pub use running_variant::{RunningVariant, TrialAction};
 pub use settle::{SettleResult, settle};
 pub use site::{AgentSite, LoadSite, LocalSite, SiteError, SiteLoad};
-pub use step::TrialStep;
-pub use variant::{RunningVariant, TrialAction};
+pub use trial_step::TrialStep;
 
 /// A trial could not be run to its end.
 #[derive(Debug, thiserror::Error)]

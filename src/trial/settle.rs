@@ -8,7 +8,7 @@ use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
 use tokio_util::sync::CancellationToken;
 
-use super::variant::TrialAction;
+use super::running_variant::TrialAction;
 use super::{RunningVariant, TrialError};
 use crate::cluster::kube::apply;
 use crate::rollout::{ReplacedPods, RolloutEnd, RolloutError, perform, wait_complete};

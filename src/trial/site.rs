@@ -144,7 +144,7 @@ impl LoadSite {
     }
 
     /// Makes a connection to a pod's own address and closes it; how it ended if it came nowhere.
-    pub async fn reach_pod(&self, address: SocketAddr) -> Result<Option<String>, SiteError> {
+    pub(super) async fn reach_pod(&self, address: SocketAddr) -> Result<Option<String>, SiteError> {
         Ok(match self {
             Self::Here(_) => {
                 let route: Arc<dyn Route> = Arc::new(address);

@@ -2,11 +2,15 @@
 //! an error; the input's size and what aliases may expand to are bounded.
 //!
 //! Must not know what the documents mean.
+//!
+//! - `nearest`: the nearest known word, for error messages
+//! - `parse`: the parser, with its one set of options
+//! - `source`: texts, places in them, and errors that point there
 
 mod nearest;
 mod parse;
 mod source;
 
 pub use nearest::{nearest, nearest_within};
-pub use parse::{MAX_BYTES, MAX_DOCUMENTS, YamlDocument, YamlError, documents, single};
+pub use parse::{MAX_BYTES, YamlDocument, YamlError, documents, single};
 pub use source::{Located, YamlFault, YamlPlace, YamlSource};

@@ -14,7 +14,7 @@ use super::source::{Located, YamlFault, YamlPlace, YamlSource};
 /// The most bytes that one input may have.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most documents in one input.
-pub const MAX_DOCUMENTS: usize = 1_000;
+const MAX_DOCUMENTS: usize = 1_000;
 
 /// One document of a YAML stream.
 #[derive(Debug, Clone, PartialEq)]

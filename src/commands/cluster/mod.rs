@@ -1,8 +1,9 @@
 //! `rollproof cluster`: makes and deletes kind clusters, and shows and removes what runs left on a cluster.
 //!
-//! `show` only words what was found; `act` finds and acts.
+//! - `cluster_actions`: carries out the subcommands
+//! - `cluster_view`: describes a cluster and what runs left on it; pure
 
-mod act;
-mod show;
+mod cluster_actions;
+mod cluster_view;
 
-pub use act::cluster;
+pub use cluster_actions::cluster;

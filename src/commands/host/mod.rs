@@ -1,13 +1,22 @@
 //! The cluster that a run takes place on: found before the record is begun, started with it, and left as it was.
+//!
+//! - `check_rights`: the rights that the driver needs
+//! - `embedded`: the embedded cluster
+//! - `image_preparation`: the images of a run on a real cluster
+//! - `reach_cluster`: finds the real cluster that the user named
+//! - `real_cluster`: kind, or the cluster of a context
+//! - `run_agent`: deploys, follows and replaces the agent of a run
+//! - `wait_ready`: waits until a workload is at rest and answers
+//! - `why_not_ready`: why a workload is not ready, from its pods and Events
 
-mod agent;
+mod check_rights;
 mod embedded;
-mod images;
-mod reach;
-mod ready;
-mod real;
-mod rights;
-mod why;
+mod image_preparation;
+mod reach_cluster;
+mod real_cluster;
+mod run_agent;
+mod wait_ready;
+mod why_not_ready;
 
 use std::str::FromStr;
 
@@ -21,11 +30,11 @@ use crate::plan::{RunPlan, VariantPlan};
 use crate::record::Sink;
 use crate::record::header::ClusterHeader;
 use crate::trial::RunningVariant;
-use reach::ReachedCluster;
-use real::RealCluster;
+use reach_cluster::ReachedCluster;
+use real_cluster::RealCluster;
 
 pub(super) use embedded::version as embedded_version;
-pub(super) use reach::{connect_failure, connect_to, create};
+pub(super) use reach_cluster::{connect_failure, connect_to, create};
 
 /// Where to run, as the user names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,7 +116,7 @@ pub(super) async fn find(
 ) -> Result<FoundCluster, CommandFailure> {
     match stage {
         Some(stage) => Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() }),
-        None => Ok(FoundCluster::Real(Box::new(reach::reach(place, plan, talk).await?))),
+        None => Ok(FoundCluster::Real(Box::new(reach_cluster::reach(place, plan, talk).await?))),
     }
 }
 
@@ -176,14 +185,14 @@ impl RunCluster {
         planned: &VariantPlan,
         variant: &RunningVariant,
     ) -> Result<(), NotReady> {
-        if let Err(stood) = ready::complete(variant).await? {
+        if let Err(stood) = wait_ready::complete(variant).await? {
             let why = self.why_not_ready(&variant.handle.workload.namespace).await;
             return Err(NotReady::Machine(format!(
                 "variant {}: {} was not ready before the first trial ({stood})\n{why}",
                 planned.spec.name, planned.workload.reference
             )));
         }
-        ready::answers(run, planned, variant).await
+        wait_ready::answers(run, planned, variant).await
     }
 
     async fn why_not_ready(&self, namespace: &str) -> String {

@@ -1,4 +1,4 @@
-//! What each field manager applied last, so that what it no longer applies can be removed (`manifest::apply`).
+//! What each field manager applied last, so that what it no longer applies can be removed (`manifest::server_side_apply`).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

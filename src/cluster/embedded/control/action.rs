@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::cluster::embedded::store::{DeleteOptions, EventText, ObjectKind, Store, event, meta};
-use crate::manifest::patch::json_merge;
+use crate::manifest::patch_merge::json_merge;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq)]

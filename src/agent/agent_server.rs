@@ -21,9 +21,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::act::{AgentState, LoadSlot};
+use super::agent_access::missing;
+use super::agent_state::{AgentState, LoadSlot};
 use super::answers::{AgentAnswer, CommandAnswers};
-use super::rights::missing;
 use super::spool::{Spool, SpoolPosition};
 use super::wire::{AgentHello, AgentRefusal, BOOT_HEADER, CALL_HEADER, EndLoad, PORT, StreamStart, TOKEN_HEADER};
 use crate::clock::{Clock, saturating_ns};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::error::{FaultContext, PlanError};
+use super::plan_error::{FaultContext, PlanError};
 use super::rollout_kinds::{self, RolloutContext};
 use crate::manifest::{ManifestContainer, ManifestWorkload};
 use crate::scenario::model::{ScenarioEnv, ScenarioImage, ScenarioNone, ScenarioRollout};

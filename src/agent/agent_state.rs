@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::order::LoadOrder;
+use super::load_order::LoadOrder;
 use super::wire::{AgentCounters, ClockReading, CommandDone, EndLoad, LoadState, ProbeSwitch, ReachOrder, ReachResult};
 use crate::clock::Clock;
 use crate::load::{self, LoadPlan, LocalPorts, Preflight, Route, RunningLoad, blocking};

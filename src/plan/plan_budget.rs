@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::error::PlanError;
-use super::order;
-use super::summary::longest;
+use super::plan_error::PlanError;
+use super::plan_summary::longest;
+use super::trial_order;
 use super::types::RunPlan;
 
 impl RunPlan {
@@ -31,7 +31,7 @@ impl RunPlan {
                 self.settings.trials
             ));
             self.settings.trials = fitting;
-            self.order = order::blocks(self.variants.len(), fitting, self.settings.seed);
+            self.order = trial_order::blocks(self.variants.len(), fitting, self.settings.seed);
         }
         self.time_budget = Some(budget);
         Ok(())

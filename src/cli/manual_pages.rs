@@ -10,7 +10,7 @@ use clap::builder::Resettable;
 use clap_complete::Shell;
 use clap_mangen::roff::{Roff, roman};
 
-use super::args::Arguments;
+use super::arguments::Arguments;
 
 const PROGRAM: &str = "rollproof";
 

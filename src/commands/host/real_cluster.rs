@@ -9,9 +9,9 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::agent::{AgentLife, RunAgent, check_rights, machine};
-use super::reach::{ReachedCluster, nodes};
-use super::{LoadPlace, NotReady, images, why};
+use super::reach_cluster::{ReachedCluster, nodes};
+use super::run_agent::{AgentLife, RunAgent, check_rights, machine};
+use super::{LoadPlace, NotReady, image_preparation, why_not_ready};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::ImageRewrite;
 use crate::cluster::kube::{apply, namespaces};
@@ -58,7 +58,7 @@ impl RealCluster {
             .then(|| private_file(&kubeconfig))
             .transpose()
             .map_err(|error| NotReady::Machine(format!("writing a kubeconfig for commands: {error}")))?;
-        let images = run.stop.run_until_cancelled(images::provide(run, from, agent_image, nodes)).await;
+        let images = run.stop.run_until_cancelled(image_preparation::provide(run, from, agent_image, nodes)).await;
         let rewrite = images.unwrap_or(Err(NotReady::Stopped))?;
         let mut names: Vec<String> =
             (0..run.plan.variants.len()).map(|index| run.places.namespace(index).to_owned()).collect();
@@ -246,7 +246,7 @@ impl RealCluster {
     }
 
     pub(super) async fn why_not_ready(&self, namespace: &str) -> String {
-        why::why_not_ready(&self.client, namespace).await
+        why_not_ready::why_not_ready(&self.client, namespace).await
     }
 
     pub(super) async fn recorded(&self, trial: u32) -> Result<(), AgentError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::show::{self, ClusterView};
+use super::cluster_view::{self, ClusterView};
 use crate::clock::wall_unix_ns;
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
 use crate::cluster::kube::{
@@ -105,7 +105,7 @@ async fn reach(on: &ClusterSelector) -> Result<NamedCluster, CommandFailure> {
 
 fn known(clusters: &[String]) -> String {
     let names: Vec<&str> = clusters.iter().map(String::as_str).collect();
-    if names.is_empty() { "none".to_owned() } else { show::names(&names) }
+    if names.is_empty() { "none".to_owned() } else { cluster_view::names(&names) }
 }
 
 fn now_s() -> u64 {
@@ -143,7 +143,7 @@ async fn status(on: &ClusterSelector) -> Result<String, CommandFailure> {
     };
     let clean = format!("rollproof cluster clean{}", reached.option);
     let (whose, version) = (reached.whose.as_str(), reached.connected.version.as_str());
-    let mut text = show::status(&ClusterView { whose, version, own, found: &found, clean: &clean });
+    let mut text = cluster_view::status(&ClusterView { whose, version, own, found: &found, clean: &clean });
     if !others.is_empty() {
         text = format!("{text}\nother kind clusters: {}", known(&others));
     }
@@ -164,13 +164,13 @@ async fn remove(
     };
     talk.progress(&format!("cleaning {}", reached.whose));
     let cleaned = clean(&reached.connected.client, &which, now_s()).await.map_err(|error| failed(&reached, &error))?;
-    if let Some(alive) = show::left_alone(&cleaned).filter(|_| which == CleanSelection::Dead) {
+    if let Some(alive) = cluster_view::left_alone(&cleaned).filter(|_| which == CleanSelection::Dead) {
         talk.say(&alive);
     }
     if let Some(why) = &cleaned.nodes_unseen {
         talk.say(&format!("note: whether runs cordoned nodes is not known: {why}"));
     }
-    match show::cleaned(&reached.whose, &cleaned) {
+    match cluster_view::cleaned(&reached.whose, &cleaned) {
         (done, None) => Ok(done),
         (done, Some(failed)) => {
             talk.say(&done);
@@ -185,7 +185,7 @@ fn known_runs(runs: &[String], found: &Leftovers, whose: &str) -> Result<BTreeSe
     let there: BTreeSet<&str> = found.namespaces.iter().map(|one| one.run.as_str()).chain(cordons).collect();
     if let Some(run) = runs.iter().find(|run| !there.contains(run.as_str())) {
         let names: Vec<&str> = there.into_iter().collect();
-        let known = if names.is_empty() { "none".to_owned() } else { show::names(&names) };
+        let known = if names.is_empty() { "none".to_owned() } else { cluster_view::names(&names) };
         return Err(CommandFailure::User(format!(
             "nothing of run {run} is on {whose}; runs that have something there: {known}"
         )));

@@ -7,7 +7,7 @@ use futures_util::{AsyncBufRead, AsyncBufReadExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::error::AgentError;
+use super::agent_error::AgentError;
 use super::lines::{AgentLine, LineSplitter};
 use super::remote::{PATIENCE, RemoteAgent};
 use super::wire::{AgentCounters, StreamStart};

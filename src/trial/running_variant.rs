@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::site::LoadSite;
-use super::step::TrialStep;
+use super::trial_step::TrialStep;
 use crate::load::LoadPlan;
 use crate::rollout::{Eviction, RolloutHandle, RolloutStep};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::compared::ComparisonSummary;
 use super::hooks;
+use super::plan_comparison::ComparisonSummary;
 use super::types::{LEAD_IN, RunPlan, TAIL, VariantPlan};
 use crate::record::Arm;
 use crate::spec::Expect;

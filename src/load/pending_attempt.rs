@@ -11,10 +11,10 @@ use crate::record::outcome::{RaceEvidence, sum};
 use crate::record::{Outcome, OutcomeGroup, Sum};
 
 use super::classify;
-use super::collect::LoadCollector;
 use super::engine::{LoadContext, LoadPacing};
 use super::exchange::HttpConnection;
-use super::schedule::PlannedAttempt;
+use super::load_collector::LoadCollector;
+use super::load_schedule::PlannedAttempt;
 use super::socket::{SocketFacts, SocketSnapshot};
 
 /// An attempt that has not ended yet.

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::astray::astray;
 use super::eviction::{evicted, give_back};
+use super::running_variant::TrialAction;
 use super::site::{SiteError, SiteLoad};
-use super::step::TrialStep;
-use super::variant::TrialAction;
+use super::trial_step::TrialStep;
 use super::{RunningVariant, TrialError};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};

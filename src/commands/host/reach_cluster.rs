@@ -64,7 +64,7 @@ pub(super) async fn reach(
             (connected, format!("context {name}"), None)
         }
     };
-    super::rights::check(&connected.client, &whose, plan, place.load_from).await?;
+    super::check_rights::check(&connected.client, &whose, plan, place.load_from).await?;
     let clean = match place.cluster() {
         ClusterChoice::Context(name) => format!("rollproof cluster clean --context {name}"),
         ClusterChoice::Kind(Some(name)) => format!("rollproof cluster clean --name {name}"),

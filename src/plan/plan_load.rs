@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, uri::PathAndQuery};
 
-use super::error::{FaultContext, PlanError};
+use super::plan_error::{FaultContext, PlanError};
 use crate::record::Arm;
 use crate::scenario::model::{ScenarioLoad, ScenarioRequest};
 use crate::spec::{LoadSpec, RequestSpec};

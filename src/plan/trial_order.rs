@@ -5,7 +5,7 @@ use crate::rng::Rng;
 
 /// `trials` blocks of `variants` trials each. The seed decides the order within each block.
 #[must_use]
-pub fn blocks(variants: usize, trials: u32, seed: u64) -> Vec<TrialPlan> {
+pub(super) fn blocks(variants: usize, trials: u32, seed: u64) -> Vec<TrialPlan> {
     let mut rng = Rng::stream(seed, "block-order");
     let mut order = Vec::new();
     for block in 1..=trials {

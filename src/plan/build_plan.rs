@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{FaultContext, PlanError};
+use super::plan_error::{FaultContext, PlanError};
 use super::rollout_kinds::RolloutContext;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice};
-use super::{hooks, load, order, patches, rollout};
+use super::{hooks, patches, plan_load, plan_rollout, trial_order};
 use crate::manifest::{
     ChosenService, FileSource, ManifestObject, ManifestWorkload, WorkloadKind, check_together, parse, service, slips,
     workload,
@@ -18,7 +18,7 @@ use crate::spec::{DeployedTarget, Expect, RolloutAction, RoutingSpec, RunSetting
 use crate::yaml::{Located, YamlDocument, YamlPlace, YamlSource};
 
 /// The name of the only variant of a run without variants.
-pub const SOLE_VARIANT: &str = "as-written";
+const SOLE_VARIANT: &str = "as-written";
 /// What is said of a run that cannot show that it would have seen a loss.
 pub(super) const ONE_VARIANT: &str = "one variant alone: nothing shows that this run could have seen a loss; --control adds \
                                       a server that loses, and a variant that is expected to lose would show it too";
@@ -144,7 +144,7 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
         notes.push(ONE_VARIANT.to_owned());
     }
     let settings = RunSettings { notes, ..RunSettings::new(name, seed, trials) };
-    let order = order::blocks(variants.len(), trials, seed);
+    let order = trial_order::blocks(variants.len(), trials, seed);
     RunPlan { settings, variants, order, time_budget: None, aside: Vec::new() }
 }
 
@@ -221,7 +221,7 @@ impl PlanBase<'_> {
         let service = self.service(&objects, &workload).map_err(patched)?;
         let Self { context, folder, files, .. } = *self;
         let subject = RolloutContext { context, folder, files, objects: &objects, workload: &workload, variant: name };
-        let rollout = rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
+        let rollout = plan_rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
         let foreign = matches!(
             rollout.action,
             RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Command { .. }
@@ -231,7 +231,7 @@ impl PlanBase<'_> {
         notes.extend(
             objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),
         );
-        let load = load::plan(self.context, &load::overlay(self.load, &spec.load), self.rate)?;
+        let load = plan_load::plan(self.context, &plan_load::overlay(self.load, &spec.load), self.rate)?;
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();
         let target = TargetSpec::Deployed(DeployedTarget {
             manifests,

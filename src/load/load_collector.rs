@@ -10,8 +10,8 @@ use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, Outcome, Sink, Sum};
 
 use super::encode::{self, SliceBatch};
-use super::schedule::PlannedAttempt;
-use super::summary::ArmSummary;
+use super::load_schedule::PlannedAttempt;
+use super::load_summary::ArmSummary;
 
 /// The length of a slice.
 pub(super) const SLICE_NS: u64 = 100_000_000;

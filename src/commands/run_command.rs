@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::context::RunMode;
 use super::ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 use super::execute::execute;
-use super::from::plan_from;
+use super::from_record_dir::plan_from;
 use super::host::ClusterChoice;
 use super::inputs::{self, Stdin};
 use super::options::{RunArgs, WhereArgs};
