@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,6 +68,21 @@ const PURE: &[&str] = &[
 ];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;
+/// Names that several public types still share. No name may be added.
+const SHARED_NAMES: &[&str] = &["Test"];
+/// Modules whose `mod.rs` does not list its files yet. None may be added.
+const WITHOUT_LIST: &[&str] = &[
+    "advice",
+    "cluster/embedded/api",
+    "cluster/embedded/store",
+    "cluster/kube",
+    "diagnose",
+    "diff",
+    "hidden",
+    "html",
+    "timeline",
+    "verdict",
+];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -192,6 +207,74 @@ fn files_stay_small() {
         })
         .collect();
     assert!(long.is_empty(), "split what is longer than {LINES_MAX} lines before its tests:\n{}", long.join("\n"));
+}
+
+/// The name of the type that a line declares, if the crate sees it.
+fn public_type(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub "))?;
+    let (keyword, rest) = rest.split_once(' ')?;
+    let name = rest.split(|letter: char| !letter.is_alphanumeric()).next()?;
+    ["struct", "enum", "trait", "type"].contains(&keyword).then_some(name)
+}
+
+#[test]
+fn no_two_public_types_share_a_name() {
+    let mut declared = BTreeMap::<String, Vec<String>>::new();
+    for path in sources(&root().join("src")) {
+        for name in code(&path).lines().filter_map(public_type) {
+            declared.entry(name.to_owned()).or_default().push(path.display().to_string());
+        }
+    }
+    assert!(declared.len() > 200, "only {} types were found", declared.len());
+    declared.retain(|name, files| files.len() > 1 && !SHARED_NAMES.contains(&name.as_str()));
+    assert!(declared.is_empty(), "give each of these types a name of its own: {declared:#?}");
+}
+
+/// The files and folders of a module that the list in its documentation (`- \`name\`: what it does`) does not name, and the
+/// names in that list that are neither.
+fn unlisted(text: &str, there: &BTreeSet<String>) -> BTreeSet<String> {
+    let lines = text.lines().filter_map(|line| Some(line.strip_prefix("//! - `")?.split_once("`: ")?.0));
+    let listed = lines.flat_map(|names| names.split("`, `")).map(str::to_owned);
+    there.symmetric_difference(&listed.collect()).cloned().collect()
+}
+
+#[test]
+fn each_module_lists_its_files() {
+    let mut broken = Vec::new();
+    for path in sources(&root().join("src")).into_iter().filter(|path| path.ends_with("mod.rs")) {
+        let folder = path.parent().unwrap();
+        let module = folder.strip_prefix(root().join("src")).unwrap().to_string_lossy().into_owned();
+        if WITHOUT_LIST.contains(&module.as_str()) {
+            continue;
+        }
+        let mut there: BTreeSet<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.join("mod.rs").exists() || path.extension().is_some_and(|extension| extension == "rs"))
+            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        there.remove("mod");
+        let wrong = unlisted(&fs::read_to_string(&path).unwrap(), &there);
+        if !wrong.is_empty() {
+            broken.push(format!("{}: {wrong:?}", path.display()));
+        }
+    }
+    assert!(broken.is_empty(), "list each file as \"- `file`: what it does\", and no other:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_readers_of_types_and_lists_see_what_is_there() {
+    assert_eq!(public_type("pub(crate) trait PodLines<T> {"), Some("PodLines"));
+    assert_eq!(public_type("pub struct Rate(f64);"), Some("Rate"));
+    for other in
+        ["struct Private;", "pub(super) enum Near {", "    type Value = u8;", "pub fn structure() {", "pub mod types;"]
+    {
+        assert_eq!(public_type(other), None, "{other}");
+    }
+    let there = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+    assert!(unlisted("//! - `a`, `b`: both\n", &there).is_empty());
+    let expected = BTreeSet::from(["b".to_owned(), "c".to_owned()]);
+    assert_eq!(unlisted("//! - `a`: first\n//! - `c`: gone\n", &there), expected);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client};
 
 use super::agent_error::AgentError;
-use super::manifests::{self, PodFacts};
+use super::manifests::{self, AgentPodFacts};
 use super::remote::{RemoteAgent, end_of};
 use crate::clock::{Clock, saturating_ns};
 use crate::cluster::kube::{apply, words};
@@ -59,7 +59,7 @@ pub async fn deploy(client: &Client, deployment: &AgentDeployment, clock: Clock)
     apply(client, namespace, &manifests::identity(namespace, token))
         .await
         .map_err(|error| failed("making the agent's account")(error.to_string()))?;
-    let facts = PodFacts { name: &name, namespace, image, origin_unix_ns: *origin_unix_ns };
+    let facts = AgentPodFacts { name: &name, namespace, image, origin_unix_ns: *origin_unix_ns };
     let pod: Pod = serde_json::from_value(manifests::pod(facts))
         .map_err(|error| failed("making the agent's pod")(error.to_string()))?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
@@ -142,8 +142,8 @@ async fn runs(pods: &Api<Pod>, name: &str, clock: Clock) -> Result<String, Strin
             return Err(format!("pod {name} cannot start: {}", stands.words));
         }
         if clock.now().saturating_sub(begun) > saturating_ns(RUNS_WITHIN) {
-            let stood = if stands.words.is_empty() { "nothing is known of why".to_owned() } else { stands.words };
-            return Err(format!("pod {name} does not run after {} s: {stood}", RUNS_WITHIN.as_secs()));
+            let stood = if stands.words.is_empty() { "the reason is unknown".to_owned() } else { stands.words };
+            return Err(format!("pod {name} is not running after {} s: {stood}", RUNS_WITHIN.as_secs()));
         }
         tokio::time::sleep(POLL).await;
     }

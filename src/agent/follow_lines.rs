@@ -83,7 +83,7 @@ impl Follower {
         }
         // It records no more, so that nothing that it sees from now on is known: as good as gone.
         let spool = seen.live.failure.map(|why| AgentError::Gone { doing: doing(), why });
-        Err(seen.over.or(spool).unwrap_or(AgentError::Gone { doing: doing(), why: "nothing more came".to_owned() }))
+        Err(seen.over.or(spool).unwrap_or(AgentError::Gone { doing: doing(), why: "it sent nothing more".to_owned() }))
     }
 
     /// Ends it.

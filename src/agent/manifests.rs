@@ -74,7 +74,7 @@ pub(super) fn identity(namespace: &str, token: &str) -> [Value; 2] {
 
 /// What differs from agent to agent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PodFacts<'a> {
+pub(super) struct AgentPodFacts<'a> {
     pub(super) name: &'a str,
     pub(super) namespace: &'a str,
     pub(super) image: &'a str,
@@ -83,8 +83,8 @@ pub(super) struct PodFacts<'a> {
 
 /// The pod. It asks for half a core, so that the load is not starved where the node is full, and has no limit: being
 /// throttled would make sends late.
-pub(super) fn pod(facts: PodFacts<'_>) -> Value {
-    let PodFacts { name, namespace, image, origin_unix_ns } = facts;
+pub(super) fn pod(facts: AgentPodFacts<'_>) -> Value {
+    let AgentPodFacts { name, namespace, image, origin_unix_ns } = facts;
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_token_is_not_in_the_pod() {
-        let facts = PodFacts { name: "agent-1", namespace: "n", image: "i", origin_unix_ns: 5 };
+        let facts = AgentPodFacts { name: "agent-1", namespace: "n", image: "i", origin_unix_ns: 5 };
         assert!(!pod(facts).to_string().contains("secret-token"));
         assert!(identity("n", "secret-token")[1].to_string().contains("secret-token"));
     }

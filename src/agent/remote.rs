@@ -195,7 +195,7 @@ impl RemoteAgent {
             let why = match tried {
                 Ok(CallResult::Answered(answer)) => return Ok(answer),
                 Ok(CallResult::Refused(why)) => return Err(AgentError::Refused { doing: doing.to_owned(), why }),
-                Ok(CallResult::OtherLife) => return Err(self.gone(doing, "it was started anew")),
+                Ok(CallResult::OtherLife) => return Err(self.gone(doing, "it was restarted")),
                 Ok(CallResult::Failed(why)) => why,
                 Err(_) => format!("no answer within {} s", TRY.as_secs()),
             };

@@ -198,7 +198,7 @@ impl RunContext<'_> {
         lengths: &TrialLengths,
     ) -> Result<(), TrialError> {
         let title = self.title(*planned, queue);
-        self.talk.progress(&format!("{title}: waiting for the workload to come to rest"));
+        self.talk.progress(&format!("{title}: waiting until the workload is at rest"));
         let settled = trial::settle(&self.stop, variant, planned.trial).await?;
         let reset = settled == SettleResult::Reset;
         let run = trial::TrialSetup { trial: planned.trial, block: planned.block, reset, every: PROGRESS };

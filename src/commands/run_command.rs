@@ -139,7 +139,8 @@ pub(super) fn launch(
     talk.say(plan.summary().to_string().trim_end());
     for variant in &plan.variants {
         if let Some(idle_s) = idle_s(variant) {
-            talk.say(&format!("  {}: a kept-alive connection rests {idle_s:.2} s between uses", variant.spec.name));
+            let name = &variant.spec.name;
+            talk.say(&format!("  {name}: a kept-alive connection is idle for {idle_s:.2} s between requests"));
         }
     }
     if how.try_advice {
@@ -169,7 +170,7 @@ pub(super) fn launch(
                 }
             }
             Err(failure) => {
-                talk.say(&format!("--try-advice: not tried to its end: {failure}"));
+                talk.say(&format!("--try-advice: its run did not finish: {failure}"));
                 match failure {
                     CommandFailure::Interrupted => finished.ending = RunEnding::Interrupted,
                     CommandFailure::Machine(_) | CommandFailure::Bug(_) => finished.ending = RunEnding::Broken(verdict),

@@ -30,7 +30,6 @@ pub(super) struct PlannedAttempt {
     pub(super) at: Stamp,
     /// The index of its kind.
     pub(super) request: u16,
-    /// Its arm.
     pub(super) arm: Arm,
 }
 

@@ -60,7 +60,6 @@ pub(super) enum MergeKind {
 /// A field by which the elements of a list are matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyField {
-    /// Its name.
     pub(super) name: &'static str,
     /// What it is where an element does not have it.
     pub(super) default: Option<&'static str>,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::Stamp;
 use crate::record::entry::{
-    ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, ObjectChange, PodSeen, WorkloadSeen,
+    ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, PodSeen, SeenChange, WorkloadSeen,
 };
 
 /// Text from the cluster is bounded before it enters the record.
@@ -19,7 +19,7 @@ const LABELS_MAX: usize = 64;
 /// The label of an `EndpointSlice` that names its Service (`LabelServiceName` in k8s.io/api/discovery/v1).
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-pub(super) fn pod(at_ns: Stamp, change: ObjectChange, pod: &Pod) -> PodSeen {
+pub(super) fn pod(at_ns: Stamp, change: SeenChange, pod: &Pod) -> PodSeen {
     let status = pod.status.clone().unwrap_or_default();
     let conditions = status.conditions.unwrap_or_default();
     let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
@@ -77,7 +77,7 @@ fn container(status: ContainerStatus) -> ContainerSeen {
     ContainerSeen { reason: waiting.reason.map(bounded), message: waiting.message.map(bounded), ..base }
 }
 
-pub(super) fn endpoints(at_ns: Stamp, change: ObjectChange, slice: &EndpointSlice) -> EndpointsSeen {
+pub(super) fn endpoints(at_ns: Stamp, change: SeenChange, slice: &EndpointSlice) -> EndpointsSeen {
     let endpoints = slice.endpoints.iter().flat_map(|endpoint| {
         let conditions = endpoint.conditions.clone().unwrap_or_default();
         let pod = endpoint.target_ref.as_ref().and_then(|target| target.name.clone());

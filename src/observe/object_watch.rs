@@ -11,7 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, Stamp};
-use crate::record::entry::{GapSource, ObjectChange, ObservationGap};
+use crate::record::entry::{GapSource, ObservationGap, SeenChange};
 use crate::record::{Entry, Sink};
 
 /// How long after a failed watch the next attempt is made. Constant and short: a gap in what we know costs more than a
@@ -32,7 +32,7 @@ pub(super) async fn follow<K>(
     api: Api<K>,
     selector: Option<String>,
     to: WatchRecorder,
-    record: impl Fn(Stamp, ObjectChange, &K) -> Entry,
+    record: impl Fn(Stamp, SeenChange, &K) -> Entry,
 ) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
@@ -46,7 +46,7 @@ pub(super) fn follow_named(
     api: Api<DynamicObject>,
     name: &str,
     to: WatchRecorder,
-    record: impl Fn(Stamp, ObjectChange, &DynamicObject) -> Entry + Send + 'static,
+    record: impl Fn(Stamp, SeenChange, &DynamicObject) -> Entry + Send + 'static,
 ) -> impl Future<Output = ()> + Send + 'static {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     run(source, watcher(api, config).boxed(), to, record)
@@ -58,7 +58,7 @@ async fn run<K>(
     source: GapSource,
     mut events: WatchEvents<K>,
     to: WatchRecorder,
-    record: impl Fn(Stamp, ObjectChange, &K) -> Entry,
+    record: impl Fn(Stamp, SeenChange, &K) -> Entry,
 ) where
     K: ResourceExt + Clone + Send + 'static,
 {
@@ -92,14 +92,14 @@ async fn run<K>(
             watcher::Event::InitDone => {
                 let listed = listing.take().unwrap_or_default();
                 for (_, gone) in known.iter().filter(|(key, _)| !listed.contains_key(*key)) {
-                    to.sink.send(record(at, ObjectChange::Gone, gone));
+                    to.sink.send(record(at, SeenChange::Gone, gone));
                 }
                 known = listed;
             }
             watcher::Event::Apply(object) => note(&to, &record, at, &mut known, &object),
             watcher::Event::Delete(object) => {
                 known.remove(&key(&object));
-                to.sink.send(record(at, ObjectChange::Gone, &object));
+                to.sink.send(record(at, SeenChange::Gone, &object));
             }
         }
     }
@@ -107,7 +107,7 @@ async fn run<K>(
 
 fn note<K: ResourceExt + Clone>(
     to: &WatchRecorder,
-    record: &impl Fn(Stamp, ObjectChange, &K) -> Entry,
+    record: &impl Fn(Stamp, SeenChange, &K) -> Entry,
     at: Stamp,
     known: &mut BTreeMap<String, K>,
     object: &K,
@@ -116,8 +116,8 @@ fn note<K: ResourceExt + Clone>(
     match before {
         // A list after a gap repeats what is known already.
         Some(before) if before.resource_version() == object.resource_version() => {}
-        Some(_) => to.sink.send(record(at, ObjectChange::Changed, object)),
-        None => to.sink.send(record(at, ObjectChange::Seen, object)),
+        Some(_) => to.sink.send(record(at, SeenChange::Changed, object)),
+        None => to.sink.send(record(at, SeenChange::Seen, object)),
     }
 }
 

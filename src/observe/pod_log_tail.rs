@@ -17,7 +17,7 @@ use super::log_ring::{KEPT, LogRing};
 use super::object_watch::WatchRecorder;
 use crate::clock::Stamp;
 use crate::record::Entry;
-use crate::record::entry::{GapSource, LogTail, ObjectChange, ObservationGap, PodSeen};
+use crate::record::entry::{GapSource, LogTail, ObservationGap, PodSeen, SeenChange};
 
 /// Logs of one namespace that are followed at once. Each is a connection to a real cluster's API server.
 const FOLLOWED_MAX: usize = 64;
@@ -46,7 +46,7 @@ impl PodLogs {
     /// Takes note of a pod, inside a runtime.
     pub(super) fn saw(&mut self, pod: &PodSeen) {
         while self.tasks.try_join_next().is_some() {}
-        if pod.change == ObjectChange::Gone {
+        if pod.change == SeenChange::Gone {
             if let Some(gone) = self.ending.remove(&pod.uid) {
                 gone.cancel();
             }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Stamp};
-use crate::record::entry::{ListenerSeen, ListenerState, ObjectChange, PodSeen};
+use crate::record::entry::{ListenerSeen, ListenerState, PodSeen, SeenChange};
 use crate::record::{Entry, Sink};
 
 const PERIOD: Duration = Duration::from_millis(20);
@@ -53,7 +53,7 @@ impl SideProbes {
     pub(super) fn saw(&mut self, pod: &PodSeen) {
         let address = pod.ip.as_deref().and_then(|ip| ip.parse().ok());
         match (pod.change, address) {
-            (ObjectChange::Gone, _) => {
+            (SeenChange::Gone, _) => {
                 self.present.remove(&pod.uid);
                 if let Some(probe) = self.running.remove(&pod.uid) {
                     probe.task.abort();
@@ -177,7 +177,7 @@ mod tests {
     use crate::record::SinkReceiver;
     use crate::record::sink::channel;
 
-    fn pod(change: ObjectChange) -> PodSeen {
+    fn pod(change: SeenChange) -> PodSeen {
         PodSeen {
             at_ns: 0,
             change,
@@ -206,10 +206,10 @@ mod tests {
     async fn probed(listener: Option<TcpListener>, port: u16) -> Vec<ListenerSeen> {
         let (sink, source) = channel(64);
         let mut probes = SideProbes::new("ns".to_owned(), Some(port), Clock::start(), sink);
-        probes.saw(&pod(ObjectChange::Seen));
+        probes.saw(&pod(SeenChange::Seen));
         probes.start_all();
         tokio::time::sleep(PERIOD * 10).await;
-        probes.saw(&pod(ObjectChange::Gone));
+        probes.saw(&pod(SeenChange::Gone));
         drop(listener);
         tokio::time::sleep(PERIOD * 3).await;
         lines(&source)

@@ -10,7 +10,7 @@ use crate::spec::Arm;
 pub use super::attempt::{Attempt, AttemptStage, ConnectionUse, Pulse, Punctuality};
 pub use super::seen::{
     ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, GapSource, ListenerSeen, ListenerState,
-    LogTail, ObjectChange, ObservationGap, PodSeen, WorkloadSeen,
+    LogTail, ObservationGap, PodSeen, SeenChange, WorkloadSeen,
 };
 use crate::clock::Stamp;
 
@@ -138,7 +138,7 @@ pub struct TrialEnd {
     /// Why not, in a sentence; empty if complete.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// The workload had to be made anew before this trial.
+    /// The workload had to be recreated before this trial.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reset: bool,
     /// The harness's own trouble, in a sentence, which makes the trial invalid; empty without any.

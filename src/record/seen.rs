@@ -10,7 +10,7 @@ use crate::clock::Stamp;
 /// What happened to an object between two looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ObjectChange {
+pub enum SeenChange {
     /// Seen for the first time.
     Seen,
     /// Seen again, changed.
@@ -25,7 +25,7 @@ pub struct PodSeen {
     /// Receipt.
     pub at_ns: Stamp,
     /// What happened.
-    pub change: ObjectChange,
+    pub change: SeenChange,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -108,7 +108,7 @@ pub struct EndpointsSeen {
     /// Receipt.
     pub at_ns: Stamp,
     /// What happened.
-    pub change: ObjectChange,
+    pub change: SeenChange,
     /// Its namespace.
     pub namespace: String,
     /// Its name.

@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
                 return Err(A::Error::custom(format!("there are more than {MAX_HEADERS} headers, expected fewer")));
             }
             if headers.iter().any(|known| known.name == name) {
-                return Err(A::Error::custom(format!("the header {name} stands here twice, expected it once")));
+                return Err(A::Error::custom(format!("the header {name} appears twice, expected it once")));
             }
             headers.push(HeaderSpec { name, value });
         }

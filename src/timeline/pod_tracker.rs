@@ -9,7 +9,7 @@ use super::life::PodLife;
 use super::window::Window;
 use crate::clock::Stamp;
 use crate::record::entry::{
-    ContainerSeen, ContainerState, EndpointsSeen, EventSeen, ListenerSeen, ListenerState, ObjectChange, PodSeen,
+    ContainerSeen, ContainerState, EndpointsSeen, EventSeen, ListenerSeen, ListenerState, PodSeen, SeenChange,
 };
 use crate::servers::PreStop;
 
@@ -141,7 +141,7 @@ impl PodTracker {
         if seen.ready {
             life.ready.get_or_insert(at);
         }
-        if seen.phase == "Running" && seen.change != ObjectChange::Gone {
+        if seen.phase == "Running" && seen.change != SeenChange::Gone {
             self.running_ns.get_or_insert(seen.at_ns);
         }
         if let Some(until) = &seen.deletion_timestamp
@@ -152,7 +152,7 @@ impl PodTracker {
             let accepted = server_ns(until, started_unix_ns).and_then(|at| at.checked_sub(life.grace_s? * SECOND_NS));
             self.clock_agrees = accepted.is_some_and(|accepted| accepted.abs_diff(seen.at_ns) <= SKEW_MAX_NS);
         }
-        if seen.change == ObjectChange::Gone {
+        if seen.change == SeenChange::Gone {
             life.gone.get_or_insert(at);
         }
         self.containers(seen, at, started_unix_ns);

@@ -9,7 +9,7 @@ use super::life::PodLife;
 use super::pod_tracker::{EndpointConditions, PodTracker};
 use super::window::{Window, seconds};
 use crate::clock::Stamp;
-use crate::record::entry::{EndpointsSeen, EventSeen, ListenerSeen, ObjectChange, ObservationGap, PodSeen};
+use crate::record::entry::{EndpointsSeen, EventSeen, ListenerSeen, ObservationGap, PodSeen, SeenChange};
 use crate::servers::PreStop;
 
 /// The pods of one namespace, in the order in which they were first named.
@@ -56,7 +56,7 @@ impl NamespacePods {
 
     fn endpoints(&mut self, seen: &EndpointsSeen) {
         let mut said: BTreeMap<&str, EndpointConditions> = BTreeMap::new();
-        for endpoint in seen.endpoints.iter().filter(|_| seen.change != ObjectChange::Gone) {
+        for endpoint in seen.endpoints.iter().filter(|_| seen.change != SeenChange::Gone) {
             let Some(name) = &endpoint.pod else { continue };
             let conditions = said.entry(name).or_default();
             conditions.ready |= endpoint.ready;
@@ -171,7 +171,7 @@ mod tests {
 
     const WINDOW: Window = Window { first_ns: 0, complete_ns: None, gone_ns: None, stopped_ns: Some(30_000_000_000) };
 
-    fn pod(at_s: u64, uid: &str, change: ObjectChange, phase: &str) -> PodSeen {
+    fn pod(at_s: u64, uid: &str, change: SeenChange, phase: &str) -> PodSeen {
         PodSeen {
             at_ns: at_s * 1_000_000_000,
             change,
@@ -198,10 +198,10 @@ mod tests {
     #[test]
     fn a_replaced_pod_costs_the_time_that_both_ran() {
         let mut pods = TrackedPods::new(0);
-        pods.pod(&pod(1, "old", ObjectChange::Seen, "Running"));
-        pods.pod(&pod(11, "new", ObjectChange::Seen, "Pending"));
-        pods.pod(&pod(12, "new", ObjectChange::Changed, "Running"));
-        pods.pod(&pod(15, "old", ObjectChange::Gone, "Running"));
+        pods.pod(&pod(1, "old", SeenChange::Seen, "Running"));
+        pods.pod(&pod(11, "new", SeenChange::Seen, "Pending"));
+        pods.pod(&pod(12, "new", SeenChange::Changed, "Running"));
+        pods.pod(&pod(15, "old", SeenChange::Gone, "Running"));
         assert_eq!(used(&pods, 10, 20), Some(5.0 + 8.0));
         assert_eq!(pods.used_s("elsewhere", 0, u64::MAX), None);
         pods.forget("ns", 16_000_000_000);
@@ -211,19 +211,19 @@ mod tests {
     #[test]
     fn a_pod_without_owner_or_that_never_ran_costs_nothing() {
         let mut pods = TrackedPods::new(0);
-        pods.pod(&PodSeen { owner: None, ..pod(1, "agent", ObjectChange::Seen, "Running") });
-        pods.pod(&pod(1, "stuck", ObjectChange::Seen, "Pending"));
+        pods.pod(&PodSeen { owner: None, ..pod(1, "agent", SeenChange::Seen, "Running") });
+        pods.pod(&pod(1, "stuck", SeenChange::Seen, "Pending"));
         assert_eq!(used(&pods, 0, 10), None);
     }
 
     /// A pod that is deleted at second 10, whose container ends in second 12 as kubelet tells it, which is received at 13.5.
     fn ended(probed: &[(ListenerState, u64)]) -> Edge {
         let mut pods = TrackedPods::new(0);
-        pods.pod(&pod(1, "old", ObjectChange::Seen, "Running"));
+        pods.pod(&pod(1, "old", SeenChange::Seen, "Running"));
         let deletion = PodSeen {
             deletion_timestamp: Some("1970-01-01T00:00:40Z".to_owned()),
             deletion_grace_s: Some(30),
-            ..pod(10, "old", ObjectChange::Changed, "Running")
+            ..pod(10, "old", SeenChange::Changed, "Running")
         };
         pods.pod(&deletion);
         for (state, ms) in probed {
@@ -264,7 +264,7 @@ mod tests {
         };
         EndpointsSeen {
             at_ns: ms * 1_000_000,
-            change: ObjectChange::Changed,
+            change: SeenChange::Changed,
             namespace: "ns".to_owned(),
             name: "slice".to_owned(),
             service: None,
@@ -280,11 +280,11 @@ mod tests {
     /// `web-old` is deleted at 10 s, leaves its slice at 10.1 s, and closes its listener then; connections reached it until 10.4 s,
     /// ten a second.
     fn leaves(pods: &mut TrackedPods, closed_ms: u64) -> Connections {
-        pods.pod(&pod(1, "old", ObjectChange::Seen, "Running"));
+        pods.pod(&pod(1, "old", SeenChange::Seen, "Running"));
         pods.endpoints(&endpoints(1_100, &[("web-old", true)]));
         pods.listener(&listener(5_000, "web-old", ListenerState::Open));
         let deletion_timestamp = Some("1970-01-01T00:00:40Z".to_owned());
-        pods.pod(&PodSeen { deletion_timestamp, ..pod(10, "old", ObjectChange::Changed, "Running") });
+        pods.pod(&PodSeen { deletion_timestamp, ..pod(10, "old", SeenChange::Changed, "Running") });
         pods.endpoints(&endpoints(10_100, &[("web-old", false)]));
         pods.listener(&listener(closed_ms, "web-old", ListenerState::Refused));
         let mut connections = Connections::default();
@@ -324,8 +324,8 @@ mod tests {
     fn two_pods_of_one_name_have_a_life_each_and_no_lag() {
         let mut pods = TrackedPods::new(0);
         let connections = leaves(&mut pods, 12_000);
-        pods.pod(&pod(20, "old", ObjectChange::Gone, "Running"));
-        let next = PodSeen { name: "web-old".to_owned(), ..pod(21, "next", ObjectChange::Seen, "Running") };
+        pods.pod(&pod(20, "old", SeenChange::Gone, "Running"));
+        let next = PodSeen { name: "web-old".to_owned(), ..pod(21, "next", SeenChange::Seen, "Running") };
         pods.pod(&next);
         pods.endpoints(&endpoints(22_000, &[("web-old", true)]));
         pods.listener(&listener(22_000, "web-old", ListenerState::Open));
@@ -341,7 +341,7 @@ mod tests {
     fn endpoints_may_tell_of_a_pod_before_the_watch_of_pods_does() {
         let mut pods = TrackedPods::new(0);
         pods.endpoints(&endpoints(900, &[("web-old", true), ("web-elsewhere", true)]));
-        pods.pod(&pod(1, "old", ObjectChange::Seen, "Running"));
+        pods.pod(&pod(1, "old", SeenChange::Seen, "Running"));
         let lives = pods.lives("ns", WINDOW, ("web", &PreStop::None), &BTreeMap::new());
         let [life] = &lives[..] else { panic!("{lives:?}") };
         assert_eq!((life.name.as_str(), life.endpoint_ready.unwrap().high_ns), ("web-old", 900_000_000));

@@ -1,4 +1,4 @@
-//! Where new connections lead after a complete rollout, and whose fault it is where they lead nowhere.
+//! Where new connections are routed after a complete rollout, and the cause if they are not routed to a pod.
 //!
 //! The Service's `EndpointSlices` decide. Where they have no endpoint, routing has nowhere to lead: that is the manifests' fault, and
 //! the trial counts. Where they have some, routing has not followed them: that is the cluster's, and the trial tells nothing of the
@@ -36,13 +36,13 @@ pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError
             Some(nowhere) => why = nowhere,
         }
     }
-    let nowhere = format!("after the rollout new connections to the Service led nowhere ({why})");
+    let nowhere = format!("after the rollout, new connections to the Service got no answer ({why})");
     let (endpoints, pods) = match endpoints_and_pods(variant).await {
         Ok(found) => found,
         Err(error) => {
             let error = api_words(&error);
             return Ok(format!(
-                "{nowhere}; whether it had endpoints is not known, because listing them failed: {error}"
+                "{nowhere}; it is unknown whether the Service had endpoints, because listing them failed: {error}"
             ));
         }
     };
@@ -50,8 +50,8 @@ pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError
         AstrayFault::Manifest => return Ok(String::new()),
         AstrayFault::Endpoints => {
             return Ok(format!(
-                "{nowhere}, and its EndpointSlices list only pods that are gone: the cluster's endpoint controller had not \
-                 followed; check kube-controller-manager"
+                "{nowhere}, and its EndpointSlices list only deleted pods: the cluster's endpoint controller had not \
+                 caught up; check kube-controller-manager"
             ));
         }
         AstrayFault::RoutingUnlessSilent(present) => present,
@@ -64,8 +64,8 @@ pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError
         }
     }
     Ok(format!(
-        "{nowhere}, though it had endpoints: the cluster's routing had not followed; check kube-proxy, or what stands in \
-         its place"
+        "{nowhere}, although the Service had endpoints: the cluster's routing had not caught up; check kube-proxy or its \
+         replacement"
     ))
 }
 

@@ -46,8 +46,8 @@ pub enum TrialError {
         /// What the API said.
         source: Box<kube::Error>,
     },
-    /// The workload could not be made anew.
-    #[error("applying the manifests anew in namespace {namespace}: {source}")]
+    /// The workload could not be recreated.
+    #[error("recreating the workload in namespace {namespace}: {source}")]
     Apply {
         /// Where.
         namespace: String,
@@ -60,9 +60,9 @@ pub enum TrialError {
         /// The trial.
         trial: u32,
     },
-    /// The workload did not come to rest before a trial, twice.
+    /// The workload was not at rest before a trial, twice.
     #[error(
-        "{workload} in namespace {namespace} did not come to rest within {waited_s} s, also after it was made anew: {stood}"
+        "{workload} in namespace {namespace} was not at rest within {waited_s} s, and again after it was recreated: {stood}"
     )]
     Unsettled {
         /// The workload, for example `deployment/web`.

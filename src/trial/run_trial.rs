@@ -39,7 +39,7 @@ pub struct TrialSetup {
     pub trial: u32,
     /// Its block.
     pub block: u32,
-    /// The workload was made anew before it.
+    /// The workload was recreated before it.
     pub reset: bool,
     /// How often the load is shown.
     pub every: Duration,

@@ -17,7 +17,7 @@ pub struct RunningVariant {
     pub name: String,
     /// The workload, in the variant's own namespace.
     pub handle: RolloutHandle,
-    /// Its manifests, merged, to make it anew from.
+    /// Its merged manifests, from which it is recreated.
     pub manifests: Vec<Value>,
     /// The name of the Service that carries the load.
     pub service: String,

@@ -119,7 +119,7 @@ async fn make_anew(variant: &RunningVariant) -> Result<(), TrialError> {
     match api.delete(&workload.name, &DeleteParams::background()).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => {}
-        Err(source) => return Err(failed("deleting the workload to make it anew", source)),
+        Err(source) => return Err(failed("deleting the workload to recreate it", source)),
     }
     apply(&variant.handle.client, &workload.namespace, &variant.manifests)
         .await

@@ -1,4 +1,4 @@
-//! The one place that parses YAML. Numbers such as `0644` are octal, as kubectl reads them; a key that stands twice is
+//! The one place that parses YAML. Numbers such as `0644` are octal, as kubectl reads them; a key that appears twice is
 //! an error; the input's size and what aliases may expand to are bounded.
 //!
 //! Must not know what the documents mean.

@@ -129,7 +129,7 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
         }
         Error::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().unwrap_or("a key");
-            (format!("`{key}` stands here twice"), Some("keep one of them".to_owned()))
+            (format!("`{key}` appears twice"), Some("keep one of them".to_owned()))
         }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_key_that_stands_twice_is_refused() {
-        assert_eq!(refused("a: 1\nb: 2\na: 3\n"), "reading test.yaml line 3: `a` stands here twice");
+        assert_eq!(refused("a: 1\nb: 2\na: 3\n"), "reading test.yaml line 3: `a` appears twice");
     }
 
     #[test]

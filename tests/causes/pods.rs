@@ -2,8 +2,8 @@
 
 use rollproof::record::Arm;
 use rollproof::record::entry::{
-    ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, Entry, EventSeen, ListenerSeen, ListenerState,
-    ObjectChange, PodSeen, Pulse,
+    ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, Entry, EventSeen, ListenerSeen, ListenerState, PodSeen,
+    Pulse, SeenChange,
 };
 
 use crate::records::{Trial, encoded};
@@ -101,7 +101,7 @@ pub(crate) fn add(trial: &mut Trial, pods: &[Pod]) {
 fn life(trial: &mut Trial, pod: &Pod) {
     let base = |at: i64, trial: &Trial| PodSeen {
         at_ns: trial.at(at),
-        change: ObjectChange::Changed,
+        change: SeenChange::Changed,
         namespace: NAMESPACE.to_owned(),
         name: pod.name.to_owned(),
         uid: format!("uid-{}{}", pod.name, pod.uid),
@@ -118,7 +118,7 @@ fn life(trial: &mut Trial, pod: &Pod) {
     };
     let mut entries = Vec::new();
     if let Some(at) = pod.seen {
-        entries.push(PodSeen { change: ObjectChange::Seen, ..base(at, trial) });
+        entries.push(PodSeen { change: SeenChange::Seen, ..base(at, trial) });
     }
     if let Some(at) = pod.restarted {
         let again = ContainerSeen { restarts: 1, ..container(ContainerState::Running, None, None) };
@@ -142,7 +142,7 @@ fn life(trial: &mut Trial, pod: &Pod) {
                 containers[1] = sidecar(ContainerState::Terminated, Some(137), Some(wall(trial.at(killed))));
                 gone_ns = trial.at(killed + 400);
             }
-            entries.push(PodSeen { at_ns: gone_ns, change: ObjectChange::Gone, containers, ..deleted });
+            entries.push(PodSeen { at_ns: gone_ns, change: SeenChange::Gone, containers, ..deleted });
         }
     }
     trial.more.extend(entries.into_iter().map(Entry::Pod));
@@ -235,7 +235,7 @@ pub(crate) fn elsewhere(trial: &Trial, pods: &[Pod]) -> Entry {
     };
     Entry::Endpoints(EndpointsSeen {
         at_ns: trial.at(0),
-        change: ObjectChange::Seen,
+        change: SeenChange::Seen,
         namespace: NAMESPACE.to_owned(),
         name: "metrics-1".to_owned(),
         service: Some("metrics".to_owned()),
@@ -266,7 +266,7 @@ fn endpoints(trial: &mut Trial, pods: &[Pod]) {
         };
         let seen = EndpointsSeen {
             at_ns: trial.at(at),
-            change: ObjectChange::Changed,
+            change: SeenChange::Changed,
             namespace: NAMESPACE.to_owned(),
             name: "web-1".to_owned(),
             service: Some("web".to_owned()),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rollproof::analysis::{LagDoc, PropagationDoc, ReportDoc};
 use rollproof::record::entry::{
-    EndpointSeen, EndpointsSeen, Entry, GapSource, ListenerSeen, ListenerState, ObjectChange, ObservationGap, PodSeen,
-    Pulse,
+    EndpointSeen, EndpointsSeen, Entry, GapSource, ListenerSeen, ListenerState, ObservationGap, PodSeen, Pulse,
+    SeenChange,
 };
 use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::report::{to_markdown, to_terminal};
@@ -31,7 +31,7 @@ struct Leaving {
 const LEAVING: Leaving =
     Leaving { pod: "web-a", deleted: Some(1_000), not_ready: Some(1_040), last: 1_100, open_until: Some(4_000) };
 
-fn pod(at_ns: u64, name: &str, uid: &str, change: ObjectChange, deleted: bool) -> Entry {
+fn pod(at_ns: u64, name: &str, uid: &str, change: SeenChange, deleted: bool) -> Entry {
     Entry::Pod(PodSeen {
         at_ns,
         change,
@@ -61,7 +61,7 @@ fn endpoints(at_ns: u64, name: &str, ready: &[(&str, bool)]) -> Entry {
     };
     Entry::Endpoints(EndpointsSeen {
         at_ns,
-        change: ObjectChange::Changed,
+        change: SeenChange::Changed,
         namespace: NAMESPACE.to_owned(),
         name: name.to_owned(),
         service: None,
@@ -78,7 +78,7 @@ impl Leaving {
     fn happens(&self, trial: &mut Trial) {
         let uid = format!("{}-{}", trial.number(), self.pod);
         let mut entries = vec![
-            pod(trial.at(-2_900), self.pod, &uid, ObjectChange::Seen, false),
+            pod(trial.at(-2_900), self.pod, &uid, SeenChange::Seen, false),
             endpoints(trial.at(-2_900), &format!("{}-slice", self.pod), &[(self.pod, true)]),
             listener(trial.at(-2_900), trial.at(-2_900), self.pod, ListenerState::Open),
         ];
@@ -88,13 +88,13 @@ impl Leaving {
             entries.push(endpoints(trial.at(ms), &format!("{}-slice", self.pod), &[(self.pod, false)]));
         }
         if let Some(ms) = self.deleted {
-            entries.push(pod(trial.at(ms), self.pod, &uid, ObjectChange::Changed, true));
-            entries.push(pod(trial.at(ms + 30), self.pod, &uid, ObjectChange::Changed, true));
+            entries.push(pod(trial.at(ms), self.pod, &uid, SeenChange::Changed, true));
+            entries.push(pod(trial.at(ms + 30), self.pod, &uid, SeenChange::Changed, true));
         }
         if let Some(ms) = self.open_until {
             entries.push(listener(trial.at(ms), trial.at(ms + 20), self.pod, ListenerState::Refused));
         }
-        entries.push(pod(trial.at(5_900), self.pod, &uid, ObjectChange::Gone, true));
+        entries.push(pod(trial.at(5_900), self.pod, &uid, SeenChange::Gone, true));
         trial.more.extend(entries);
     }
 
@@ -273,7 +273,7 @@ fn another_trials_pod_is_not_this_trials() {
 fn a_name_that_two_pods_bear_tells_of_neither() {
     let found = lags(|trial| {
         LEAVING.happens(trial);
-        let again = pod(trial.at(6_000), "web-a", "another", ObjectChange::Seen, false);
+        let again = pod(trial.at(6_000), "web-a", "another", SeenChange::Seen, false);
         trial.more.push(again);
     });
     assert_eq!(found, NOT_OBSERVED);

@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use rollproof::analysis::{self, Analysis, AnalysisError, ReportDoc};
 use rollproof::record::entry::{
-    Attempt, AttemptStage, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, ObjectChange, Overflow,
-    PodSeen, Pulse, Punctuality, RunEnd, TrialEnd, TrialStart,
+    Attempt, AttemptStage, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Pulse,
+    Punctuality, RunEnd, SeenChange, TrialEnd, TrialStart,
 };
 use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 use rollproof::record::{Arm, FORMAT, Outcome, Reader, Sum};
@@ -325,10 +325,10 @@ impl Trial {
             .flat_map(|i| {
                 let uid = |age| format!("{}-{age}-{i}", self.number);
                 [
-                    seen(0, uid("old"), ObjectChange::Seen),
-                    seen(FIRST_S + 2, uid("new"), ObjectChange::Seen),
-                    seen(GONE_S, uid("old"), ObjectChange::Gone),
-                    seen(STOP_S, uid("new"), ObjectChange::Gone),
+                    seen(0, uid("old"), SeenChange::Seen),
+                    seen(FIRST_S + 2, uid("new"), SeenChange::Seen),
+                    seen(GONE_S, uid("old"), SeenChange::Gone),
+                    seen(STOP_S, uid("new"), SeenChange::Gone),
                 ]
             })
             .collect()

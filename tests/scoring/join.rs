@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rollproof::clock::Stamp;
-use rollproof::record::entry::{Attempt, EndpointsSeen, MarkName, ObjectChange};
+use rollproof::record::entry::{Attempt, EndpointsSeen, MarkName, SeenChange};
 use rollproof::record::header::Header;
 use rollproof::record::{Entry, Outcome, Reader, Sum};
 use rollproof::timeline::{Collector, Timeline};
@@ -94,7 +94,7 @@ impl Run {
         let mut now: BTreeMap<&str, &EndpointsSeen> = BTreeMap::new();
         let mut states = Vec::new();
         for seen in &self.slices {
-            if seen.change == ObjectChange::Gone {
+            if seen.change == SeenChange::Gone {
                 now.remove(seen.name.as_str());
             } else {
                 now.insert(&seen.name, seen);

@@ -72,7 +72,7 @@ async fn down(kind: &KindCluster, force: bool, talk: &dyn UserOutput) -> Result<
     }
     talk.say(&format!("deleting the kind cluster {}", kind.name()));
     kind.delete().await.map_err(machine)?;
-    Ok(format!("the kind cluster {} is gone", kind.name()))
+    Ok(format!("deleted the kind cluster {}", kind.name()))
 }
 
 /// A cluster that is there.
@@ -168,7 +168,7 @@ async fn remove(
         talk.say(&alive);
     }
     if let Some(why) = &cleaned.nodes_unseen {
-        talk.say(&format!("note: whether runs cordoned nodes is not known: {why}"));
+        talk.say(&format!("note: cannot tell whether runs cordoned nodes: {why}"));
     }
     match cluster_view::cleaned(&reached.whose, &cleaned) {
         (done, None) => Ok(done),

@@ -29,7 +29,7 @@ pub(super) async fn provide(
         for image in &named {
             if recipe(image, &run.plan.settings.folders).map_err(machine)?.is_some() {
                 run.talk.say(&format!(
-                    "note: image {image} is the nodes' to pull; the recipe of that name is built for kind clusters only"
+                    "note: the nodes pull image {image}; rollproof builds its recipe for kind clusters only"
                 ));
             }
         }
