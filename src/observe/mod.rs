@@ -89,9 +89,13 @@ impl Observer {
 
         let workload: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &target.workload);
         let kind = target.workload.kind.to_lowercase();
-        tasks.spawn(object_watch::follow_named(GapSource::Workload, workload, &target.name, to, move |at, _, object| {
-            crate::record::Entry::Workload(convert::workload(at, &kind, object))
-        }));
+        tasks.spawn(object_watch::follow_named(
+            GapSource::Workload,
+            workload,
+            &target.name,
+            to,
+            move |at, _, object| crate::record::Entry::Workload(convert::workload(at, &kind, object)),
+        ));
         Self { tasks, probes }
     }
 
