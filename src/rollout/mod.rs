@@ -27,12 +27,17 @@ use kube::api::{ApiResource, GroupVersionKind};
 
 use crate::manifest::WorkloadKind;
 
-pub use evict_pods::{EvictError, Eviction, EvictionAnswer, EvictionChoice, PodToEvict, choose, evict, pods_to_evict};
+use evict_pods::EvictError;
+pub(crate) use evict_pods::PodToEvict;
+pub use evict_pods::{Eviction, EvictionAnswer, choose, evict, pods_to_evict};
 pub use owned::{belongs, finished, own_pods};
-pub use rollout_command::CommandError;
+
 pub use rollout_follow::{RolloutEnd, follow, wait_complete};
-pub use rollout_progress::{ReplacedPods, RolloutCounts, RolloutProgress, progress, rollout_counts};
-pub use rollout_step::{RolloutStep, StepError, StepOutcome, api_words, perform};
+pub(crate) use rollout_progress::RolloutCounts;
+pub use rollout_progress::{ReplacedPods, progress};
+use rollout_step::StepError;
+pub(crate) use rollout_step::api_words;
+pub use rollout_step::{RolloutStep, StepOutcome, perform};
 
 /// The workload that is rolled.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,7 +41,7 @@ pub struct RolloutCounts {
 
 /// How far a rollout is, in numbers. `pods` are the workload's own.
 #[must_use]
-pub fn rollout_counts(
+pub(super) fn rollout_counts(
     kind: WorkloadKind,
     workload: &DynamicObject,
     pods: &[Pod],

@@ -77,7 +77,7 @@ pub enum StepOutcome {
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
 #[must_use]
-pub fn api_words(error: &kube::Error) -> String {
+pub(crate) fn api_words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
         other => other.to_string(),

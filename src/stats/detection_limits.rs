@@ -23,7 +23,7 @@ pub fn zero_upper_bound(trials: u32) -> f64 {
 /// The probability that at least `least` of `blocks` independent blocks show what each shows with probability `chance`: the
 /// upper tail of the binomial distribution. A chance outside of 0 to 1 is taken as the nearer of these.
 #[must_use]
-pub fn at_least(blocks: u32, least: u32, chance: f64) -> f64 {
+pub(super) fn at_least(blocks: u32, least: u32, chance: f64) -> f64 {
     let chance = if chance.is_nan() { 0.0 } else { chance.clamp(0.0, 1.0) };
     // After each block, how likely each number below `least` is; what leaves them has reached it.
     let Ok(length) = usize::try_from(least.min(blocks.saturating_add(1))) else { return 0.0 };

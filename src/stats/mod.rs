@@ -10,15 +10,15 @@
 //!
 //! It must not know records, scenarios or reports: plans are judged with it before a run, and results after it.
 
-pub mod detection_limits;
-pub mod fisher;
-pub mod holm;
-pub mod interval;
-pub mod median;
-pub mod sign_flip;
-pub mod two_sample;
+mod detection_limits;
+mod fisher;
+mod holm;
+mod interval;
+mod median;
+mod sign_flip;
+mod two_sample;
 
-pub use detection_limits::{at_least, gap_ms, smallest_p, zero_upper_bound};
+pub use detection_limits::{gap_ms, smallest_p, zero_upper_bound};
 pub use fisher::{TrialSplit, fisher};
 pub use holm::{blocks_that_suffice, blocks_to_reach, holm, power, smallest_adjusted};
 pub use interval::{Interval, mean_interval};

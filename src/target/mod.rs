@@ -13,11 +13,11 @@
 mod connection;
 mod duration;
 mod respond;
-pub mod target_args;
+mod target_args;
 mod target_server;
 pub mod target_truth;
 
-pub use target_args::{OnTerm, TargetArgs};
+pub(crate) use target_args::TargetArgs;
 pub use target_server::run;
 
 /// Why the server could not start or go on.

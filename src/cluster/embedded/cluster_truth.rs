@@ -23,7 +23,7 @@ const CAPACITY: usize = 65_536;
 /// One line of the log. Stamps are nanoseconds since the run's origin.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "t", rename_all = "kebab-case")]
-pub enum TruthLine {
+pub(super) enum TruthLine {
     /// An address was chosen for a new connection.
     Pick(BackendPick),
     /// The routing table was changed.
@@ -39,7 +39,7 @@ pub enum TruthLine {
 
 /// An address was chosen for a new connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BackendPick {
+pub(super) struct BackendPick {
     /// When.
     pub at_ns: Stamp,
     /// The Service's namespace.
@@ -58,7 +58,7 @@ pub struct BackendPick {
 
 /// The routing table was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TableSynced {
+pub(super) struct TableSynced {
     /// When the new table took effect.
     pub at_ns: Stamp,
     /// Every Service port.
@@ -67,7 +67,7 @@ pub struct TableSynced {
 
 /// Where one Service port leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServiceRow {
+pub(super) struct ServiceRow {
     /// The Service's namespace.
     pub namespace: String,
     /// The Service's name.
@@ -80,14 +80,14 @@ pub struct ServiceRow {
 
 /// Where truth goes. Clones share the log.
 #[derive(Debug, Clone)]
-pub struct ClusterTruth {
+pub(super) struct ClusterTruth {
     channel: Option<SyncSender<TruthLine>>,
     lost: Arc<AtomicU64>,
 }
 
 /// The log's writer; [`TruthWriter::finish`] waits for the last line.
 #[derive(Debug)]
-pub struct TruthWriter {
+pub(super) struct TruthWriter {
     thread: Mutex<Option<JoinHandle<std::io::Result<()>>>>,
 }
 
@@ -96,15 +96,14 @@ pub struct TruthWriter {
 #[error(
     "writing the truth log of the embedded cluster to {path}: {source}; choose an output directory that can be written"
 )]
-pub struct TruthError {
+pub(crate) struct TruthError {
     path: String,
     source: std::io::Error,
 }
 
 impl ClusterTruth {
-    /// A log that keeps nothing.
-    #[must_use]
-    pub fn off() -> Self {
+    #[cfg(test)]
+    pub(super) fn off() -> Self {
         Self { channel: None, lost: Arc::default() }
     }
 
@@ -112,7 +111,7 @@ impl ClusterTruth {
     ///
     /// # Errors
     /// The file cannot be created, or no thread can be started.
-    pub fn create(path: &Path) -> Result<(Self, TruthWriter), TruthError> {
+    pub(super) fn create(path: &Path) -> Result<(Self, TruthWriter), TruthError> {
         let fail = |source| TruthError { path: path.display().to_string(), source };
         let private = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
         let file = private.map_err(fail)?;
@@ -125,7 +124,7 @@ impl ClusterTruth {
     }
 
     /// Adds a line. Never blocks; a line that does not fit is counted.
-    pub fn send(&self, line: TruthLine) {
+    pub(super) fn send(&self, line: TruthLine) {
         if let Some(channel) = &self.channel
             && channel.try_send(line).is_err()
         {
@@ -134,7 +133,7 @@ impl ClusterTruth {
     }
 
     /// Adds what the node did.
-    pub fn node(&self, entry: &impl Serialize) {
+    pub(super) fn node(&self, entry: &impl Serialize) {
         if let Ok(value) = serde_json::to_value(entry) {
             self.send(TruthLine::Node(value));
         }
@@ -142,7 +141,7 @@ impl ClusterTruth {
 
     /// Whether lines are kept, so that nobody prepares them in vain.
     #[must_use]
-    pub fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.channel.is_some()
     }
 }
@@ -152,7 +151,7 @@ impl TruthWriter {
     ///
     /// # Errors
     /// The file could not be written to the end.
-    pub fn finish(&self, path: &Path) -> Result<(), TruthError> {
+    pub(super) fn finish(&self, path: &Path) -> Result<(), TruthError> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return Ok(()) };
         let ended = thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the writer's thread ended early")));

@@ -10,26 +10,26 @@ const ENDING: &str = ".log";
 
 /// The logs of a node's containers.
 #[derive(Debug, Clone)]
-pub struct ContainerLogs {
+pub(super) struct ContainerLogs {
     folder: PathBuf,
 }
 
 impl ContainerLogs {
     /// Those of the node that keeps its files in `folder`.
     #[must_use]
-    pub fn new(folder: &Path) -> Self {
+    pub(super) fn new(folder: &Path) -> Self {
         Self { folder: folder.join("logs") }
     }
 
     /// The log of one container.
     #[must_use]
-    pub fn container(&self, ns: &str, pod: &str, container: &str) -> PathBuf {
+    pub(super) fn container(&self, ns: &str, pod: &str, container: &str) -> PathBuf {
         self.pod(ns, pod).join(format!("{container}{ENDING}"))
     }
 
     /// The containers of a pod that have a log, sorted.
     #[must_use]
-    pub fn containers(&self, ns: &str, pod: &str) -> Vec<String> {
+    pub(super) fn containers(&self, ns: &str, pod: &str) -> Vec<String> {
         if !(is_name(ns) && is_name(pod)) {
             return Vec::new();
         }
@@ -41,7 +41,7 @@ impl ContainerLogs {
     }
 
     /// Removes the logs of a pod.
-    pub fn forget(&self, ns: &str, pod: &str) {
+    pub(super) fn forget(&self, ns: &str, pod: &str) {
         let _ = fs::remove_dir_all(self.pod(ns, pod));
     }
 

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
-pub struct ControlPlaneConfig {
+pub(super) struct ControlPlaneConfig {
     /// The seed of names, uids, jitter and choices.
     pub seed: u64,
     /// The run's clock, for the truth log and the routing's lag.
@@ -37,7 +37,7 @@ pub struct ControlPlaneConfig {
 
 /// A running control plane.
 #[derive(Debug)]
-pub struct ControlPlane {
+pub(super) struct ControlPlane {
     api: EmbeddedApi,
     store: Store,
     proxy: ServiceProxy,
@@ -50,7 +50,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// The node's name cannot be stored.
-    pub fn start(config: ControlPlaneConfig) -> Result<Self, ApiError> {
+    pub(super) fn start(config: ControlPlaneConfig) -> Result<Self, ApiError> {
         let store = Store::new(WallClock::system(), config.seed);
         let since = store.now_text();
         let node = json!({
@@ -72,24 +72,24 @@ impl ControlPlane {
 
     /// A client of this cluster, whose default namespace is `default`.
     #[must_use]
-    pub fn client(&self) -> kube::Client {
+    pub(super) fn client(&self) -> kube::Client {
         self.api.client()
     }
 
     /// The cluster's objects, for the node.
     #[must_use]
-    pub const fn store(&self) -> &Store {
+    pub(super) const fn store(&self) -> &Store {
         &self.store
     }
 
     /// The way to a Service port; an address is chosen for each connection. The Service need not exist yet.
     #[must_use]
-    pub fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
+    pub(super) fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
         self.proxy.route(namespace, service, port)
     }
 
     /// Stops controllers and routing and waits for them. The node is to be stopped before.
-    pub async fn shutdown(self) {
+    pub(super) async fn shutdown(self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;

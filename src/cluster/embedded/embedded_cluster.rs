@@ -27,7 +27,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How the cluster is set up.
 #[derive(Clone)]
-pub struct EmbeddedConfig {
+pub(crate) struct EmbeddedConfig {
     /// The run's clock.
     pub clock: Clock,
     /// The run's seed.
@@ -48,7 +48,7 @@ pub struct EmbeddedConfig {
 
 /// The embedded cluster could not be started.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The system refused something.
     #[error("{doing}: {source}")]
     System {
@@ -66,7 +66,7 @@ pub enum StartError {
 }
 
 /// A cluster inside this process. Dropping it ends its supervisors, and they end everything that runs in pods.
-pub struct EmbeddedCluster {
+pub(crate) struct EmbeddedCluster {
     control_plane: ControlPlane,
     node: Node,
     truth: TruthWriter,
@@ -79,7 +79,7 @@ pub struct EmbeddedCluster {
 
 impl EmbeddedCluster {
     /// Starts API, controllers, routing and node. Must be called inside a tokio runtime.
-    pub fn start(config: EmbeddedConfig) -> Result<Self, StartError> {
+    pub(crate) fn start(config: EmbeddedConfig) -> Result<Self, StartError> {
         let system = |doing| move |source| StartError::System { doing, source };
         let (truth, writer) = ClusterTruth::create(&config.truth)?;
         let temporary = std::env::temp_dir();
@@ -125,19 +125,19 @@ impl EmbeddedCluster {
 
     /// A client of its API.
     #[must_use]
-    pub fn client(&self) -> kube::Client {
+    pub(crate) fn client(&self) -> kube::Client {
         self.control_plane.client()
     }
 
     /// The way to a Service's port.
     #[must_use]
-    pub fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
+    pub(crate) fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
         self.control_plane.route(namespace, service, port)
     }
 
     /// For people: the last log lines of the pods of `namespace` that are not ready, and what their containers wait for.
     #[must_use]
-    pub fn why_not_ready(&self, namespace: &str, lines: usize) -> String {
+    pub(crate) fn why_not_ready(&self, namespace: &str, lines: usize) -> String {
         let (pods, _) = self.control_plane.store().list(ObjectKind::Pod, Some(namespace));
         let mut told = Vec::new();
         for pod in pods {
@@ -165,7 +165,7 @@ impl EmbeddedCluster {
     }
 
     /// Ends everything, and returns when it has ended. Every route must have been dropped before.
-    pub async fn shutdown(self) {
+    pub(crate) async fn shutdown(self) {
         // A bound, because a run must end even where a process cannot be killed.
         let _ = tokio::time::timeout(ENDS_WITHIN, self.node.shutdown()).await;
         self.control_plane.shutdown().await;

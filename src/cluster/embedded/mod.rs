@@ -16,22 +16,21 @@
 //!
 //! It must not know of observation or diagnosis: those see it through a `kube::Client` and through sockets.
 
-pub mod api;
-pub mod cluster_truth;
+mod api;
+mod cluster_truth;
 mod container_logs;
-pub mod control;
+mod control;
 mod control_plane;
 mod embedded_cluster;
-pub mod images;
+pub(crate) mod images;
 pub mod namespace;
 pub mod node;
-pub mod proxy;
+mod proxy;
 pub mod store;
 pub mod supervise;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use api::VERSION;
-pub use container_logs::ContainerLogs;
-pub use control_plane::{ControlPlane, ControlPlaneConfig};
-pub use embedded_cluster::{EmbeddedCluster, EmbeddedConfig};
+pub(crate) use api::VERSION;
+use container_logs::ContainerLogs;
+pub(crate) use embedded_cluster::{EmbeddedCluster, EmbeddedConfig};

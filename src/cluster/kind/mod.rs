@@ -19,11 +19,11 @@ mod program;
 mod rewrite;
 mod tool;
 
-pub use kind_error::KindError;
-pub use kind_images::{ImageRecipe, recipe};
-pub use pack::{PackedImage, pack};
-pub use rewrite::{ImageRewrite, images_of};
-pub use tool::{ClusterCreation, KindCluster};
+pub(crate) use kind_error::KindError;
+pub use kind_images::recipe;
+pub(crate) use rewrite::{ImageRewrite, images_of};
+pub(crate) use tool::ClusterCreation;
+pub use tool::KindCluster;
 
 /// The name of rollproof's own cluster.
 pub const DEFAULT_NAME: &str = "rollproof";

@@ -24,7 +24,7 @@ const USER: &str = "65532:65532";
 
 /// What goes into the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackedImage {
+pub(super) struct PackedImage {
     tag: String,
     /// The path in the image, without a leading slash, and the file here.
     files: Vec<(String, PathBuf)>,
@@ -36,7 +36,7 @@ pub struct PackedImage {
 ///
 /// # Errors
 /// It is no Linux program for this machine, or its files cannot be read.
-pub fn pack() -> Result<PackedImage, KindError> {
+pub(super) fn pack() -> Result<PackedImage, KindError> {
     let not = |why: String| KindError::NotPackable { why };
     let own = PathBuf::from("/proc/self/exe");
     let mapped = fs::read_to_string("/proc/self/maps").map_err(|error| not(format!("/proc/self/maps: {error}")))?;
@@ -103,7 +103,7 @@ fn identity(files: &[(String, PathBuf)]) -> io::Result<String> {
 impl PackedImage {
     /// The image's name.
     #[must_use]
-    pub fn tag(&self) -> &str {
+    pub(super) fn tag(&self) -> &str {
         &self.tag
     }
 

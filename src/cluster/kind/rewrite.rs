@@ -11,7 +11,7 @@ const BUILT_IN: &str = "rollproof/target";
 
 /// What image names become.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImageRewrite {
+pub(crate) struct ImageRewrite {
     /// Names that the nodes know under another.
     pub names: BTreeMap<String, String>,
     /// The image that holds this program, which `rollproof/target` is run from.
@@ -25,7 +25,7 @@ fn is_built_in(image: &str) -> bool {
 
 /// All images that containers of `manifests` name, but for the built-in server.
 #[must_use]
-pub fn images_of(manifests: &[Value]) -> BTreeSet<String> {
+pub(crate) fn images_of(manifests: &[Value]) -> BTreeSet<String> {
     let mut images = BTreeSet::new();
     let mut copies = manifests.to_vec();
     for manifest in &mut copies {
@@ -41,7 +41,7 @@ pub fn images_of(manifests: &[Value]) -> BTreeSet<String> {
 impl ImageRewrite {
     /// Whether a container of `manifests` is the built-in server.
     #[must_use]
-    pub fn names_program(manifests: &[Value]) -> bool {
+    pub(crate) fn names_program(manifests: &[Value]) -> bool {
         let mut copies = manifests.to_vec();
         let mut found = false;
         for manifest in &mut copies {
@@ -54,7 +54,7 @@ impl ImageRewrite {
 
     /// The name under which the nodes know `image`.
     #[must_use]
-    pub fn name(&self, image: &str) -> String {
+    pub(crate) fn name(&self, image: &str) -> String {
         if let (true, Some(program)) = (is_built_in(image), &self.program) {
             return program.clone();
         }
@@ -64,7 +64,7 @@ impl ImageRewrite {
     /// The manifests with the nodes' names. An image that only the nodes have is never pulled, whatever is asked for: no
     /// registry has it. One of the user's own that is to be pulled always is left to the nodes.
     #[must_use]
-    pub fn apply(&self, manifests: &[Value]) -> Vec<Value> {
+    pub(crate) fn apply(&self, manifests: &[Value]) -> Vec<Value> {
         let mut copies = manifests.to_vec();
         for manifest in &mut copies {
             for_each_container(manifest, &mut |container| self.container(container));

@@ -119,7 +119,7 @@ fn unknown_kind(manifest: &Value, error: &kube::Error) -> ApplyError {
 }
 
 /// Creates a namespace of the run's own, labelled as such.
-pub async fn create_namespace(client: &Client, name: &str, run: &str) -> Result<(), kube::Error> {
+pub(crate) async fn create_namespace(client: &Client, name: &str, run: &str) -> Result<(), kube::Error> {
     let api: Api<DynamicObject> =
         Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")));
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace",

@@ -15,7 +15,7 @@ use super::leftovers::{
 use super::words;
 
 /// How long the removal of namespaces is waited for.
-pub const GONE_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const GONE_WITHIN: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(250);
 /// How often a node is asked again after somebody else changed it meanwhile.
 const UNCORDON_TRIES: usize = 5;
@@ -40,7 +40,7 @@ pub struct CleanReport {
 }
 
 /// Lists what runs have on the cluster at `now_s` (seconds since 1970). A user who may not list nodes sees the namespaces all the same.
-pub async fn find_leftovers(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error> {
+pub(crate) async fn find_leftovers(client: &Client, now_s: u64) -> Result<Leftovers, kube::Error> {
     let mut namespaces = run_namespaces(client, now_s).await?;
     namespaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));
     let nodes: Api<Node> = Api::all(client.clone());

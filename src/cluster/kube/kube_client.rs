@@ -110,7 +110,7 @@ fn only(mut config: Kubeconfig, context: Option<&str>) -> Kubeconfig {
 ///
 /// # Errors
 /// It is not in a pod.
-pub fn in_cluster() -> Result<Client, ConnectError> {
+pub(crate) fn in_cluster() -> Result<Client, ConnectError> {
     let unreachable = |why: String| ConnectError::Unreachable { whose: "this pod's service account".to_owned(), why };
     let config = Config::incluster().map_err(|error| unreachable(error.to_string()))?;
     bounded(config, HEAD).map_err(unreachable)

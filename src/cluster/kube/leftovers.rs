@@ -44,7 +44,7 @@ pub struct LeftoverNamespace {
 
 /// A node, as far as a run may have changed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenNode {
+pub(crate) struct SeenNode {
     /// Its name.
     pub node: String,
     /// Whether kubelet says that it is ready.
@@ -66,7 +66,7 @@ pub struct NodeCordon {
 
 /// All that runs have on a cluster, in the order of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Leftovers {
+pub(crate) struct Leftovers {
     /// Their namespaces.
     pub namespaces: Vec<LeftoverNamespace>,
     /// The cluster's nodes.

@@ -20,12 +20,16 @@ mod leftovers;
 pub mod namespaces;
 mod origin;
 
-pub use apply_objects::{ApplyError, apply, create_namespace};
-pub use clean::{CleanReport, GONE_WITHIN, clean, find_leftovers};
-pub use kube_client::{ConnectError, ConnectedCluster, connect, connect_with, in_cluster};
-pub use labels::{ALIVE_FOR, BEAT_EVERY, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
-pub use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, NodeCordon, SeenNode};
-pub use origin::{is_own, mark_as_own};
+pub(crate) use apply_objects::create_namespace;
+pub use apply_objects::{ApplyError, apply};
+pub use clean::clean;
+pub(crate) use clean::{CleanReport, find_leftovers};
+pub(crate) use kube_client::{ConnectError, ConnectedCluster, in_cluster};
+pub use kube_client::{connect, connect_with};
+pub use labels::{CORDONED_BY, MANAGED_BY, MANAGER, SCENARIO};
+pub use leftovers::NodeCordon;
+pub(crate) use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, SeenNode};
+pub(crate) use origin::{is_own, mark_as_own};
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
 #[must_use]

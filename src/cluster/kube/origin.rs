@@ -11,7 +11,7 @@ const NAMESPACE: &str = "kube-system";
 const NAME: &str = "rollproof-cluster";
 
 /// Marks a cluster as made by rollproof.
-pub async fn mark_as_own(client: &Client) -> Result<(), kube::Error> {
+pub(crate) async fn mark_as_own(client: &Client) -> Result<(), kube::Error> {
     let object = json!({"metadata": {"name": NAME, "namespace": NAMESPACE,
         "labels": {MANAGED_BY: MANAGER}}, "data": {"version": env!("CARGO_PKG_VERSION")}});
     let mark: ConfigMap = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
@@ -19,6 +19,6 @@ pub async fn mark_as_own(client: &Client) -> Result<(), kube::Error> {
 }
 
 /// Whether rollproof made this cluster.
-pub async fn is_own(client: &Client) -> Result<bool, kube::Error> {
+pub(crate) async fn is_own(client: &Client) -> Result<bool, kube::Error> {
     Ok(Api::<ConfigMap>::namespaced(client.clone(), NAMESPACE).get_opt(NAME).await?.is_some())
 }

@@ -17,7 +17,7 @@ use crate::cluster::embedded::store::{ApiError, DeleteOptions, ObjectKind, Store
 
 /// The API of one embedded cluster. Clones share it.
 #[derive(Debug, Clone)]
-pub struct EmbeddedApi {
+pub(crate) struct EmbeddedApi {
     pub(super) store: Store,
     pub(super) applied: Arc<LastApplied>,
     pub(super) addresses: Arc<std::sync::atomic::AtomicU32>,
@@ -27,13 +27,13 @@ pub struct EmbeddedApi {
 impl EmbeddedApi {
     /// The API over `store`.
     #[must_use]
-    pub fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store, applied: Arc::default(), addresses: Arc::default(), logs: None }
     }
 
     /// The same API, which also serves the logs of pods.
     #[must_use]
-    pub fn with_logs(self, logs: Option<ContainerLogs>) -> Self {
+    pub(crate) fn with_logs(self, logs: Option<ContainerLogs>) -> Self {
         Self { logs, ..self }
     }
 
@@ -42,7 +42,7 @@ impl EmbeddedApi {
     /// # Panics
     /// Outside a tokio runtime, because kube starts a task for the client.
     #[must_use]
-    pub fn client(&self) -> kube::Client {
+    pub(crate) fn client(&self) -> kube::Client {
         let api = self.clone();
         let service = tower::service_fn(move |request| {
             let api = api.clone();
@@ -52,7 +52,7 @@ impl EmbeddedApi {
     }
 
     /// Answers one request. Errors are answers too: `Status` bodies.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<ApiBody>
+    pub(crate) async fn handle<B>(&self, request: Request<B>) -> Response<ApiBody>
     where
         B: hyper::body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cluster::embedded::store::ApiError;
 
 /// The body of the API's responses.
-pub type ApiBody = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type ApiBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// The largest request body, as the API server's limit: 3 MiB.
 const LIMIT: usize = 3 << 20;

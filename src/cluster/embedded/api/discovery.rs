@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cluster::embedded::store::ObjectKind;
 
 /// The version that the API reports, after the Kubernetes that it was compared with.
-pub const VERSION: &str = "v1.34.4+rollproof";
+pub(crate) const VERSION: &str = "v1.34.4+rollproof";
 
 /// The body for a discovery path; `None` if it is not one.
 pub(super) fn answer(path: &str) -> Option<Value> {

@@ -32,6 +32,5 @@ mod validate;
 mod validate_pod;
 mod watch_stream;
 
-pub use api_server::EmbeddedApi;
-pub use body::ApiBody;
-pub use discovery::VERSION;
+pub(super) use api_server::EmbeddedApi;
+pub(crate) use discovery::VERSION;

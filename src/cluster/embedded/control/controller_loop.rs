@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// Runs the controllers until `stop`.
-pub async fn run(store: Store, stop: CancellationToken) {
+pub(crate) async fn run(store: Store, stop: CancellationToken) {
     let mut changed = store.changed();
     loop {
         changed.mark_unchanged();

@@ -32,5 +32,5 @@ mod scaling;
 mod scheduler;
 mod view;
 
-pub use controller_loop::run;
+pub(super) use controller_loop::run;
 pub(crate) use endpoints::SERVICE_NAME;

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// Why a container's image cannot run here. Each message is a whole sentence for the user.
 #[derive(Debug, Error)]
-pub enum ImageError {
+pub(crate) enum ImageError {
     /// The name has no meaning in the embedded cluster.
     #[error(
         "cannot run image {image:?} in the embedded cluster: it has no recipe; {looked}. Add a folder images/NAME/ \

@@ -13,7 +13,7 @@ mod port;
 mod prepare;
 mod resolve;
 
-pub use image_error::ImageError;
-pub use port::port;
-pub use prepare::{ContainerPlace, PreparedImage, prepare};
-pub use resolve::{EmbeddedRecipe, Image, RecipeScript, compiled, recipe_folder, resolve};
+pub(crate) use image_error::ImageError;
+pub(crate) use port::port;
+pub(crate) use prepare::{ContainerPlace, prepare};
+pub(crate) use resolve::{Image, compiled, recipe_folder, resolve};

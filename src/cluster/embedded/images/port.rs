@@ -10,7 +10,7 @@ use super::image_error::ImageError;
 ///
 /// In a pod of several containers a number counts only for the container that declares it, as two processes cannot
 /// listen on one port of one address.
-pub fn port(container: &Value, containers: usize, services: &[&Value]) -> Result<u16, ImageError> {
+pub(crate) fn port(container: &Value, containers: usize, services: &[&Value]) -> Result<u16, ImageError> {
     let ports = container["ports"].as_array().map_or(&[][..], Vec::as_slice);
     let declared = || ports.iter().filter_map(|port| number(&port["containerPort"]));
     let mine = |port: u16| containers <= 1 || declared().any(|own| own == port);

@@ -18,7 +18,7 @@ const MAX_ENVIRONMENT_BYTES: usize = 64 * 1024;
 
 /// Where a container runs.
 #[derive(Debug, Clone)]
-pub struct ContainerPlace {
+pub(crate) struct ContainerPlace {
     /// Its private folder, which exists.
     pub folder: PathBuf,
     /// This program's executable, for the built-in server.
@@ -29,7 +29,7 @@ pub struct ContainerPlace {
 
 /// What an image adds to a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreparedImage {
+pub(crate) struct PreparedImage {
     /// What is executed where the container has no `command`; its `args` follow.
     pub entrypoint: Vec<String>,
     /// The environment of main process, hooks and exec probes: the container's own with the recipe's on top.
@@ -37,7 +37,7 @@ pub struct PreparedImage {
 }
 
 /// Prepares `image` for one container; `name` is how the manifest writes it.
-pub async fn prepare(name: &str, image: &Image, place: &ContainerPlace) -> Result<PreparedImage, ImageError> {
+pub(crate) async fn prepare(name: &str, image: &Image, place: &ContainerPlace) -> Result<PreparedImage, ImageError> {
     match image {
         Image::BuiltIn => {
             let entrypoint = vec![place.executable.display().to_string(), "target".to_owned()];

@@ -23,7 +23,7 @@ const COMPILED: [(&str, &str, &str); 2] = [
 
 /// What an image's name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Image {
+pub(crate) enum Image {
     /// `rollproof target`.
     BuiltIn,
     /// A script that runs an installed server.
@@ -32,7 +32,7 @@ pub enum Image {
 
 /// A folder `images/NAME/`, or its compiled-in twin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbeddedRecipe {
+pub(crate) struct EmbeddedRecipe {
     /// The image's name.
     pub name: String,
     /// Its `embedded` script.
@@ -43,7 +43,7 @@ pub struct EmbeddedRecipe {
 
 /// Where a recipe's script is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecipeScript {
+pub(crate) enum RecipeScript {
     /// In a file.
     File(PathBuf),
     /// In this program; it is written to the container's folder first.
@@ -53,29 +53,23 @@ pub enum RecipeScript {
 impl Image {
     /// The signal that stops a container of this image unless its `lifecycle.stopSignal` says otherwise.
     #[must_use]
-    pub fn stop_signal(&self) -> i32 {
+    pub(crate) fn stop_signal(&self) -> i32 {
         match self {
             Self::BuiltIn => SIGTERM,
             Self::Recipe(recipe) => recipe.stop_signal,
         }
     }
-
-    /// Whether this is one of rollproof's own images, whose commands are known.
-    #[must_use]
-    pub fn is_compiled_in(&self) -> bool {
-        !matches!(self, Self::Recipe(EmbeddedRecipe { script: RecipeScript::File(_), .. }))
-    }
 }
 
 /// The files of a recipe that comes with rollproof, by name.
 #[must_use]
-pub fn compiled(image: &str) -> Option<Vec<(&'static str, &'static str)>> {
+pub(crate) fn compiled(image: &str) -> Option<Vec<(&'static str, &'static str)>> {
     let (_, script, dockerfile) = COMPILED.iter().find(|(name, ..)| *name == image)?;
     Some(vec![("Dockerfile", *dockerfile), ("embedded", *script)])
 }
 
 /// Finds what `image` stands for. `folders` are those of the manifests: a recipe is a folder `images/NAME/` in one.
-pub fn resolve(image: &str, folders: &[PathBuf]) -> Result<Image, ImageError> {
+pub(crate) fn resolve(image: &str, folders: &[PathBuf]) -> Result<Image, ImageError> {
     if image.strip_prefix(BUILT_IN).is_some_and(|tag| tag.is_empty() || tag.starts_with(':')) {
         return Ok(Image::BuiltIn);
     }
@@ -104,7 +98,7 @@ pub fn resolve(image: &str, folders: &[PathBuf]) -> Result<Image, ImageError> {
 /// The folder `images/NAME/` that holds the recipe of `image` beside the manifests: the first with `file` in it. `None` if
 /// none has, or if that is the name of a real image.
 #[must_use]
-pub fn recipe_folder(image: &str, file: &str, folders: &[PathBuf]) -> Option<PathBuf> {
+pub(crate) fn recipe_folder(image: &str, file: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     if !is_plain(image) {
         return None;
     }
@@ -159,7 +153,6 @@ mod tests {
     #[test]
     fn apache_comes_with_rollproof_and_stops_by_term() {
         let image = resolve("apache", &[PathBuf::from("/nowhere")]).unwrap();
-        assert!(image.is_compiled_in());
         assert_eq!(image.stop_signal(), 15);
     }
 
@@ -171,7 +164,6 @@ mod tests {
         fs::write(folder.join("embedded"), "exit 0").unwrap();
         fs::write(folder.join("Dockerfile"), "FROM x\nSTOPSIGNAL SIGTERM\nstopsignal \"SIGWINCH\"\n").unwrap();
         let image = resolve("apache", &[dir.path().to_path_buf()]).unwrap();
-        assert!(!image.is_compiled_in());
         assert_eq!(image.stop_signal(), 28);
 
         fs::write(folder.join("Dockerfile"), "STOPSIGNAL SIGSTOPPED").unwrap();

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::cluster::embedded::supervise::Isolation;
 
 /// Takes trouble of the harness's own: the namespace that it befell, and a sentence.
-pub type NodeTrouble = Arc<dyn Fn(&str, String) + Send + Sync>;
+pub(crate) type NodeTrouble = Arc<dyn Fn(&str, String) + Send + Sync>;
 
 /// One node's settings.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ use super::lifecycle_hook::LifecycleHook;
 use super::node_error::NodeError;
 use super::node_truth::NodeAction;
 use super::pod::NodePod;
-use super::pod_status::{ContainerState, TerminatedRun, ended_reason};
+use super::pod_status::{ContainerRunState, TerminatedRun, ended_reason};
 use super::probe::{ContainerProbe, ProbeHost, ProbeKind, ProbeTarget, ProbeView};
 use super::{probe, stop, termination};
 use crate::cluster::embedded::store::whole_seconds;
@@ -68,7 +68,7 @@ pub(super) async fn run_container(pod: &Arc<NodePod>, index: usize) {
                 run_until_end(pod, index, &run).await;
                 let failed = pod.look(
                     index,
-                    |shared| matches!(&shared.status.state, ContainerState::Terminated(e) if e.exit_code != 0),
+                    |shared| matches!(&shared.status.state, ContainerRunState::Terminated(e) if e.exit_code != 0),
                 );
                 let policy = pod.restart_policy();
                 if pod.deletion.borrow().is_some() || policy == "Never" || (policy == "OnFailure" && !failed) {
@@ -98,8 +98,8 @@ async fn wait_for_restart(pod: &NodePod, index: usize, wait: Duration, reason: &
         format!("back-off {}s restarting failed container={name} pod={}", wait.as_secs(), pod.name())
     });
     pod.change(index, |shared| {
-        let waiting = ContainerState::Waiting { reason: reason.to_owned(), message };
-        if let ContainerState::Terminated(ended) = std::mem::replace(&mut shared.status.state, waiting) {
+        let waiting = ContainerRunState::Waiting { reason: reason.to_owned(), message };
+        if let ContainerRunState::Terminated(ended) = std::mem::replace(&mut shared.status.state, waiting) {
             shared.status.last = Some(ended);
         }
     });
@@ -144,8 +144,8 @@ async fn start(pod: &Arc<NodePod>, index: usize) -> Result<ContainerRun, NodeErr
             return;
         }
         let running =
-            ContainerState::Running { started_at: run.started_at.clone(), container_id: run.container_id.clone() };
-        if let ContainerState::Terminated(ended) = std::mem::replace(&mut shared.status.state, running) {
+            ContainerRunState::Running { started_at: run.started_at.clone(), container_id: run.container_id.clone() };
+        if let ContainerRunState::Terminated(ended) = std::mem::replace(&mut shared.status.state, running) {
             shared.status.last = Some(ended);
         }
     });
@@ -242,14 +242,14 @@ async fn run_until_end(pod: &Arc<NodePod>, index: usize, run: &ContainerRun) {
     pod.change(index, |shared| {
         shared.supervisor = None;
         shared.launch = None;
-        let ended = ContainerState::Terminated(TerminatedRun {
+        let ended = ContainerRunState::Terminated(TerminatedRun {
             exit_code: end.exit_code(),
             reason: ended_reason(end.exit_code()).to_owned(),
             started_at: run.started_at.clone(),
             finished_at: at,
             container_id: run.container_id.clone(),
         });
-        if let ContainerState::Terminated(before) = std::mem::replace(&mut shared.status.state, ended) {
+        if let ContainerRunState::Terminated(before) = std::mem::replace(&mut shared.status.state, ended) {
             shared.status.last = Some(before);
         }
     });

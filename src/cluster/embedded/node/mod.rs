@@ -41,8 +41,9 @@ mod refusals;
 mod stop;
 mod termination;
 
-pub use config::{NodeConfig, NodeTrouble};
+pub use config::NodeConfig;
+pub(crate) use config::NodeTrouble;
 pub use kubelet::Node;
-pub use node_error::NodeError;
-pub use node_truth::{NodeAction, NodeEntry, NodeTruth, no_truth};
+
+pub use node_truth::{NodeAction, NodeEntry};
 pub use refusals::refusals;

@@ -10,7 +10,7 @@ use crate::cluster::embedded::supervise::SuperviseError;
 
 /// Why a pod or container does not run.
 #[derive(Debug, Error)]
-pub enum NodeError {
+pub(super) enum NodeError {
     /// Every address is in use.
     #[error("cannot give the pod an address: all {limit} of this run are in use; run fewer pods")]
     NoAddress {
@@ -61,7 +61,7 @@ impl NodeError {
     /// The `waiting.reason` that the kubelet shows for such a container (`pkg/kubelet/images/types.go` and
     /// `pkg/kubelet/container/sync_result.go`, v1.34).
     #[must_use]
-    pub fn waiting_reason(&self) -> &'static str {
+    pub(super) fn waiting_reason(&self) -> &'static str {
         match self {
             Self::Image(_) => "ErrImagePull",
             Self::Environment { .. } | Self::Refused(_) => "CreateContainerConfigError",

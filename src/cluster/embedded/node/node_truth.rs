@@ -60,10 +60,4 @@ pub enum NodeAction {
 }
 
 /// Takes the entries; must not block.
-pub type NodeTruth = Arc<dyn Fn(NodeEntry) + Send + Sync>;
-
-/// Forgets every entry.
-#[must_use]
-pub fn no_truth() -> NodeTruth {
-    Arc::new(|_| {})
-}
+pub(super) type NodeTruth = Arc<dyn Fn(NodeEntry) + Send + Sync>;

@@ -10,7 +10,7 @@ use super::config::NodeConfig;
 use super::events::{EventType, PodEvents};
 use super::launch::ContainerLaunch;
 use super::node_truth::{NodeAction, NodeEntry};
-use super::pod_status::{self, ContainerState, ContainerStatus, PodFacts};
+use super::pod_status::{self, ContainerRunState, ContainerStatus, NodePodFacts};
 use super::probe::{ContainerProbe, ContainerProgress, ProbeKind, ProbeView};
 use crate::cluster::embedded::store::{ObjectKind, Store};
 use crate::cluster::embedded::supervise::Supervisor;
@@ -157,9 +157,9 @@ impl NodePod {
         let state = self.lock();
         let shared = &state.containers[index];
         let progress = match shared.status.state {
-            ContainerState::Running { .. } if shared.status.started => ContainerProgress::Started,
-            ContainerState::Running { .. } => ContainerProgress::Starting,
-            ContainerState::Waiting { .. } | ContainerState::Terminated(_) => ContainerProgress::Down,
+            ContainerRunState::Running { .. } if shared.status.started => ContainerProgress::Started,
+            ContainerRunState::Running { .. } => ContainerProgress::Starting,
+            ContainerRunState::Waiting { .. } | ContainerRunState::Terminated(_) => ContainerProgress::Down,
         };
         ProbeView {
             run: shared.run,
@@ -178,7 +178,7 @@ impl NodePod {
                 ProbeKind::Readiness => shared.readiness = Some((run, verdict)),
                 ProbeKind::Liveness => {}
             }
-            let running = matches!(shared.status.state, ContainerState::Running { .. });
+            let running = matches!(shared.status.state, ContainerRunState::Running { .. });
             if probe.kind != ProbeKind::Readiness && verdict == Some(false) && run == shared.run && running {
                 shared.unhealthy.send_replace(Some((run, probe.clone())));
             }
@@ -192,7 +192,7 @@ impl NodePod {
             shared.judge();
         }
         let containers: Vec<ContainerStatus> = state.containers.iter().map(|shared| shared.status.clone()).collect();
-        let facts = PodFacts {
+        let facts = NodePodFacts {
             pod_ip: self.address.to_string(),
             host_ip: self.host.to_string(),
             start_time: self.start_time.clone(),
@@ -232,7 +232,7 @@ impl SharedContainer {
     /// `started` and `ready` from the probes' verdicts about this run (`pkg/kubelet/prober/prober_manager.go`,
     /// `UpdatePodStatus` and `isContainerStarted`, v1.34).
     fn judge(&mut self) {
-        let running = matches!(self.status.state, ContainerState::Running { .. });
+        let running = matches!(self.status.state, ContainerRunState::Running { .. });
         let passed = |verdict: Option<ProbeVerdict>| verdict.is_none_or(|seen| seen == (self.run, Some(true)));
         self.status.started = running && passed(self.startup);
         self.status.ready = self.status.started && passed(self.readiness);

@@ -20,7 +20,7 @@ pub(super) struct TerminatedRun {
 
 /// What a container does now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ContainerState {
+pub(super) enum ContainerRunState {
     /// It does not run yet, or not again yet.
     Waiting {
         /// For example `ContainerCreating` or `CrashLoopBackOff`.
@@ -47,7 +47,7 @@ pub(super) struct ContainerStatus {
     /// Its image, as the manifest writes it.
     pub(super) image: String,
     /// What it does.
-    pub(super) state: ContainerState,
+    pub(super) state: ContainerRunState,
     /// How the run before ended.
     pub(super) last: Option<TerminatedRun>,
     /// How often it was started again.
@@ -62,7 +62,7 @@ impl ContainerStatus {
     /// A container that has not been started.
     #[must_use]
     pub(super) fn new(name: &str, image: &str) -> Self {
-        let state = ContainerState::Waiting { reason: "ContainerCreating".to_owned(), message: String::new() };
+        let state = ContainerRunState::Waiting { reason: "ContainerCreating".to_owned(), message: String::new() };
         Self {
             name: name.to_owned(),
             image: image.to_owned(),
@@ -84,7 +84,7 @@ pub(super) fn ended_reason(exit_code: i32) -> &'static str {
 
 /// What the node knows of the pod itself.
 #[derive(Debug, Clone)]
-pub(super) struct PodFacts {
+pub(super) struct NodePodFacts {
     /// The pod's address; empty before it has one.
     pub(super) pod_ip: String,
     /// The node's address.
@@ -98,7 +98,7 @@ pub(super) struct PodFacts {
 }
 
 /// Writes the status into `pod`. Conditions keep their transition time while their status stays; those of others stay.
-pub(super) fn write(pod: &mut Value, facts: &PodFacts, containers: &[ContainerStatus], now: &str) {
+pub(super) fn write(pod: &mut Value, facts: &NodePodFacts, containers: &[ContainerStatus], now: &str) {
     let phase = phase(facts, containers);
     let generation = pod["metadata"]["generation"].clone();
     let before = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -123,8 +123,8 @@ pub(super) fn write(pod: &mut Value, facts: &PodFacts, containers: &[ContainerSt
 
 /// `getPhase`: pending while a container waits for its first start; a pod that always restarts is running from then on
 /// until it is deleted, when the exit codes decide.
-fn phase(facts: &PodFacts, containers: &[ContainerStatus]) -> &'static str {
-    let waiting = containers.iter().any(|c| matches!(c.state, ContainerState::Waiting { .. }) && c.last.is_none());
+fn phase(facts: &NodePodFacts, containers: &[ContainerStatus]) -> &'static str {
+    let waiting = containers.iter().any(|c| matches!(c.state, ContainerRunState::Waiting { .. }) && c.last.is_none());
     let ended: Vec<&TerminatedRun> = containers.iter().filter_map(|c| ended_for_good(&c.state)).collect();
     let over = ended.len() == containers.len() && !containers.is_empty();
     if over && (facts.terminal || facts.restart_policy != "Always") {
@@ -133,25 +133,25 @@ fn phase(facts: &PodFacts, containers: &[ContainerStatus]) -> &'static str {
     if waiting { "Pending" } else { "Running" }
 }
 
-fn ended_for_good(state: &ContainerState) -> Option<&TerminatedRun> {
+fn ended_for_good(state: &ContainerRunState) -> Option<&TerminatedRun> {
     match state {
-        ContainerState::Terminated(ended) => Some(ended),
+        ContainerRunState::Terminated(ended) => Some(ended),
         _ => None,
     }
 }
 
 fn container_status(container: &ContainerStatus) -> Value {
     let state = match &container.state {
-        ContainerState::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
-        ContainerState::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
-        ContainerState::Running { started_at, .. } => json!({"running": {"startedAt": started_at}}),
-        ContainerState::Terminated(ended) => json!({"terminated": terminated(ended)}),
+        ContainerRunState::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
+        ContainerRunState::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
+        ContainerRunState::Running { started_at, .. } => json!({"running": {"startedAt": started_at}}),
+        ContainerRunState::Terminated(ended) => json!({"terminated": terminated(ended)}),
     };
     let last = container.last.as_ref().map_or(json!({}), |ended| json!({"terminated": terminated(ended)}));
     let id = match &container.state {
-        ContainerState::Running { container_id, .. } => container_id.as_str(),
-        ContainerState::Terminated(ended) => ended.container_id.as_str(),
-        ContainerState::Waiting { .. } => container.last.as_ref().map_or("", |ended| ended.container_id.as_str()),
+        ContainerRunState::Running { container_id, .. } => container_id.as_str(),
+        ContainerRunState::Terminated(ended) => ended.container_id.as_str(),
+        ContainerRunState::Waiting { .. } => container.last.as_ref().map_or("", |ended| ended.container_id.as_str()),
     };
     let mut status = json!({
         "name": container.name, "image": container.image, "imageID": "", "state": state, "lastState": last,
@@ -171,7 +171,13 @@ fn terminated(ended: &TerminatedRun) -> Value {
 }
 
 /// The kubelet's conditions. The scheduler's `PodScheduled` is kept, or set where nobody did.
-fn conditions(before: Vec<Value>, phase: &str, facts: &PodFacts, containers: &[ContainerStatus], now: &str) -> Value {
+fn conditions(
+    before: Vec<Value>,
+    phase: &str,
+    facts: &NodePodFacts,
+    containers: &[ContainerStatus],
+    now: &str,
+) -> Value {
     let unready: Vec<&str> = containers.iter().filter(|c| !c.ready).map(|c| c.name.as_str()).collect();
     let (reason, message) = match phase {
         "Succeeded" => ("PodCompleted", String::new()),
@@ -218,8 +224,8 @@ fn set_condition(all: &mut Vec<Value>, kind: &str, status: bool, reason: &str, m
 mod tests {
     use super::*;
 
-    fn facts(restart_policy: &str, terminal: bool) -> PodFacts {
-        PodFacts {
+    fn facts(restart_policy: &str, terminal: bool) -> NodePodFacts {
+        NodePodFacts {
             pod_ip: "127.1.1.2".to_owned(),
             host_ip: "127.1.1.1".to_owned(),
             start_time: "2026-01-01T00:00:00Z".to_owned(),
@@ -229,8 +235,10 @@ mod tests {
     }
 
     fn running(name: &str, ready: bool) -> ContainerStatus {
-        let state =
-            ContainerState::Running { started_at: "2026-01-01T00:00:01Z".to_owned(), container_id: "x://1".to_owned() };
+        let state = ContainerRunState::Running {
+            started_at: "2026-01-01T00:00:01Z".to_owned(),
+            container_id: "x://1".to_owned(),
+        };
         ContainerStatus { state, started: true, ready, ..ContainerStatus::new(name, "i") }
     }
 
@@ -245,7 +253,7 @@ mod tests {
     }
 
     fn over(exit_code: i32) -> ContainerStatus {
-        ContainerStatus { state: ContainerState::Terminated(ended(exit_code)), ..ContainerStatus::new("a", "i") }
+        ContainerStatus { state: ContainerRunState::Terminated(ended(exit_code)), ..ContainerStatus::new("a", "i") }
     }
 
     fn condition<'a>(pod: &'a Value, kind: &str) -> &'a Value {

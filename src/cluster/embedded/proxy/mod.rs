@@ -13,7 +13,6 @@ mod routing_table;
 mod rule;
 mod service_proxy;
 
-pub use route::ServiceRoute;
-pub use routing_table::{Backend, RoutingTable};
-pub use rule::{SyncRule, SyncSchedule};
-pub use service_proxy::{NowFn, ProxyLag, ServiceProxy};
+pub(super) use route::ServiceRoute;
+pub(super) use rule::SyncRule;
+pub(super) use service_proxy::{ProxyLag, ServiceProxy};

@@ -14,7 +14,7 @@ pub(super) type CurrentTable = Arc<RwLock<Arc<RoutingTable>>>;
 
 /// A Service port. Clones share the sequence of choices.
 #[derive(Clone)]
-pub struct ServiceRoute {
+pub(crate) struct ServiceRoute {
     pub(super) port: ServicePort,
     pub(super) table: CurrentTable,
     pub(super) rng: Arc<Mutex<Rng>>,

@@ -11,7 +11,7 @@ use crate::cluster::embedded::store::meta;
 
 /// One endpoint of a Service port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend {
+pub(crate) struct Backend {
     /// Its address.
     pub address: SocketAddr,
     /// The pod's name; empty if the slice names none.
@@ -25,7 +25,7 @@ pub(super) type ServicePort = (String, String, u16);
 
 /// The backends of each Service port that new connections may go to. A Service port without backends refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoutingTable {
+pub(crate) struct RoutingTable {
     rows: BTreeMap<ServicePort, Vec<Backend>>,
 }
 
@@ -33,7 +33,7 @@ impl RoutingTable {
     /// The table for these Services and `EndpointSlice`s. Of each Service port the ready endpoints; if there are none,
     /// those that are serving and terminating (`pkg/proxy/topology.go`, `CategorizeEndpoints`; KEP-1669).
     #[must_use]
-    pub fn of(services: &[Arc<Value>], slices: &[Arc<Value>]) -> Self {
+    pub(crate) fn of(services: &[Arc<Value>], slices: &[Arc<Value>]) -> Self {
         let mut rows = BTreeMap::new();
         for service in services {
             let (ns, name) = (meta::namespace(service), meta::name(service));

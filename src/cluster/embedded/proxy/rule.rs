@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 1_024;
 
 /// The rule's two times, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SyncRule {
+pub(crate) struct SyncRule {
     /// From a change until the proxy sees it; jittered by half of it to either side.
     pub base_ns: u64,
     /// From the end of one sync until the next may run.
@@ -32,7 +32,7 @@ impl Default for SyncRule {
 
 /// The rule at work on states of type `T`, each of which replaces the one before.
 #[derive(Debug)]
-pub struct SyncSchedule<T> {
+pub(crate) struct SyncSchedule<T> {
     rule: SyncRule,
     rng: Rng,
     waiting: VecDeque<(Stamp, T)>,
@@ -42,12 +42,12 @@ pub struct SyncSchedule<T> {
 impl<T> SyncSchedule<T> {
     /// Nothing has been synced or waits yet. The jitter comes from `seed`.
     #[must_use]
-    pub fn new(rule: SyncRule, seed: u64) -> Self {
+    pub(crate) fn new(rule: SyncRule, seed: u64) -> Self {
         Self { rule, rng: Rng::stream(seed, "proxy-lag"), waiting: VecDeque::new(), last_sync: None }
     }
 
     /// The state changed to `state` at `now`.
-    pub fn changed(&mut self, now: Stamp, state: T) {
+    pub(crate) fn changed(&mut self, now: Stamp, state: T) {
         let seen = now.saturating_add(self.jittered());
         // A watch keeps its order, so no change overtakes an earlier one.
         let seen = self.waiting.back().map_or(seen, |(earlier, _)| seen.max(*earlier));
@@ -59,14 +59,14 @@ impl<T> SyncSchedule<T> {
 
     /// When the next sync is due; `None` while nothing waits.
     #[must_use]
-    pub fn due(&self) -> Option<Stamp> {
+    pub(crate) fn due(&self) -> Option<Stamp> {
         let (seen, _) = self.waiting.front()?;
         let free = self.last_sync.map_or(0, |ended| ended.saturating_add(self.rule.min_sync_period_ns));
         Some((*seen).max(free))
     }
 
     /// Syncs if a sync is due at `now`: the newest state that the proxy has seen.
-    pub fn sync(&mut self, now: Stamp) -> Option<T> {
+    pub(crate) fn sync(&mut self, now: Stamp) -> Option<T> {
         if self.due().is_none_or(|due| due > now) {
             return None;
         }

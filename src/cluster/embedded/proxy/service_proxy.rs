@@ -15,14 +15,14 @@ use crate::cluster::embedded::store::{ObjectKind, Store};
 use crate::rng::Rng;
 
 /// The present moment in nanoseconds since the run's origin.
-pub type NowFn = Arc<dyn Fn() -> Stamp + Send + Sync>;
+pub(crate) type NowFn = Arc<dyn Fn() -> Stamp + Send + Sync>;
 
 /// Without a change the driver looks again after this; nothing depends on it.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// How the table lags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProxyLag {
+pub(crate) struct ProxyLag {
     /// The rule.
     pub rule: SyncRule,
     /// The seed of jitter and of choices.
@@ -31,7 +31,7 @@ pub struct ProxyLag {
 
 /// The Service routing of one cluster. Clones share it.
 #[derive(Clone)]
-pub struct ServiceProxy {
+pub(crate) struct ServiceProxy {
     table: CurrentTable,
     reject: SocketAddr,
     truth: ClusterTruth,
@@ -48,13 +48,13 @@ impl std::fmt::Debug for ServiceProxy {
 impl ServiceProxy {
     /// A proxy with an empty table. `reject` is an address on which nothing listens.
     #[must_use]
-    pub fn new(lag: ProxyLag, reject: SocketAddr, truth: ClusterTruth, now: NowFn) -> Self {
+    pub(crate) fn new(lag: ProxyLag, reject: SocketAddr, truth: ClusterTruth, now: NowFn) -> Self {
         Self { table: Arc::default(), reject, truth, now, lag }
     }
 
     /// The way to a Service port. It need not exist yet.
     #[must_use]
-    pub fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
+    pub(crate) fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
         let rng = Rng::stream(self.lag.seed, &format!("route/{namespace}/{service}/{port}"));
         ServiceRoute {
             port: (namespace.to_owned(), service.to_owned(), port),
@@ -67,7 +67,7 @@ impl ServiceProxy {
     }
 
     /// Follows `store` until `stop`.
-    pub async fn run(self, store: Store, stop: CancellationToken) {
+    pub(crate) async fn run(self, store: Store, stop: CancellationToken) {
         let mut syncing = SyncSchedule::new(self.lag.rule, self.lag.seed);
         let mut seen = RoutingTable::default();
         let mut changed = store.changed();

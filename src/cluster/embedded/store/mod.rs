@@ -14,12 +14,12 @@
 //! Objects are untyped JSON: fields that nobody here knows survive. It must not know of HTTP, controllers or the node;
 //! whoever acts on objects watches [`Store::changed`] or holds a [`StoreWatch`].
 
-pub mod api_error;
+mod api_error;
 mod deletion;
-pub mod event;
-pub mod meta;
-pub mod object_kind;
-pub mod selector;
+mod event;
+pub(crate) mod meta;
+mod object_kind;
+mod selector;
 mod store_state;
 mod store_watch;
 #[cfg(test)]
@@ -27,12 +27,15 @@ mod tests;
 mod wall;
 mod writes;
 
-pub use api_error::{ApiError, StatusCause};
+pub(crate) use api_error::{ApiError, StatusCause};
 pub use deletion::DeleteOptions;
-pub use event::{EventText, event};
+pub(crate) use event::EventText;
+pub use event::event;
 pub use object_kind::ObjectKind;
-pub use selector::LabelSelector;
+pub(crate) use selector::LabelSelector;
 pub use store_state::Store;
-pub use store_watch::{ChangeVerb, ObjectChange, StoreWatch};
-pub use wall::{WallClock, whole_seconds};
+pub use store_watch::ChangeVerb;
+pub(crate) use store_watch::{ObjectChange, StoreWatch};
+pub use wall::WallClock;
+pub(crate) use wall::whole_seconds;
 pub(crate) use writes::set_status;

@@ -6,7 +6,7 @@ use super::meta;
 
 /// A label selector. The empty one matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LabelSelector {
+pub(crate) struct LabelSelector {
     requirements: Vec<LabelRequirement>,
 }
 
@@ -27,7 +27,7 @@ enum LabelTest {
 impl LabelSelector {
     /// A `LabelSelector` object (`matchLabels`, `matchExpressions`). `None` if an operator is unknown.
     #[must_use]
-    pub fn from_object(selector: &Value) -> Option<Self> {
+    pub(crate) fn from_object(selector: &Value) -> Option<Self> {
         let mut requirements = from_map(&selector["matchLabels"]);
         for expression in meta::list(selector, "/matchExpressions") {
             let values = || meta::list(expression, "/values").iter().filter_map(Value::as_str).map(str::to_owned);
@@ -45,7 +45,7 @@ impl LabelSelector {
 
     /// A map of labels that must all be there, as a Service's `spec.selector`.
     #[must_use]
-    pub fn from_labels(labels: &Value) -> Self {
+    pub(crate) fn from_labels(labels: &Value) -> Self {
         Self { requirements: from_map(labels) }
     }
 
@@ -53,20 +53,20 @@ impl LabelSelector {
     ///
     /// # Errors
     /// The part that cannot be read.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let parts = split(text).into_iter().map(str::trim).filter(|part| !part.is_empty());
         Ok(Self { requirements: parts.map(requirement).collect::<Result<_, _>>()? })
     }
 
     /// Whether it matches everything.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.requirements.is_empty()
     }
 
     /// Whether an object's labels fulfil it.
     #[must_use]
-    pub fn matches(&self, object: &Value) -> bool {
+    pub(crate) fn matches(&self, object: &Value) -> bool {
         self.requirements.iter().all(|LabelRequirement { key, test }| match (test, meta::label(object, key)) {
             (LabelTest::In(values), Some(value)) => values.iter().any(|wanted| wanted == value),
             (LabelTest::NotIn(values), Some(value)) => values.iter().all(|unwanted| unwanted != value),

@@ -37,6 +37,6 @@ impl WallClock {
 
 /// `at` as `metav1.Time` is written: RFC 3339 in UTC, cut to whole seconds.
 #[must_use]
-pub fn whole_seconds(at: Timestamp) -> String {
+pub(crate) fn whole_seconds(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes in one log file before it becomes the older one. A container's log takes at most twice this.
-pub const MAX_LOG_BYTES: u64 = 512 * 1024;
+pub(super) const MAX_LOG_BYTES: u64 = 512 * 1024;
 
 /// The writing end.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub fn tail(path: &Path, lines: usize) -> String {
 
 /// Reads a log while it is written, also where it turns over meanwhile.
 #[derive(Debug)]
-pub struct LogFollow {
+pub(crate) struct LogFollow {
     path: PathBuf,
     /// The file that was read last, by its inode, and up to where.
     inode: u64,
@@ -65,7 +65,7 @@ pub struct LogFollow {
 impl LogFollow {
     /// What the log holds, or the last `lines` lines of it, and the reader of what is still to come.
     #[must_use]
-    pub fn start(path: &Path, lines: Option<usize>) -> (Vec<u8>, Self) {
+    pub(crate) fn start(path: &Path, lines: Option<usize>) -> (Vec<u8>, Self) {
         let mut bytes = fs::read(older(path)).unwrap_or_default();
         let mut follow = Self { path: path.to_path_buf(), inode: 0, at: 0 };
         bytes.extend(follow.more());
@@ -76,7 +76,7 @@ impl LogFollow {
     }
 
     /// What was written since.
-    pub fn more(&mut self) -> Vec<u8> {
+    pub(crate) fn more(&mut self) -> Vec<u8> {
         // While it turns over there is no file for a moment; the next look finds it.
         let Ok((current, inode)) = open(&self.path) else { return Vec::new() };
         let mut bytes = Vec::new();

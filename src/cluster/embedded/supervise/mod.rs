@@ -35,10 +35,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub use isolation::Isolation;
-pub use log_file::{LogFollow, MAX_LOG_BYTES, tail};
-pub use protocol::{MAIN, ProcessEnd, ProcessSpawn, SupervisorReport, SupervisorRequest};
-pub use signals::{number, reaches_pid_1};
-pub use supervisor_client::{ContainerEnd, EndWatch, ExecResult, SuperviseError, Supervisor};
+pub(crate) use log_file::LogFollow;
+pub use log_file::tail;
+pub use protocol::{MAIN, ProcessEnd, ProcessSpawn};
+pub use signals::number;
+pub use supervisor_client::{ContainerEnd, SuperviseError, Supervisor};
 
 /// The argument that makes this program one of the processes of this module.
 pub const ARGUMENT: &str = "supervise";

@@ -16,7 +16,7 @@ pub(super) const MAX_OUTPUT_BYTES: usize = 10 * 1024;
 /// From the node to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum SupervisorRequest {
+pub(super) enum SupervisorRequest {
     /// Start a process. The first one is the main process.
     Spawn(ProcessSpawn),
     /// Send a signal to the main process, under the kernel's rule for PID 1.
@@ -52,7 +52,7 @@ pub struct ProcessSpawn {
 /// From the supervisor to the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum SupervisorReport {
+pub(super) enum SupervisorReport {
     /// The process runs.
     Started {
         /// As in the request.

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 /// Whether `signal` has an effect on a PID 1 whose `/proc/PID/status` is `status`: it catches the signal, or the
 /// signal is SIGKILL or SIGSTOP, which reach PID 1 from outside its namespace. An ignored signal has none anyway.
 #[must_use]
-pub fn reaches_pid_1(status: &str, signal: i32) -> bool {
+pub(super) fn reaches_pid_1(status: &str, signal: i32) -> bool {
     if signal == Signal::SIGKILL as i32 || signal == Signal::SIGSTOP as i32 {
         return true;
     }

@@ -60,7 +60,7 @@ impl ContainerEnd {
 }
 
 /// Follows the end of a container: nothing until it and everything in it is gone.
-pub type EndWatch = watch::Receiver<Option<ContainerEnd>>;
+pub(super) type EndWatch = watch::Receiver<Option<ContainerEnd>>;
 
 /// The way to a supervisor; it ends the container when it is closed.
 type SupervisorInput = tokio::sync::Mutex<Option<ChildStdin>>;
