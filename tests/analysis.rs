@@ -417,7 +417,7 @@ fn a_zero_stands_beside_what_it_could_have_missed() {
     let lossy = one(|trial| _ = trial.lost()).variants.remove(0).detection_limit;
     assert_eq!(lossy.rollouts_losing_at_most_95, None);
     let late = Run::new(1, &[("web", Expect::Clean)])
-        .plan(|header| header.spec.settings.max_lag = std::time::Duration::from_millis(1_000))
+        .plan(|header| header.spec.settings.max_lag = std::time::Duration::from_secs(1))
         .trial(1, "web", |trial| trial.lag = Some((2, 400)))
         .finished()
         .report();

@@ -118,7 +118,7 @@ fn runs_of_another_scenario_are_refused() {
 fn patched(run: &Run, body: &str, replicas: u32) -> Run {
     run.clone().plan(|header| {
         for variant in &mut header.spec.variants {
-            variant.load.requests[0].body = body.to_owned();
+            body.clone_into(&mut variant.load.requests[0].body);
             let patch = serde_json::json!({"spec": {"replicas": replicas}});
             variant.rollout.action = RolloutAction::Patch { patch };
         }
