@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::RunContext;
 use super::ending::TrialsEnd;
 use super::host::{FoundCluster, NotReady, RunCluster};
-use super::repeat::{self, Queue, Recorded};
+use super::repeat::{Queue, RecordFollower, Recorded};
 use super::time_budget::TimeBudget;
 use super::trial_progress::{self, TrialLengths, TrialProgress};
 use super::until_loss::UntilLoss;
@@ -80,6 +80,7 @@ impl RunContext<'_> {
         let (mut budget, begun_ns) = (TimeBudget::new(self.plan.time_budget), self.clock.now());
         let planned = self.plan.summary();
         let mut lengths = TrialLengths::new(planned.longest / planned.trials.max(1));
+        let mut record = RecordFollower::new(self.outputs.record());
         let mut until = self.how.until_loss.then(UntilLoss::default);
         while let Some(planned) = queue.take() {
             let planned = &planned;
@@ -101,7 +102,7 @@ impl RunContext<'_> {
             };
             match ran {
                 Ok(()) => {
-                    let lost = self.lost_or_repeated(&mut queue, *planned).await;
+                    let lost = self.lost_or_repeated(&mut record, &mut queue, *planned).await;
                     if let Some(shown) = until.as_mut().and_then(|until| until.take(self.plan, *planned, lost)) {
                         self.talk.say(&shown);
                         return TrialsEnd::Finished;
@@ -137,14 +138,17 @@ impl RunContext<'_> {
     }
 
     /// What a trial lost, if it counts. One that the harness itself spoilt is run again, as often as its variant may.
-    async fn lost_or_repeated(&self, queue: &mut Queue, planned: TrialPlan) -> Option<u64> {
+    async fn lost_or_repeated(
+        &self,
+        record: &mut RecordFollower,
+        queue: &mut Queue,
+        planned: TrialPlan,
+    ) -> Option<u64> {
         let mut found = Recorded::NoEnd;
         for _ in 0..WRITTEN_TRIES {
             // What was sent is with the writer; it hands its lines to the system ten times a second.
             tokio::time::sleep(WRITTEN_WITHIN).await;
-            let record = self.outputs.record();
-            let read = tokio::task::spawn_blocking(move || repeat::recorded(&record, planned.trial)).await;
-            found = read.unwrap_or(Recorded::NoEnd);
+            found = record.recorded(planned.trial).await;
             if found != Recorded::NoEnd {
                 break;
             }

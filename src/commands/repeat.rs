@@ -2,11 +2,12 @@
 //! decided without looking at losses, so that no trial is left out for what it showed.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
 use super::trial_progress;
 use crate::plan::TrialPlan;
-use crate::record::entry::Entry;
 use crate::record::reader::Reader;
 use crate::timeline::Collector;
 use crate::verdict::{State, judge};
@@ -72,51 +73,75 @@ pub(super) enum Recorded {
     Spoilt(String),
 }
 
-/// What `record` has of `trial`. Blocks.
-pub(super) fn recorded(record: &Path, trial: u32) -> Recorded {
-    judged(record, trial).unwrap_or(Recorded::NoEnd)
+/// Reads the record of a run as it grows: after each trial only what has come since.
+pub(super) struct RecordFollower {
+    path: PathBuf,
+    /// `None` before the first trial ended, and after an error: then the record is read from its beginning.
+    reading: Option<Reading>,
 }
 
-fn judged(record: &Path, trial: u32) -> Option<Recorded> {
-    let mut reader = Reader::open(record).ok()?;
-    let mut collector = Collector::new(reader.header().clone());
-    for entry in reader.by_ref() {
-        let entry = entry.ok()?;
-        if of_another(&entry, trial) {
-            continue;
-        }
-        collector.push(entry).ok()?;
+impl RecordFollower {
+    pub(super) const fn new(record: PathBuf) -> Self {
+        Self { path: record, reading: None }
     }
-    let timeline = collector.finish(reader.is_cut()).ok()?;
-    let found = timeline.trials.iter().find(|one| one.start.trial == trial && one.end.is_some())?;
-    let variant = timeline.header.spec.variants.iter().find(|variant| variant.name == found.start.variant)?;
-    let judged = judge(found, variant, timeline.header.spec.settings.max_lag_ms());
-    Some(match judged.state {
-        State::Invalid => Recorded::Spoilt(judged.reason),
-        State::Counts => {
-            let rollout_s = found.window.and_then(|window| window.rollout_s());
-            let words = trial_progress::came_to(judged.loss, judged.counts.attempts(), rollout_s);
-            Recorded::Sound { lost: Some(judged.loss), words }
-        }
-        State::Dirty | State::Incomplete => {
-            Recorded::Sound { lost: None, words: format!("does not count: {}", judged.reason) }
-        }
-    })
+
+    /// What the record has of `trial`. Each trial is asked for until its end is there, and no trial before another that was.
+    pub(super) async fn recorded(&mut self, trial: u32) -> Recorded {
+        let (path, reading) = (self.path.clone(), self.reading.take());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut reading = reading.or_else(|| Reading::open(&path))?;
+            let found = reading.recorded(trial)?;
+            Some((reading, found))
+        });
+        let Ok(Some((reading, found))) = read.await else { return Recorded::NoEnd };
+        self.reading = Some(reading);
+        found
+    }
 }
 
-/// Whether the entry tells of another trial only. Leaving those out keeps the work of a long run's trials alike.
-fn of_another(entry: &Entry, trial: u32) -> bool {
-    match entry {
-        Entry::Attempt(one) => one.trial != trial,
-        Entry::Pulse(one) => one.trial != trial,
-        Entry::Punctuality(one) => one.trial != trial,
-        _ => false,
+struct Reading {
+    reader: Reader<BufReader<File>>,
+    collector: Collector,
+}
+
+impl Reading {
+    fn open(record: &Path) -> Option<Self> {
+        let reader = Reader::open(record).ok()?;
+        let collector = Collector::new(reader.header().clone());
+        Some(Self { reader, collector })
+    }
+
+    /// Reads on and judges `trial`; `None` after an error. Blocks.
+    fn recorded(&mut self, trial: u32) -> Option<Recorded> {
+        while let Some(entry) = self.reader.next_whole().ok()? {
+            self.collector.push(entry).ok()?;
+        }
+        let Some(found) = self.collector.take_ended(trial) else { return Some(Recorded::NoEnd) };
+        let header = self.reader.header();
+        let variant = header.variant(&found.start.variant)?;
+        let judgement = judge(&found, variant, header.spec.settings.max_lag_ms());
+        Some(match judgement.state {
+            State::Invalid => Recorded::Spoilt(judgement.reason),
+            State::Counts => {
+                let rollout_s = found.window.and_then(|window| window.rollout_s());
+                let words = trial_progress::came_to(judgement.loss, judgement.counts.attempts(), rollout_s);
+                Recorded::Sound { lost: Some(judgement.loss), words }
+            }
+            State::Dirty | State::Incomplete => {
+                Recorded::Sound { lost: None, words: format!("does not count: {}", judgement.reason) }
+            }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::FileExt;
+
     use super::*;
+    use crate::record::entry::{Attempt, Entry, Mark, MarkName, TrialEnd, TrialStart};
+    use crate::record::{Arm, Outcome, Sum, sample};
 
     fn order() -> Vec<TrialPlan> {
         [(1, 1, 0), (2, 1, 1), (3, 2, 1), (4, 2, 0)]
@@ -137,5 +162,80 @@ mod tests {
         }
         assert_eq!(ran, [(1, 1, 0), (5, 1, 0), (6, 1, 0), (2, 1, 1), (3, 2, 1), (4, 2, 0)]);
         assert_eq!(queue.total(), 6);
+    }
+
+    fn write(file: &mut File, entries: &[Entry]) {
+        for entry in entries {
+            let line = serde_json::to_string(entry).unwrap() + "\n";
+            file.write_all(line.as_bytes()).unwrap();
+        }
+    }
+
+    /// A trial in which `lost` attempts were lost; the last one is not in the plan if the harness spoilt it.
+    fn trial(trial: u32, lost: u64, spoilt: bool) -> Vec<Entry> {
+        let at_ns = u64::from(trial) * 10_000_000_000;
+        let start = TrialStart { at_ns, trial, block: trial, variant: "web".into(), namespace: "a".into() };
+        let mark = Mark {
+            trial,
+            name: MarkName::RolloutStep,
+            before_ns: at_ns + 1,
+            after_ns: at_ns + 1,
+            detail: String::new(),
+        };
+        let attempt = |id| sample::attempt(id, Arm::New, Outcome::Refused, Sum::Lost, at_ns + 1_000);
+        let lines = (0..lost).map(|id| Entry::Attempt(Attempt { trial, ..attempt(id) }));
+        let end = TrialEnd {
+            at_ns: at_ns + 5_000_000_000,
+            trial,
+            complete: true,
+            reason: String::new(),
+            reset: false,
+            trouble: String::new(),
+            planned: [(Arm::New, lost - u64::from(spoilt))].into(),
+        };
+        let before = [Entry::TrialStart(start), Entry::Mark(mark)].into_iter();
+        before.chain(lines).chain([Entry::TrialEnd(end)]).collect()
+    }
+
+    #[test]
+    fn each_trial_is_read_from_where_the_one_before_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.jsonl");
+        let mut file = File::create(&path).unwrap();
+        write(&mut file, &[Entry::Header(Box::new(sample::header()))]);
+        let mut reading = Reading::open(&path).unwrap();
+        for (number, lost, spoilt) in [(1, 2, false), (2, 3, true), (3, 1, false)] {
+            let entries = trial(number, lost, spoilt);
+            let (end, before) = entries.split_last().unwrap();
+            write(&mut file, before);
+            let line = serde_json::to_string(end).unwrap() + "\n";
+            let (first, rest) = line.split_at(line.len() / 2);
+            file.write_all(first.as_bytes()).unwrap();
+            assert_eq!(reading.recorded(number), Some(Recorded::NoEnd), "its last line is half there");
+            file.write_all(rest.as_bytes()).unwrap();
+            let found = reading.recorded(number).unwrap();
+            match &found {
+                Recorded::Spoilt(why) => assert!(spoilt && why.contains("2 attempts of arm new planned"), "{why}"),
+                Recorded::Sound { lost: told, .. } => assert_eq!((*told, spoilt), (Some(lost), false)),
+                Recorded::NoEnd => panic!("trial {number} has ended"),
+            }
+            if number == 1 {
+                assert_eq!(Reading::open(&path).unwrap().recorded(1), Some(found), "as from the beginning");
+                // What was read is not read again: it could be anything now.
+                file.write_all_at(b"nonsense", 0).unwrap();
+            }
+        }
+        assert!(Reading::open(&path).is_none(), "its beginning is nonsense by now");
+    }
+
+    #[test]
+    fn a_damaged_line_gives_no_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.jsonl");
+        let mut file = File::create(&path).unwrap();
+        write(&mut file, &[Entry::Header(Box::new(sample::header()))]);
+        file.write_all(b"nonsense\n").unwrap();
+        write(&mut file, &trial(1, 1, false));
+        assert_eq!(Reading::open(&path).unwrap().recorded(1), None);
     }
 }

@@ -100,6 +100,7 @@ impl<R: BufRead> Reader<R> {
         let mut buffer = Vec::new();
         read_line(&mut input, &mut buffer, 1)?;
         let header = parse_header(&buffer)?;
+        buffer.clear();
         Ok(Self { input, header, line: 1, buffer, cut: false, done: false })
     }
 
@@ -115,6 +116,22 @@ impl<R: BufRead> Reader<R> {
         self.cut
     }
 
+    /// The next entry of a record that is still being written; `None` where no whole line follows yet, and the next call reads on
+    /// from there. What the iterator gives is for a record that has ended.
+    ///
+    /// # Errors
+    /// The record cannot be read on; there is no place from which a later call could.
+    pub fn next_whole(&mut self) -> Result<Option<Entry>, RecordReadError> {
+        // The beginning of a line stays in the buffer.
+        if !read_line(&mut self.input, &mut self.buffer, self.line + 1)? {
+            return Ok(None);
+        }
+        self.line += 1;
+        let entry = self.parsed();
+        self.buffer.clear();
+        entry.map(Some)
+    }
+
     fn read_next(&mut self) -> Result<Option<Entry>, RecordReadError> {
         self.buffer.clear();
         self.line += 1;
@@ -122,16 +139,22 @@ impl<R: BufRead> Reader<R> {
         if self.buffer.is_empty() {
             return Ok(None);
         }
-        match parse(&self.buffer) {
-            Ok(Entry::Header(_)) => {
-                Err(RecordReadError::Garbage { line: self.line, reason: "there is a second header".to_owned() })
-            }
-            Ok(entry) => Ok(Some(entry)),
-            Err(_) if !ended => {
+        match self.parsed() {
+            Err(RecordReadError::Garbage { .. }) if !ended => {
                 self.cut = true;
                 Ok(None)
             }
-            Err(error) => Err(RecordReadError::Garbage { line: self.line, reason: error.to_string() }),
+            other => other.map(Some),
+        }
+    }
+
+    /// The line in the buffer.
+    fn parsed(&self) -> Result<Entry, RecordReadError> {
+        let garbage = |reason| RecordReadError::Garbage { line: self.line, reason };
+        match parse(&self.buffer) {
+            Ok(Entry::Header(_)) => Err(garbage("there is a second header".to_owned())),
+            Ok(entry) => Ok(entry),
+            Err(error) => Err(garbage(error.to_string())),
         }
     }
 }
@@ -239,6 +262,40 @@ mod tests {
             let between = starts.iter().any(|newline| end == *newline || end == newline + 1);
             assert_eq!(cut, !between, "{end}");
         }
+    }
+
+    #[test]
+    fn a_record_that_grows_is_read_on_line_by_line() {
+        /// A file of which more and more is written.
+        struct Growing<'a>(&'a [u8], std::rc::Rc<std::cell::Cell<usize>>, usize);
+        impl Read for Growing<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                let more = (&self.0[self.2..self.1.get()]).read(into)?;
+                self.2 += more;
+                Ok(more)
+            }
+        }
+        let entries = [sample::lost(0), sample::lost(1), sample::lost(2)];
+        let bytes = record(&entries);
+        let header = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        for step in [1, 7, 100, bytes.len()] {
+            let written = std::rc::Rc::new(std::cell::Cell::new(header));
+            let mut reader = Reader::new(BufReader::new(Growing(&bytes, written.clone(), 0))).unwrap();
+            let mut read = Vec::new();
+            while written.get() < bytes.len() {
+                written.set((written.get() + step).min(bytes.len()));
+                while let Some(entry) = reader.next_whole().unwrap() {
+                    read.push(entry);
+                }
+                let whole = bytes[header..written.get()].split(|byte| *byte == b'\n').count() - 1;
+                assert_eq!(read, entries[..whole], "{step} bytes a time");
+            }
+            assert_eq!(read.len(), 3);
+        }
+        let mut damaged = bytes[..header].to_vec();
+        damaged.extend_from_slice(b"nonsense\n");
+        let error = Reader::new(damaged.as_slice()).unwrap().next_whole().unwrap_err();
+        assert!(matches!(error, RecordReadError::Garbage { line: 2, .. }), "{error}");
     }
 
     #[test]

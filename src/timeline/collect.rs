@@ -1,6 +1,6 @@
 //! Takes the entries of a record one by one and leaves a timeline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::serialization::Deserializer;
 
@@ -37,6 +37,8 @@ pub struct Timeline {
 /// Gathers a timeline.
 pub struct Collector {
     header: Header,
+    /// When each trial began, with its number.
+    begun: BTreeSet<(Stamp, u32)>,
     running: BTreeMap<u32, Gathering>,
     done: Vec<Trial>,
     pods: TrackedPods,
@@ -53,6 +55,7 @@ impl Collector {
         Self {
             pods: TrackedPods::new(header.started_unix_ns),
             header,
+            begun: BTreeSet::new(),
             running: BTreeMap::new(),
             done: Vec::new(),
             overflows: Vec::new(),
@@ -102,9 +105,10 @@ impl Collector {
             let known: Vec<&str> = self.header.spec.variants.iter().map(|variant| variant.name.as_str()).collect();
             return Err(TimelineError::UnknownVariant { trial, variant: start.variant, known: known.join(", ") });
         }
-        if self.running.contains_key(&trial) || self.done.iter().any(|done| done.start.trial == trial) {
+        if self.begun.iter().any(|(_, known)| *known == trial) {
             return Err(TimelineError::TrialTwice { trial });
         }
+        self.begun.insert((start.at_ns, trial));
         self.pods.forget(&start.namespace, start.at_ns);
         self.running.insert(trial, Gathering::new(start));
         Ok(())
@@ -170,6 +174,16 @@ impl Collector {
         }
     }
 
+    /// Takes out a trial that has ended, as the record has it so far, and drops the trials that ended before it: memory stays that of
+    /// one trial when a run is followed trial by trial. `None` if its end has not come.
+    pub fn take_ended(&mut self, trial: u32) -> Option<Trial> {
+        let place = self.done.iter().position(|done| done.start.trial == trial)?;
+        let mut found = self.done.swap_remove(place);
+        self.done.clear();
+        found.overflowed = self.overflowed().get(&trial).copied().unwrap_or(0);
+        Some(found)
+    }
+
     /// The timeline. `cut` is what the reader says of the record's last line.
     ///
     /// # Errors
@@ -179,27 +193,28 @@ impl Collector {
             self.summarise(gathering, None)?;
         }
         self.done.sort_by_key(|trial| (trial.start.at_ns, trial.start.trial));
-        for overflow in &self.overflows {
-            blame(&mut self.done, overflow);
+        let overflowed = self.overflowed();
+        for trial in &mut self.done {
+            trial.overflowed = overflowed.get(&trial.start.trial).copied().unwrap_or(0);
         }
         Ok(Timeline { header: self.header, trials: self.done, end: self.end, cut, orphans: self.orphans })
     }
-}
 
-/// Counts a loss of the channel against the trial that ran when it was told, and against the one before it if that is
-/// not long ago. Which lines were lost is not known, so the place in the record tells nothing.
-fn blame(trials: &mut [Trial], overflow: &Overflow) {
-    let begun = trials.partition_point(|trial| trial.start.at_ns <= overflow.at_ns);
-    let Some(last) = begun.checked_sub(1) else {
-        // Lost before the first trial began: its beginning may be what was lost.
-        if let Some(first) = trials.first_mut() {
-            first.overflowed += overflow.lines;
+    /// How many lines the channel lost while each trial ran. A loss counts against the trial that ran when it was told, and against
+    /// the one before it if that is not long ago. Which lines were lost is not known, so the place in the record tells nothing.
+    fn overflowed(&self) -> BTreeMap<u32, u64> {
+        let mut lost: BTreeMap<u32, u64> = BTreeMap::new();
+        for Overflow { at_ns, lines } in &self.overflows {
+            let mut latest = self.begun.range(..=(*at_ns, u32::MAX)).rev();
+            // Lost before the first trial began: its beginning may be what was lost.
+            let Some((begun_ns, trial)) = latest.next().or(self.begun.first()) else { continue };
+            let before = latest.next().filter(|_| at_ns.saturating_sub(*begun_ns) < OVERFLOW_DELAY_NS);
+            for trial in std::iter::once(*trial).chain(before.map(|(_, before)| *before)) {
+                let known = lost.entry(trial).or_default();
+                *known = known.saturating_add(*lines);
+            }
         }
-        return;
-    };
-    trials[last].overflowed += overflow.lines;
-    if last > 0 && overflow.at_ns - trials[last].start.at_ns < OVERFLOW_DELAY_NS {
-        trials[last - 1].overflowed += overflow.lines;
+        lost
     }
 }
 
@@ -235,6 +250,41 @@ mod tests {
             earlier: false,
             shortened: 0,
         })
+    }
+
+    #[test]
+    fn a_trial_that_is_taken_out_is_the_one_that_a_timeline_of_the_same_entries_has() {
+        let lost = |at_ns, lines| Entry::Overflow(Overflow { at_ns, lines });
+        let begins = |trial: u32, at_ns| match start(trial, "a") {
+            Entry::TrialStart(start) => Entry::TrialStart(TrialStart { at_ns, ..start }),
+            other => other,
+        };
+        // The third loss is told a second after the second trial's start, the fourth soon after it: that is the first trial's too.
+        let second = 10 * OVERFLOW_DELAY_NS;
+        let entries = [
+            vec![lost(1, 1), begins(1, 10), lost(20, 2), end(1), sample::lost(0)],
+            vec![begins(2, second), lost(second + OVERFLOW_DELAY_NS, 4), lost(second + 5, 8), end(2)],
+            vec![begins(3, 2 * second)],
+        ];
+        let (mut followed, mut so_far) = (Collector::new(sample::header()), Vec::new());
+        for (trial, of_trial) in (1..).zip(entries) {
+            so_far.extend(of_trial.clone());
+            let mut anew = Collector::new(sample::header());
+            for entry in of_trial {
+                followed.push(entry).unwrap();
+            }
+            for entry in &so_far {
+                anew.push(Entry::clone(entry)).unwrap();
+            }
+            let trials = anew.finish(false).unwrap().trials;
+            let expected = trials.into_iter().find(|one| one.start.trial == trial && one.end.is_some());
+            let found = followed.take_ended(trial);
+            assert_eq!(found.is_some(), trial < 3, "the third has not ended");
+            let told = |one: &Trial| (one.start.clone(), one.end.clone(), one.overflowed, one.late_lines);
+            assert_eq!(found.as_ref().map(told), expected.as_ref().map(told));
+            assert!(followed.done.is_empty(), "nothing of ended trials is kept");
+        }
+        assert!(matches!(followed.push(begins(1, 3 * second)), Err(TimelineError::TrialTwice { trial: 1 })));
     }
 
     #[test]
