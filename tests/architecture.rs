@@ -230,7 +230,7 @@ fn no_two_public_types_share_a_name() {
     assert!(declared.is_empty(), "give each of these types a name of its own: {declared:#?}");
 }
 
-/// The files and folders of a module that the list in its documentation (`- \`name\`: what it does`) does not name, and the
+/// The files and folders of a module that the list in its documentation does not name, and the
 /// names in that list that are neither.
 fn unlisted(text: &str, there: &BTreeSet<String>) -> BTreeSet<String> {
     let lines = text.lines().filter_map(|line| Some(line.strip_prefix("//! - `")?.split_once("`: ")?.0));
