@@ -51,7 +51,7 @@ pub(crate) fn hostile() -> Run {
             header.rollproof = HOSTILE.into();
             header.cluster.version = HOSTILE.into();
             header.started = HOSTILE.into();
-            header.spec.variants[0].load.requests[0].path = "/?a=\"'`{|}&[x](y)".parse().unwrap();
+            header.spec.variants[0].load.requests[0].path = "/?a='`{|}&[x](y)".parse().unwrap();
             header.spec.variants[0].rollout.action = RolloutAction::Command { run: vec![HOSTILE.into()], back: None };
         })
         .trial(1, HOSTILE, |trial| {
