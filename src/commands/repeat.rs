@@ -77,7 +77,7 @@ pub(super) enum Recorded {
 pub(super) struct RecordFollower {
     path: PathBuf,
     /// `None` before the first trial ended, and after an error: then the record is read from its beginning.
-    reading: Option<Reading>,
+    reading: Option<OpenRecord>,
 }
 
 impl RecordFollower {
@@ -89,7 +89,7 @@ impl RecordFollower {
     pub(super) async fn recorded(&mut self, trial: u32) -> Recorded {
         let (path, reading) = (self.path.clone(), self.reading.take());
         let read = tokio::task::spawn_blocking(move || {
-            let mut reading = reading.or_else(|| Reading::open(&path))?;
+            let mut reading = reading.or_else(|| OpenRecord::open(&path))?;
             let found = reading.recorded(trial)?;
             Some((reading, found))
         });
@@ -99,12 +99,12 @@ impl RecordFollower {
     }
 }
 
-struct Reading {
+struct OpenRecord {
     reader: Reader<BufReader<File>>,
     collector: Collector,
 }
 
-impl Reading {
+impl OpenRecord {
     fn open(record: &Path) -> Option<Self> {
         let reader = Reader::open(record).ok()?;
         let collector = Collector::new(reader.header().clone());
@@ -203,7 +203,7 @@ mod tests {
         let path = folder.path().join("record.jsonl");
         let mut file = File::create(&path).unwrap();
         write(&mut file, &[Entry::Header(Box::new(sample::header()))]);
-        let mut reading = Reading::open(&path).unwrap();
+        let mut reading = OpenRecord::open(&path).unwrap();
         for (number, lost, spoilt) in [(1, 2, false), (2, 3, true), (3, 1, false)] {
             let entries = trial(number, lost, spoilt);
             let (end, before) = entries.split_last().unwrap();
@@ -220,12 +220,12 @@ mod tests {
                 Recorded::NoEnd => panic!("trial {number} has ended"),
             }
             if number == 1 {
-                assert_eq!(Reading::open(&path).unwrap().recorded(1), Some(found), "as from the beginning");
+                assert_eq!(OpenRecord::open(&path).unwrap().recorded(1), Some(found), "as from the beginning");
                 // What was read is not read again: it could be anything now.
                 file.write_all_at(b"nonsense", 0).unwrap();
             }
         }
-        assert!(Reading::open(&path).is_none(), "its beginning is nonsense by now");
+        assert!(OpenRecord::open(&path).is_none(), "its beginning is nonsense by now");
     }
 
     #[test]
@@ -236,6 +236,6 @@ mod tests {
         write(&mut file, &[Entry::Header(Box::new(sample::header()))]);
         file.write_all(b"nonsense\n").unwrap();
         write(&mut file, &trial(1, 1, false));
-        assert_eq!(Reading::open(&path).unwrap().recorded(1), None);
+        assert_eq!(OpenRecord::open(&path).unwrap().recorded(1), None);
     }
 }
