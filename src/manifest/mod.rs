@@ -10,6 +10,7 @@
 //! - `manifest_error`: why manifests cannot be used
 //! - `misspelt_keys`: keys of a patch that look misspelt
 //! - `offset`: moves every port of a pod by one number
+//! - `patch_error`: why a patch cannot be applied
 //! - `patch_merge`: strategic merge patch and JSON merge patch
 //! - `patch_rules`: which lists are merged, and by which keys
 //! - `patch_tests`: patches against what `kubectl patch` gives
@@ -30,6 +31,7 @@ mod helm_hook;
 mod manifest_error;
 mod misspelt_keys;
 mod offset;
+mod patch_error;
 pub mod patch_merge;
 mod patch_rules;
 #[cfg(test)]
@@ -52,7 +54,8 @@ pub use helm_hook::is_foreign_hook;
 pub use manifest_error::ManifestError;
 pub use misspelt_keys::{MisspeltKey, slips};
 pub use offset::offset_ports;
-pub use patch_merge::{MergeResult, PatchError, json_merge, strategic_merge};
+pub use patch_error::PatchError;
+pub use patch_merge::{MergeResult, json_merge, strategic_merge};
 pub use pod_spec::{DEFAULT_GRACE_S, grace_s};
 pub use server_side_apply::apply_merge;
 pub use service::{ChosenService, PortName, service};

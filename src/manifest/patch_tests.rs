@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::patch_merge::{PatchError, json_merge, strategic_merge};
+use super::patch_error::PatchError;
+use super::patch_merge::{json_merge, strategic_merge};
 
 fn deployment(pod_spec: &Value) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},

@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value};
 
-use super::patch_merge::{DELETE_VALUES, DIRECTIVE, MergeResult, PatchError, identity_of, merge};
+use super::patch_error::PatchError;
+use super::patch_merge::{DELETE_VALUES, DIRECTIVE, MergeResult, identity_of, merge};
 use super::patch_rules::{KeyField, ListRule, MergeKind, TemplatePlace, below, list_rule};
 
 /// Applies `new` to a live object of a built-in kind, where `last` was applied before.
