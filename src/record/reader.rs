@@ -45,8 +45,8 @@ pub enum RecordReadError {
     },
     /// The record was written by another version of rollproof.
     #[error(
-        "reading the record: it has format {found}, written by rollproof {version}, and this rollproof reads format {FORMAT}; \
-         read it with the version that wrote it, or run its scenario again"
+        "reading the record: it has format {found}, written by rollproof {version}, and this rollproof reads format {FORMAT}; {}",
+        if *found > FORMAT { "use that version or a newer one" } else { "read it with that version, or run its scenario again" }
     )]
     OtherFormat {
         /// The record's format.

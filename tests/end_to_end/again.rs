@@ -264,11 +264,7 @@ fn refused() {
     };
     for (name, text, parts) in [
         ("old", old.to_owned(), ["format 1, written by rollproof 0.0.9", "run its scenario again"]),
-        (
-            "newer",
-            "{\"t\":\"header\",\"format\":999,\"rollproof\":\"9\"}".to_owned(),
-            ["format 999", "version that wrote it"],
-        ),
+        ("newer", "{\"t\":\"header\",\"format\":999,\"rollproof\":\"9\"}".to_owned(), ["format 999", "a newer one"]),
         ("context", on("context:shop"), ["context:shop", "`--cluster context:shop`"]),
         ("kind", on("kind:prod-copy"), ["kind:prod-copy", "`--cluster kind:prod-copy`"]),
         ("default-kind", on("kind"), ["cluster kind,", "`--cluster kind`"]),
