@@ -93,12 +93,17 @@ fn unshare_network() -> Result<(), String> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
         .map_err(|e| format!("the kernel allows no user and network namespace ({e})"))?;
-    // Without giving up setgroups, an ordinary user may not map its group (user_namespaces(7)).
-    write("/proc/self/setgroups", "deny")?;
-    write(UID_MAP, &mapping(user))?;
-    write("/proc/self/gid_map", &mapping(group))?;
+    map_ids(&mapping(user), &mapping(group))?;
     netlink::loopback_up().map_err(|e| format!("the loopback interface cannot be brought up ({e})"))?;
     write(LEAST_PORT, "0")
+}
+
+/// Gives this process, which has just made its user namespace, the user and the group of these lines of an id map.
+pub(in crate::cluster::embedded) fn map_ids(user: &str, group: &str) -> Result<(), String> {
+    // Without giving up setgroups, an ordinary user may not map its group (user_namespaces(7)).
+    write("/proc/self/setgroups", "deny")?;
+    write(UID_MAP, user)?;
+    write("/proc/self/gid_map", group)
 }
 
 /// One line of an id map: the same number inside as outside, except for root.

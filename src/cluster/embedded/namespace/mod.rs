@@ -9,4 +9,5 @@
 mod enter;
 mod netlink;
 
+pub(in crate::cluster::embedded) use enter::map_ids;
 pub use enter::{EnteredNetwork, MARK, PROBE, enter};

@@ -5,7 +5,6 @@
 //! container cannot signal its supervisor. Elsewhere `guard` and `supervisor` do what can be done without.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -18,6 +17,7 @@ use rustix::thread::{
 };
 
 use super::{ARGUMENT, ITSELF};
+use crate::cluster::embedded::namespace::map_ids;
 
 /// How the processes of a container are kept apart from those outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +90,7 @@ fn new_pid_namespace() -> Result<(), String> {
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID)
         .map_err(|error| format!("the kernel allows no user and pid namespace ({error})"))?;
-    // Without giving up setgroups, an ordinary user may not map its group (user_namespaces(7)).
-    write("/proc/self/setgroups", "deny")?;
-    write("/proc/self/uid_map", &format!("{user} {user} 1\n"))?;
-    write("/proc/self/gid_map", &format!("{group} {group} 1\n"))?;
+    map_ids(&format!("{user} {user} 1\n"), &format!("{group} {group} 1\n"))?;
     hand_down_rights().map_err(|error| format!("the right to mount cannot be handed down ({error})"))
 }
 
@@ -125,8 +122,4 @@ fn drop_rights() -> Result<(), String> {
     clear_ambient_capability_set()
         .and_then(|()| set_capabilities(None, none))
         .map_err(|error| format!("cannot give up the right to mount ({error})"))
-}
-
-fn write(path: &str, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("{path} cannot be written ({error})"))
 }
