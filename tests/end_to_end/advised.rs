@@ -3,16 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use libtest_mimic::Trial;
-
 use crate::program::{program, report, run, variant};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside, test};
 
-pub(crate) fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("tried_advice_cures_what_it_is_about", Needs::Nothing, cures),
-        test("without_a_loss_there_is_no_advice_to_try", Needs::Nothing, nothing_lost),
-        test("refused_incidents_that_are_not_there", Needs::Nothing, no_incident),
+        beside("without_a_loss_there_is_no_advice_to_try", Needs::Nothing, nothing_lost),
+        beside("refused_incidents_that_are_not_there", Needs::Nothing, no_incident),
     ]
 }
 

@@ -3,27 +3,26 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::program::{clean, program, report, run, variant};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside, test};
 
 /// The Secret that the pods of [`scenario`] take a variable from.
 const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {token: hunter2}\n";
 
-pub(crate) fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("a_record_runs_again_from_anywhere_with_the_same_outcome", Needs::Nothing, same),
-        test("a_record_with_secrets_and_credentials_needs_them_again", Needs::Nothing, hidden),
-        test("a_record_keeps_its_recipe_beside_the_manifest", Needs::Nothing, recipe),
-        test("a_record_of_a_real_cluster_runs_where_it_is_told_to", Needs::Nothing, real_cluster),
-        test("until_loss_ends_with_the_trial_in_which_it_shows", Needs::Nothing, shows),
+        beside("a_record_with_secrets_and_credentials_needs_them_again", Needs::Nothing, hidden),
+        beside("a_record_keeps_its_recipe_beside_the_manifest", Needs::Nothing, recipe),
+        beside("a_record_of_a_real_cluster_runs_where_it_is_told_to", Needs::Nothing, real_cluster),
+        beside("until_loss_ends_with_the_trial_in_which_it_shows", Needs::Nothing, shows),
         test("until_loss_says_what_could_still_be_lost", Needs::Nothing, does_not_show),
-        test("the_last_lines_of_pods_that_end_are_recorded", Needs::Nothing, logs),
-        test("the_last_lines_of_apache_say_why_it_stopped", Needs::Apache, logs_of_apache),
-        test("refused_variants_that_are_not_there", Needs::Nothing, unknown_variant),
-        test("refused_records_that_cannot_be_run_again", Needs::Nothing, refused),
+        beside("the_last_lines_of_pods_that_end_are_recorded", Needs::Nothing, logs),
+        beside("the_last_lines_of_apache_say_why_it_stopped", Needs::Apache, logs_of_apache),
+        beside("refused_variants_that_are_not_there", Needs::Nothing, unknown_variant),
+        beside("refused_records_that_cannot_be_run_again", Needs::Nothing, refused),
     ]
 }
 

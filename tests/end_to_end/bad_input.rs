@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use libtest_mimic::Trial;
-
 use crate::program::{program, run};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside};
 
 const MANIFEST: &str = "\
 apiVersion: apps/v1
@@ -68,26 +66,26 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
     ("a_rollout_of_another_release", "{restart: {}}", "{scale: {replicas: 3}}", &["scale"]),
 ];
 
-pub(crate) fn tests() -> Vec<Trial> {
-    let mut tests: Vec<Trial> = CASES
+pub(crate) fn tests() -> Vec<Test> {
+    let mut tests: Vec<Test> = CASES
         .iter()
         .map(|(name, from, to, parts)| {
-            test(&format!("refused_{name}"), Needs::Nothing, move || refused(from, to, parts))
+            beside(&format!("refused_{name}"), Needs::Nothing, move || refused(from, to, parts))
         })
         .collect();
-    tests.push(test("refused_an_image_without_recipe", Needs::Nothing, image_without_recipe));
-    tests.push(test("refused_an_output_directory_that_cannot_be_written", Needs::Nothing, unwritable));
-    tests.push(test("refused_a_record_that_is_there_already", Needs::Nothing, record_there));
-    tests.push(test("refused_an_option_that_means_nothing_on_the_cluster", Needs::Nothing, misplaced));
-    tests.push(test("refused_a_record_of_a_newer_format", Needs::Nothing, newer_record));
-    tests.push(test("refused_a_directory_without_record", Needs::Nothing, no_record));
-    tests.push(test("refused_a_time_budget_below_one_block", Needs::Nothing, || {
+    tests.push(beside("refused_an_image_without_recipe", Needs::Nothing, image_without_recipe));
+    tests.push(beside("refused_an_output_directory_that_cannot_be_written", Needs::Nothing, unwritable));
+    tests.push(beside("refused_a_record_that_is_there_already", Needs::Nothing, record_there));
+    tests.push(beside("refused_an_option_that_means_nothing_on_the_cluster", Needs::Nothing, misplaced));
+    tests.push(beside("refused_a_record_of_a_newer_format", Needs::Nothing, newer_record));
+    tests.push(beside("refused_a_directory_without_record", Needs::Nothing, no_record));
+    tests.push(beside("refused_a_time_budget_below_one_block", Needs::Nothing, || {
         refused_with(&["--time-budget", "2s"], SCENARIO, &["one block takes up to", "--time-budget is 2 s"]);
     }));
-    tests.push(test("refused_a_time_budget_without_unit", Needs::Nothing, || {
+    tests.push(beside("refused_a_time_budget_without_unit", Needs::Nothing, || {
         refused_with(&["--time-budget", "20"], SCENARIO, &["`20` is not a duration", "20", "10s"]);
     }));
-    tests.push(test("refused_a_control_beside_a_variant_of_its_name", Needs::Nothing, || {
+    tests.push(beside("refused_a_control_beside_a_variant_of_its_name", Needs::Nothing, || {
         let scenario = SCENARIO.replace("  only:", "  control:");
         refused_with(&["--control"], &scenario, &["a variant named control", "another name"]);
     }));

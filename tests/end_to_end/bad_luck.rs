@@ -5,25 +5,26 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use libtest_mimic::Trial;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::program::{finish, processes_with, program, report, run, variant, wait_for};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside, test};
 
-pub(crate) fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test("interrupted_in_the_load_leaves_a_report_and_no_child", Needs::Nothing, || interrupted("load-started")),
-        test("interrupted_in_the_rollout_leaves_a_report_and_no_child", Needs::Nothing, || interrupted("rollout-step")),
-        test("interrupted_before_the_first_trial", Needs::Nothing, || interrupted("\"t\":\"header\"")),
-        test("killed_outright_leaves_no_child_and_a_readable_record", Needs::Nothing, killed),
-        test("a_full_disk_ends_the_run_with_a_readable_record", Needs::Nothing, full_disk),
+        beside("interrupted_in_the_load_leaves_a_report_and_no_child", Needs::Nothing, || interrupted("load-started")),
+        beside("interrupted_in_the_rollout_leaves_a_report_and_no_child", Needs::Nothing, || {
+            interrupted("rollout-step")
+        }),
+        beside("interrupted_before_the_first_trial", Needs::Nothing, || interrupted("\"t\":\"header\"")),
+        beside("killed_outright_leaves_no_child_and_a_readable_record", Needs::Nothing, killed),
+        beside("a_full_disk_ends_the_run_with_a_readable_record", Needs::Nothing, full_disk),
         test("without_namespaces_the_demo_runs_and_says_so", Needs::Nothing, no_namespaces),
-        test("without_namespaces_manifests_of_the_users_own_are_refused", Needs::Nothing, no_namespaces_own_manifest),
-        test("a_pod_that_never_gets_ready_shows_its_last_log_lines", Needs::Nothing, never_ready),
-        test("a_rollout_that_never_completes_ends_with_a_report", Needs::Nothing, never_completes),
-        test("a_missing_server_is_named_with_its_package", Needs::Nothing, missing_server),
+        beside("without_namespaces_manifests_of_the_users_own_are_refused", Needs::Nothing, no_namespaces_own_manifest),
+        beside("a_pod_that_never_gets_ready_shows_its_last_log_lines", Needs::Nothing, never_ready),
+        beside("a_rollout_that_never_completes_ends_with_a_report", Needs::Nothing, never_completes),
+        beside("a_missing_server_is_named_with_its_package", Needs::Nothing, missing_server),
     ]
 }
 
@@ -60,7 +61,7 @@ fn no_child_left(marker: &str, out: &Path) {
 fn interrupted(at: &str) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let marker = format!("ROLLPROOF_TEST_MARK=interrupted-{}", std::process::id());
+    let marker = format!("ROLLPROOF_TEST_MARK=interrupted-{at}-{}", std::process::id());
     let child = start(&out, &marker);
     wait_for_line(&out, at);
     assert!(!processes_with(&marker).is_empty(), "the marker finds the program");

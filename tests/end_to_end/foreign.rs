@@ -4,25 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 use crate::bad_luck::without_namespaces;
 use crate::program::{Ran, program, report, run};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside, test};
 
 /// How a run ends whose server came up: what it loses is not what these tests are about.
 const RAN: [i32; 3] = [0, 4, 5];
 
-pub(crate) fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test("refused_a_shipped_manifest_beside_another_recipe", Needs::Nothing, copied),
-        test("refused_without_namespaces_a_shipped_manifest_beside_another_recipe", Needs::Nothing, no_namespaces),
-        test("refused_a_scenario_of_shipped_manifests_beside_another_recipe", Needs::Nothing, scenario),
-        test("refused_a_record_that_names_another_recipe", Needs::Nothing, record),
-        test("the_demo_runs_no_recipe_of_the_folder_it_is_started_in", Needs::Nothing, demo),
+        beside("refused_a_shipped_manifest_beside_another_recipe", Needs::Nothing, copied),
+        beside("refused_without_namespaces_a_shipped_manifest_beside_another_recipe", Needs::Nothing, no_namespaces),
+        beside("refused_a_scenario_of_shipped_manifests_beside_another_recipe", Needs::Nothing, scenario),
+        beside("refused_a_record_that_names_another_recipe", Needs::Nothing, record),
+        beside("the_demo_runs_no_recipe_of_the_folder_it_is_started_in", Needs::Nothing, demo),
         test("another_recipe_runs_where_it_is_asked_for", Needs::Nothing, asked_for),
-        test("a_network_mark_from_elsewhere_is_not_believed", Needs::Nothing, mark),
+        beside("a_network_mark_from_elsewhere_is_not_believed", Needs::Nothing, mark),
         test("a_shipped_manifest_alone_in_a_folder_runs", Needs::Nginx, alone),
     ]
 }

@@ -1,7 +1,7 @@
 //! Runs the built program as a user would: scenarios, the demo, interruptions and bad luck.
 //!
-//! Each test is named; one whose server is missing on this machine is listed as ignored, not as passed. They run one
-//! at a time: each puts load on the machine and is timed.
+//! Each test is named; one whose server is missing on this machine is listed as ignored, not as passed. Those
+//! that put load on the machine and are timed run one at a time, after the others.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -21,7 +21,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use program::named;
+use program::{AT_ONCE, named};
 
 /// What a test needs besides this machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,15 +48,38 @@ impl Needs {
     }
 }
 
-/// A named test.
-pub(crate) fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Trial {
-    let missing = needs.missing().then(|| format!("{}, which is not installed", needs.server()));
-    named(name, missing.as_deref(), body)
+/// A named test, and whether it has to run alone.
+pub(crate) struct Test {
+    alone: bool,
+    trial: Trial,
+}
+
+impl Test {
+    fn new(name: &str, needs: Needs, alone: bool, body: impl FnOnce() + Send + 'static) -> Self {
+        let missing = needs.missing().then(|| format!("{}, which is not installed", needs.server()));
+        Self { alone, trial: named(name, missing.as_deref(), body) }
+    }
+}
+
+/// A test of what a busy machine changes: it runs alone.
+pub(crate) fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Test {
+    Test::new(name, needs, true, || {
+        let _turn = program::alone();
+        body();
+    })
+}
+
+/// A test of what is the same on a busy machine: it runs beside others.
+pub(crate) fn beside(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Test {
+    Test::new(name, needs, false, || {
+        let _turn = program::beside();
+        body();
+    })
 }
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
+    arguments.test_threads = Some(AT_ONCE);
     let mut tests = scenarios::tests();
     tests.extend(rollouts::tests());
     tests.extend(bad_input::tests());
@@ -66,5 +89,7 @@ fn main() -> ExitCode {
     tests.extend(again::tests());
     tests.extend(advised::tests());
     tests.extend(foreign::tests());
-    libtest_mimic::run(&arguments, tests).exit_code()
+    // None that runs alone waits between those that could run beside each other.
+    tests.sort_by_key(|test| test.alone);
+    libtest_mimic::run(&arguments, tests.into_iter().map(|test| test.trial).collect()).exit_code()
 }

@@ -4,10 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use libtest_mimic::Trial;
-
 use crate::program::{Ran, finish, program, report, run};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside, test};
 
 const HELM: &str = include_str!("../fixtures/helm.yaml");
 const KUSTOMIZE: &str = include_str!("../fixtures/kustomize.yaml");
@@ -41,11 +39,11 @@ const REFUSED: &[(&str, &str, &[&str], &[&str])] = &[
     ("a_folder_without_manifests", "", &["-f", "src"], &["src", ".yaml"]),
 ];
 
-pub(crate) fn tests() -> Vec<Trial> {
-    let mut tests: Vec<Trial> = REFUSED
+pub(crate) fn tests() -> Vec<Test> {
+    let mut tests: Vec<Test> = REFUSED
         .iter()
         .map(|(name, text, arguments, parts)| {
-            test(&format!("refused_{name}"), Needs::Nothing, move || refused(text, arguments, parts))
+            beside(&format!("refused_{name}"), Needs::Nothing, move || refused(text, arguments, parts))
         })
         .collect();
     tests.push(test("manifests_of_helm_from_a_pipe_are_clean", Needs::Nothing, helm));

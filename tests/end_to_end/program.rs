@@ -5,6 +5,7 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
@@ -27,6 +28,21 @@ pub(crate) fn named(name: &str, missing: Option<&str>, body: impl FnOnce() + Sen
         })
     })
     .with_ignored_flag(missing.is_some())
+}
+
+/// How many tests run side by side, of those that may.
+pub(crate) const AT_ONCE: usize = 3;
+
+static TURN: RwLock<()> = RwLock::new(());
+
+/// Waits until no other test runs, and lets none begin meanwhile: for a test that puts load on the machine and is timed.
+pub(crate) fn alone() -> impl Sized {
+    TURN.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until no test runs that must be alone.
+pub(crate) fn beside() -> impl Sized {
+    TURN.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The kind cluster to test against, if one is named.

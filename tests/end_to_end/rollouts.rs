@@ -3,19 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::program::{lost_its_selection, program, run};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside, test};
 
-pub(crate) fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Test> {
     vec![
-        test("rollouts_by_scale_patch_and_eviction_roll_in_each_trial", Needs::Nothing, each_kind),
-        test("an_eviction_that_the_budget_forbids_is_inconclusive", Needs::Nothing, forbidden),
-        test("a_patch_that_only_says_what_is_so_by_default_is_inconclusive", Needs::Nothing, by_default),
+        beside("rollouts_by_scale_patch_and_eviction_roll_in_each_trial", Needs::Nothing, each_kind),
+        beside("an_eviction_that_the_budget_forbids_is_inconclusive", Needs::Nothing, forbidden),
+        beside("a_patch_that_only_says_what_is_so_by_default_is_inconclusive", Needs::Nothing, by_default),
         test("a_service_that_selects_no_new_pod_fails_and_its_selector_is_named", Needs::Nothing, unselected),
-        test("what_the_embedded_cluster_cannot_roll_is_refused_by_name", Needs::Nothing, refused),
+        beside("what_the_embedded_cluster_cannot_roll_is_refused_by_name", Needs::Nothing, refused),
     ]
 }
 

@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::program::{AS_EXPECTED, clean, program, report, run, variant};
-use crate::{Needs, test};
+use crate::{Needs, Test, beside, test};
 
-pub(crate) fn tests() -> Vec<Trial> {
+pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("demo_shows_loss_in_one_variant_and_none_in_the_other", Needs::Nothing, demo),
         test("scenario_apache_prestop", Needs::Apache, || {
@@ -22,7 +21,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("established_connections_outlive_the_removal_of_their_endpoint", Needs::Nothing, established),
         test("scenario_control_no_rollout", Needs::Nothing, || scenario("control-no-rollout", &[])),
         test("a_control_shows_that_a_loss_would_be_seen_and_a_budget_leaves_blocks_out", Needs::Nothing, controlled),
-        test("a_run_whose_time_is_used_up_begins_no_further_block", Needs::Nothing, out_of_time),
+        beside("a_run_whose_time_is_used_up_begins_no_further_block", Needs::Nothing, out_of_time),
         test("scenario_control_identical", Needs::Nothing, || scenario("control-identical", &[])),
     ]
 }

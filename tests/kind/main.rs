@@ -1,8 +1,8 @@
 //! Runs the built program against a real kind cluster, as a user would: scenarios, places of the load, and bad luck.
 //!
 //! They need kind, Docker and a running kind cluster, whose name is in `ROLLPROOF_TEST_KIND`; without it each is listed as
-//! ignored by its name. They run one at a time, because each puts load on the cluster and is timed. Those that stop parts
-//! of the cluster start them again, also when they fail.
+//! ignored by its name. They run one at a time, because each puts load on the cluster and is timed; those of `workloads` put
+//! none, and run side by side. Those that stop parts of the cluster start them again, also when they fail.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -11,21 +11,38 @@ mod causes;
 mod cluster;
 mod edges;
 mod forced;
+mod images;
 mod journal;
 #[path = "../end_to_end/program.rs"]
 #[allow(dead_code, reason = "shared with the tests on the embedded cluster")]
 mod program;
 mod scenarios;
+mod workloads;
 
 use std::process::ExitCode;
 
-use libtest_mimic::Arguments;
-pub(crate) use program::named_on_kind as test;
+use libtest_mimic::{Arguments, Trial};
+use program::{AT_ONCE, alone, named_on_kind};
+
+/// A named test that needs the cluster for itself.
+pub(crate) fn test(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
+    named_on_kind(name, || {
+        let _turn = alone();
+        body();
+    })
+}
 
 fn main() -> ExitCode {
+    // `images` packs this program into an image.
+    if std::env::args().nth(1).as_deref() == Some("speak") {
+        images::speak();
+        return ExitCode::SUCCESS;
+    }
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    let mut tests = scenarios::tests();
+    arguments.test_threads = Some(AT_ONCE);
+    let mut tests = workloads::tests();
+    tests.extend(images::tests());
+    tests.extend(scenarios::tests());
     tests.extend(causes::tests());
     tests.extend(bad_luck::tests());
     libtest_mimic::run(&arguments, tests).exit_code()

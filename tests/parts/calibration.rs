@@ -3,15 +3,11 @@
 //! record must equal the script's. No test depends on exact times: gaps between attempts only have to be longer than a
 //! loopback round trip.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
-mod fault_server;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault_server::{FaultServer, FullBacklog, OnAccept};
+use crate::fault_server::{self, FaultServer, FullBacklog, OnAccept};
 use http::{HeaderName, Method};
 use rollproof::clock::Clock;
 use rollproof::load::{self, LoadPlan, LoadSummary, Route};

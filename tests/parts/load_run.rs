@@ -1,8 +1,6 @@
 //! How a load behaves as a whole: what waits, what is deferred, what an abort leaves, what the record holds. Goal: every
 //! planned attempt ends exactly once, and the harness's own limits are never blamed on the server.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};

@@ -1,37 +1,28 @@
-//! Images, kinds of objects and leftovers on a real kind cluster.
-//!
-//! They need kind, Docker and a running kind cluster, whose name is in `ROLLPROOF_TEST_KIND`; without it each is listed as
-//! ignored by its name. They touch only what they made, so that others may use the cluster at the same time.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-#![allow(clippy::print_stdout, reason = "this program is put into an image, and speaks there")]
-
-#[path = "end_to_end/program.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod program;
+//! Images, kinds of objects and leftovers. These tests touch only what they made.
 
 use std::fs;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use libtest_mimic::Arguments;
-use program::{Ran, kind_cluster, named_on_kind as test, now, program, run, wait_for};
+use libtest_mimic::Trial;
 use rollproof::agent::{AgentDeployment, deploy};
 use rollproof::clock::Clock;
 use rollproof::cluster::kind::{KindCluster, recipe};
 use rollproof::cluster::kube::{ApplyError, apply, connect, connect_with};
 use serde_json::{Value, json};
 
+use crate::cluster::{context, kubectl, name};
+use crate::program::{Ran, now, program, run, wait_for};
+use crate::test;
+
 /// What this program says when it is started in a pod.
 const WORD: &str = "packed and running";
 
-fn name() -> String {
-    kind_cluster().unwrap()
-}
-
-fn context() -> String {
-    format!("kind-{}", name())
+/// What this program does as the program of a pod.
+#[allow(clippy::print_stdout, reason = "a pod's log is what it prints")]
+pub(crate) fn speak() {
+    println!("{WORD}");
 }
 
 /// Tells what this test made from what others did.
@@ -39,14 +30,8 @@ fn own(what: &str) -> String {
     format!("rptest-{what}-{}", std::process::id())
 }
 
-fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("speak") {
-        println!("{WORD}");
-        return ExitCode::SUCCESS;
-    }
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    let tests = vec![
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
         test("a_recipe_is_built_and_loaded_once_until_it_changes", recipes),
         test("an_image_of_the_users_own_is_loaded_once_until_it_changes", local_images),
         test("this_program_starts_in_a_restricted_pod", packed),
@@ -57,8 +42,7 @@ fn main() -> ExitCode {
         test("custom_resources_are_found_by_what_the_cluster_says", custom_resources),
         test("a_quota_that_forbids_the_agent_is_named", quota),
         test("a_missing_context_is_answered_with_those_there_are", missing_context),
-    ];
-    libtest_mimic::run(&arguments, tests).exit_code()
+    ]
 }
 
 /// A quota that some policy puts into every namespace, as clusters shared by many have it.
@@ -86,13 +70,6 @@ fn quota() {
         deploy(&connected.client, &deployment, Clock::start()).await.unwrap_err().to_string()
     });
     assert!(refused.contains("exceeded quota: none") && refused.contains(&namespace), "{refused}");
-}
-
-fn kubectl(arguments: &[&str]) -> Ran {
-    run(Command::new("kubectl")
-        .args(["--context", &context(), "--request-timeout=20s"])
-        .args(arguments)
-        .stdin(Stdio::null()))
 }
 
 fn docker(arguments: &[&str]) -> Ran {

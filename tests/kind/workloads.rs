@@ -2,17 +2,14 @@
 //! have `registry.k8s.io/pause:3.10` (as every kind node does) or be able to pull it. Without it each test is named as
 //! ignored. Each works in a namespace of its own and removes it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
-
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use rollproof::cluster::kube::apply;
 use rollproof::manifest::{WorkloadKind, strategic_merge, undo};
 use rollproof::rollout::{
@@ -21,12 +18,14 @@ use rollproof::rollout::{
 };
 use serde_json::{Value, json};
 
+use crate::program::beside;
+
 const CONTEXT: &str = "ROLLPROOF_TEST_CONTEXT";
 /// Longer than any rollout here, on a machine that is busy.
 const BOUND: Duration = Duration::from_mins(2);
 const IMAGE: &str = "registry.k8s.io/pause:3.10";
 
-fn main() -> ExitCode {
+pub(crate) fn tests() -> Vec<Trial> {
     let missing = std::env::var_os(CONTEXT).is_none();
     let tests: [(&str, Test); 9] = [
         ("a_restart_of_a_deployment_is_complete_when_its_old_pods_are_gone", |place| {
@@ -47,6 +46,7 @@ fn main() -> ExitCode {
     ];
     let trials = tests.into_iter().map(|(name, test)| {
         let run = move || {
+            let _turn = beside();
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         };
         Trial::test(name, run).with_ignored_flag(missing)
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    trials.collect()
 }
 
 /// What a test does in its place.

@@ -1,7 +1,5 @@
 //! The built-in server as a process: what a client sees of each way to start and to stop, and what its truth log says.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -1,8 +1,6 @@
 //! The driver and its agent over a way that is cut at random: no line may be lost or doubled, and no command carried out
 //! twice. The agent is the real one, listening on loopback; only the API server between them is played.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};

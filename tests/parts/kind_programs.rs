@@ -1,21 +1,15 @@
 //! `rollproof cluster` with programs on its PATH that stand for kind and Docker: what it asks of them, and what it says
 //! when they are missing, fail or hang. No cluster is needed.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
-#[path = "end_to_end/program.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod program;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::program::{finish, processes_with, program, run, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use program::{finish, program, run, wait_for};
 
 /// A PATH with one program `kind`, which writes each call to `calls` and then does what `body` says, and the system's own
 /// programs that it may need.
@@ -128,7 +122,7 @@ fn an_interrupt_while_a_cluster_is_made_leaves_nothing_of_it() {
         kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
         finish(child).expect_code(130).says(&["interrupted"]);
         assert!(fake.calls().ends_with("delete cluster --name rollproof\n"), "{}", fake.calls());
-        let left = program::processes_with(&format!("ROLLPROOF_TEST={}", marker(&fake)));
+        let left = processes_with(&format!("ROLLPROOF_TEST={}", marker(&fake)));
         assert!(left.is_empty(), "processes go on: {left:?}");
     }
 }

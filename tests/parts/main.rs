@@ -1,0 +1,16 @@
+//! Parts of the program, each by itself: the load engine, the agent, the built-in server, and what is asked of kind and Docker.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+mod agent;
+mod calibration;
+mod descriptors;
+#[path = "../fault_server/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests of hidden clients")]
+mod fault_server;
+mod kind_programs;
+mod load_run;
+#[path = "../end_to_end/program.rs"]
+#[allow(dead_code, reason = "shared with the tests of whole runs")]
+mod program;
+mod target;
