@@ -256,7 +256,7 @@ fn failed_at_once(attempt: &Attempt) -> bool {
 
 /// The load saw the connection's end before it wrote. It looks only where a connection is kept alive.
 fn ended_before_write(attempt: &Attempt) -> bool {
-    attempt.connection.as_ref().is_some_and(|connection| connection.readable_before_write)
+    attempt.connection.as_ref().is_some_and(|connection| connection.ended_before_write)
 }
 
 /// Written on a kept-alive connection, and closed before a byte within the time that the race takes.

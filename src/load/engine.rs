@@ -287,6 +287,7 @@ async fn pace(
     loop {
         let stopping = control.stop.load(Relaxed);
         let now = shared.clock.now();
+        lock(&shared.collector).woke(now);
         if !stopping {
             hand_out_due(shared, arms, &mut schedule, now);
         }
@@ -302,7 +303,12 @@ async fn pace(
         if control.abort.load(Relaxed) || (stopping && in_flight == 0) {
             return Ok(());
         }
-        let until_next = || schedule.next_at().saturating_sub(shared.clock.now()).clamp(floor_ns, MAX_SLEEP_NS);
+        let until_next = || {
+            let now = shared.clock.now();
+            let sleep_ns = schedule.next_at().saturating_sub(now).clamp(floor_ns, MAX_SLEEP_NS);
+            lock(&shared.collector).sleeps_until(now.saturating_add(sleep_ns));
+            sleep_ns
+        };
         match &shared.pacing {
             _ if stopping => timer.wait(Duration::from_nanos(DRAIN_NS)).await?,
             LoadPacing::Rate => timer.wait(Duration::from_nanos(until_next())).await?,

@@ -1,7 +1,7 @@
 //! Where ended attempts go: counts, slices of 100 ms, and, one by one, everything that was not ok. It runs on the load's
 //! thread, so it only adds and appends; histograms are made by `encode`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
@@ -19,6 +19,12 @@ pub(super) const SLICE_NS: u64 = 100_000_000;
 /// A slice is handed on when it is this many slices old. Attempts of it that end later make further pulses of the same
 /// slice, which readers add up.
 const HOLD_SLICES: u64 = 3;
+
+/// A wake-up is late from here on; less is a kernel's ordinary business.
+const STALL_NS: u64 = 500_000;
+
+/// No failure is noticed later than this after it happened.
+const STALLS_KEPT_NS: u64 = 2_000_000_000;
 
 /// Distinct pod names that are kept; further ones count as unnamed. A trial sees a few dozen.
 const MAX_PODS: usize = 4_096;
@@ -62,6 +68,10 @@ pub(super) struct LoadCollector {
     slices: BTreeMap<u64, LoadSlice>,
     pods: BTreeSet<Arc<str>>,
     last_start: Option<Stamp>,
+    /// When the load's thread means to wake next; `None` while it is awake.
+    wakes_at: Option<Stamp>,
+    /// When the thread woke late, and how late it was, for [`STALLS_KEPT_NS`].
+    stalls: VecDeque<(Stamp, u64)>,
     first_kept: u64,
     pub(super) arms: BTreeMap<Arm, ArmSummary>,
     pub(super) gap_max_ns: u64,
@@ -80,6 +90,8 @@ impl LoadCollector {
             slices: BTreeMap::new(),
             pods: BTreeSet::new(),
             last_start: None,
+            wakes_at: None,
+            stalls: VecDeque::new(),
             first_kept: 0,
             arms: BTreeMap::new(),
             gap_max_ns: 0,
@@ -116,6 +128,30 @@ impl LoadCollector {
             let slice = self.slice(at);
             slice.gap_max_ns = slice.gap_max_ns.max(gap);
         }
+    }
+
+    /// The thread goes to sleep until then.
+    pub(super) fn sleeps_until(&mut self, at: Stamp) {
+        self.wakes_at = Some(at);
+    }
+
+    /// The thread woke.
+    pub(super) fn woke(&mut self, now: Stamp) {
+        let late_ns = self.wakes_at.take().map_or(0, |due| now.saturating_sub(due));
+        if late_ns >= STALL_NS {
+            self.stalls.push_back((now, late_ns));
+        }
+        while self.stalls.front().is_some_and(|(at, _)| at.saturating_add(STALLS_KEPT_NS) < now) {
+            self.stalls.pop_front();
+        }
+    }
+
+    /// How late the thread was at most between two moments, the second of which is now: as late it may have noticed what
+    /// happened between them.
+    pub(super) fn lateness(&self, from: Stamp, now: Stamp) -> u64 {
+        let stalls = self.stalls.iter().filter(|(at, _)| *at >= from).map(|(_, late_ns)| *late_ns).max();
+        let overdue = self.wakes_at.map_or(0, |due| now.saturating_sub(due));
+        stalls.unwrap_or(0).max(overdue)
     }
 
     /// An attempt ended ok. `connect`: when the connection that was made for it was begun.

@@ -33,6 +33,8 @@
 //! - `rotation_tests`: loads over their own local ports, against servers that close in different ways
 //! - `sizing`: how many kept-alive connections a load needs; pure
 //! - `socket`: a socket that counts bytes and stamps them
+//! - `tcp_info`: what the kernel knows of a connection
+//! - `tcp_info_tests`: each way in which a server ends a kept-alive connection
 //! - `timer`: the kernel timer that paces the load
 
 mod arms;
@@ -59,6 +61,9 @@ mod rotation;
 mod rotation_tests;
 pub mod sizing;
 mod socket;
+mod tcp_info;
+#[cfg(test)]
+mod tcp_info_tests;
 mod timer;
 
 pub use blocking::blocking;

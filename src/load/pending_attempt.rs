@@ -81,7 +81,8 @@ impl PendingAttempt {
             rtt_ns: link.rtt_ns,
             least_rtt_ns: self.shared.least_connect_ns(),
             local_port: link.local_port,
-            readable_before_write: false,
+            ended_before_write: false,
+            bytes_acked: None,
         };
         self.carrier = Some((Arc::clone(&link.facts), carrier));
         self.pod.clone_from(&link.pod);
@@ -162,6 +163,7 @@ impl PendingAttempt {
         let seen = self.seen();
         let exact = self.planned.arm.owns_connections();
         let carried = exact && self.carrier.is_some();
+        let late_ns = self.collector().lateness(seen.sent.or(self.started).unwrap_or(end), end);
         let stage = if outcome.group() == OutcomeGroup::Answered { AttemptStage::Done } else { self.stage() };
         Attempt {
             trial: self.shared.plan.trial,
@@ -169,20 +171,22 @@ impl PendingAttempt {
             arm: self.planned.arm,
             request: self.planned.request,
             outcome,
-            sum: self.sum(outcome, seen, end),
+            sum: self.sum(outcome, seen, end, late_ns),
             planned_ns: self.planned.at,
             started_ns: self.started,
             connected_ns: self.connected,
             sent_ns: seen.sent,
             first_byte_ns: seen.first_byte,
             end_ns: end,
+            late_ns,
             bytes_out: carried.then_some(seen.bytes_out),
             bytes_in: carried.then_some(seen.bytes_in),
             errno: errno.or(seen.errno),
             status: self.status,
             stage: exact.then_some(stage),
             connection: self.carrier.as_ref().map(|(_, carrier)| ConnectionUse {
-                readable_before_write: seen.readable_before_write,
+                ended_before_write: seen.ended_before_write,
+                bytes_acked: seen.bytes_acked.filter(|_| outcome.group() == OutcomeGroup::NoByte),
                 ..carrier.clone()
             }),
             pod: self.pod.as_deref().map(str::to_owned),
@@ -191,12 +195,14 @@ impl PendingAttempt {
         }
     }
 
-    fn sum(&self, outcome: Outcome, seen: SocketSnapshot, end: Stamp) -> Sum {
+    fn sum(&self, outcome: Outcome, seen: SocketSnapshot, end: Stamp, late_ns: u64) -> Sum {
         let method = &self.shared.plan.spec.requests[usize::from(self.planned.request)].method;
         let evidence = RaceEvidence {
             idempotent: method.is_idempotent(),
-            ended_before_write: seen.readable_before_write,
+            ended_before_write: seen.ended_before_write,
+            bytes_acked: seen.bytes_acked,
             write_to_failure_ns: seen.sent.map(|sent| end.saturating_sub(sent)),
+            late_ns,
             // The dial of an attempt on a kept-alive arm makes a fresh connection, on which nothing can race.
             rtt_ns: self.carrier.as_ref().filter(|_| !self.is_fresh()).map(|(_, carrier)| carrier.round_trip_ns()),
         };

@@ -4,19 +4,18 @@
 //! from "cut inside the response", which no client library's error does.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::clock::{Clock, Stamp};
 
 use super::rotation::PortLease;
+use super::tcp_info::TcpInfo;
 
 /// What happened on a socket since [`SocketFacts::begin`]. Only the load's thread writes and reads them; they are atomics
 /// because the tasks of a runtime must be `Send`, and relaxed because nothing else depends on their order.
@@ -31,9 +30,13 @@ pub(super) struct SocketFacts {
     /// 0 without an error.
     errno: AtomicI32,
     end_of_stream: AtomicBool,
-    /// Before the next first byte is written, it is asked whether the socket can be read.
+    /// Before the next first byte is written, the kernel is asked what became of the connection.
     look_first: AtomicBool,
-    readable_before_write: AtomicBool,
+    ended_before_write: AtomicBool,
+    /// Bytes that the peer's kernel had acknowledged before this attempt, plus one; 0 if it was not asked.
+    acked_before: AtomicU64,
+    /// The same after the failure.
+    acked_after: AtomicU64,
     /// Reads answer Pending until the first byte is written.
     read_gate: AtomicBool,
 }
@@ -53,8 +56,10 @@ pub(super) struct SocketSnapshot {
     pub(super) errno: Option<i32>,
     /// A read found the peer's FIN.
     pub(super) end_of_stream: bool,
-    /// The peer's end, or an answer that nobody asked for, was there before the first byte was written.
-    pub(super) readable_before_write: bool,
+    /// The peer's FIN or RST had come before the first byte was written.
+    pub(super) ended_before_write: bool,
+    /// Bytes of this attempt that the peer's kernel had acknowledged when the connection failed; `None` if it was not asked.
+    pub(super) bytes_acked: Option<u64>,
 }
 
 impl SocketFacts {
@@ -68,7 +73,9 @@ impl SocketFacts {
         self.errno.store(0, Relaxed);
         self.end_of_stream.store(false, Relaxed);
         self.look_first.store(true, Relaxed);
-        self.readable_before_write.store(false, Relaxed);
+        self.ended_before_write.store(false, Relaxed);
+        self.acked_before.store(0, Relaxed);
+        self.acked_after.store(0, Relaxed);
         self.read_gate.store(write_first, Relaxed);
     }
 
@@ -82,8 +89,15 @@ impl SocketFacts {
             first_byte: moment(&self.first_byte_ns),
             errno: Some(self.errno.load(Relaxed)).filter(|errno| *errno != 0),
             end_of_stream: self.end_of_stream.load(Relaxed),
-            readable_before_write: self.readable_before_write.load(Relaxed),
+            ended_before_write: self.ended_before_write.load(Relaxed),
+            bytes_acked: self.bytes_acked(),
         }
+    }
+
+    fn bytes_acked(&self) -> Option<u64> {
+        let before = self.acked_before.load(Relaxed).checked_sub(1)?;
+        let after = self.acked_after.load(Relaxed).checked_sub(1)?;
+        Some(after.saturating_sub(before))
     }
 
     fn wrote(&self, bytes: usize, clock: Clock) {
@@ -136,6 +150,7 @@ impl CountedSocket {
 
     /// The peer's FIN or RST was read.
     fn peer_ended(&mut self) {
+        self.ask_after();
         if let Some(lease) = &mut self.lease {
             lease.peer_ended();
         }
@@ -166,10 +181,22 @@ impl CountedSocket {
     /// Notes whether the peer had ended the connection before the request is written, which nothing tells afterwards. It reads
     /// nothing, so the write fares as it would have.
     fn before_write(&self) {
-        if self.facts.look_first.swap(false, Relaxed) {
-            let mut asked = [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
-            let readable = poll(&mut asked, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
-            self.facts.readable_before_write.store(readable, Relaxed);
+        if self.facts.look_first.swap(false, Relaxed)
+            && let Some(info) = TcpInfo::of(&self.stream)
+        {
+            self.facts.ended_before_write.store(info.peer_ended, Relaxed);
+            self.facts.acked_before.store(info.bytes_acked.saturating_add(1), Relaxed);
+        }
+    }
+
+    /// Notes what the peer's kernel had acknowledged when the connection failed.
+    fn ask_after(&self) {
+        // Only where it was asked before, and once: a write that fails after the read would ask a socket that is reset.
+        if self.facts.acked_before.load(Relaxed) != 0
+            && self.facts.acked_after.load(Relaxed) == 0
+            && let Some(info) = TcpInfo::of(&self.stream)
+        {
+            self.facts.acked_after.store(info.bytes_acked.saturating_add(1), Relaxed);
         }
     }
 

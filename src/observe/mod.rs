@@ -5,6 +5,7 @@
 //! - `object_watch`: one watch, with its gaps
 //! - `pod_log_tail`: the last log lines of pods that end
 //! - `side_probe`: connects to pods, to see when their listeners close
+//! - `watch_lateness`: how late the watches' own tasks run
 //!
 //! It must not know the load or the rollout, and it decides nothing: what it sees goes into the record.
 
@@ -13,6 +14,7 @@ mod log_ring;
 mod object_watch;
 mod pod_log_tail;
 mod side_probe;
+mod watch_lateness;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,6 +61,7 @@ impl Observer {
         let probes =
             Arc::new(Mutex::new(SideProbes::new(namespace.to_owned(), target.probe_port, clock, sink.clone())));
         let mut tasks = JoinSet::new();
+        tasks.spawn(watch_lateness::record(namespace.to_owned(), clock, sink.clone()));
         let to = object_watch::WatchRecorder { clock, sink: sink.clone(), namespace: namespace.to_owned() };
 
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);

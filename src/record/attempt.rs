@@ -96,8 +96,12 @@ pub struct Attempt {
     /// When the response's first byte was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte_ns: Option<Stamp>,
-    /// When it ended.
+    /// When its end was noticed.
     pub end_ns: Stamp,
+    /// How late the load's own thread was at most between the write, or the start, and the end, in nanoseconds: the end may have been
+    /// there for so long. Less than 0.5 ms counts as nothing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late_ns: u64,
     /// Bytes of this request written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_out: Option<u64>,
@@ -165,8 +169,11 @@ pub struct ConnectionUse {
     pub least_rtt_ns: u64,
     /// Its local port.
     pub local_port: u16,
-    /// Kept alive, it could be read before this request's first byte was written: the peer had closed or reset it by then, or had
-    /// answered unasked.
+    /// Kept alive, its peer's FIN or RST had come before this request's first byte was written (the kernel's `TCP_INFO`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub readable_before_write: bool,
+    pub ended_before_write: bool,
+    /// Kept alive, and ended without a byte of the response: how many bytes of the request the peer's kernel had acknowledged when
+    /// that was noticed (the kernel's `TCP_INFO`). None means that no process of the peer's can have read one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_acked: Option<u64>,
 }

@@ -10,7 +10,7 @@ use crate::spec::Arm;
 pub use super::attempt::{Attempt, AttemptStage, ConnectionUse, Pulse, Punctuality};
 pub use super::seen::{
     ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, EventSeen, GapSource, ListenerSeen, ListenerState,
-    LogTail, ObservationGap, PodSeen, SeenChange, WorkloadSeen,
+    LogTail, ObservationGap, PodSeen, SeenChange, WatchLateness, WorkloadSeen,
 };
 use crate::clock::Stamp;
 
@@ -47,6 +47,8 @@ pub enum Entry {
     Log(LogTail),
     /// A source of observations was blind for a while.
     Gap(ObservationGap),
+    /// The watches' own tasks ran late.
+    WatchLateness(WatchLateness),
     /// Lines were lost because the channel to the writer was full. The trial is invalid.
     Overflow(Overflow),
     /// The harness had trouble of its own. The trial that ran there is invalid.

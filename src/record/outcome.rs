@@ -152,12 +152,16 @@ pub enum Sum {
 pub struct RaceEvidence {
     /// The request's method is idempotent (RFC 9110 section 9.2.2).
     pub idempotent: bool,
-    /// The connection could be read before the request was written: the server had ended it by then.
+    /// The server's FIN or RST came before the request was written.
     pub ended_before_write: bool,
+    /// Bytes of the request that the server's kernel had acknowledged when the failure was noticed; `None` if that is not known.
+    pub bytes_acked: Option<u64>,
     /// Time from the request's first written byte to the failure, in nanoseconds; `None` if nothing was written.
     pub write_to_failure_ns: Option<u64>,
     /// The round-trip time, in nanoseconds; `None` if the connection was made for this attempt.
     pub rtt_ns: Option<u64>,
+    /// How late the client may have noticed the failure, in nanoseconds.
+    pub late_ns: u64,
 }
 
 /// Beyond twice the round trip, this much is allowed between a write and the failure of a raced attempt.
@@ -170,7 +174,7 @@ pub fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
         OutcomeGroup::Answered if outcome == Outcome::Ok => Sum::Ok,
         OutcomeGroup::Harness => Sum::Harness,
         OutcomeGroup::NotWritten if arm.keeps_alive() => Sum::Unsent,
-        OutcomeGroup::NoByte if arm.keeps_alive() && raced(race) => Sum::Raced,
+        OutcomeGroup::NoByte if arm.keeps_alive() && raced(outcome, race) => Sum::Raced,
         OutcomeGroup::Answered
         | OutcomeGroup::NotConnected
         | OutcomeGroup::NotWritten
@@ -180,12 +184,20 @@ pub fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
     }
 }
 
-fn raced(race: RaceEvidence) -> bool {
-    match (race.idempotent, race.write_to_failure_ns, race.rtt_ns) {
-        // How late the client noticed does not matter then.
-        (true, Some(_), Some(_)) if race.ended_before_write => true,
-        (true, Some(elapsed), Some(rtt)) => elapsed <= rtt.saturating_mul(2).saturating_add(RACE_ALLOWANCE_NS),
-        _ => false,
+fn raced(outcome: Outcome, race: RaceEvidence) -> bool {
+    let (true, Some(elapsed_ns), Some(rtt_ns)) = (race.idempotent, race.write_to_failure_ns, race.rtt_ns) else {
+        return false;
+    };
+    if race.ended_before_write {
+        return true;
+    }
+    match (outcome, race.bytes_acked) {
+        // The server had closed before the request came, however late anybody looks.
+        (Outcome::ClosedBeforeByte, Some(0)) => true,
+        // The request had come, and the server's end met it.
+        (Outcome::ResetBeforeByte, Some(1..)) => false,
+        // A kernel acknowledges what nobody reads after a half close, and an abort acknowledges nothing that was read: only time tells.
+        _ => elapsed_ns <= rtt_ns.saturating_mul(2).saturating_add(RACE_ALLOWANCE_NS).saturating_add(race.late_ns),
     }
 }
 
@@ -196,8 +208,10 @@ mod tests {
     const EARLY: RaceEvidence = RaceEvidence {
         idempotent: true,
         ended_before_write: false,
+        bytes_acked: None,
         write_to_failure_ns: Some(1_000_000),
         rtt_ns: Some(100_000),
+        late_ns: 0,
     };
 
     #[test]
@@ -220,6 +234,29 @@ mod tests {
         let post = RaceEvidence { idempotent: false, ..EARLY };
         assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, post), Sum::Lost);
         assert_eq!(sum(Arm::Reused, Outcome::HeadCut, EARLY), Sum::Lost);
+    }
+
+    #[test]
+    fn what_the_servers_kernel_acknowledged_decides_before_the_time_does() {
+        let of = |outcome, bytes_acked, elapsed_ns| {
+            sum(Arm::Reused, outcome, RaceEvidence { bytes_acked, write_to_failure_ns: Some(elapsed_ns), ..EARLY })
+        };
+        let (soon, late) = (1_000_000, 100_000_000);
+        assert_eq!(of(Outcome::ClosedBeforeByte, Some(0), late), Sum::Raced);
+        assert_eq!(of(Outcome::ResetBeforeByte, Some(40), soon), Sum::Lost);
+        // Neither an acknowledged half close nor an abort says anything by itself.
+        assert_eq!(of(Outcome::ClosedBeforeByte, Some(40), soon), Sum::Raced);
+        assert_eq!(of(Outcome::ClosedBeforeByte, Some(40), late), Sum::Lost);
+        assert_eq!(of(Outcome::ResetBeforeByte, Some(0), soon), Sum::Raced);
+        assert_eq!(of(Outcome::ResetBeforeByte, Some(0), late), Sum::Lost);
+    }
+
+    #[test]
+    fn a_client_that_was_late_allows_as_much_more() {
+        let noticed = RaceEvidence { write_to_failure_ns: Some(17_600_000), ..EARLY };
+        assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, noticed), Sum::Lost);
+        let stalled = RaceEvidence { late_ns: 13_000_000, ..noticed };
+        assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, stalled), Sum::Raced);
     }
 
     #[test]

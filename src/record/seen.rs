@@ -266,6 +266,19 @@ pub struct ObservationGap {
     pub why: String,
 }
 
+/// The tasks of the watches and of the side probe ran late, so that what they received meanwhile may have come as much earlier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchLateness {
+    /// From when.
+    pub at_ns: Stamp,
+    /// Until when.
+    pub until_ns: Stamp,
+    /// The namespace that they watch.
+    pub namespace: String,
+    /// How late they ran at most, in nanoseconds.
+    pub late_ns: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use super::serving::Serving;
 use super::tracked_pods::TrackedPods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
-use crate::record::entry::{EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart};
+use crate::record::entry::{EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart, WatchLateness};
 use crate::record::header::Header;
 use crate::servers::PreStop;
 
@@ -84,6 +84,7 @@ impl Collector {
             Entry::Listener(seen) => self.pods.listener(&seen),
             Entry::Event(event) => self.pods.event(&event),
             Entry::Gap(gap) => self.pods.gap(gap),
+            Entry::WatchLateness(seen) => self.watched_late(&seen),
             Entry::Log(log) => self.keep_log(log),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
             Entry::HarnessTrouble(trouble) => self.befell(trouble),
@@ -142,6 +143,13 @@ impl Collector {
         let own = self.running.values_mut().find(|trial| trial.start.namespace == trouble.namespace);
         if let Some(trial) = own.filter(|trial| trial.trouble.is_empty()) {
             trial.trouble = trouble.what;
+        }
+    }
+
+    /// Watches that ran late, in the namespace of the trial that runs.
+    fn watched_late(&mut self, seen: &WatchLateness) {
+        if let Some(own) = self.running.values_mut().find(|trial| trial.start.namespace == seen.namespace) {
+            own.lateness.add(seen.at_ns, seen.until_ns, seen.late_ns);
         }
     }
 

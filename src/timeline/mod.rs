@@ -13,6 +13,7 @@ mod distribution;
 mod edge;
 mod gaps;
 mod lag;
+mod lateness;
 mod life;
 mod pod_edge;
 mod pod_tracker;

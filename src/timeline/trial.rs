@@ -10,6 +10,7 @@ use super::counts::Counts;
 use super::course::{self, Course, Thinned};
 use super::distribution::Distribution;
 use super::lag::PropagationLags;
+use super::lateness::Lateness;
 use super::life::PodLife;
 use super::tracked_pods::TrackedPods;
 use super::window::{Phase, Window};
@@ -37,6 +38,8 @@ pub struct Trial {
     pub latency_us: BTreeMap<(Phase, Arm), Distribution>,
     /// Send lags of the whole trial, in microseconds.
     pub lag_us: Distribution,
+    /// How late its own sends and watches were, moment by moment.
+    pub lateness: Lateness,
     /// The largest send lag from the first mark on, in nanoseconds.
     pub judged_lag_max_ns: u64,
     /// The largest gap between two sends of the trial, in nanoseconds.
@@ -109,6 +112,7 @@ pub(super) struct Gathering {
     others: Thinned,
     pulses: Vec<Pulse>,
     punctuality: Vec<Punctuality>,
+    pub(super) lateness: Lateness,
     connections: Connections,
 }
 
@@ -124,6 +128,7 @@ impl Gathering {
             others: Thinned::new(),
             pulses: Vec::new(),
             punctuality: Vec::new(),
+            lateness: Lateness::default(),
             connections: Connections::default(),
         }
     }
@@ -180,6 +185,7 @@ impl Gathering {
             lead_in: BTreeMap::new(),
             latency_us: BTreeMap::new(),
             lag_us: Distribution::default(),
+            lateness: self.lateness,
             judged_lag_max_ns: 0,
             gap_max_ns: 0,
             propagation: PropagationLags::default(),
@@ -267,6 +273,7 @@ impl Trial {
             reason,
         })?;
         self.gap_max_ns = self.gap_max_ns.max(slice.gap_max_ns);
+        self.lateness.add_send(slice.at_ns, slice.lag_max_ns);
         let Some(window) = self.window else { return Ok(()) };
         // A slice that touches the rollout counts as in it: its late send may have been.
         if slice.at_ns.saturating_add(SLICE_NS) > window.first_ns {

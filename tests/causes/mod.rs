@@ -247,7 +247,7 @@ fn a_write_on_a_connection_that_was_just_closed_is_the_keep_alive_race() {
     for (readable, cause) in [(true, Cause::KeepaliveRace), (false, Cause::CutAtStop)] {
         let lose = |trial: &mut Trial| {
             let attempt = cut_kept_alive(trial, "web-stopped", 1_035, 60);
-            attempt.connection.as_mut().unwrap().readable_before_write = readable;
+            attempt.connection.as_mut().unwrap().ended_before_write = readable;
         };
         assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose), [cause]);
     }

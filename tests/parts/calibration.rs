@@ -170,7 +170,7 @@ fn blind_writes_on_a_connection_whose_fin_has_arrived() {
         assert_eq!(attempt.pod.as_deref(), Some("pod-a"), "an earlier response on the connection named the pod");
         assert!(attempt.pod_from_connection);
         let connection = attempt.connection.as_ref().unwrap();
-        assert!(connection.uses >= 1 && connection.readable_before_write, "{attempt:?}");
+        assert!(connection.uses >= 1 && connection.ended_before_write, "{attempt:?}");
     }
 }
 
@@ -182,7 +182,7 @@ fn a_connection_that_ends_after_the_write_could_not_be_read_before_it() {
     assert!(ran.attempts.len() >= 5, "{:?}", ran.outcomes);
     for attempt in &ran.attempts {
         assert!(attempt.sent_ns.is_some());
-        assert!(!attempt.connection.as_ref().unwrap().readable_before_write, "{attempt:?}");
+        assert!(!attempt.connection.as_ref().unwrap().ended_before_write, "{attempt:?}");
     }
 }
 
