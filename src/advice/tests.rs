@@ -13,7 +13,7 @@ use crate::manifest::strategic_merge;
 use crate::record::entry::TrialStart;
 use crate::record::{Arm, Outcome, Sum, sample};
 use crate::spec::{Expect, RequestSpec, VariantSpec};
-use crate::timeline::{Basis, Distribution, Edge, Phase, PodEdge, PodLag, PodLife, PropagationLags, Trial};
+use crate::timeline::{Basis, Distribution, Edge, Lateness, Phase, PodEdge, PodLag, PodLife, PropagationLags, Trial};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -66,6 +66,7 @@ fn trial(slowest_ms: u64) -> Trial {
         lead_in: BTreeMap::new(),
         latency_us: BTreeMap::from([((Phase::During, Arm::New), latencies)]),
         lag_us: Distribution::default(),
+        lateness: Lateness::default(),
         judged_lag_max_ns: 0,
         gap_max_ns: 0,
         pod_s: None,

@@ -29,6 +29,7 @@ pub use course::{Bin, Course};
 pub use distribution::Distribution;
 pub use edge::{Basis, Edge};
 pub use lag::{PodLag, PropagationLags};
+pub use lateness::Lateness;
 pub use life::PodLife;
 pub use pod_edge::PodEdge;
 pub use serving::Serving;
