@@ -187,7 +187,7 @@ fn install() {
     fs::create_dir(folder.path().join("bin")).unwrap();
     symlink(env!("CARGO_BIN_EXE_rollproof"), folder.path().join("bin/rollproof")).unwrap();
     let ran = start("").expect_code(0);
-    assert!(ran.stdout.contains("rollproof is there: rollproof "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("rollproof is already installed: rollproof "), "{}", ran.stdout);
     assert_eq!(fs::read_to_string(paths).unwrap(), format!("{}/bin\n", folder.path().display()));
 }
 
