@@ -1,4 +1,4 @@
-//! Two runs beside each other: what is said, what is refused, and how often equal runs are called different.
+//! Two runs compared: what is reported, what is refused, and how often equal runs are called different.
 
 use libtest_mimic::Trial;
 use rollproof::diff::{DiffDoc, DiffError, compare, schema, to_json, to_terminal};
@@ -39,7 +39,7 @@ fn attempt(old: &Run, new: &Run) -> Result<DiffDoc, DiffError> {
     compare(&old.analysis(), &new.analysis())
 }
 
-/// One variant, `web`, of which each trial loses so many.
+/// One variant, `web`, whose trials lose this many requests.
 fn run(lost: &[usize]) -> Run {
     let mut run = Run::new(u32::try_from(lost.len()).unwrap(), &[("web", Expect::Clean)]);
     for (block, lost) in (1..).zip(lost) {
@@ -114,7 +114,7 @@ fn runs_of_another_scenario_are_refused() {
     assert!(attempt(&hostile(), &again(&hostile())).is_ok(), "hostile names are compared as any others");
 }
 
-/// The same, with variants that send this body and are patched to so many replicas.
+/// The same, with variants that send this body and are patched to this many replicas.
 fn patched(run: &Run, body: &str, replicas: u32) -> Run {
     run.clone().plan(|header| {
         for variant in &mut header.spec.variants {

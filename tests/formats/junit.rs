@@ -1,4 +1,4 @@
-//! junit.xml: what CI systems take it for.
+//! junit.xml as CI systems read it.
 
 use libtest_mimic::Trial;
 use rollproof::record::entry::EndReason;

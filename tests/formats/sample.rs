@@ -1,4 +1,4 @@
-//! Runs whose reports are read: one of each ending, and one in which every text from outside is hostile.
+//! Runs whose reports the tests read: one for each way to end, and one in which every text from outside is hostile.
 
 use rollproof::record::entry::{EndReason, Entry, Pulse};
 use rollproof::record::{Arm, Outcome, Sum};

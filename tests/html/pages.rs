@@ -1,4 +1,4 @@
-//! Small records, the pages that are made of them, and what of these can be read without a browser.
+//! Small records, their pages, and the tests of these pages that need no browser.
 
 use std::process::{Command, Stdio};
 
@@ -27,7 +27,7 @@ pub(crate) fn page(record: &[u8]) -> String {
     html::render(&analysis::of_record(Reader::new(record).unwrap()).unwrap())
 }
 
-/// A trial in which a pod is stopped at once: its listener is gone while routing still leads to it.
+/// A trial in which a pod is stopped at once: its listener is gone while connections are still routed to it.
 pub(crate) fn stopped(trial: &mut Trial) {
     pods::add(trial, &[STOPPED, OLD, NEW]);
     trial.ok = 2;
@@ -98,7 +98,7 @@ fn every_part_is_there() {
     has(&page, &["calm: no loss in 2 rollouts", "p adjusted", "only observed", "What would help"]);
     has(&page, &["rollout begins", "old pods gone", "stop signal", "web-stopped", "preStop hook", "listener open"]);
     has(&page, &["id=\"incident-1\"", "href=\"#incident-1\"", "rollproof report DIR --incident", "listener closed"]);
-    // One drawing of each variant is seen without a script: of the trial that lost the most, and of the first clean one.
+    // Without a script, one drawing of each variant is visible: the trial that lost the most, and the first clean one.
     let figures: Vec<&str> = page.match_indices("<figure id=").map(|(at, _)| &page[at..at + 40]).collect();
     let hidden: Vec<bool> = figures.iter().map(|figure| figure.contains("hidden")).collect();
     assert_eq!((figures.len(), hidden), (4, vec![true, false, false, true]), "{figures:?}");
@@ -166,14 +166,14 @@ fn a_hundred_thousand_failures() {
     let points = page.matches("<a class=\"k").count();
     assert!((5_000..=6_000).contains(&points), "{points}");
     has(&page, &[&format!("shown {points} of 100080, thinned evenly"), "of 10008, thinned evenly by cause"]);
-    // What there is little of is all there: every trial's raced and unsent ones.
+    // Rare kinds keep all of their points: the raced and unsent ones of every trial.
     assert_eq!((page.matches("<a class=\"k14\"").count(), page.matches("<a class=\"k15\"").count()), (10, 10));
 }
 
 fn a_page_has_no_more_incidents_than_it_says() {
     let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| {
         pods::add(trial, &[STOPPED, OLD, NEW]);
-        // Each stands so far from the next that it is an incident of its own.
+        // Each is so far from the next that it is its own incident.
         for at in 0..300 {
             let arm = if at % 2 == 0 { Arm::New } else { Arm::Reused };
             trial.other(arm, Outcome::HeaderTimeout, Sum::Lost, at * 9_000);
