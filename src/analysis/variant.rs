@@ -133,9 +133,7 @@ fn hidden_by(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<Client
 fn latency(variant: &VariantSpec, counting: &[&Judged<'_>]) -> LatencyDoc {
     let of = |phase| {
         let mut all = Distribution::default();
-        for arm in &variant.load.judged {
-            counting.iter().filter_map(|trial| trial.trial.latency_us.get(&(phase, *arm))).for_each(|d| all.merge(d));
-        }
+        counting.iter().for_each(|judged| all.merge(&judged.trial.latencies(phase, &variant.load.judged)));
         quantiles(&all)
     };
     LatencyDoc { before: of(Phase::Before), during: of(Phase::During), after: of(Phase::After) }
