@@ -7,7 +7,8 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde_json::{Value, json};
 
-use super::{Advice, Advised, advise};
+use super::advise::Advised;
+use super::{Advice, advise};
 use crate::diagnose::{Cause, Diagnosis, Evidence, Explained, Incident};
 use crate::manifest::strategic_merge;
 use crate::record::entry::TrialStart;
