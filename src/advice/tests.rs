@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::Deserializer;
 use serde_json::{Value, json};
 
 use super::advise::Advised;
@@ -46,13 +44,8 @@ fn with_grace(mut variant: VariantSpec, seconds: u64) -> VariantSpec {
 
 /// A trial whose slowest answer took so many milliseconds.
 fn trial(slowest_ms: u64) -> Trial {
-    let mut histogram = Histogram::<u64>::new(3).unwrap();
-    histogram.record(slowest_ms * 1_000).unwrap();
-    let mut bytes = Vec::new();
-    V2DeflateSerializer::new().serialize(&histogram, &mut bytes).unwrap();
     let mut latencies = Distribution::default();
-    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-    latencies.add_encoded(&text, &mut Deserializer::new()).unwrap();
+    latencies.add_encoded(&sample::encoded(slowest_ms * 1_000, 1), &mut Deserializer::new()).unwrap();
     Trial {
         start: TrialStart {
             at_ns: 0,
@@ -61,29 +54,8 @@ fn trial(slowest_ms: u64) -> Trial {
             variant: "web".to_owned(),
             namespace: "rollproof-web".to_owned(),
         },
-        end: None,
-        window: None,
-        judged: BTreeMap::new(),
-        lead_in: BTreeMap::new(),
         latency_us: BTreeMap::from([((Phase::During, Arm::New), latencies)]),
-        lag_us: Distribution::default(),
-        judged_lag_max_ns: 0,
-        gap_max_ns: 0,
-        pod_s: None,
-        propagation: PropagationLags::default(),
-        pods: Vec::new(),
-        served: BTreeMap::new(),
-        answered_kinds: std::collections::BTreeSet::new(),
-        first_answered_ns: BTreeMap::new(),
-        kind_latency_us: BTreeMap::new(),
-        lost: Vec::new(),
-        others: Vec::new(),
-        course: crate::timeline::Course::default(),
-        logs: Vec::new(),
-        trouble: String::new(),
-        failures: BTreeMap::new(),
-        late_lines: 0,
-        overflowed: 0,
+        ..Trial::default()
     }
 }
 

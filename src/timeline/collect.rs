@@ -137,18 +137,20 @@ impl Collector {
 
     /// Trouble is told when it happens, so it is that of the trial that runs in its namespace.
     fn befell(&mut self, trouble: HarnessTrouble) {
-        let own = self.running.values_mut().find(|trial| trial.start.namespace == trouble.namespace);
-        if let Some(trial) = own.filter(|trial| trial.trouble.is_empty()) {
+        if let Some(trial) = self.running_in(&trouble.namespace).filter(|trial| trial.trouble.is_empty()) {
             trial.trouble = trouble.what;
         }
     }
 
     /// A log belongs to the trial that runs in its namespace; between two, nothing is measured.
     fn keep_log(&mut self, log: LogTail) {
-        let own = self.running.values_mut().find(|trial| trial.start.namespace == log.namespace);
-        if let Some(trial) = own.filter(|trial| trial.logs.len() < MOST_LOGS) {
+        if let Some(trial) = self.running_in(&log.namespace).filter(|trial| trial.logs.len() < MOST_LOGS) {
             trial.logs.push(log);
         }
+    }
+
+    fn running_in(&mut self, namespace: &str) -> Option<&mut Gathering> {
+        self.running.values_mut().find(|trial| trial.start.namespace == namespace)
     }
 
     /// The name of the container of a variant's workload that serves, and its preStop hook.

@@ -101,7 +101,11 @@ fn a_pod_that_went_while_nobody_looked_is_named() {
     assert!(!report.incidents.is_empty());
     for incident in &report.incidents {
         assert_eq!(incident.cause, Cause::Unknown);
-        assert!(incident.missing.contains("web-stopped went, and no watch saw its deletion"), "{}", incident.missing);
+        assert!(
+            incident.missing.contains("web-stopped vanished, and no watch saw its deletion"),
+            "{}",
+            incident.missing
+        );
     }
 }
 
