@@ -12,7 +12,7 @@ use crate::manifest::strategic_merge;
 use crate::record::entry::TrialStart;
 use crate::record::{Arm, Outcome, Sum, sample};
 use crate::spec::{Expect, RequestSpec, VariantSpec};
-use crate::timeline::{Basis, Distribution, Edge, Phase, PodEdge, PodLag, PodLife, PropagationLags, Trial};
+use crate::timeline::{Basis, Distribution, Edge, Phase, PodEdge, PodLag, PodLife, Trial};
 
 const SECOND: u64 = 1_000_000_000;
 
