@@ -96,7 +96,7 @@ pub fn of_record<R: BufRead>(mut reader: Reader<R>) -> Result<Analysis, Analysis
 }
 
 #[doc(hidden)]
-#[expect(clippy::unwrap_used, reason = "only tests use it")]
+#[expect(clippy::must_use_candidate, clippy::unwrap_used, reason = "only tests use it")]
 impl SampleRun {
     pub fn analysis(&self) -> Analysis {
         of_record(Reader::new(self.bytes().as_slice()).unwrap()).unwrap()

@@ -133,7 +133,9 @@ fn hidden_by(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<Client
 fn latency(variant: &VariantSpec, counting: &[&Judged<'_>]) -> LatencyDoc {
     let of = |phase| {
         let mut all = Distribution::default();
-        counting.iter().for_each(|judged| all.merge(&judged.trial.latencies(phase, &variant.load.judged)));
+        for judged in counting {
+            all.merge(&judged.trial.latencies(phase, &variant.load.judged));
+        }
         quantiles(&all)
     };
     LatencyDoc { before: of(Phase::Before), during: of(Phase::During), after: of(Phase::After) }

@@ -4,7 +4,6 @@
 //! - `run`: whole runs, trial by trial
 
 #![expect(
-    clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::return_self_not_must_use,
     clippy::unwrap_used,
