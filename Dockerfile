@@ -1,4 +1,4 @@
-# rollproof with the servers of its own recipes, for machines without Rust, and as an agent's image (--agent-image).
+# rollproof with the servers of its recipes: for machines without Rust, and as the agent's image (--agent-image).
 # docs/ci.md shows how it is used.
 ARG RUST_IMAGE=rust:1.95.0-slim-trixie
 ARG DEBIAN_IMAGE=debian:trixie-slim
@@ -11,7 +11,7 @@ COPY images images
 COPY manifests manifests
 COPY scenarios scenarios
 COPY src src
-# The tests have sections in Cargo.toml that name their files.
+# Cargo.toml names files of the tests.
 COPY tests tests
 RUN cargo build --release --locked --bin rollproof \
  && install -D --strip target/release/rollproof /out/rollproof

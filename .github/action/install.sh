@@ -1,18 +1,18 @@
 #!/bin/sh
-# Installs rollproof for the action, from the action's own source, unless it is installed already.
+# Installs rollproof for the action from the source of the action, unless it is already installed.
 #
 # Reads:  ROLLPROOF_SOURCE     the folder with rollproof's Cargo.toml (the action's own)
-#         ROLLPROOF_ROOT       where `cargo install` puts bin/rollproof
-#         INPUT_VERSION        a version from crates.io, such as 0.1.0; empty: that source
+#         ROLLPROOF_ROOT       the folder into which `cargo install` puts bin/rollproof
+#         INPUT_VERSION        a version from crates.io, such as 0.1.0; if empty, ROLLPROOF_SOURCE is built
 #         GITHUB_PATH          the file to which the program's folder is added
-# No value becomes part of a command.
+# No value is interpreted as a command.
 set -eu
 
 root=${ROLLPROOF_ROOT:?"install.sh: ROLLPROOF_ROOT is not set; it names the folder to install into"}
 version=${INPUT_VERSION:-}
 
 if [ -x "$root/bin/rollproof" ]; then
-  echo "rollproof is there: $("$root/bin/rollproof" --version)"
+  echo "rollproof is already installed: $("$root/bin/rollproof" --version)"
 elif ! command -v cargo >/dev/null; then
   echo "install.sh: cargo was not found; install Rust before this action" >&2
   exit 3

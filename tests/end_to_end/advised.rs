@@ -14,7 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// The built-in server as it is shipped: told to stop, it exits at once.
+/// The shipped manifest of the built-in server, which exits at once on the stop signal.
 fn scenario(folder: &Path, variants: &str) -> PathBuf {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/target.yaml");
     fs::copy(shipped, folder.join("web.yaml")).unwrap();

@@ -31,10 +31,10 @@ fn manifest() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/target.yaml")).unwrap()
 }
 
-/// What makes a server of it that waits until routing has followed, and drains.
+/// Patches it to wait until routing has followed, and to drain.
 const DRAIN: &str = "{spec: {template: {spec: {containers: [{name: target, args: [--on-term=drain], lifecycle: {preStop: {sleep: {seconds: 3}}}}]}}}}";
 
-/// A scenario beside its manifest. Sends may be late, because these tests are not about how busy the machine is.
+/// A scenario beside its manifest. Late sends are allowed, because a busy machine does not matter to these tests.
 fn write(folder: &Path, manifest: &str, lines: &str) -> PathBuf {
     fs::write(folder.join("web.yaml"), manifest).unwrap();
     let path = folder.join("run.yaml");
@@ -82,7 +82,7 @@ fn same() {
     }
 }
 
-/// A scenario whose pods take a variable from a Secret, and whose requests bear a credential.
+/// A scenario whose pods take a variable from a Secret, and whose requests carry a credential.
 fn scenario(folder: &Path) -> PathBuf {
     let env = "          env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: key, key: token}}}]\n";
     let image = "          image: rollproof/target\n";
@@ -122,7 +122,7 @@ fn hidden() {
     assert!(report(&out)["variants"][0]["ok"].as_u64().unwrap() > 100);
 }
 
-/// The recipe's folder is remembered as it was found, not as it was written.
+/// The record holds the path of the recipe's folder as it was found, not as it was written.
 fn recipe() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = manifest().replace("rollproof/target", "own");
@@ -140,7 +140,7 @@ fn recipe() {
     assert!(report["variants"][0]["ok"].as_u64().unwrap() > 50, "{report}");
 }
 
-/// Without kind and Docker on the PATH, the cluster that is named is looked for in vain.
+/// Without kind and Docker on `PATH`, the named cluster cannot be found.
 fn real_cluster() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), &manifest(), "load: {rate: 60}\nvariants: {a: {expect: loss}}\n");
@@ -170,7 +170,7 @@ fn shows() {
     let first = report(&out);
     assert_eq!(first["variants"].as_array().unwrap().len(), 1);
     assert_eq!(first["variants"][0]["trials_list"].as_array().unwrap().len(), 1);
-    // From the record, as an incident is run again: what was left out there is not known here.
+    // From the record, as the command of an incident does: variants that the run left out are not in it.
     let again = |name: &str| {
         let mut command = program();
         command.arg("run").arg("--from").arg(&out).args(["--variant", name, "--until-loss", "--out"]);
@@ -189,7 +189,7 @@ fn does_not_show() {
     assert_eq!(report(&out)["variants"][0]["trials_list"].as_array().unwrap().len(), 2);
 }
 
-/// The last lines of a shell that is told to stop, and of Apache, which is told to stop at once.
+/// The last log lines of a shell that gets the stop signal, and of Apache, which stops at once.
 fn logs() {
     let folder = tempfile::tempdir().unwrap();
     let script = format!(

@@ -1,4 +1,4 @@
-//! What the user wrote is wrong: one clear error each, exit code 2, and nothing is started or lost.
+//! Wrong input: each gives one clear error and exit code 2, and nothing is started or overwritten.
 
 use std::fs;
 use std::path::Path;
@@ -41,7 +41,7 @@ variants:
   only: {expect: clean}
 ";
 
-/// (name, what is replaced in the scenario, by what, parts of the error)
+/// (name, text of the scenario, its replacement, parts of the error)
 const CASES: &[(&str, &str, &str, &[&str])] = &[
     ("yaml_that_does_not_parse", "rollout: {restart: {}}", "rollout: {restart: {}", &["own.yaml", "line"]),
     ("an_unknown_key", "trials: 1", "trails: 1", &["trails", "trials", "own.yaml"]),
@@ -130,7 +130,7 @@ fn image_without_recipe() {
 fn unwritable() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), SCENARIO, MANIFEST);
-    // A file where a directory is needed cannot be written into by anybody, root included.
+    // Nobody, not even root, can write into a file as into a directory.
     run(program().arg("run").arg(&file).arg("--out").arg(file.join("out"))).expect_code(2).says(&["out"]);
 }
 
@@ -142,7 +142,7 @@ fn record_there() {
     fs::write(out.join("record.jsonl"), "precious\n").unwrap();
     run(program().arg("run").arg(&file).arg("--out").arg(&out)).expect_code(2).says(&["record.jsonl"]);
     assert_eq!(fs::read_to_string(out.join("record.jsonl")).unwrap(), "precious\n", "nothing is lost");
-    // Where `--try-advice` would write is looked at before the first trial, not after the last.
+    // The directory of `--try-advice` is checked before the first trial, not after the last one.
     let tried = folder.path().join("tried");
     fs::create_dir_all(tried.join("advised")).unwrap();
     fs::write(tried.join("advised/record.jsonl"), "precious\n").unwrap();
@@ -154,7 +154,7 @@ fn record_there() {
         .says(&["record.jsonl"]);
 }
 
-/// Before any cluster is looked for: none of these is there.
+/// The check comes before the search for a cluster: none of these clusters exists.
 fn misplaced() {
     for (flags, flag) in [
         (&["--keep"][..], "--keep"),

@@ -1,4 +1,4 @@
-//! What goes wrong while the program runs: interruptions, a kill, a full disk, no namespaces, pods that never start.
+//! Failures while the program runs: interruptions, a kill, a full disk, no namespaces, pods that never start.
 
 use std::fs;
 use std::path::Path;
@@ -111,7 +111,7 @@ fn full_disk() {
     assert!(matches!(again.code, Some(4 | 5)), "{}", again.stderr);
 }
 
-/// A user namespace in which no further one may be made, as in a container without rights.
+/// A user namespace that allows no further ones, as in a container without privileges.
 pub(crate) fn without_namespaces(arguments: &str) -> std::process::Command {
     let script =
         format!("echo 0 >/proc/sys/user/max_user_namespaces && exec {} {arguments}", env!("CARGO_BIN_EXE_rollproof"));
@@ -164,7 +164,7 @@ fn never_ready() {
         .says(&["deployment/web", "one last word"]);
 }
 
-/// The first pods serve; once the rollout sets BREAK, the new ones never get ready.
+/// The first pods serve; after the rollout has set BREAK, the new ones never become ready.
 fn never_completes() {
     let folder = tempfile::tempdir().unwrap();
     let program_path = env!("CARGO_BIN_EXE_rollproof");

@@ -1,4 +1,4 @@
-//! Recipes of images that do not come with rollproof: what runs them, and what must not.
+//! Recipes of images that do not come with rollproof: when they run, and when they must not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::bad_luck::without_namespaces;
 use crate::program::{Ran, program, report, run};
 use crate::{Needs, Test, beside, test};
 
-/// How a run ends whose server came up: what it loses is not what these tests are about.
+/// The exit codes of a run whose server started; what it loses does not matter to these tests.
 const RAN: [i32; 3] = [0, 4, 5];
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -124,7 +124,7 @@ fn demo() {
     let foreign = Foreign::new();
     fs::create_dir(foreign.path("scenarios")).unwrap();
     foreign.add_recipe(&foreign.path("manifests/images/apache"));
-    // Where Apache is not installed, the demo believes that it is, and the recipe that comes with rollproof says no.
+    // A fake Apache on `PATH` makes the demo choose Apache on every machine; the compiled-in recipe then fails with it.
     let bin = foreign.path("bin");
     fs::create_dir(&bin).unwrap();
     fs::write(bin.join("apache2"), "#!/bin/sh\nexit 1\n").unwrap();
@@ -136,7 +136,7 @@ fn demo() {
     assert_eq!(foreign.ran(), [""; 0], "the folder's recipe did not run");
 }
 
-/// By somebody who is not root, in whose eyes at least.
+/// As a user who is not root, at least in this user namespace.
 fn asked_for() {
     let foreign = Foreign::new();
     let as_another = |arguments: &[&str]| {
@@ -157,7 +157,7 @@ fn asked_for() {
     assert!(foreign.ran().contains(&here()), "it ran in this network");
 }
 
-/// With the identity of the network that the program is started in, as if it had made that network itself.
+/// With the identity of the network in which the program is started, as if it had created that network.
 fn mark() {
     let foreign = Foreign::new();
     run(foreign.run(&["-f", "apache.yaml", "--rate", "50"]).env("ROLLPROOF_NETWORK", here())).expect_one_of(&RAN);
@@ -168,7 +168,7 @@ fn mark() {
 fn alone() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(shipped("nginx.yaml"), folder.path().join("nginx.yaml")).unwrap();
-    // A recipe that no pod names is nobody's concern.
+    // A recipe that no pod uses does not matter.
     fs::create_dir_all(folder.path().join("images/other")).unwrap();
     fs::write(folder.path().join("images/other/embedded"), "exit 1\n").unwrap();
     let ran = |arguments: &[&str], out: &str| {

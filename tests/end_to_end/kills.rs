@@ -1,4 +1,4 @@
-//! SIGKILL at random moments, of rollproof, of a supervisor, and by a container: nothing is left, and nothing passes.
+//! SIGKILL at random moments, to rollproof, to a supervisor, and by a container: no process is left, and no run passes.
 
 use std::fs;
 use std::path::Path;
@@ -23,10 +23,10 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const KILLS: u64 = 20;
-/// Runs side by side: they mostly wait.
+/// How many runs run in parallel: they mostly wait.
 const AT_ONCE: u64 = 10;
 
-/// Calls `one` for each number below [`KILLS`], some side by side.
+/// Calls `one` for each number below [`KILLS`], some in parallel.
 fn each(one: impl Fn(u64) + Sync) {
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -44,7 +44,7 @@ fn each(one: impl Fn(u64) + Sync) {
     });
 }
 
-/// A moment below `most` that differs from turn to turn and not from run to run.
+/// A moment below `most` that differs between the kills of a run but not between runs.
 fn moment(turn: u64, most: Duration) -> Duration {
     let mixed = (turn + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let most_us = u64::try_from(most.as_micros()).unwrap();
@@ -101,7 +101,7 @@ fn rollproof_killed() {
         child.kill().unwrap();
         assert_ne!(finish(child).code, Some(0));
         marked.nothing_left();
-        // What there is of a record never passes.
+        // An incomplete record never passes.
         let again = run(program().arg("report").arg(marked.out()));
         assert!(matches!(again.code, Some(2..=5)), "{:?}: {}", again.code, again.stderr);
     });
@@ -124,7 +124,7 @@ fn supervisor_killed() {
         let containers = marked.containers();
         let victim = containers[usize::try_from(turn).unwrap() % containers.len()];
         let supervisor = parent(victim);
-        // One that is about to end anyway would be nobody's trouble.
+        // Killing a supervisor that is about to end would show nothing.
         assert!(lives(victim) && kill(Pid::from_raw(supervisor), Signal::SIGKILL).is_ok(), "{victim}");
         // The run would repeat the trial twice, as `a_container_that_kills_its_supervisor_never_passes` sees to the end.
         let own = i32::try_from(child.id()).unwrap();
@@ -151,7 +151,7 @@ fn lives(pid: i32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-/// The built-in server, which drains when it is told to stop, with a hook.
+/// The built-in server, which drains on the stop signal, with a hook.
 fn hooked(folder: &Path, hook: &str) -> std::path::PathBuf {
     let manifest = include_str!("../../manifests/target.yaml");
     let hook =
@@ -161,7 +161,7 @@ fn hooked(folder: &Path, hook: &str) -> std::path::PathBuf {
     file
 }
 
-/// A user namespace in which no further one may be made, for a user who is not root in it.
+/// A user namespace that allows no further ones, for a user who is not root in it.
 fn without_namespaces() -> Command {
     let script =
         "echo 1 >/proc/sys/user/max_user_namespaces && exec unshare -U --map-user=1000 --map-group=1000 \"$@\"";

@@ -1,7 +1,7 @@
 //! Runs the built program as a user would: scenarios, the demo, interruptions and bad luck.
 //!
-//! Each test is named; one whose server is missing on this machine is listed as ignored, not as passed. Those
-//! that put load on the machine and are timed run one at a time, after the others.
+//! A test whose server is not installed is listed as ignored, not as passed. Tests that put load on the machine and are
+//! timed run one at a time, after the others.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -61,7 +61,7 @@ impl Test {
     }
 }
 
-/// A test of what a busy machine changes: it runs alone.
+/// A test whose result a busy machine could change: it runs alone.
 pub(crate) fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Test {
     Test::new(name, needs, true, || {
         let _turn = program::alone();
@@ -69,7 +69,7 @@ pub(crate) fn test(name: &str, needs: Needs, body: impl FnOnce() + Send + 'stati
     })
 }
 
-/// A test of what is the same on a busy machine: it runs beside others.
+/// A test whose result is the same on a busy machine: it runs in parallel with others.
 pub(crate) fn beside(name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> Test {
     Test::new(name, needs, false, || {
         let _turn = program::beside();
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     tests.extend(again::tests());
     tests.extend(advised::tests());
     tests.extend(foreign::tests());
-    // None that runs alone waits between those that could run beside each other.
+    // Tests that run alone come last, so that they do not hold up the parallel ones.
     tests.sort_by_key(|test| test.alone);
     libtest_mimic::run(&arguments, tests.into_iter().map(|test| test.trial).collect()).exit_code()
 }

@@ -10,7 +10,7 @@ use crate::{Needs, Test, beside, test};
 const HELM: &str = include_str!("../fixtures/helm.yaml");
 const KUSTOMIZE: &str = include_str!("../fixtures/kustomize.yaml");
 
-/// (name, what is piped in, arguments, parts of the error)
+/// (name, standard input, arguments, parts of the error)
 const REFUSED: &[(&str, &str, &[&str], &[&str])] = &[
     ("a_manifest_file_that_is_not_there", "", &["-f", "no-such.yaml"], &["no-such.yaml", "no such file"]),
     ("an_empty_pipe", "", &["-f", "-"], &["standard input", "empty"]),
@@ -55,7 +55,7 @@ pub(crate) fn tests() -> Vec<Test> {
 fn piped(command: &mut Command, text: &str) -> Ran {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // A program that refuses its arguments does not read, so that the pipe may be broken.
+    // The program does not read its input if an argument is wrong, so the pipe may break.
     let _ = stdin.write_all(text.as_bytes());
     drop(stdin);
     finish(child)
@@ -69,7 +69,7 @@ fn refused(text: &str, arguments: &[&str], parts: &[&str]) {
     assert!(!out.exists(), "nothing was begun");
 }
 
-/// The pods drain, so nothing is lost; what the embedded cluster does not have is named and not applied.
+/// The pods drain, so nothing is lost. Objects that the embedded cluster does not support are named and not applied.
 fn helm() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
@@ -111,7 +111,7 @@ fn recipe() {
     let manifest = HELM.replace("rollproof/target:1.16.0", "own");
     fs::write(folder.path().join("deploy.yaml"), &manifest).unwrap();
     let out = folder.path().join("out");
-    // Where it was looked for is what the error says.
+    // The error names the places that were searched.
     let beside = folder.path().join("images/own/embedded").display().to_string();
     let mut from_file = program();
     from_file.args(["run", "-f"]).arg(folder.path().join("deploy.yaml")).arg("--out").arg(&out);

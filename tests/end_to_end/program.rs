@@ -1,4 +1,4 @@
-//! Starting the program, and looking at what it left.
+//! Starts the program, and checks what it left behind.
 
 use std::fs;
 use std::io::Read;
@@ -14,7 +14,7 @@ use serde_json::Value;
 /// The longest that any run of these tests may take.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// A named test. Where something that it needs is `missing`, that stands behind its name, and it is listed as ignored.
+/// A named test. If something that it needs is `missing`, its name says so and it is listed as ignored.
 pub(crate) fn named(name: &str, missing: Option<&str>, body: impl FnOnce() + Send + 'static) -> Trial {
     let shown = missing.map_or_else(|| name.to_owned(), |missing| format!("{name} (needs {missing})"));
     Trial::test(shown, move || {
@@ -30,12 +30,12 @@ pub(crate) fn named(name: &str, missing: Option<&str>, body: impl FnOnce() + Sen
     .with_ignored_flag(missing.is_some())
 }
 
-/// How many tests run side by side, of those that may.
+/// How many tests run in parallel, of those that may.
 pub(crate) const AT_ONCE: usize = 3;
 
 static TURN: RwLock<()> = RwLock::new(());
 
-/// Waits until no other test runs, and lets none begin meanwhile: for a test that puts load on the machine and is timed.
+/// Waits until no other test runs, and lets none begin until it is dropped: for a test that puts load on the machine and is timed.
 pub(crate) fn alone() -> impl Sized {
     TURN.write().unwrap_or_else(PoisonError::into_inner)
 }
@@ -154,7 +154,7 @@ pub(crate) fn variant<'a>(report: &'a Value, name: &str) -> &'a Value {
     report["variants"].as_array().unwrap().iter().find(|variant| variant["name"] == name).unwrap()
 }
 
-/// The exit codes of a run whose variants did what they should: a pass, and the fail that [`clean`] allows.
+/// The exit codes of a run whose variants behaved as expected: a pass, and the fail that [`clean`] allows.
 pub(crate) const AS_EXPECTED: [i32; 2] = [0, 4];
 
 /// Fails unless the variant lost nothing, or nothing but kept-alive connections that the server closed as the client wrote on
@@ -175,8 +175,8 @@ pub(crate) fn clean(report: &Value, name: &str) {
     }
 }
 
-/// What a run of `tests/fixtures/selector/run.yaml` must tell: its Service selects the old version only, so that after the upgrade it has
-/// no endpoint, for ever.
+/// What a run of `tests/fixtures/selector/run.yaml` must report: its Service selects the old version only, so it has no endpoint after
+/// the upgrade.
 pub(crate) fn lost_its_selection(out: &Path) {
     let report = report(out);
     clean(&report, "restart");

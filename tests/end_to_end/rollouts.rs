@@ -1,4 +1,4 @@
-//! The kinds of rollout on the embedded cluster, and what it refuses by name.
+//! The kinds of rollout on the embedded cluster, and those that it refuses by name.
 
 use std::fs;
 use std::path::Path;
@@ -48,7 +48,7 @@ fn each_kind() {
     let ran = run(program().arg("run").arg(&path).arg("--out").arg(&out));
     let record = lines(&out);
     let ends = record.iter().filter(|line| line["t"] == "trial-end").collect::<Vec<_>>();
-    // A trial of which the way back was not taken would find nothing to change.
+    // If the change of the last trial had not been undone, this trial would find nothing to change.
     assert!(ends.len() >= 6, "{}\n{}", ran.stdout, ran.stderr);
     assert!(ends.iter().all(|end| end["complete"] == true), "{ends:#?}\n{}", ran.stderr);
     assert!(ends.iter().all(|end| end["reset"] != true), "every way back was taken: {ends:#?}");

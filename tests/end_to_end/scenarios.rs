@@ -63,7 +63,7 @@ fn scenario(name: &str, expected: &[(&str, bool)]) {
     check_schema(&report);
 }
 
-/// A server that drains, alone but for the control, in as many blocks as a minute holds.
+/// A server that drains, with the control, in as many blocks as fit into a minute.
 fn controlled() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
@@ -83,7 +83,7 @@ fn controlled() {
     check_schema(&report);
 }
 
-/// A scenario of the built-in server. Late sends are not what it is about, so that a busy machine spoils no trial.
+/// A scenario of the built-in server. Late sends are allowed, so a busy machine invalidates no trial.
 fn alone(folder: &Path, lines: &str) -> std::path::PathBuf {
     let file = folder.join("alone.yaml");
     let text = format!("name: alone\nmanifests: MANIFESTS/target.yaml\nmax_lag_ms: 10000\n{lines}");
@@ -92,7 +92,7 @@ fn alone(folder: &Path, lines: &str) -> std::path::PathBuf {
     file
 }
 
-/// Its pods take longer to be ready than the plan can know, so that the first of two blocks takes the time of both.
+/// Its pods need longer to become ready than the plan can know, so the first of two blocks uses the time of both.
 fn out_of_time() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
@@ -110,7 +110,7 @@ fn out_of_time() {
     report_again_is(&out, &[5]);
 }
 
-/// From the cluster's own log: when the table let go of a pod. From the record: who reached that pod afterwards.
+/// From the cluster's own log: when the routing table dropped a pod. From the record: which requests reached it afterwards.
 fn established() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

@@ -109,7 +109,7 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// Sends FIN and reads until the client is done, so that no RST follows. Tells what it read.
+/// Sends FIN and reads until the client is done, so that no RST follows. Returns what it read.
 fn fin(mut stream: TcpStream) -> u64 {
     let _ = stream.shutdown(Shutdown::Write);
     hold(&mut stream)
@@ -142,9 +142,9 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().filter_map(|line| line.split_once(": ")).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
 }
 
-/// What a path stands for on a connection that carried so many requests before. The fault of `/X-once` is played on the
-/// first such request that is not its connection's first, that of `/X-at-first` on the first one at all; the rest of them
-/// are ok, as a request that is sent again would be.
+/// The fault of a path on a connection that has carried this many requests. `/X-once` plays its fault on the first such
+/// request that is not the first of its connection, `/X-at-first` on the first of all. All others are answered, as a
+/// retry would be.
 fn scripted(path: &str, before: u64, seen: &Mutex<Seen>) -> String {
     let (fault, due) = match (path.strip_suffix("-once"), path.strip_suffix("-at-first")) {
         (Some(fault), _) => (fault, before > 0),
@@ -159,7 +159,7 @@ fn scripted(path: &str, before: u64, seen: &Mutex<Seen>) -> String {
     "/ok".to_owned()
 }
 
-/// Plays one request; gives the connection back if it stays open.
+/// Plays one request; returns the connection if it stays open.
 fn serve(mut stream: TcpStream, before: u64, seen: &Mutex<Seen>) -> Option<TcpStream> {
     let head = peek_head(&stream)?;
     let path = head.split(' ').nth(1).unwrap_or_default();
@@ -184,7 +184,7 @@ fn serve(mut stream: TcpStream, before: u64, seen: &Mutex<Seen>) -> Option<TcpSt
     if head.starts_with("POST") && body != POSTED.as_bytes() {
         seen.lock().unwrap().wrong_bodies += 1;
     }
-    // A client that keeps connections alive sees another close than one that said it would not.
+    // A client that keeps connections alive sees a different close than one that sent `Connection: close`.
     let close = header(&head, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
     play(stream, &path, close, seen)
 }

@@ -49,7 +49,7 @@ fn log() -> String {
     to_hlog(&mixed().analysis())
 }
 
-/// Where Maven keeps it, or where a variable says.
+/// In Maven's folder, or where the environment variable says.
 fn jar() -> Option<PathBuf> {
     let kept = std::env::home_dir()?.join(".m2/repository/org/hdrhistogram/HdrHistogram/2.2.2/HdrHistogram-2.2.2.jar");
     let named = std::env::var_os("ROLLPROOF_TEST_HDRHISTOGRAM").map(PathBuf::from);

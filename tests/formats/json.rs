@@ -1,4 +1,4 @@
-//! report.json against its schema, by validators that are not ours.
+//! Validates report.json against its schema with independent validators.
 
 use libtest_mimic::Trial;
 use rollproof::report::{schema, to_json};

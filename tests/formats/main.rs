@@ -1,4 +1,4 @@
-//! Each file that a run leaves, read by a reader that is not ours. A reader that this machine lacks is named as ignored.
+//! Each file that a run writes, read by an independent reader. Tests whose reader is not installed are listed as ignored.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -9,9 +9,6 @@ mod junit;
 mod markdown;
 mod progress;
 mod reader;
-#[allow(dead_code, reason = "shared with the analysis")]
-#[path = "../records/mod.rs"]
-mod records;
 mod sample;
 mod terminal;
 

@@ -1,17 +1,17 @@
-//! report.md and diff.md: what a reader of GitHub's Markdown takes them for.
+//! report.md and diff.md as a reader of GitHub's Markdown sees them.
 
 use libtest_mimic::Trial;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rollproof::diff::to_markdown as diff_to_markdown;
+use rollproof::record::sample::SampleRun;
 use rollproof::report::to_markdown;
 use rollproof::spec::Expect;
 
 use crate::diff::{again, compared};
-use crate::records::Run;
 use crate::sample::{HOSTILE, hostile, mixed};
 use crate::test;
 
-/// A comment holds 65,536 characters.
+/// GitHub limits a comment to 65,536 characters.
 const COMMENT_MAX: usize = 60_000;
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -30,7 +30,7 @@ struct Page {
     tables: Vec<Vec<usize>>,
     html: String,
     text: String,
-    /// What has no business there.
+    /// Content that must not be there.
     others: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ fn read(text: &str) -> Page {
     page
 }
 
-/// Every row has as many cells as the head; the reader fills up what is missing, so that the lines are counted too.
+/// Every row has as many cells as the head. The reader fills in missing cells, so the lines are counted too.
 fn check_tables(text: &str) {
     let page = read(text);
     assert!(!page.tables.is_empty() && page.others.is_empty(), "{:?}: {text}", page.others);
@@ -95,7 +95,7 @@ fn hostile_text_stays_text() {
     assert!(!html.contains(['<', '>']), "only our own HTML is left: {html}");
     assert_eq!(page.html.matches("<details>").count(), page.html.matches("</details>").count());
     assert!(page.others.is_empty(), "{:?}", page.others);
-    // It is shown as it is, but for what cannot be seen, and calls nobody.
+    // It is shown as it is, except for invisible characters, and mentions nobody.
     assert!(page.text.contains("<script>alert(1)</script> ]]> &amp; `x` @"), "{}", page.text);
     assert!(!page.text.contains("@all") && !page.html.contains("@all") && !page.text.contains("http://h"));
     let bare = read(&format!("# {HOSTILE}\n"));
@@ -115,7 +115,7 @@ fn is_for_a_comment() {
 fn a_huge_run_fits_a_comment() {
     let names: Vec<String> = (0..120).map(|index| format!("{index}{}", HOSTILE.repeat(4))).collect();
     let variants: Vec<(&str, Expect)> = names.iter().map(|name| (name.as_str(), Expect::Clean)).collect();
-    let mut run = Run::new(1, &variants).baseline(&names[0]);
+    let mut run = SampleRun::new(1, &variants).baseline(&names[0]);
     for name in &names {
         run = run.trial(1, name, |trial| trial.lost_times(5));
     }

@@ -1,4 +1,4 @@
-//! What a run says while it is under way, on a terminal and without one, and what `report --against` makes of two runs.
+//! What a run prints while it runs, on a terminal and without one, and what `report --against` writes for two runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -72,7 +72,7 @@ fn on_a_terminal_and_without_one() {
     against(&old, &new, code);
 }
 
-/// Both runs beside each other: the files are there, and the exit code is the new run's own.
+/// Two runs compared: the files are written, and the exit code is that of the new run.
 fn against(old: &Path, new: &Path, code: Option<i32>) {
     let before = std::fs::read_dir(old).unwrap().count();
     let (compared, said) = ran(bounded(PROGRAM).args(["report", "--against"]).args([old, new]));

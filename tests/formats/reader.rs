@@ -1,16 +1,16 @@
-//! Programs of others that read our files, each bounded in time.
+//! Independent programs that read our files, each bounded in time.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What is missing to run this; `None` if it is all there.
+/// What is missing to run this; `None` if nothing is.
 pub(crate) fn missing(what: &str, program: &str, arguments: &[&str]) -> Option<String> {
     let ran = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     (!ran.is_ok_and(|output| output.status.success())).then(|| what.to_owned())
 }
 
-/// Runs a reader for at most half a minute: whether it was content, and what it said.
+/// Runs a reader for at most half a minute: whether it succeeded, and what it printed.
 pub(crate) fn run(program: &str, arguments: &[&str], stdin: &str) -> (bool, String) {
     let mut child = Command::new("timeout")
         .args(["30", program])

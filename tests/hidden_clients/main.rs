@@ -1,6 +1,6 @@
-//! What is said to be hidden against what real clients hide. Goal: for each fault, a client answers its caller exactly where
-//! the policy says that it sends the request again. Method: one scripted fault, once; the load engine meets it and gives the
-//! facts, the real client meets it and is answered or not. A client that this machine lacks is named as ignored.
+//! Compares the losses that `hidden` says a client hides with what real clients hide. Goal: for each fault, a client answers its
+//! caller exactly where the policy says that it retries. Method: a scripted fault is played once to the load engine, which gives
+//! the facts, and once to the real client. Tests whose client is not installed are listed as ignored.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -25,7 +25,7 @@ use rollproof::record::entry::{Attempt, Entry};
 use rollproof::record::{Arm, Outcome, sink};
 use rollproof::spec::{LoadSpec, RequestSpec};
 
-/// A fault and how it is met: by `method path`, on a connection that has carried `first`, if that is not empty.
+/// A fault and the request that meets it: `method path`, on a connection that has carried `first`, if that is not empty.
 struct Case {
     name: &'static str,
     arm: Arm,
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
         tests.push(test(&format!("{name}_refused"), missing.as_deref(), move || real.refused()));
     }
     let mut arguments = Arguments::from_args();
-    // Each plays faults on a server of its own; together they would take each other's time.
+    // Each plays faults on its own server; in parallel they would delay each other.
     arguments.test_threads = Some(1);
     libtest_mimic::run(&arguments, tests).exit_code()
 }
@@ -110,7 +110,7 @@ fn test(name: &str, missing: Option<&str>, body: impl FnOnce() + Send + 'static)
 
 type Answered<'a> = &'a dyn Fn(&Case, SocketAddr) -> bool;
 
-/// The client answers its caller exactly where it is said to hide the fault, or where there was none for it.
+/// The client answers its caller exactly where `hidden` says that it hides the fault, or where it met no fault.
 fn each(client: Client, answered: Answered<'_>) {
     let mut wrong = Vec::new();
     for case in &CASES {
@@ -136,7 +136,7 @@ fn idle(client: Client, answered: Answered<'_>) {
     }
 }
 
-/// What the load engine met, as the record has it. It is met once for all clients.
+/// What the load engine met, from its record; one run serves all clients.
 fn facts(case: &Case) -> AttemptFacts<'_> {
     static MET: Mutex<BTreeMap<&str, Attempt>> = Mutex::new(BTreeMap::new());
     let mut met = MET.lock().unwrap();

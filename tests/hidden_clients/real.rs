@@ -1,4 +1,4 @@
-//! Clients of other projects, run as programs.
+//! Real clients, run as programs.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub(crate) struct Real {
     folder: tempfile::TempDir,
 }
 
-/// Those that can be tried.
+/// All clients.
 pub(crate) fn all() -> Vec<Real> {
     [(Client::Go, "go"), (Client::Java, "java"), (Client::Curl, "curl")]
         .into_iter()
@@ -25,7 +25,7 @@ pub(crate) fn all() -> Vec<Real> {
         .collect()
 }
 
-/// The program on the PATH, or where Go's own installation puts it.
+/// The program on `PATH`, or in the folder of Go's own installer.
 fn found(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/local/go/bin")]);
@@ -57,7 +57,7 @@ impl Real {
         self.send(&requests, server)
     }
 
-    /// Nobody listens: the client fails, unless it connects to another server, of which there is none.
+    /// Nobody listens, so the client fails.
     pub(crate) fn refused(&self) {
         let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         assert!(!self.send(&[("GET", "/ok")], closed));

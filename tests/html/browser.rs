@@ -1,4 +1,4 @@
-//! A real Chromium, driven over its driver, and ended with it however a test ends.
+//! A real Chromium, controlled through its driver. Both end with the tests, however these end.
 
 use std::future::Future;
 use std::io::{BufRead as _, BufReader};
@@ -30,7 +30,7 @@ pub(crate) fn missing() -> Option<&'static str> {
 /// A test's body.
 pub(crate) type Body = for<'a> fn(&'a Browser) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// The browser of all tests, because starting one takes longer than most of them.
+/// One browser for all tests, because its start takes longer than most of them.
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 
 struct Shared {
@@ -40,14 +40,14 @@ struct Shared {
     _driver: Driver,
 }
 
-/// Runs a test's body in an empty window.
+/// Runs the body of a test in an empty window.
 pub(crate) fn run(body: Body) {
     with(async |browser| body(browser).await);
 }
 
 /// Runs something with the browser, which is started if it was not yet.
 pub(crate) fn with(body: impl AsyncFnOnce(&Browser)) {
-    // A test that failed leaves nothing that the next does not clear.
+    // A failed test poisons the lock; that is harmless, because the next one clears the browser first.
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     let Shared { browser, runtime, .. } = shared.get_or_insert_with(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -76,7 +76,7 @@ struct Driver {
 }
 
 impl Driver {
-    /// Starts one on a port that is free, and reads from it which.
+    /// Starts one on a free port, and reads the port from its output.
     fn start() -> Self {
         let mut command = Command::new(DRIVER);
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -86,7 +86,7 @@ impl Driver {
             let line = line.ok()?;
             line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok()
         });
-        // What it says further must be read, or it stops.
+        // Its further output must be read, or it blocks.
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             child,
@@ -181,13 +181,13 @@ impl Browser {
         self.client.perform_actions(MouseActions::new("mouse".to_owned()).then(moved)).await.unwrap();
     }
 
-    /// What the page wrote to the console, and what the browser held against it.
+    /// What the page wrote to the console, and what the browser reported about it.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let all = self.log("browser").await;
         all.iter().map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Every address that was asked for.
+    /// Every address that the page requested.
     pub(crate) async fn requests(&self) -> Vec<String> {
         let all = self.log("performance").await;
         let messages = all.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
@@ -226,7 +226,7 @@ impl Browser {
     }
 }
 
-/// A command that the crate does not know.
+/// A command that fantoccini does not have.
 #[derive(Debug)]
 struct Raw {
     path: &'static str,

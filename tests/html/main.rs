@@ -1,7 +1,7 @@
-//! `report.html`, as text and in a real Chromium. Goal: everything that a reader is promised is there, works with mouse and
-//! keyboard, asks the network for nothing, and text from outside stays text. Where Chromium or its driver is missing, the tests
-//! that need them are named as ignored. `pictures FOLDER OUT` makes the documentation's pictures of the record in FOLDER;
-//! `picture FOLDER FILE` makes one of its drawings.
+//! `report.html`, as text and in a real Chromium. Goal: everything that the documentation promises is there and works with mouse
+//! and keyboard, the page sends no request, and text from outside stays text. Without Chromium or its driver, the tests that need
+//! them are listed as ignored. `pictures FOLDER OUT` makes the pictures of the documentation from the record in FOLDER;
+//! `picture FOLDER FILE` makes one picture of its drawings.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -9,12 +9,6 @@ mod browser;
 mod looks;
 mod pages;
 mod pictures;
-#[allow(dead_code, reason = "shared with the tests of the analysis")]
-#[path = "../causes/pods.rs"]
-mod pods;
-#[allow(dead_code, reason = "shared with the tests of the analysis")]
-#[path = "../records/mod.rs"]
-mod records;
 mod works;
 
 use std::path::Path;
@@ -32,7 +26,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
-    // One browser at a time: two would take each other's time, and a test looks at what has the focus.
+    // One test at a time: in parallel they would delay each other, and some look at what has the focus.
     arguments.test_threads = Some(1);
     let missing = browser::missing();
     let plain = pages::TESTS.iter().map(|(name, body)| test(name, None, *body));

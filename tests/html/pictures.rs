@@ -1,4 +1,4 @@
-//! The documentation's pictures of a report.
+//! Makes the pictures of a report for the documentation.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const PICTURES: [(&str, &str, u32, f64); 4] = [
     ("apache-dark-narrow.png", "dark", 400, 1.0),
 ];
 
-/// What makes the pictures of the record in a folder, by the word for it on the command line.
+/// The function for a word on the command line; each makes pictures of the record in a folder.
 pub(crate) fn maker(word: &str) -> Option<fn(&Path, &Path)> {
     match word {
         "pictures" => Some(all),

@@ -1,4 +1,4 @@
-//! What a page does in a browser: details, boxes, links, the keyboard; and what it must never do.
+//! What a page does in a browser (details, boxes, links, the keyboard), and what it must never do.
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ pub(crate) const TESTS: &[(&str, Body)] = &[
     ("hostile_text_stays_text", |browser| Box::pin(hostile(browser))),
 ];
 
-/// The drawing of the variant that loses requests: trial 4 is seen.
+/// The drawing of the variant that loses requests; trial 4 is visible.
 const SHOWN: &str = "#trial-4";
 
 async fn asks_for_nothing(browser: &Browser) {
@@ -31,7 +31,7 @@ async fn asks_for_nothing(browser: &Browser) {
     assert!(asked.len() == 1 && asked[0].starts_with("file://") && asked[0].ends_with("/report.html"), "{asked:?}");
 }
 
-/// The bad twin: of a page that would fetch, run or post something, none of it happens, and all of it is noticed.
+/// The bad twin: a page that tries to fetch, run and post something. Nothing of this happens, and all of it is noticed.
 async fn would_be_seen(browser: &Browser) {
     let more = "<img src=\"http://127.0.0.1:9/x\"><script>document.title = 'ran'</script><p style=\"color: red\">";
     browser.open(&page(&two_variants()).replace("</main>", &format!("{more}</main>"))).await;

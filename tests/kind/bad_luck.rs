@@ -1,5 +1,5 @@
-//! What goes wrong while a run is under way on a real cluster. Each ends with a clear error or an inconclusive verdict that
-//! names what happened, with the record kept and nothing left behind.
+//! Failures during a run on a real cluster. Each run ends with a clear error or an inconclusive verdict that names what
+//! happened; its record is kept, and nothing is left behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// A run of one variant that loses nothing, begun and not ended.
+/// A running run of one variant that loses nothing.
 struct Begun {
     child: Child,
     out: PathBuf,
@@ -42,7 +42,7 @@ struct Begun {
 }
 
 impl Begun {
-    /// Starts it and waits until `part` stands in its record.
+    /// Starts it and waits until its record contains `part`.
     fn until(part: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
@@ -60,7 +60,7 @@ fn wait_for_line(out: &Path, part: &str) {
     });
 }
 
-/// The record reports, and never as a pass.
+/// The record can be reported, but never as a pass.
 fn reports_no_pass(out: &Path) {
     let again = run(program().arg("report").arg(out));
     assert!(matches!(again.code, Some(4 | 5)), "{:?}\n{}", again.code, again.stderr);
@@ -91,7 +91,7 @@ fn killed() {
     run(&mut on_kind("scenarios/control-no-rollout.yaml", &again)).expect_code(0);
     let status = run(program().args(["cluster", "status", "--context", &context()])).expect_code(0);
     assert!(status.stdout.contains(&left[0]), "{}", status.stdout);
-    // By name: others may run on the cluster too.
+    // By name, because other runs may use the cluster too.
     let gone = left[0].rsplit('-').next().unwrap();
     run(program().args(["cluster", "clean", gone, "--context", &context()])).expect_code(0);
     nothing_left(&out);
@@ -104,7 +104,7 @@ fn api_server_stops() {
         std::thread::sleep(Duration::from_secs(10));
     }
     let ran = finish(child);
-    // The rollout takes longer, and nothing else.
+    // Nothing but the length of the rollout changes.
     ran.expect_one_of(&[0, 4, 5]);
     nothing_left(&out);
     let report = report(&out);
@@ -124,7 +124,7 @@ fn agent_deleted() {
     let trials: Vec<_> =
         report["variants"].as_array().unwrap().iter().flat_map(|v| v["trials_list"].as_array().unwrap()).collect();
     let states: Vec<_> = trials.iter().map(|trial| trial["state"].as_str().unwrap()).collect();
-    // A late send on a busy machine may cost another.
+    // A late send on a busy machine may invalidate another trial.
     assert_eq!((states[0], states.last().copied()), ("invalid", Some("counts")), "{states:?}");
 }
 
@@ -195,7 +195,7 @@ fn unpullable_agent() {
     nothing_left(&out);
 }
 
-/// A user who may do everything that a run needs but watch pods.
+/// A user with all the rights that a run needs, except to watch pods.
 fn no_right() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
@@ -250,8 +250,8 @@ fn kube_proxy_stopped() {
     nothing_left(&out);
 }
 
-/// The bad twin of a kube-proxy that stands still: here too new connections are answered by nobody, because the kernel limits how many
-/// refusals a rule sends.
+/// The bad twin of a stopped kube-proxy: here too, new connections get no answer, because the kernel limits how many refusals a rule
+/// sends.
 fn unselected() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

@@ -1,4 +1,4 @@
-//! What diagnosis says of losses whose cause is forced, on the real cluster: one trial of each variant.
+//! Diagnosis of losses whose cause is forced, on the real cluster: one trial of each variant.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ const WRONG_AT_MOST: f64 = 0.02;
 /// repeats it a second later: some of a short outage end after it, and then what refused them is not known.
 const UNKNOWN_AT_MOST: f64 = 0.1;
 
-/// A run, made once and looked at by several tests.
+/// A run that several tests share.
 struct Made {
     out: PathBuf,
     report: Value,
@@ -49,7 +49,7 @@ fn made(cell: &'static OnceLock<Made>, group: fn() -> Group) -> &'static Made {
         let (folder, group) = (tempfile::tempdir().unwrap(), group());
         let scenario = group.write(folder.path());
         let out = kept().unwrap_or_else(|| folder.path().to_owned()).join(group.name);
-        // One trial may well show no loss where some is expected, which is said; what counts here is why.
+        // A single trial may show no loss where one is expected, so every verdict is accepted; the causes count here.
         run(&mut on_kind(scenario.to_str().unwrap(), &out)).expect_one_of(&[0, 4, 5]);
         nothing_left(&out);
         let report = report(&out);
@@ -58,7 +58,7 @@ fn made(cell: &'static OnceLock<Made>, group: fn() -> Group) -> &'static Made {
     })
 }
 
-/// Where the runs and what was measured are kept, if that is wanted.
+/// Where the runs and the figures are kept; `None` keeps nothing.
 fn kept() -> Option<PathBuf> {
     std::env::var_os("ROLLPROOF_KIND_OUT").map(PathBuf::from)
 }
@@ -79,7 +79,7 @@ fn explained(cell: &'static OnceLock<Made>, group: fn() -> Group) {
         .collect();
     keep(&format!("{}.md", group().name), &table);
     assert!(wrong.is_empty(), "{}\n{table}", wrong.join("\n"));
-    // Nothing of this passes for another cause.
+    // None of these requests may get another cause.
     for mut forced in group().variants {
         forced.cause = Some("proxy");
         let variant = variant(&made.report, forced.name);
@@ -87,7 +87,7 @@ fn explained(cell: &'static OnceLock<Made>, group: fn() -> Group) {
     }
 }
 
-/// What is wrong with a variant's causes, if anything is; its line of the table is added.
+/// What is wrong with the causes of a variant, if anything is. Adds its line to the table.
 fn judge(forced: &Forced, variant: &Value, table: &mut String) -> Option<String> {
     let causes: BTreeMap<&str, u64> = variant["causes"]
         .as_object()

@@ -56,7 +56,7 @@ pub(crate) fn namespaces_of(out: &std::path::Path) -> Vec<String> {
 pub(crate) fn nothing_left(out: &std::path::Path) {
     let own = namespaces_of(out);
     assert!(!own.is_empty(), "the record names its namespaces");
-    // The agent's namespace ends like the variants' do: with the run's identity.
+    // The names of all of its namespaces, also the agent's, end with the run's identity.
     let run = own[0].rsplit('-').next().unwrap().to_owned();
     wait_for("the run's namespaces to go", Duration::from_mins(2), || {
         namespaces().iter().all(|name| !name.ends_with(&run))
@@ -72,7 +72,7 @@ pub(crate) fn control_plane() -> String {
     format!("{}-control-plane", name())
 }
 
-/// Stops a program on a node for as long as it lives.
+/// Stops a program on a node until this is dropped.
 pub(crate) struct Stopped {
     node: String,
     program: &'static str,

@@ -1,4 +1,4 @@
-//! Whether the bounds of the edges in a report hold the moments that the node logged.
+//! Checks that the bounds of the edges in a report contain the moments that the node logged.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use crate::journal::{self, Journal, Logged};
 
-/// A log line is written just before or just after what it tells, and the report rounds to milliseconds.
+/// A log line is written just before or just after the event, and the report rounds to milliseconds.
 const SLACK_S: f64 = 0.03;
-/// A listener closes as its process ends, and that the process ended is noticed later, by up to 0.15 s where this was measured.
+/// A listener closes when its process ends, and the node notices this end up to 0.15 s later, as measured.
 const NOTICED_S: f64 = 0.5;
 
-/// Fails unless they do, for every old pod of every trial. What was measured, as lines for people.
+/// Fails unless they do, for every old pod of every trial. Returns the figures as lines for people.
 pub(crate) fn hold(out: &Path, report: &Value, journal: &Journal) -> String {
     let clock = Clock::of(out);
     let compared = compare(&clock, report, journal);
     let Found { pods, ref wrong, ref measured } = compared;
     assert!(pods >= 2 * report["variants"].as_array().unwrap().len(), "{pods} pods compared");
     assert!(wrong.is_empty(), "bounds that do not hold what was logged:\n{wrong}\nall:\n{measured}");
-    // The bounds are narrow enough to be wrong: had everything been a second and a half later, they would be, of every pod.
+    // The bounds are narrow enough to be wrong: if everything had been 1.5 s later, those of every pod would be.
     let later = compare(&clock, report, &journal::later(journal, 1_500_000_000));
     assert!(later.wrong.lines().count() >= 2 * pods, "bounds that hold anything:\n{}", later.measured);
     compared.measured
@@ -80,7 +80,7 @@ impl Clock {
     }
 }
 
-/// A pod's edges beside what was logged of it.
+/// Compares the edges of a pod with what was logged of it.
 struct Compared<'a> {
     variant: &'a str,
     pod: &'a Value,
@@ -98,7 +98,7 @@ impl Compared<'_> {
         let edges = [
             ("hook end", asked_ns.filter(|_| has_hook), SLACK_S),
             ("stop signal", signal_ns, SLACK_S),
-            // Only of a server that ends with its listener does the node's log tell when that closed.
+            // The log tells when a listener closed only if the server ended with it.
             ("listener closed", ended_ns.filter(|_| exits), NOTICED_S),
             ("container finished", ended_ns, SLACK_S),
         ];
@@ -117,7 +117,7 @@ impl Compared<'_> {
         writeln!(measured, "{line}").unwrap();
         let holds = match (bounds, at_s) {
             (Some((from_s, to_s)), Some(at_s)) => from_s - slack_s <= at_s && at_s <= to_s + slack_s,
-            // Not to know is honest; to tell of what was not, is wrong.
+            // A missing edge is honest; an edge of something that did not happen is wrong.
             (None, _) => edge != "container finished",
             (Some(_), None) => !known,
         };

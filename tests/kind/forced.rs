@@ -1,16 +1,16 @@
-//! Variants whose cause of loss is forced by how they are built, in two scenarios, so that many share one start of a run.
+//! Variants whose construction forces the cause of their losses, in two scenarios, so that many share the start of one run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-/// One variant and what its requests must be lost to.
+/// One variant and the cause of its losses.
 pub(crate) struct Forced {
     pub(crate) name: &'static str,
     /// The cause of most of what is lost; `None` if nothing may be lost.
     pub(crate) cause: Option<&'static str>,
-    /// Causes that are also true of some requests: what a server that stops does to new connections, for example.
+    /// Causes that are also true of some requests, for example of new connections to a server that stops.
     pub(crate) also: &'static [&'static str],
     /// A cause that some must have, whatever most have.
     pub(crate) present: Option<&'static str>,
@@ -141,7 +141,7 @@ fn slow(ms: u32) -> Value {
 /// The built-in server, whose flags force most causes.
 pub(crate) fn built_in() -> Group {
     let of = Forced::new;
-    // Long enough for routing, whose lag is up to about a second, and then a graceful stop.
+    // Longer than the propagation lag of about one second; a graceful stop follows.
     let safe = |forced: Forced| forced.args(&["--on-term=drain"]).sleep(3);
     let mut clean = safe(of("clean", "", &[])).load(json!({"requests": [
         {"path": "/", "arms": ["new"]}, {"path": "/slow?ms=2000", "arms": ["new"], "share": "20%"}]}));
@@ -165,7 +165,7 @@ pub(crate) fn built_in() -> Group {
             .args(&["--on-term=exit"])
             .container("lifecycle", missing)
             .load(slow(2000)),
-        // The old pods serve on until both new ones listen, so that no refusal is theirs.
+        // The old pods serve until both new ones listen, so no refusal comes from them.
         of("not-ready-yet", "not-ready-yet", &["no-endpoint"])
             .args(&["--on-term=drain", "--start-delay=2s"])
             .sleep(6)

@@ -16,16 +16,16 @@ use crate::cluster::{context, kubectl, name};
 use crate::program::{Ran, now, program, run, wait_for};
 use crate::test;
 
-/// What this program says when it is started in a pod.
+/// What this program prints when it is started in a pod.
 const WORD: &str = "packed and running";
 
-/// What this program does as the program of a pod.
+/// Runs instead of the tests when this program is the main process of a pod.
 #[allow(clippy::print_stdout, reason = "a pod's log is what it prints")]
 pub(crate) fn speak() {
     println!("{WORD}");
 }
 
-/// Tells what this test made from what others did.
+/// Distinguishes objects of this test from those of others.
 fn own(what: &str) -> String {
     format!("rptest-{what}-{}", std::process::id())
 }
@@ -45,7 +45,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// A quota that some policy puts into every namespace, as clusters shared by many have it.
+/// A quota as policies of shared clusters put into every namespace.
 fn quota() {
     let namespace = own("quota");
     let _namespace = Object::new(&["namespace", &namespace]);
@@ -86,7 +86,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(future)
 }
 
-/// What was said before something took long.
+/// The messages before slow steps.
 #[derive(Default)]
 struct Said(Mutex<Vec<String>>);
 
@@ -246,7 +246,7 @@ fn leftovers() {
     assert_ne!(kubectl(&["get", "namespace", &living_namespace]).code, Some(0), "named, it goes although it lives");
 }
 
-/// The annotation alone: others may want to schedule pods there.
+/// Sets only the annotation, because other tests may schedule pods on the node.
 fn cordons() {
     let run = own("cordon");
     let node = wait(KindCluster::new(&name()).nodes()).unwrap().remove(0);
@@ -298,7 +298,7 @@ fn custom_resources() {
                     "type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}}));
         Object::new(&["crd", &name])
     };
-    // The plural is none that anybody would guess.
+    // The plural cannot be guessed from the kind.
     let _crds = [define("Odd", "strange", "Namespaced"), define("Wide", "wides", "Cluster")];
     let namespace = own("crd");
     kubectl(&["create", "namespace", &namespace]).expect_code(0);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::cluster::{control_plane, on_node};
 
-/// One container's moments, in nanoseconds since 1970.
+/// The moments of one container, in nanoseconds since 1970.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_field_names, reason = "units come last in names")]
 pub(crate) struct Logged {
@@ -29,7 +29,7 @@ pub(crate) fn since(started: &str) -> Journal {
     read(&on_node(&control_plane(), &script).expect_code(0).stdout)
 }
 
-/// The same, with everything so many nanoseconds later.
+/// The same, with everything this many nanoseconds later.
 pub(crate) fn later(journal: &Journal, by_ns: u64) -> Journal {
     let moved = |at_ns: Option<u64>| at_ns.map(|at_ns| at_ns + by_ns);
     let one = |logged: &Logged| Logged {

@@ -1,8 +1,8 @@
-//! Runs the built program against a real kind cluster, as a user would: scenarios, places of the load, and bad luck.
+//! Runs the built program against a real kind cluster, as a user would: scenarios, the places of the load, and failures.
 //!
-//! They need kind, Docker and a running kind cluster, whose name is in `ROLLPROOF_TEST_KIND`; without it each is listed as
-//! ignored by its name. They run one at a time, because each puts load on the cluster and is timed; those of `workloads` put
-//! none, and run side by side. Those that stop parts of the cluster start them again, also when they fail.
+//! The tests need kind, Docker and a running kind cluster, whose name is in `ROLLPROOF_TEST_KIND`; without it, each is listed as
+//! ignored. They run one at a time, because each puts load on the cluster and is timed. Those of `workloads` put no load on it and
+//! run in parallel. Tests that stop parts of the cluster start them again, also when they fail.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! Scenarios on the real cluster, one trial a variant: what is expected of each, not how likely it is.
+//! Scenarios on the real cluster, one trial of each variant: expectations, not p-values.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(crate) fn on_kind(scenario: &str, out: &Path) -> Command {
     command
 }
 
-/// What every run leaves: files, a record that reports the same again, and no namespace.
+/// Checks what every run leaves: files, a record that gives the same report again, and no namespace.
 fn is_whole(out: &Path) -> Value {
     nothing_left(out);
     let first = fs::read(out.join("report.json")).unwrap();
@@ -92,7 +92,7 @@ fn two_at_once() {
         std::thread::spawn(move || run(&mut command))
     });
     for (ran, out) in running.into_iter().zip(&outs) {
-        // Side by side on a small machine sends may come late, which is said.
+        // Two runs in parallel on a small machine may send late, and say so.
         ran.join().unwrap().expect_one_of(&[0, 4, 5]);
         nothing_left(out);
         clean(&report(out), "drain");
@@ -108,7 +108,7 @@ fn kept() {
     assert_eq!(found["metadata"]["labels"]["app.kubernetes.io/managed-by"], "rollproof");
     let status = run(program().args(["cluster", "status", "--context", &context()])).expect_code(0);
     assert!(status.stdout.contains(&namespace), "{}", status.stdout);
-    // By name: others may run on the cluster too.
+    // By name, because other runs may use the cluster too.
     let kept = namespace.rsplit('-').next().unwrap();
     run(program().args(["cluster", "clean", kept, "--context", &context()])).expect_code(0);
     nothing_left(&out);

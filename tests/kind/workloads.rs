@@ -1,6 +1,6 @@
 //! Rollouts of each workload kind on a real cluster: the context that `ROLLPROOF_TEST_CONTEXT` names, whose nodes must
-//! have `registry.k8s.io/pause:3.10` (as every kind node does) or be able to pull it. Without it each test is named as
-//! ignored. Each works in a namespace of its own and removes it.
+//! have `registry.k8s.io/pause:3.10` (as every kind node does) or be able to pull it. Without the variable, each test is
+//! listed as ignored. Each works in its own namespace and removes it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::program::beside;
 
 const CONTEXT: &str = "ROLLPROOF_TEST_CONTEXT";
-/// Longer than any rollout here, on a machine that is busy.
+/// Longer than any rollout here, even on a busy machine.
 const BOUND: Duration = Duration::from_mins(2);
 const IMAGE: &str = "registry.k8s.io/pause:3.10";
 
@@ -75,7 +75,7 @@ async fn placed(name: &str, test: Test) {
     let context = std::env::var(CONTEXT).unwrap_or_default();
     let options = kube::config::KubeConfigOptions { context: Some(context), ..Default::default() };
     let mut config = kube::Config::from_kubeconfig(&options).await.expect("the context is known");
-    // It would repeat a refused eviction by itself.
+    // kube's default client would retry a refused eviction.
     config.default_retry = false;
     let client = Client::try_from(config).expect("a client");
     let letters = name.replace('_', "-").chars().take(40).collect::<String>();
@@ -218,7 +218,7 @@ async fn forth_and_back(place: Place) {
                 "securityContext": {"runAsUser": 65535},
                 "containers": [{"name": "web", "lifecycle": null, "env": [{"name": "A", "value": "b"}],
                     "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}}}});
-    // Applying the manifest anew keeps what another field manager has set: it is no way back.
+    // Applying the manifest again keeps fields of another field manager, so it does not undo the patch.
     step(&handle, &RolloutStep::Patch(json!({"spec": {"template": {"spec": {"dnsPolicy": "Default"}}}}))).await;
     place.apply(std::slice::from_ref(&original)).await;
     assert_ne!(template(&handle).await.0, before.0);
@@ -303,7 +303,7 @@ async fn eviction(place: Place) {
     assert_eq!(left.len(), 2);
     assert!(left.is_disjoint(&evicted));
     assert_eq!(evict(&handle, &chosen.pods[0]).await.unwrap(), EvictionAnswer::Gone);
-    // A budget that lets nobody go.
+    // A budget that allows no eviction.
     place.apply(&[budget(0)]).await;
     let chosen = pods_to_evict(&handle, &Eviction { node: Some(chosen.node), cordon: false }).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -331,7 +331,7 @@ async fn cordoning(place: Place) {
     let of_another = cordon::uncordon(client, "another").await;
     let left = cordon::leftovers(client).await;
     let given = cordon::uncordon(client, run).await;
-    // Everything is given back before anything is judged.
+    // Undo everything before any assertion can fail.
     let after = cordoned().await;
     assert_eq!(after, (false, None));
     assert_eq!(marked, (true, Some(run.to_owned())));

@@ -1,4 +1,4 @@
-//! Apache as the compiled-in recipe runs it: this machine's own server, one for each pod.
+//! Apache as the compiled-in recipe runs it: the server of this machine, one for each pod.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -77,7 +77,7 @@ async fn hook_reaches_its_own() {
     bench.end().await;
 }
 
-/// The parent tells its children to stop by SIGUSR1, which ends the sleep that they are in.
+/// The parent stops its children with SIGUSR1, which interrupts their sleep.
 async fn prefork_drains() {
     let bench = Bench::start();
     let mut container = web_server("apache", 8084, Some("sleep 0.5; apachectl -k graceful-stop; sleep 30"));

@@ -1,4 +1,4 @@
-//! A store and a node, and what the tests ask of them.
+//! A store and a node, with helpers for the tests.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use rollproof::cluster::embedded::store::{ChangeVerb, DeleteOptions, ObjectKind,
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-/// Longer than anything here takes, so that only what never happens runs into it.
+/// Longer than anything here takes.
 const NEVER: Duration = Duration::from_secs(40);
 
 pub(crate) struct Bench {
@@ -71,7 +71,7 @@ impl Bench {
         self.store.create(ObjectKind::Pod, json!({"metadata": metadata, "spec": spec})).unwrap();
     }
 
-    /// What the node said of its own trouble.
+    /// The errors that the node reported.
     pub(crate) fn trouble(&self) -> Vec<String> {
         self.trouble.lock().unwrap().clone()
     }
@@ -89,7 +89,7 @@ impl Bench {
         self.get(name)["status"]["containerStatuses"][0].clone()
     }
 
-    /// Waits until the container's status is as wanted, however briefly, and gives it.
+    /// Waits until the status of the container is as wanted, however briefly, and returns it.
     pub(crate) async fn until(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let (_, mut changes) = self.store.list_and_watch(ObjectKind::Pod, Some("default"));
         let wait = async {
@@ -118,7 +118,7 @@ impl Bench {
         })
     }
 
-    /// Deletes a pod, waits until it is gone, and gives how its container ended.
+    /// Deletes a pod, waits until it is gone, and returns how its container ended.
     pub(crate) async fn delete_and_wait(&self, name: &str) -> Value {
         let terminated = |web: &Value| web["state"]["terminated"].is_object();
         let (last, ()) = tokio::join!(biased; self.until(name, "terminated", terminated), async { self.delete(name) });
@@ -177,8 +177,8 @@ impl Bench {
     }
 }
 
-/// A container of an HTTP server's recipe, with a preStop hook or without. The nodes of this process give the same
-/// addresses, so each test has a port of its own.
+/// A container of an HTTP server's recipe, with a preStop hook or without. All nodes of this process assign the same
+/// addresses, so each test uses its own port.
 pub(crate) fn web_server(image: &str, port: u16, hook: Option<&str>) -> Value {
     let mut container = json!({
         "image": image, "ports": [{"name": "http", "containerPort": port}],

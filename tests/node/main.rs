@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Some("look") => return namespace::look(),
         _ => {}
     }
-    // The tests run as rollproof does: in a network of their own where the machine allows it.
+    // The tests run as rollproof does: in a private network if the machine allows it.
     let mark = std::env::var(MARK).ok();
     if let EnteredNetwork::Tried(code) = enter(mark.as_deref(), &std::env::args_os().collect::<Vec<_>>()) {
         return code;

@@ -25,7 +25,7 @@ pub(crate) fn is_probe() -> bool {
     std::env::var(MARK).is_ok_and(|mark| mark == "probe")
 }
 
-/// What the tests start: enters, and says what it finds there.
+/// The process that the tests start: it enters the network and prints what it finds there.
 pub(crate) fn look() -> ExitCode {
     let mark = std::env::var(MARK).ok();
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -56,7 +56,7 @@ fn start(mark: Option<&str>) -> (u32, std::process::Output) {
     (child.id(), child.wait_with_output().unwrap())
 }
 
-/// On a machine that allows no namespaces there is nothing to see but a sentence that says so.
+/// On a machine that allows no namespaces, only the message can be tested.
 fn check(pid: u32, output: &std::process::Output) {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     if let Some(reason) = text.strip_prefix("host ") {

@@ -1,4 +1,4 @@
-//! nginx as the compiled-in recipe runs it: this machine's own server, one for each pod.
+//! nginx as the compiled-in recipe runs it: the server of this machine, one for each pod.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     all.into_iter().map(|trial| trial.with_ignored_flag(!installed)).collect()
 }
 
-/// The length of the body that came, and of the one that was promised.
+/// The length of the received body, and the announced one.
 fn lengths(response: &str) -> (usize, usize) {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or_default();
     let promised = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap_or("0");

@@ -54,7 +54,7 @@ async fn shows_status() {
     bench.end().await;
 }
 
-/// The first pod is seen to run at a relist; the second, begun at that moment, starts long before the next one.
+/// The first pod is seen to run at a relist. The second starts right after that, long before the next relist.
 async fn relist() {
     let bench = Bench::start();
     bench.shell("first", UP, 1, &json!({}));

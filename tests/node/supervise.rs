@@ -1,4 +1,4 @@
-//! The supervisor: PID 1's rules, and no descendant left, however the container or its parent ended.
+//! The supervisor: the rules of PID 1, and no descendant is left, however the container or its parent ended.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -70,12 +70,12 @@ fn shell(script: &str) -> ProcessSpawn {
     ProcessSpawn { id: MAIN, argv: ["sh", "-c", script].map(str::to_owned).into(), env, cwd: None, log: None }
 }
 
-/// Runs until it is killed, once it has made `file`; the path is its last argument, by which it is found.
+/// Creates `file`, then runs until it is killed. The path is its last argument, by which it is found.
 pub(crate) fn looping(file: &Path) -> String {
     format!("sh -c 'touch {0}; while :; do sleep 0.05; done' {0}", file.display())
 }
 
-/// Leaves such a process behind with a session of its own and no living parent.
+/// Leaves such a process behind, with its own session and without a living parent.
 pub(crate) fn daemon(file: &Path) -> String {
     format!("(setsid {} &) ", looping(file))
 }
@@ -86,7 +86,7 @@ async fn end(supervisor: &Supervisor) -> ContainerEnd {
     end.unwrap()
 }
 
-/// The process that made `file`, by the number that it has outside of its container.
+/// The process that created `file`, by its number outside of its container.
 pub(crate) async fn pid_of(file: &Path) -> i32 {
     for _ in 0..500 {
         if file.exists() {
@@ -105,7 +105,7 @@ pub(crate) fn found(file: &Path) -> Option<i32> {
         .map(|(pid, _)| pid)
 }
 
-/// Every process with its arguments, each of which a NUL ends.
+/// Every process with its arguments, each terminated by NUL.
 fn processes() -> Vec<(i32, String)> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -264,12 +264,12 @@ async fn daemon_dies_with_main(kind: Isolation) {
     assert_eq!(found(&file), None);
 }
 
-/// How often each kind of killing is tried, and the longest time before it: starting takes some ten milliseconds, so that
-/// about half of the moments lie in it.
+/// How often each kind of kill is tried, and the longest time before it. A start takes about 10 ms, so about half of the kills
+/// happen during the start.
 const KILLS: u64 = 20;
 const KILL_WITHIN_MS: u64 = 60;
 
-/// Moments that differ from test to test and not from run to run.
+/// Moments that differ between tests but not between runs.
 fn moments(seed: u64) -> impl Iterator<Item = Duration> {
     (0..KILLS).map(move |turn| {
         let mixed =
@@ -294,7 +294,7 @@ pub(crate) fn hold(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Whether `gone` comes about and stays: a process that is just being started may show late.
+/// Whether `gone` becomes true and stays true: a process that is just being started may appear late.
 async fn comes_true(gone: impl Fn() -> bool) -> bool {
     for _ in 0..500 {
         if gone() {
@@ -328,7 +328,7 @@ async fn dies_with_the_node(kind: Isolation) {
     }
 }
 
-/// Starts a container, kills one of its two keepers after `moment`, and gives how it ended.
+/// Starts a container, kills its supervisor or its guard after `moment`, and returns how it ended.
 async fn killed(kind: Isolation, moment: Duration, role: &str) -> (ContainerEnd, bool) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("made");
@@ -383,11 +383,11 @@ async fn container_kills_its_supervisor() {
 async fn sees_itself_only() {
     let container = supervisor(Isolation::PidNamespace);
     container.start_main(shell("trap 'exit 9' USR1; while :; do sleep 0.05; done")).await.unwrap();
-    // The main process is PID 1, also in its own /proc; what supervises it has no number in there.
+    // The main process is PID 1, also in its own /proc; its supervisor has no number there.
     let script = "echo $PPID; readlink /proc/self | grep -c '^[0-9]*$'; tr '\\0' ' ' < /proc/1/cmdline | cut -c 1-5; \
                   kill -9 $PPID 2>&1; kill -9 1; echo $?";
     let result = container.exec(shell(script), SOON).await.unwrap().unwrap();
-    // `kill 0` ends the process group of who calls it, which is the executed command.
+    // `kill 0` ends the process group of the caller, which is the executed command.
     assert_eq!((result.end.exit_code(), result.output.as_str()), (137, "0\n1\nsh -c\n"));
     assert_eq!(*container.ended().borrow(), None);
     let result = container.exec(shell("kill -9 -1; kill -USR1 1"), SOON).await.unwrap().unwrap();

@@ -1,5 +1,5 @@
-//! The driver and its agent over a way that is cut at random: no line may be lost or doubled, and no command carried out
-//! twice. The agent is the real one, listening on loopback; only the API server between them is played.
+//! The driver and its agent over a connection that is cut at random: no line may be lost or duplicated, and no command carried
+//! out twice. The agent is the real one, listening on loopback; only the API server between them is simulated.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use rollproof::rng::Rng;
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// An address of this test's own.
+/// An address that only this test uses.
 fn address() -> SocketAddr {
     let [.., high, low] = std::process::id().to_be_bytes();
     let own = u8::try_from(NEXT.fetch_add(1, SeqCst)).unwrap();
@@ -33,7 +33,7 @@ fn address() -> SocketAddr {
 
 type Carried = UnsyncBoxBody<Bytes, String>;
 
-/// How often the way is cut, of a thousand, and what has happened.
+/// How often of a thousand the connection is cut, and what has happened.
 struct Way {
     agent: SocketAddr,
     cuts: u64,

@@ -15,7 +15,7 @@ use rollproof::record::entry::{Attempt, Entry};
 use rollproof::record::{Arm, Outcome, Sum, sink};
 use rollproof::spec::{LoadSpec, RequestSpec};
 
-/// The outcome that each path leads to on the exact arms, and on the pooled one.
+/// The expected outcome of each path on the exact arms, and on the pooled one.
 const SCRIPT: [(&str, Outcome, Outcome); 22] = [
     ("/ok", Outcome::Ok, Outcome::Ok),
     ("/posted", Outcome::Ok, Outcome::Ok),
@@ -131,7 +131,7 @@ fn an_ordinary_client_reports_the_same_faults_but_cannot_tell_cut_heads() {
     script_on(Arm::Pooled);
 }
 
-/// Two kinds in turn over one kept-alive connection: the first leaves it dead, the second meets that.
+/// Two kinds of request alternate on one kept-alive connection: the first leaves it dead, and the second meets that.
 fn stale(arm: Arm, leaves_it_dead: &str) -> (Ran, FaultServer) {
     let server = FaultServer::start(OnAccept::Serve);
     let ran = run(&plan(20.0, 1, vec![kind(leaves_it_dead, arm), kind("/ok", arm)]), server.address, 20);
@@ -274,7 +274,7 @@ fn a_full_backlog_is_a_connect_timeout() {
         assert!(timeouts >= 1);
         assert!(deferred == 0 || arm != Arm::New, "a new connection waits for nobody");
     }
-    // The ordinary client's one timeout does not tell what it was waiting for.
+    // The only timeout of the ordinary client does not say what it was waiting for.
     let ran = run(&plan(20.0, 1, vec![kind("/ok", Arm::Pooled)]), full.address, 5);
     assert_eq!(ran.outcomes[&0].keys().collect::<Vec<_>>(), [&Outcome::HeaderTimeout]);
 }

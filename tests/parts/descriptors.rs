@@ -1,5 +1,5 @@
-//! Running out of file descriptors is this machine's trouble, never the server's. The test takes every descriptor of its
-//! process, so that process is one of its own.
+//! Running out of file descriptors is an error of this machine, never of the server. The test uses up the descriptors of its
+//! process, so it starts a process for this.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -32,7 +32,7 @@ fn without_descriptors_an_attempt_is_client_local_on_every_arm() {
 
 fn run_out() {
     setrlimit(Resource::RLIMIT_NOFILE, 256, 256).unwrap();
-    // Nobody listens: an attempt that gets a socket is refused, one that does not is told apart.
+    // Nobody listens: an attempt that gets a socket is refused, and one that gets none has another outcome.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let arms = Arm::ALL.map(|arm| (arm, 1.0)).to_vec();
     let spec = LoadSpec::new(200.0, Duration::from_secs(1), vec![RequestSpec::get("/".parse().unwrap(), arms)]);

@@ -1,5 +1,5 @@
-//! `rollproof cluster` with programs on its PATH that stand for kind and Docker: what it asks of them, and what it says
-//! when they are missing, fail or hang. No cluster is needed.
+//! `rollproof cluster` with fake kind and Docker programs on `PATH`: how it calls them, and what it reports when they are
+//! missing, fail or hang. No cluster is needed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,8 +11,8 @@ use crate::program::{finish, processes_with, program, run, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A PATH with one program `kind`, which writes each call to `calls` and then does what `body` says, and the system's own
-/// programs that it may need.
+/// A `PATH` with one program `kind`, which writes each call to `calls` and then runs `body`, and the programs of the system that
+/// it may need.
 struct Fake(tempfile::TempDir);
 
 impl Fake {
@@ -38,7 +38,7 @@ impl Fake {
     }
 }
 
-/// A kubeconfig of a cluster that nobody answers for.
+/// A kubeconfig of a cluster that does not answer.
 const DEAD: &str = "'get kubeconfig'*) echo '{apiVersion: v1, kind: Config, current-context: a, \
     clusters: [{name: a, cluster: {server: \"http://127.0.0.1:9\"}}], \
     contexts: [{name: a, context: {cluster: a, user: a}}], users: [{name: a, user: {}}]}';;";

@@ -1,4 +1,4 @@
-//! How a load behaves as a whole: what waits, what is deferred, what an abort leaves, what the record holds. Goal: every
+//! How a whole load behaves: what waits, what is deferred, what an abort leaves, what the record holds. Goal: every
 //! planned attempt ends exactly once, and the harness's own limits are never blamed on the server.
 
 use std::collections::BTreeMap;
@@ -168,7 +168,7 @@ fn without_an_idle_connection_an_attempt_waits_and_is_deferred() {
 
 #[test]
 fn a_short_wait_is_latency_not_failure() {
-    // One connection, busy 25 ms a request, can carry 40 a second: the others wait, and are answered all the same.
+    // One connection that is busy for 25 ms with each request carries 40 a second. The others wait, and are answered too.
     let mut plan = plan(60.0, &[(Arm::Reused, 1.0)]);
     plan.record_all = true;
     plan.connections = 1;

@@ -1,4 +1,4 @@
-//! Parts of the program, each by itself: the load engine, the agent, the built-in server, and what is asked of kind and Docker.
+//! Parts of the program on their own: the load engine, the agent, the built-in server, and the calls of kind and Docker.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 

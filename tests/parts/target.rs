@@ -1,4 +1,4 @@
-//! The built-in server as a process: what a client sees of each way to start and to stop, and what its truth log says.
+//! The built-in server as a process: what a client sees of each way to start and stop, and what the truth log of the server says.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use rollproof::target::target_truth::{ConnectionActivity, TargetEvent, TargetTruthLine};
 use tempfile::TempDir;
 
-/// Bounds every wait: generous, because machines that run tests are busy.
+/// The limit of every wait, generous because machines that run tests are busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 const STEP: Duration = Duration::from_millis(10);
 
@@ -94,7 +94,7 @@ fn ask(stream: &mut TcpStream, path: &str) {
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: web\r\n\r\n").as_bytes()).unwrap();
 }
 
-/// Reads one response with a told length: its head in lower case and its body.
+/// Reads one response with a known length: its head in lower case, and its body.
 fn response(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let head = read_head(stream);
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
@@ -119,7 +119,7 @@ fn get(address: SocketAddr, path: &str) -> (String, Vec<u8>) {
     response(&mut stream)
 }
 
-/// What is left until the peer ends the connection, and whether it was reset.
+/// Everything until the peer ends the connection, and whether it was reset.
 fn rest(stream: &mut TcpStream) -> (Vec<u8>, bool) {
     let mut left = Vec::new();
     match stream.read_to_end(&mut left) {
@@ -289,7 +289,7 @@ fn a_slow_start_delays_the_first_answers() {
 #[test]
 fn a_stop_during_the_start_delay_ends_it_before_it_listens() {
     let mut target = Target::start(&["--start-delay", "60s"]);
-    // The process tells nothing before it listens, so the signal is sent again until it is seen.
+    // The process prints nothing before it listens, so the test repeats the signal until it is seen.
     let child = &target.child;
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
     let status = format!("/proc/{}/status", child.id());

@@ -1,4 +1,4 @@
-//! The action for CI: its scripts run by hand as its steps run them, and what a workflow passes in stays data.
+//! The GitHub Action: its scripts, run as its steps run them. What a workflow passes in stays data.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,7 +25,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// What one start of `run.sh` left.
+/// What one run of `run.sh` left.
 struct Step {
     ran: Ran,
     summary: String,
@@ -43,7 +43,7 @@ fn step(folder: &Path, inputs: &[(&str, &str)]) -> Step {
     let mut path = bin.into_os_string();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    // Only what the step gets: the inputs of an outer job must not be in the way.
+    // Only the environment of the step: inputs of an outer job must not leak in.
     let mut command = script("run.sh");
     command.env("PATH", path).env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_OUTPUT", &outputs);
     let ran = run(command.envs(inputs.iter().copied()));
@@ -94,7 +94,7 @@ fn fails() {
     assert!(step.summary.contains("endpoint-race") || step.summary.contains("cut-at-stop"), "{}", step.summary);
 }
 
-/// None of these may run anything, be split, or be taken for an option.
+/// None of these may be run, split, or read as an option.
 fn hostile() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("ran");
@@ -187,7 +187,7 @@ fn install() {
     fs::create_dir(folder.path().join("bin")).unwrap();
     symlink(env!("CARGO_BIN_EXE_rollproof"), folder.path().join("bin/rollproof")).unwrap();
     let ran = start("").expect_code(0);
-    assert!(ran.stdout.contains("rollproof is there: rollproof "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("rollproof is already installed: rollproof "), "{}", ran.stdout);
     assert_eq!(fs::read_to_string(paths).unwrap(), format!("{}/bin\n", folder.path().display()));
 }
 
@@ -200,7 +200,7 @@ fn shellcheck() {
     assert_eq!(ran.code, Some(0), "{}", ran.stdout);
 }
 
-/// A `${{ }}` inside a script would be text of the script before the shell sees it.
+/// A `${{ }}` inside a script would become text of the script before the shell reads it.
 fn pinned() {
     for file in ["action.yml", ".github/workflows/rollout.yml"] {
         let text = fs::read_to_string(root().join(file)).unwrap();

@@ -1,4 +1,5 @@
-//! The pages of causes promise that a shipped variant shows each: most of what it loses must be given the cause that it is named after.
+//! The page of each cause promises a shipped variant that shows it: most of its lost requests must get the cause after which the
+//! variant is named.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +27,7 @@ fn shows(scenario: &str) {
         let causes = variant["causes"].as_object().unwrap();
         let most = causes.iter().max_by_key(|(_, count)| count.as_u64()).map(|(cause, _)| cause.as_str());
         let name = variant["name"].as_str().unwrap();
-        // The stop that resets the queue also cuts what the server had accepted.
+        // The stop that resets the queue also cuts the requests that the server had accepted.
         let is_shown = most == Some(name) || (name == "backlog-reset" && causes.contains_key(name));
         assert!(is_shown, "{name}: {causes:?}");
     }
@@ -36,7 +37,7 @@ fn pages_name_variants() {
     let scenarios = ["causes", "causes-servers"]
         .map(|name| (name, fs::read_to_string(root().join(format!("scenarios/{name}.yaml"))).unwrap()));
     for cause in Cause::ALL {
-        // Nothing that is shipped brings these about, and their pages say why.
+        // No shipped scenario shows these; their pages say why.
         if [Cause::Proxy, Cause::StaleConntrack, Cause::Unknown].contains(&cause) {
             continue;
         }

@@ -1,5 +1,5 @@
-//! The documentation: each command that it shows is one, each file and page that it names is there, each scenario that it shows is
-//! accepted.
+//! The documentation: each command that it shows parses, each file and page that it links exists, and each scenario that it shows
+//! is accepted.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,6 @@
 //! The places where people meet rollproof: a shell that completes, a manual page, kubectl, a CI job, the documentation.
 //!
-//! Each test is named; one whose program is missing on this machine is listed as ignored, not as passed.
+//! A test whose program is not installed is listed as ignored, not as passed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! Completions and manual pages: those that are stored are those of the help, shells can read them, and a completion completes.
+//! Completions and manual pages: the stored ones match the help, shells can read them, and they complete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use crate::program::{program, run};
 use crate::{root, test};
 
-/// Set, it rewrites what is stored instead of comparing it.
+/// If set, the stored files are rewritten instead of compared.
 const UPDATE: &str = "ROLLPROOF_UPDATE";
 const SHELLS: [(&str, &str); 3] = [("bash", "rollproof.bash"), ("zsh", "_rollproof"), ("fish", "rollproof.fish")];
 
@@ -29,7 +29,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// Compares a stored folder with what it should hold, or writes it anew.
+/// Compares a stored folder with its expected content, or rewrites it.
 fn compare(folder: &Path, made: &BTreeMap<String, String>) {
     if std::env::var_os(UPDATE).is_some() {
         let _ = fs::remove_dir_all(folder);

@@ -32,10 +32,10 @@ struct Args {
     /// Run nothing: score the runs that an earlier --keep left in this folder again
     #[arg(long, value_name = "DIR", conflicts_with_all = ["keep", "seed"])]
     from: Option<PathBuf>,
-    /// Leave the real servers out
+    /// Leave out the real servers
     #[arg(long)]
     no_servers: bool,
-    /// Put the matrix into this page
+    /// Write the matrix into this page
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
@@ -98,7 +98,7 @@ fn anew(args: &Args, folder: &Path) -> Result<Vec<Score>, String> {
     }))
 }
 
-/// Removes a run that is not to be kept: a hundred of them fill a disk.
+/// Removes a run that need not be kept: a hundred runs fill a disk.
 fn forget(args: &Args, job: &Job) {
     if args.keep.is_none() {
         let _ = fs::remove_dir_all(&job.out);

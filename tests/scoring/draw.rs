@@ -1,7 +1,7 @@
-//! Draws random scenarios: from a seed to what is rolled, how it starts and stops, and what load it gets.
+//! Draws a random scenario from a seed: what is rolled, how it starts and stops, and its load.
 //!
 //! Every kind of hook, stop and start is drawn often enough that each cause which the built-in server can produce appears.
-//! It must not know how a loss is explained, neither by diagnosis nor by the truth.
+//! It must not know how a loss is explained, by diagnosis or by the truth.
 
 use rollproof::rng::Rng;
 
@@ -129,7 +129,7 @@ fn strategy(rng: &mut Rng, replicas: u32) -> Strategy {
         return Strategy::Recreate;
     }
     let surge = pick(rng, &[(0, 25), (1, 60), (2, 15)]);
-    // Never both nothing: the API refuses it.
+    // The API rejects a rollout in which both are 0.
     let unavailable = if surge == 0 { 1 } else { pick(rng, &[(0, 75), (1, 25)]) };
     Strategy::Rolling { surge, unavailable: unavailable.min(replicas) }
 }
@@ -151,7 +151,7 @@ fn requests(rng: &mut Rng, short: bool, fails: bool) -> Vec<Request> {
         list.push(Request { method, path, share, arms: arms.to_vec() });
     };
     if !short && chance(rng, 75) {
-        // What takes long goes over connections of its own mostly: a kept-alive one is blocked by it.
+        // Slow requests mostly use new connections, because they would block a kept-alive one.
         let kept = chance(rng, 15);
         let (ms, share) = if kept { (below(rng, 200, 600), 0.04) } else { (below(rng, 300, 4_000), 0.06) };
         add("GET", format!("/slow?ms={ms}"), share, if kept { arms } else { &["new"] });

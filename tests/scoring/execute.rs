@@ -1,4 +1,4 @@
-//! Runs scenarios with the real program, several at a time. It must not know what becomes of their records.
+//! Runs scenarios with the real program, several at a time. It must not know what happens to their records.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ pub(crate) struct Job {
     pub(crate) out: PathBuf,
 }
 
-/// Runs every job, `at_once` at a time, and hands each that is done, or why it failed, to `take`; what that makes of them in
-/// the order of the jobs.
+/// Runs every job, `at_once` at a time, and passes each result to `take`. Returns what `take` returns, in the order of the
+/// jobs.
 pub(crate) fn run_all<T: Send>(
     jobs: &[Job],
     at_once: usize,

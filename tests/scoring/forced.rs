@@ -1,5 +1,5 @@
-//! Scenarios on real servers whose cause is forced by how they are built: Apache and nginx keep no log of truth, but a
-//! rollout without any hook, for example, can only cut what is in flight.
+//! Scenarios on real servers whose construction forces the cause. Apache and nginx keep no log of the truth, but a rollout
+//! without a hook, for example, can only cut requests in flight.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,7 +46,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Whether most of what was lost was given the cause that is forced.
+    /// Whether most of the lost requests got the forced cause.
     pub(crate) fn good(&self) -> bool {
         let most = self.said.iter().max_by_key(|(_, count)| **count).map(|(said, _)| *said);
         most == Some(Some(self.expected))

@@ -12,7 +12,7 @@ use rollproof::timeline::{Collector, Timeline};
 
 use crate::logs::{Connection, World};
 
-/// A server notes an accept as long after the handshake as it is busy with other things.
+/// A busy server logs an accept this much later than the handshake, at most.
 const ACCEPT_SLACK_NS: u64 = 5_000_000;
 
 /// One run's record.
@@ -21,12 +21,12 @@ pub(crate) struct Run {
     pub(crate) timeline: Timeline,
     /// Lost attempts that ended after their trial's first mark, in the order of the record.
     pub(crate) lost: Vec<Attempt>,
-    /// When connections made for an attempt were established that was then answered, in order of time.
+    /// When new connections were established whose attempt was then answered, in order of time.
     pub(crate) answered: Vec<Stamp>,
     slices: Vec<EndpointsSeen>,
 }
 
-/// Where a new connection was led.
+/// Where a new connection was routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Led<'a> {
     /// The log does not say.
@@ -50,7 +50,7 @@ impl<'a> Led<'a> {
 /// What truly happened to one attempt.
 #[derive(Debug)]
 pub(crate) struct Fate<'a> {
-    /// Where its connection was led.
+    /// Where its connection was routed.
     pub(crate) led: Led<'a>,
     /// The connection as the server had it; `None` if it was never accepted.
     pub(crate) connection: Option<&'a Connection>,

@@ -14,9 +14,9 @@ use rollproof::target::target_truth::ConnectionActivity;
 use crate::join::{Fate, Led, failed_to_connect, fate};
 use crate::logs::{Connection, End, Life, World};
 
-/// A client sees the end of a connection so long after the server's note of it, or before it, at most.
+/// A client sees the end of a connection at most this long before or after the server logs it.
 const NEAR_NS: u64 = 100_000_000;
-/// What comes so soon after another thing comes with it: the side probe could not tell the two apart either.
+/// Events this close together count as one: the side probe could not tell them apart either.
 const AT_ONCE_NS: u64 = 20_000_000;
 
 /// The true cause.
@@ -50,7 +50,7 @@ fn began(attempt: &Attempt) -> Stamp {
     attempt.started_ns.unwrap_or(attempt.planned_ns)
 }
 
-/// A time without any pod that is able to serve new connections.
+/// A time in which no pod can serve new connections.
 #[derive(Debug, Clone, Copy)]
 struct Outage {
     from: Stamp,
@@ -101,13 +101,13 @@ fn unconnected(
     Truth::Is(outranked(life, attempt.end_ns, Cause::EndpointRace))
 }
 
-/// Whether a pod listens that new connections are led to, or about to be.
+/// Whether a pod listens to which new connections are routed, or are about to be.
 fn anybody_serves(world: &World, at: Stamp) -> bool {
     led_to(world, at).any(|life| life.listens(at))
 }
 
-/// Whether new connections are led, or about to be led, to a pod that does not listen yet. It was taken for ready before its
-/// endpoint says so: that is why the last old pod could go.
+/// Whether new connections are routed, or are about to be, to a pod that does not listen yet. The pod counted as ready before its
+/// endpoint did, which is why the last old pod could go.
 fn anybody_is_early(world: &World, at: Stamp) -> bool {
     led_to(world, at.saturating_add(AT_ONCE_NS))
         .any(|life| life.listening.is_none_or(|from| at < from) && life.gone().is_none_or(|gone| at < gone))

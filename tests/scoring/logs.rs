@@ -1,4 +1,4 @@
-//! Reads what truly happened: the embedded cluster's own log and the built-in servers', put onto the run's one clock.
+//! Reads the truth: the logs of the embedded cluster and of the built-in servers, on the clock of the run.
 //!
 //! It must not read the record's attempts or know what diagnosis says.
 
@@ -13,13 +13,13 @@ use serde::Deserialize;
 /// What truly happened in one run of one variant.
 #[derive(Debug, Default)]
 pub(crate) struct World {
-    /// Endpoints chosen for new connections, in order of time; `None` where the connection led nowhere.
+    /// Endpoints chosen for new connections, in order of time; `None` if there was no endpoint.
     pub(crate) picks: Vec<(Stamp, Option<String>)>,
     /// The routing table from each moment on.
     pub(crate) tables: Vec<(Stamp, BTreeSet<String>)>,
     /// Every pod that was started.
     pub(crate) pods: BTreeMap<String, Life>,
-    /// The `EndpointSlice` from each moment on, as the API had it: pods that new connections are to be led to.
+    /// The `EndpointSlice` from each moment on, as the API had it: pods to which new connections are to be routed.
     pub(crate) slices: Vec<(Stamp, BTreeSet<String>)>,
     /// A log lost lines, or a container was started twice.
     pub(crate) broken: Option<&'static str>,

@@ -1,7 +1,7 @@
-//! Scores diagnosis against the truth: random scenarios on the built-in server are run by the real program, and what
-//! diagnosis says of each lost request is compared with what the cluster's and the server's own logs say.
+//! Scores diagnosis against the truth: the real program runs random scenarios on the built-in server, and the cause that
+//! diagnosis gives each lost request is compared with the logs of the cluster and of the server.
 //!
-//! `cargo test --test scoring` scores a dozen scenarios; `cargo test --test scoring -- score` as many as one likes
+//! `cargo test --test scoring` scores a dozen scenarios; `cargo test --test scoring -- score` scores any number
 //! (`score --help`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]

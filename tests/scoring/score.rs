@@ -103,7 +103,7 @@ impl Score {
     }
 }
 
-/// The score of a scenario that gave nothing to score.
+/// The score of a scenario without anything to score.
 pub(crate) fn failed(name: &str, why: String) -> Score {
     Score { failed: vec![(name.to_owned(), why)], ..Score::default() }
 }
@@ -114,7 +114,7 @@ fn add(into: &mut Matrix, from: Matrix) {
     }
 }
 
-/// Keeps a few examples, of as many scenarios as there are.
+/// Keeps a few examples, from as many scenarios as possible.
 fn keep(examples: &mut Vec<Example>, example: Example) {
     if examples.len() < MOST_EXAMPLES && examples.iter().all(|known| known.scenario != example.scenario) {
         examples.push(example);

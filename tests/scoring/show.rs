@@ -13,7 +13,7 @@ use crate::score::{Example, Matrix, Said, Score, Shares};
 const BEGIN: &str = "<!-- score: begin -->";
 const END: &str = "<!-- score: end -->";
 
-/// The whole score, with examples of what went wrong.
+/// The whole score, with examples of errors.
 pub(crate) fn whole(score: &Score, forced: &[Verdict]) -> String {
     let mut text = summary(score, forced);
     if !score.errors.is_empty() {
@@ -28,7 +28,7 @@ pub(crate) fn whole(score: &Score, forced: &[Verdict]) -> String {
     text
 }
 
-/// What the documentation shows.
+/// The part that the documentation shows.
 pub(crate) fn summary(score: &Score, forced: &[Verdict]) -> String {
     let mut text = format!(
         "{} scenarios, {} trials scored, {} trials left out as invalid, {} scenarios that gave nothing.\n",

@@ -1,4 +1,4 @@
-//! What `cargo test` runs of the scoring: the judge itself, case by case with a bad twin, and a dozen scenarios.
+//! The part of the scoring that `cargo test` runs: the judge, each case with a bad twin, and a dozen scenarios.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,8 +86,8 @@ fn short_seeds() -> Vec<u64> {
     seeds
 }
 
-/// The whole way, from drawing to the matrix. How good the rules are is judged by `score` over 200 scenarios; a dozen show that
-/// each request finds its truth, that several causes appear, and that the rules have not become much worse.
+/// Everything from drawing to the matrix. `score` judges the rules over 200 scenarios; a dozen show that each request finds its
+/// truth, that several causes appear, and that the rules have not become much worse.
 fn dozen() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(short_seeds().into_iter(), folder.path()).unwrap();
@@ -204,7 +204,7 @@ fn early() {
     };
     assert_eq!(refusal(late(Some(12 * S)), Some("new"), 9 * S), Truth::Is(Cause::NotReadyYet));
     assert_eq!(refusal(late(None), Some("new"), 9 * S), Truth::Is(Cause::NotReadyYet));
-    // With the old pod gone nobody serves, and that is so because the new one was taken for ready too early.
+    // Without the old pod nobody serves, because the new one counted as ready too early.
     assert_eq!(refusal(late(Some(12 * S)), Some("old"), 11 * S), Truth::Is(Cause::NotReadyYet));
 }
 

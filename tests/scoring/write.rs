@@ -40,7 +40,7 @@ fn scenario(drawn: &Drawn) -> Value {
         "rollout": rollout(drawn),
         "trials": drawn.trials,
         "embedded": {"base": format!("{}ms", drawn.base_ms), "min_sync_period": format!("{}ms", drawn.sync_ms)},
-        // Several scenarios share the machine, and a late send spoils a verdict, not an explanation.
+        // Several scenarios share the machine, and a late send invalidates a verdict, not a cause.
         "max_lag_ms": 400,
     })
 }
