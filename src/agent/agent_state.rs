@@ -10,7 +10,7 @@ use super::wire::{AgentCounters, ClockReading, CommandDone, EndLoad, LoadState, 
 use crate::clock::Clock;
 use crate::load::{self, LoadPlan, LocalPorts, Preflight, Route, RunningLoad, blocking};
 use crate::observe::{ObservedWorkload, Observer};
-use crate::record::writer::WriterStatus;
+use crate::record::WriterStatus;
 use crate::record::{Entry, Sink};
 
 /// How long one question for the load's end is held back while it has not come.

@@ -149,23 +149,22 @@ pub enum Sum {
 
 /// What [`sum`] needs besides the outcome.
 #[derive(Debug, Clone, Copy)]
-pub struct RaceEvidence {
+pub(crate) struct RaceEvidence {
     /// The request's method is idempotent (RFC 9110 section 9.2.2).
-    pub idempotent: bool,
+    pub(crate) idempotent: bool,
     /// The connection could be read before the request was written: the server had ended it by then.
-    pub ended_before_write: bool,
+    pub(crate) ended_before_write: bool,
     /// Time from the request's first written byte to the failure, in nanoseconds; `None` if nothing was written.
-    pub write_to_failure_ns: Option<u64>,
+    pub(crate) write_to_failure_ns: Option<u64>,
     /// The round-trip time, in nanoseconds; `None` if the connection was made for this attempt.
-    pub rtt_ns: Option<u64>,
+    pub(crate) rtt_ns: Option<u64>,
 }
 
 /// Beyond twice the round trip, this much is allowed between a write and the failure of a raced attempt.
 const RACE_ALLOWANCE_NS: u64 = 5_000_000;
 
 /// The sum that an attempt with this arm and outcome falls into.
-#[must_use]
-pub fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
+pub(crate) fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
     match outcome.group() {
         OutcomeGroup::Answered if outcome == Outcome::Ok => Sum::Ok,
         OutcomeGroup::Harness => Sum::Harness,
