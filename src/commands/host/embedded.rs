@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::NotReady;
-use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig, VERSION};
+use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig};
 use crate::cluster::kube::{apply, create_namespace};
 use crate::commands::context::RunContext;
 use crate::commands::variants;
@@ -12,13 +12,6 @@ use crate::record::entry::HarnessTrouble;
 use crate::record::{Entry, Sink};
 use crate::rollout::api_words;
 use crate::trial::{LoadSite, LocalSite, RunningVariant};
-
-/// Lines of each container's output that are shown when it does not get ready.
-const LOG_LINES: usize = 10;
-
-pub(in crate::commands) fn version() -> &'static str {
-    VERSION
-}
 
 pub(super) fn start(run: &RunContext<'_>, sink: &Sink) -> Result<EmbeddedCluster, String> {
     let (clock, sink) = (run.clock, sink.clone());
@@ -63,8 +56,4 @@ pub(super) async fn variants(
         started.push(variants::variant(run, index, planned, &client, site, manifests, planned.patched().as_ref(), lag));
     }
     Ok(started)
-}
-
-pub(super) fn why_not_ready(embedded: &EmbeddedCluster, namespace: &str) -> String {
-    embedded.why_not_ready(namespace, LOG_LINES)
 }
