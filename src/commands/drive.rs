@@ -123,7 +123,7 @@ impl RunContext<'_> {
                     if let Err(reason) = self.recover(host, sink, variants, planned, &error).await {
                         return self.not_ready(reason);
                     }
-                    if queue.again(*planned) {
+                    if queue.rerun(*planned) {
                         self.output.say(&format!("trial {} is repeated", planned.trial));
                     }
                 }
@@ -137,7 +137,7 @@ impl RunContext<'_> {
         TrialsEnd::Finished
     }
 
-    /// What a trial lost, if it counts. One that the harness itself spoilt is run again, as often as its variant may.
+    /// What a trial lost, if it counts. One that the harness itself invalidated is rerun, as often as its variant may.
     async fn lost_or_repeated(
         &self,
         record: &mut RecordFollower,
@@ -161,7 +161,7 @@ impl RunContext<'_> {
             }
             RecordedTrial::NoEnd => return None,
         };
-        let again = if queue.again(planned) { "; it is repeated" } else { "" };
+        let again = if queue.rerun(planned) { "; it is repeated" } else { "" };
         self.output.say(&format!("trial {} is invalid: {why}{again}", planned.trial));
         None
     }

@@ -42,14 +42,14 @@ impl TrialQueue {
         self.waiting.pop_front()
     }
 
-    /// Plans `spoilt` again, at once and in its block's place; false if its variant has had all its extra trials.
-    pub(super) fn again(&mut self, spoilt: TrialPlan) -> bool {
-        let extra = self.extra.entry(spoilt.variant).or_default();
+    /// Plans `invalid` again, at once and in its block's place; false if its variant has had all its extra trials.
+    pub(super) fn rerun(&mut self, invalid: TrialPlan) -> bool {
+        let extra = self.extra.entry(invalid.variant).or_default();
         if *extra == EXTRA {
             return false;
         }
         *extra += 1;
-        self.waiting.push_front(TrialPlan { trial: self.number, ..spoilt });
+        self.waiting.push_front(TrialPlan { trial: self.number, ..invalid });
         self.number += 1;
         true
     }
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_spoilt_trial_comes_again_at_once_in_its_block_at_most_twice_a_variant() {
+    fn an_invalid_trial_comes_again_at_once_in_its_block_at_most_twice_a_variant() {
         let mut queue = TrialQueue::new(&order());
         let mut ran = Vec::new();
         while let Some(planned) = queue.take() {
-            // Every trial of variant 0 is spoilt.
+            // Every trial of variant 0 is invalid.
             if planned.variant == 0 {
-                queue.again(planned);
+                queue.rerun(planned);
             }
             ran.push((planned.trial, planned.block, planned.variant));
         }
@@ -166,8 +166,8 @@ mod tests {
         }
     }
 
-    /// A trial in which `lost` attempts were lost; the last one is not in the plan if the harness spoilt it.
-    fn trial(trial: u32, lost: u64, spoilt: bool) -> Vec<Entry> {
+    /// A trial in which `lost` attempts were lost; the last one is not in the plan if the harness invalidated it.
+    fn trial(trial: u32, lost: u64, invalid: bool) -> Vec<Entry> {
         let at_ns = u64::from(trial) * 10_000_000_000;
         let start = TrialStart { at_ns, trial, block: trial, variant: "web".into(), namespace: "a".into() };
         let mark = Mark {
@@ -186,7 +186,7 @@ mod tests {
             reason: String::new(),
             reset: false,
             trouble: String::new(),
-            planned: [(Arm::New, lost - u64::from(spoilt))].into(),
+            planned: [(Arm::New, lost - u64::from(invalid))].into(),
         };
         let before = [Entry::TrialStart(start), Entry::Mark(mark)].into_iter();
         before.chain(lines).chain([Entry::TrialEnd(end)]).collect()
@@ -199,8 +199,8 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         write(&mut file, &[Entry::Header(Box::new(sample::header()))]);
         let mut reading = OpenRecord::open(&path).unwrap();
-        for (number, lost, spoilt) in [(1, 2, false), (2, 3, true), (3, 1, false)] {
-            let entries = trial(number, lost, spoilt);
+        for (number, lost, invalid) in [(1, 2, false), (2, 3, true), (3, 1, false)] {
+            let entries = trial(number, lost, invalid);
             let (end, before) = entries.split_last().unwrap();
             write(&mut file, before);
             let line = serde_json::to_string(end).unwrap() + "\n";
@@ -211,9 +211,9 @@ mod tests {
             let found = reading.recorded(number).unwrap();
             match &found {
                 RecordedTrial::Invalid(why) => {
-                    assert!(spoilt && why.contains("2 attempts of arm new planned"), "{why}");
+                    assert!(invalid && why.contains("2 attempts of arm new planned"), "{why}");
                 }
-                RecordedTrial::Valid { lost: told, .. } => assert_eq!((*told, spoilt), (Some(lost), false)),
+                RecordedTrial::Valid { lost: told, .. } => assert_eq!((*told, invalid), (Some(lost), false)),
                 RecordedTrial::NoEnd => panic!("trial {number} has ended"),
             }
             if number == 1 {
