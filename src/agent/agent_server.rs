@@ -60,7 +60,6 @@ pub struct AgentArgs {
     pub listen: SocketAddr,
 }
 
-/// Why the agent ended.
 #[derive(Debug, thiserror::Error)]
 #[error("agent: {doing}: {why}")]
 pub struct ServeError {
@@ -84,9 +83,6 @@ struct AgentServer {
 type HttpReply = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
 /// Serves until it is told to stop or is alone. `client` is how the agent sees the cluster.
-///
-/// # Errors
-/// The spool cannot be made, or the port not be listened on.
 pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), ServeError> {
     let clock = Clock::since(arguments.origin_unix_ns);
     let (sink, source) = channel(CAPACITY);
@@ -262,7 +258,6 @@ impl AgentServer {
     }
 }
 
-/// One answer with lines.
 struct LineStream {
     agent: Arc<AgentServer>,
     place: SpoolPosition,

@@ -11,7 +11,6 @@ use http::StatusCode;
 /// Answers that are kept. A driver has a handful of commands under way at a time.
 const KEPT: usize = 256;
 
-/// An answer: status and JSON.
 pub(super) type AgentAnswer = (StatusCode, Vec<u8>);
 
 /// The commands of late, under way or answered.

@@ -18,7 +18,6 @@ use crate::record::{Entry, Sink};
 /// request to the API server.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// Where a watch puts what it saw.
 #[derive(Debug, Clone)]
 pub(super) struct WatchRecorder {
     pub(super) clock: Clock,

@@ -73,7 +73,6 @@ impl PodLogs {
     }
 }
 
-/// One container's log.
 struct ContainerLog {
     api: Api<Pod>,
     to: WatchRecorder,

@@ -57,7 +57,7 @@ pub async fn wait_complete(
 }
 
 /// As [`wait_complete`]; `shows` is told how far the rollout is whenever something has changed.
-pub async fn follow(
+pub(crate) async fn follow(
     handle: &RolloutHandle,
     replaced: &ReplacedPods,
     bound: Duration,

@@ -22,7 +22,6 @@ struct SharedConnections {
     open: Mutex<BTreeMap<u64, ConnectionState>>,
 }
 
-/// One open connection.
 struct ConnectionState {
     doing: ConnectionActivity,
     /// The status of an answer whose body has ended and which is not yet written.
@@ -39,7 +38,6 @@ impl OpenConnections {
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a line to the truth log.
     pub(super) fn note(&self, what: TargetEvent) {
         self.inner.truth.write(what);
     }

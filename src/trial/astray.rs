@@ -15,7 +15,8 @@ use kube::api::ListParams;
 
 use super::RunningVariant;
 use super::site::SiteError;
-use crate::rollout::{api_words, finished};
+use crate::cluster::kube::api_words;
+use crate::rollout::finished;
 
 /// Connections that show whether routing leads anywhere: enough that a dead endpoint among a few is met.
 const ROUTED_TRIES: usize = 16;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::run_trial::{RolloutResult, rolled};
 use super::{RunningVariant, TrialError};
 use crate::record::entry::MarkName;
-use crate::rollout::{Eviction, EvictionAnswer, PodToEvict, ReplacedPods, RolloutError, cordon, evict, pods_to_evict};
+use crate::rollout::{
+    CordonError, Eviction, EvictionAnswer, PodToEvict, ReplacedPods, RolloutError, cordon, evict, pods_to_evict,
+};
 
 /// How long a node's return may take at the end of a trial.
 const UNCORDON_WITHIN: Duration = Duration::from_secs(10);
@@ -74,17 +76,6 @@ pub(super) async fn give_back(variant: &RunningVariant) -> Result<(), RolloutErr
     let given = tokio::time::timeout(UNCORDON_WITHIN, cordon::uncordon(&handle.client, &handle.run)).await;
     match given {
         Ok(given) => Ok(given.map(|_| ())?),
-        Err(_) => Err(cordon::CordonError::Left { run: handle.run.clone(), after_s: UNCORDON_WITHIN.as_secs() }.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::cluster::kube::CORDONED_BY;
-    use crate::rollout::cordon;
-
-    #[test]
-    fn what_a_run_cordons_is_found_by_what_cleans_up() {
-        assert_eq!(cordon::CORDONED_BY, CORDONED_BY);
+        Err(_) => Err(CordonError::Left { run: handle.run.clone(), after_s: UNCORDON_WITHIN.as_secs() }.into()),
     }
 }

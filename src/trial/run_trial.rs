@@ -9,9 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::astray::astray;
 use super::eviction::{evicted, give_back};
-use super::running_variant::TrialAction;
+use super::running_variant::{TrialAction, TrialStep};
 use super::site::{SiteError, SiteLoad};
-use super::trial_step::TrialStep;
 use super::{RunningVariant, TrialError};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
@@ -34,21 +33,19 @@ pub(super) struct RolloutResult {
 
 /// What a trial needs to know beside its variant.
 #[derive(Debug, Clone, Copy)]
-pub struct TrialSetup {
-    /// The trial's number.
-    pub trial: u32,
-    /// Its block.
-    pub block: u32,
+pub(crate) struct TrialSetup {
+    pub(crate) trial: u32,
+    pub(crate) block: u32,
     /// The workload was recreated before it.
-    pub reset: bool,
+    pub(crate) reset: bool,
     /// How often the load is shown.
-    pub every: Duration,
+    pub(crate) every: Duration,
 }
 
 /// Runs one trial of `variant`, which must have settled. Everything that it starts has stopped when it returns, also when
 /// it returns an error, unless that is the site's own: then nobody can be asked to stop. What was recorded until then
 /// stays. `live` is shown the load now and then.
-pub async fn run(
+pub(crate) async fn run(
     stop: &CancellationToken,
     variant: &RunningVariant,
     run: TrialSetup,

@@ -16,9 +16,8 @@ use crate::rollout::{ReplacedPods, RolloutEnd, RolloutError, perform, wait_compl
 /// How long a workload may take to come to rest.
 const REST_WITHIN: Duration = Duration::from_mins(1);
 
-/// How a workload came to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettleResult {
+pub(crate) enum SettleResult {
     /// As it was.
     AtRest,
     /// Made anew.
@@ -29,7 +28,7 @@ pub enum SettleResult {
 const AT_ONCE: Duration = Duration::from_millis(750);
 
 /// Brings `variant` to rest before trial `number`. The way back of a change that alternates happens here, unmeasured.
-pub async fn settle(
+pub(crate) async fn settle(
     stop: &CancellationToken,
     variant: &RunningVariant,
     number: u32,

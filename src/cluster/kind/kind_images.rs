@@ -29,9 +29,6 @@ pub struct ImageRecipe {
 
 /// Finds the recipe of `image`, beside the manifests or among those that come with rollproof; `None` if it is the name of
 /// a real image.
-///
-/// # Errors
-/// The folder cannot be read.
 pub fn recipe(image: &str, folders: &[PathBuf]) -> Result<Option<ImageRecipe>, KindError> {
     if let Some(folder) = recipe_folder(image, "Dockerfile", folders) {
         let mut files = Vec::new();
@@ -79,13 +76,11 @@ fn read_folder(root: &Path, under: &Path, files: &mut Vec<(String, u32, Vec<u8>)
 
 impl ImageRecipe {
     /// Where it is, for people.
-    #[must_use]
     pub fn place(&self) -> String {
         self.folder.as_ref().map_or_else(|| "it comes with rollproof".to_owned(), |folder| folder.display().to_string())
     }
 
     /// The image's name: it holds the content's hash, so that a changed recipe is another image.
-    #[must_use]
     pub fn tag(&self) -> String {
         let mut hash = Sha256::new();
         for (name, mode, bytes) in &self.files {

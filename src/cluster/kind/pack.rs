@@ -22,20 +22,14 @@ const PROGRAM: &str = "rollproof";
 /// Nobody, as distroless images number it.
 const USER: &str = "65532:65532";
 
-/// What goes into the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PackedImage {
     tag: String,
     /// The path in the image, without a leading slash, and the file here.
     files: Vec<(String, PathBuf)>,
-    /// The folders of the libraries.
     folders: Vec<String>,
 }
 
-/// Looks at the running program.
-///
-/// # Errors
-/// It is no Linux program for this machine, or its files cannot be read.
 pub(super) fn pack() -> Result<PackedImage, KindError> {
     let not = |why: String| KindError::NotPackable { why };
     let own = PathBuf::from("/proc/self/exe");
@@ -101,8 +95,6 @@ fn identity(files: &[(String, PathBuf)]) -> io::Result<String> {
 }
 
 impl PackedImage {
-    /// The image's name.
-    #[must_use]
     pub(super) fn tag(&self) -> &str {
         &self.tag
     }

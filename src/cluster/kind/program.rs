@@ -16,9 +16,6 @@ const SAID_MAX: usize = 2_000;
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
 
 /// Runs `program` with `arguments` and returns what it printed on standard output.
-///
-/// # Errors
-/// It is missing, fails, or is not done in time; in the latter case it is killed.
 pub(super) async fn run(
     doing: &str,
     program: &'static str,

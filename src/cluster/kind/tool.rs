@@ -21,12 +21,10 @@ pub struct KindCluster {
     name: String,
 }
 
-/// How a missing cluster is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClusterCreation {
     /// kind's own configuration file.
     pub config: Option<PathBuf>,
-    /// The node image.
     pub image: Option<String>,
 }
 
@@ -132,20 +130,19 @@ impl KindCluster {
     }
 
     /// Loads an archive of images into all nodes.
-    pub async fn load_archive(&self, archive: &Path) -> Result<(), KindError> {
+    pub(crate) async fn load_archive(&self, archive: &Path) -> Result<(), KindError> {
         let path = archive.to_string_lossy();
         let doing = format!("loading images into the kind cluster {}", self.name);
         run(&doing, "kind", &["load", "image-archive", "--name", &self.name, &path], IMAGE).await.map(|_| ())
     }
 
     /// Loads an image of the local Docker into all nodes that do not have it.
-    pub async fn load_image(&self, image: &str) -> Result<(), KindError> {
+    pub(crate) async fn load_image(&self, image: &str) -> Result<(), KindError> {
         let doing = format!("loading image {image} into the kind cluster {}", self.name);
         run(&doing, "kind", &["load", "docker-image", "--name", &self.name, image], IMAGE).await.map(|_| ())
     }
 }
 
-/// Asks Docker whether it runs.
 pub(super) async fn docker_runs() -> Result<(), KindError> {
     run("asking Docker", "docker", &["version", "--format", "{{.Server.Version}}"], ANSWER).await.map(|_| ())
 }
@@ -184,7 +181,6 @@ async fn interrupted() {
     }
 }
 
-/// Builds the image of `folder`.
 pub(super) async fn docker_build(folder: &Path, image: &str) -> Result<(), KindError> {
     let path = folder.to_string_lossy();
     let doing = format!("building the image of {path}");

@@ -7,8 +7,9 @@ use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::known_kinds::{group_version, is_known, reference, text};
-use super::words;
+use super::api_words;
+use super::known_kinds::{group_version, is_known, reference};
+use crate::manifest::documents::text;
 use crate::manifest::is_cluster_scoped;
 
 /// Who applies, as the API's managed fields show it.
@@ -42,7 +43,7 @@ pub enum ApplyError {
         why: String,
     },
     /// The API refused one. Those before it in the manifests were applied.
-    #[error("{object}: {}", words(.source))]
+    #[error("{object}: {}", api_words(.source))]
     Refused {
         /// `kind/name`.
         object: String,
@@ -74,7 +75,6 @@ pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Res
     Ok(())
 }
 
-/// The resource of each manifest, in their order.
 async fn resources(client: &Client, manifests: &[Value]) -> Result<Vec<ApiResource>, ApplyError> {
     let mut asked: BTreeMap<(String, String), ApiResource> = BTreeMap::new();
     let mut found = Vec::with_capacity(manifests.len());
@@ -114,11 +114,10 @@ fn unknown_kind(manifest: &Value, error: &kube::Error) -> ApplyError {
         object: reference(manifest),
         kind: text(manifest, "/kind").to_owned(),
         api_version: text(manifest, "/apiVersion").to_owned(),
-        why: words(error),
+        why: api_words(error),
     }
 }
 
-/// Creates a namespace of the run's own, labelled as such.
 pub(crate) async fn create_namespace(client: &Client, name: &str, run: &str) -> Result<(), kube::Error> {
     let api: Api<DynamicObject> =
         Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")));

@@ -7,10 +7,10 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 
+use super::api_words;
 use super::clean::{request_deletion, run_namespaces};
 use super::labels::{BEAT_EVERY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
 use super::leftovers::NamespaceLife;
-use super::words;
 
 /// How long the removal of a run's namespaces may take, before it is left to the cluster.
 const GONE_WITHIN: Duration = Duration::from_mins(2);
@@ -21,7 +21,7 @@ fn now_s() -> u64 {
 }
 
 /// Makes a namespace of run `run`. One that is there already is another's and not touched.
-pub async fn create(
+pub(crate) async fn create(
     client: &Client,
     name: &str,
     run: &str,
@@ -39,7 +39,7 @@ pub async fn create(
 }
 
 /// Says now and then that the run lives, until it is dropped. A beat that fails is made up for by the next.
-pub async fn beat(client: Client, names: Vec<String>) {
+pub(crate) async fn beat(client: Client, names: Vec<String>) {
     let api: Api<Namespace> = Api::all(client);
     loop {
         tokio::time::sleep(BEAT_EVERY).await;
@@ -52,14 +52,14 @@ pub async fn beat(client: Client, names: Vec<String>) {
 
 /// Removes those of `names` that rollproof made, and waits until they are gone; what is left, in a sentence. Their pods are
 /// given a second: nobody needs their hooks any more.
-pub async fn remove(client: &Client, names: &[String]) -> Option<String> {
+pub(crate) async fn remove(client: &Client, names: &[String]) -> Option<String> {
     let mut last = "they are still there".to_owned();
     let removal = async {
         loop {
             match step(client, names).await {
                 Ok(0) => return,
                 Ok(left) => last = format!("{left} are still there"),
-                Err(error) => last = words(&error),
+                Err(error) => last = api_words(&error),
             }
             tokio::time::sleep(GONE_POLL).await;
         }

@@ -10,7 +10,6 @@ use crate::cluster::embedded::store::{ObjectKind, Store};
 /// What was applied to which object (kind, namespace, name) by which field manager.
 type AppliedKey = (ObjectKind, String, String, String);
 
-/// The last applied object of each manager.
 #[derive(Debug, Default)]
 pub(super) struct LastApplied(Mutex<BTreeMap<AppliedKey, Value>>);
 

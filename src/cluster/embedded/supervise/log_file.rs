@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 /// Bytes in one log file before it becomes the older one. A container's log takes at most twice this.
 pub(super) const MAX_LOG_BYTES: u64 = 512 * 1024;
 
-/// The writing end.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -64,7 +63,6 @@ pub(crate) struct LogFollow {
 
 impl LogFollow {
     /// What the log holds, or the last `lines` lines of it, and the reader of what is still to come.
-    #[must_use]
     pub(crate) fn start(path: &Path, lines: Option<usize>) -> (Vec<u8>, Self) {
         let mut bytes = fs::read(older(path)).unwrap_or_default();
         let mut follow = Self { path: path.to_path_buf(), inode: 0, at: 0 };
@@ -75,7 +73,6 @@ impl LogFollow {
         (bytes, follow)
     }
 
-    /// What was written since.
     pub(crate) fn more(&mut self) -> Vec<u8> {
         // While it turns over there is no file for a moment; the next look finds it.
         let Ok((current, inode)) = open(&self.path) else { return Vec::new() };

@@ -9,14 +9,12 @@ use super::probe_worker::{ProbeStep, ProbeView, ProbeWorker};
 
 /// What a worker's task asks of its container, and tells it.
 pub(crate) trait ProbeHost: Sync {
-    /// The present view.
     fn view(&self) -> ProbeView;
     /// What an attempt acts on; nothing if the container does not run.
     fn target(&self) -> Option<ProbeTarget>;
     /// Rings when the container is seen started and not ready (`prober_manager.go`, `UpdatePodStatus`): readiness is
     /// then tried without waiting for the period.
     fn trigger(&self) -> &Notify;
-    /// An attempt failed.
     fn failed(&self, probe: &ContainerProbe, message: &str);
     /// The verdict about a run of the container, after it changed.
     fn verdict(&self, probe: &ContainerProbe, run: u64, verdict: Option<bool>);
