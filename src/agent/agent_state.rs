@@ -57,7 +57,7 @@ impl AgentState {
         self.sink.send(entry);
     }
 
-    /// Watches a namespace; one that is watched already goes on being watched.
+    /// Starts to watch a namespace, unless it is watched already.
     pub(super) fn watch(&self, target: &ObservedWorkload) {
         lock(&self.observers)
             .entry(target.namespace.clone())
@@ -104,7 +104,7 @@ impl AgentState {
         }
     }
 
-    /// How the load stands: its end, or after a while that it has not come.
+    /// How the load ended, or after [`HOLD`] that it still runs.
     pub(super) async fn standing(&self) -> LoadState {
         let asked = self.clock.now();
         while self.clock.now() < asked + crate::clock::saturating_ns(HOLD) {

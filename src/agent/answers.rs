@@ -13,7 +13,7 @@ const KEPT: usize = 256;
 
 pub(super) type AgentAnswer = (StatusCode, Vec<u8>);
 
-/// The commands of late, under way or answered.
+/// Recent commands, running or answered.
 #[derive(Default)]
 pub(super) struct CommandAnswers {
     known: Mutex<BTreeMap<u64, Shared<BoxFuture<'static, AgentAnswer>>>>,

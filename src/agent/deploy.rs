@@ -1,4 +1,4 @@
-//! Brings the agent up: its identity, its pod, and a first word with it.
+//! Deploys the agent: its identity, its pod, and its first answer.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub struct DeployedAgent {
     pub node: String,
 }
 
-/// Brings the agent up and waits until it answers.
+/// Deploys the agent and waits until it answers.
 pub async fn deploy(client: &Client, deployment: &AgentDeployment, clock: Clock) -> Result<DeployedAgent, AgentError> {
     let AgentDeployment { namespace, image, token, origin_unix_ns, number } = deployment;
     let name = format!("agent-{number}");
@@ -52,21 +52,21 @@ pub async fn deploy(client: &Client, deployment: &AgentDeployment, clock: Clock)
     };
     apply(client, namespace, &manifests::identity(namespace, token))
         .await
-        .map_err(|error| failed("making the agent's account")(error.to_string()))?;
+        .map_err(|error| failed("creating the agent's account")(error.to_string()))?;
     let facts = AgentPodFacts { name: &name, namespace, image, origin_unix_ns: *origin_unix_ns };
     let pod: Pod = serde_json::from_value(manifests::pod(facts))
-        .map_err(|error| failed("making the agent's pod")(error.to_string()))?;
+        .map_err(|error| failed("creating the agent's pod")(error.to_string()))?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     pods.create(&PostParams::default(), &pod)
         .await
-        .map_err(|error| failed("making the agent's pod")(api_words(&error)))?;
+        .map_err(|error| failed("creating the agent's pod")(api_words(&error)))?;
     let node = runs(&pods, &name, clock).await.map_err(failed("starting the agent"))?;
     let mut remote = RemoteAgent::new(client.clone(), clock, namespace, &name, token);
     let greeted = remote.greet(ANSWERS_WITHIN).await;
     let version = greeted.map_err(failed("reaching the agent through the API server's proxy"))?;
     let own = env!("CARGO_PKG_VERSION");
     if version != own {
-        let why = format!("image {image} holds version {version}, and this is {own}; use an image of this version");
+        let why = format!("image {image} has version {version}, expected {own}; use an image of this version");
         return Err(failed("starting the agent")(why));
     }
     Ok(DeployedAgent { remote, node })
@@ -77,7 +77,7 @@ pub(crate) async fn retire(client: &Client, namespace: &str, number: u32) -> Res
     let name = format!("agent-{number}");
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let at_once = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
-    let mut last = "it is still there".to_owned();
+    let mut last = "it still exists".to_owned();
     for _ in 0..RETIRE_TRIES {
         match pods.get_opt(&name).await {
             Ok(None) => return Ok(()),
@@ -101,7 +101,7 @@ pub(crate) async fn retire(client: &Client, namespace: &str, number: u32) -> Res
 pub(crate) async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
     apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map_err(|error| {
         AgentError::NotDeployed {
-            doing: format!("giving the agent its rights in namespace {namespace}"),
+            doing: format!("granting the agent its rights in namespace {namespace}"),
             why: error.to_string(),
         }
     })

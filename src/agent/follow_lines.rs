@@ -118,7 +118,7 @@ impl FollowTask {
                 Ok(Err(why)) => why,
                 Err(_) => format!("no answer within {} s", SILENCE_MAX.as_secs()),
             };
-            if let Err(error) = remote.patient(DOING, heard, PATIENCE, why).await {
+            if let Err(error) = remote.wait_for_retry(DOING, heard, PATIENCE, why).await {
                 return error;
             }
         }

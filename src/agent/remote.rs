@@ -128,7 +128,7 @@ impl RemoteAgent {
         .await
     }
 
-    /// Makes so many connections to `address` and closes them; how the first that came nowhere ended.
+    /// Makes `tries` connections to `address` and closes them; why the first one without an answer failed.
     pub async fn reach(&self, address: SocketAddr, tries: usize) -> Result<Option<String>, AgentError> {
         let answer: ReachResult =
             self.command("connecting to the Service", "/reach", &ReachOrder { address, tries }).await?;
@@ -191,12 +191,12 @@ impl RemoteAgent {
                 Ok(CallResult::Failed(why)) => why,
                 Err(_) => format!("no answer within {} s", TRY.as_secs()),
             };
-            self.patient(doing, begun, patience, why).await?;
+            self.wait_for_retry(doing, begun, patience, why).await?;
         }
     }
 
     /// Waits before the next try, unless the agent is gone or was unreachable for too long.
-    pub(super) async fn patient(
+    pub(super) async fn wait_for_retry(
         &self,
         doing: &str,
         begun: Stamp,

@@ -31,7 +31,6 @@ pub(super) struct ClockReading {
     pub(super) at_ns: Stamp,
 }
 
-/// A load to carry.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LoadOrder {
     pub(super) address: SocketAddr,
@@ -51,7 +50,7 @@ pub(super) struct ReachOrder {
     pub(super) tries: usize,
 }
 
-/// How the first connection that came nowhere ended.
+/// Why the first connection without an answer failed; `None` if all were answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ReachResult {
     pub(super) why: Option<String>,

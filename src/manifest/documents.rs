@@ -75,7 +75,6 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Parses the objects of one input.
 pub(crate) fn parse(source: &YamlSource) -> Result<Vec<ManifestObject>, ManifestError> {
     let mut objects = Vec::new();
     for document in yaml::documents(source)? {
@@ -97,10 +96,10 @@ pub(crate) fn check_together(objects: &[ManifestObject]) -> Result<(), ManifestE
             let elsewhere = if first.namespace() == object.namespace() {
                 ""
             } else {
-                ", in another namespace, and a run puts all objects into one namespace of its own"
+                ", in another namespace; a run puts all objects into one namespace"
             };
             let message = format!(
-                "{} is here a second time; it was first in {} line {}{elsewhere}",
+                "{} is defined twice, first in {} line {}{elsewhere}",
                 object.reference(),
                 first.source.name(),
                 first.place.line
@@ -127,10 +126,10 @@ fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: 
     };
     let Some(element_kind) = object.kind().strip_suffix("List").map(str::to_owned) else {
         let message = format!("a {} has `items`, expected them only in a kind that ends in List", object.kind());
-        return Err(fault(&object, &message, "is the kind right?"));
+        return Err(fault(&object, &message, "check the kind"));
     };
     if depth > 2 {
-        return Err(fault(&object, "lists stand inside lists", "write the objects as documents of their own"));
+        return Err(fault(&object, "lists are nested too deeply", "write the objects as documents of their own"));
     }
     for mut item in items {
         // A typed list, such as a DeploymentList, may leave its items' kind out.
@@ -147,7 +146,7 @@ fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: 
 fn check_form(object: &ManifestObject) -> Result<(), ManifestError> {
     const HELP: &str = "every document needs `apiVersion`, `kind` and `metadata.name`";
     if !object.value.is_object() {
-        return Err(fault(object, "this document is no mapping, expected a Kubernetes object", HELP));
+        return Err(fault(object, "this document is not a mapping, expected a Kubernetes object", HELP));
     }
     for (key, found) in [("apiVersion", object.api_version()), ("kind", object.kind())] {
         if found.is_empty() {

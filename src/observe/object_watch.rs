@@ -120,7 +120,7 @@ fn note<K: ResourceExt + Clone>(
     }
 }
 
-/// An object that was deleted and made anew under its name is another object.
+/// An object that was deleted and recreated under its name is another object.
 fn key<K: ResourceExt>(object: &K) -> String {
     object.uid().unwrap_or_else(|| object.name_any())
 }

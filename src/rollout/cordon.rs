@@ -1,4 +1,4 @@
-//! Cordoning a node and giving it back. A cordoned node carries the run's mark, so that it is found again also after a
+//! Cordons and uncordons a node. A cordoned node carries the run's mark, so that it is found again also after a
 //! crash.
 
 use k8s_openapi::api::core::v1::Node;
@@ -12,7 +12,7 @@ use crate::cluster::kube::CORDONED_BY;
 /// How often a node is read again because somebody else wrote it in between.
 pub(super) const TRIES: u32 = 5;
 
-/// A node that a run has cordoned and not given back.
+/// A node that a run has cordoned and not uncordoned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CordonedNode {
     /// The node.
@@ -50,7 +50,7 @@ pub async fn cordon(client: &Client, node: &str, run: &str) -> Result<(), Cordon
     Err(CordonError::Contended { node: node.to_owned() })
 }
 
-/// The nodes that runs have cordoned and not given back, by name.
+/// The nodes that runs have cordoned and not uncordoned, by name.
 pub async fn leftovers(client: &Client) -> Result<Vec<CordonedNode>, CordonError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let listed = nodes.list(&ListParams::default()).await.map_err(failed("listing the nodes".to_owned()))?;
@@ -63,7 +63,7 @@ pub async fn leftovers(client: &Client) -> Result<Vec<CordonedNode>, CordonError
     Ok(marked)
 }
 
-/// Gives one node back: it takes pods again and bears no mark. One that is gone needs nothing.
+/// Uncordons one node and removes the mark. A node that no longer exists needs nothing.
 pub async fn release(client: &Client, node: &str) -> Result<(), CordonError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let patch = json!({"metadata": {"annotations": {CORDONED_BY: null}}, "spec": {"unschedulable": null}});
@@ -74,7 +74,7 @@ pub async fn release(client: &Client, node: &str) -> Result<(), CordonError> {
     }
 }
 
-/// Gives back all nodes that `run` has cordoned; which they were.
+/// Uncordons all nodes that `run` has cordoned; returns their names.
 pub async fn uncordon(client: &Client, run: &str) -> Result<Vec<String>, CordonError> {
     let mut given = Vec::new();
     for leftover in leftovers(client).await?.into_iter().filter(|leftover| leftover.run == run) {

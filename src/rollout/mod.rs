@@ -84,7 +84,7 @@ pub struct RolloutHandle {
     pub workload: RolledWorkload,
     /// The run, as the marks that it leaves on nodes name it.
     pub run: String,
-    /// What a command of the user's own is told beside the trial and the namespace, as environment variables.
+    /// Environment variables of the user's command, beside those for the trial and the namespace.
     pub variables: BTreeMap<String, String>,
 }
 

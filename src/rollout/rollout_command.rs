@@ -24,10 +24,10 @@ const SHOWN_MAX: usize = 200;
 pub enum CommandError {
     #[error("starting `{shown}`: {why}; name a program that is in PATH, or give its path")]
     NotStarted { shown: String, why: String },
-    #[error("`{shown}` ended with {status}, expected exit code 0; it wrote: {output}")]
+    #[error("`{shown}` failed with {status}, expected exit code 0; output: {output}")]
     Failed { shown: String, status: String, output: String },
     #[error(
-        "`{shown}` had not ended after {after_s} s and was killed; let it return sooner, or raise the rollout's timeout; it wrote: {output}"
+        "`{shown}` did not finish within {after_s} s and was killed; make it return sooner, or raise the rollout's timeout; output: {output}"
     )]
     TimedOut { shown: String, after_s: u64, output: String },
 }
@@ -161,10 +161,10 @@ mod tests {
     async fn a_command_that_fails_is_told_with_the_end_of_its_output() {
         let script = "yes filler | head -n 5000; echo out; echo Error: no such chart >&2; exit 3";
         let error = run(&shell(script), &variables(), BOUND).await.unwrap_err().to_string();
-        assert!(error.contains("ended with exit code 3") && error.contains("Error: no such chart"), "{error}");
+        assert!(error.contains("failed with exit code 3") && error.contains("Error: no such chart"), "{error}");
         assert!(error.len() < OUTPUT_MAX + 500, "bounded: {}", error.len());
         let silent = run(&shell("exit 1"), &variables(), BOUND).await.unwrap_err().to_string();
-        assert!(silent.ends_with("it wrote: nothing"), "{silent}");
+        assert!(silent.ends_with("output: nothing"), "{silent}");
         let missing = run(&["no-such-program".to_owned()], &variables(), BOUND).await.unwrap_err().to_string();
         assert!(missing.starts_with("starting `no-such-program`") && missing.contains("PATH"), "{missing}");
     }
@@ -195,7 +195,7 @@ mod tests {
         let script = format!("echo waiting; sleep 600 & echo $! > {}; wait", path.display());
         let error = run(&shell(&script), &variables(), Duration::from_secs(1)).await.unwrap_err();
         assert!(matches!(error, CommandError::TimedOut { after_s: 1, .. }), "{error}");
-        assert!(error.to_string().ends_with("it wrote: waiting"), "{error}");
+        assert!(error.to_string().ends_with("output: waiting"), "{error}");
         tokio::time::timeout(BOUND, gone(written_pid(&path).await)).await.unwrap();
     }
 

@@ -19,14 +19,12 @@ pub enum RolloutError {
 
 #[derive(Debug, thiserror::Error)]
 pub enum CordonError {
-    #[error(
-        "cordoning node {node}: it is cordoned already, and only a node that nobody has cordoned is; uncordon it, name another, or leave `cordon` out"
-    )]
+    #[error("cordoning node {node}: it is already cordoned; uncordon it, choose another node, or remove `cordon`")]
     Already { node: String },
-    #[error("cordoning node {node}: it was changed by somebody else each of {TRIES} times; try again")]
+    #[error("cordoning node {node}: {TRIES} updates in a row conflicted with another client; try again")]
     Contended { node: String },
     #[error(
-        "uncordoning the nodes of run {run}: the API had not answered after {after_s} s; `rollproof cluster clean` gives them back"
+        "uncordoning the nodes of run {run}: the API did not answer within {after_s} s; run `rollproof cluster clean` to uncordon them"
     )]
     Left { run: String, after_s: u64 },
     #[error("{doing}: {}", api_words(source))]

@@ -21,13 +21,12 @@ pub(crate) enum RolloutProgress {
     OldPodsLeft(usize),
     /// Complete, and none is left.
     Done,
-    /// The workload is not there any more, in a sentence.
+    /// The workload no longer exists, in a sentence.
     Gone(String),
     /// The controller gave up: `ProgressDeadlineExceeded`.
     Failed(String),
 }
 
-/// How far a rollout is, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RolloutCounts {
     /// Pods that there should be.
@@ -150,7 +149,7 @@ impl WorkloadStatus<'_> {
         }
         // A new DaemonSet that nobody has counted nodes for is complete by these numbers.
         if wanted == 0 {
-            return rolling("no node is to run it yet".to_owned());
+            return rolling("no node is scheduled to run it yet".to_owned());
         }
         Ok(wanted)
     }

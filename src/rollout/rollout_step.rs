@@ -54,7 +54,7 @@ pub enum StepError {
 pub enum StepOutcome {
     /// The workload changed, as far as can be told.
     Changed,
-    /// The API took the step and found nothing to change, so that nothing rolls.
+    /// The API accepted the step and found nothing to change, so that nothing rolls.
     Nothing,
 }
 
@@ -91,8 +91,8 @@ impl RolloutStep {
     }
 }
 
-/// Takes the step of `trial`; a command may take as long as `bound`. Never repeated: a step that was answered with an
-/// error has failed. When it is dropped, a command that runs is ended with all that it started.
+/// Performs the step of `trial`; a command may take as long as `bound`. A step is never repeated: one that was answered
+/// with an error has failed. Dropping the future kills a command with all that it started.
 pub async fn perform(
     handle: &RolloutHandle,
     roll: &RolloutStep,

@@ -7,7 +7,6 @@ use super::server_table::{BUILT_IN, SERVERS, ServerFacts};
 /// Programs that start another one, which is then the server: `tini -- gunicorn`, `python -m uvicorn`, `bundle exec puma`.
 const STARTERS: [&str; 8] = ["tini", "dumb-init", "catatonit", "env", "exec", "bundle", "python", "python3"];
 
-/// What a container runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     /// `rollproof target`, which drains as its arguments say.
@@ -28,7 +27,6 @@ impl Server {
         by_image(image).or_else(|| by_program(main_program(container)?)).map_or(Self::Unknown, Self::Known)
     }
 
-    /// What is known of it.
     pub(crate) fn facts(self) -> Option<&'static ServerFacts> {
         match self {
             Self::BuiltIn => Some(&BUILT_IN),

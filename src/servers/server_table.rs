@@ -23,7 +23,7 @@ pub(super) enum SignalEffect {
     Drains,
     /// It ends, and cuts what is in flight.
     Quits,
-    /// It goes on serving: it reads its configuration anew, opens its log anew, or ignores the signal.
+    /// It goes on serving: it reloads its configuration, reopens its log, or ignores the signal.
     GoesOn,
 }
 

@@ -99,7 +99,6 @@ impl ConnectionHandle {
         self.all.open().get(&self.id).is_some_and(|state| state.doing == ConnectionActivity::Fresh)
     }
 
-    /// A request's head was read.
     pub(super) fn read(&self, path: &str) {
         self.update(|state| *state = ConnectionState { doing: ConnectionActivity::Answering, ending: None });
         if self.all.inner.truth.is_on() {

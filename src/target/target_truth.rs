@@ -111,7 +111,6 @@ impl TargetTruth {
         Ok(Self { pod: pod.to_owned(), file: file.map(|file| Mutex::new((file, 0))) })
     }
 
-    /// Whether anything is written.
     pub(crate) const fn is_on(&self) -> bool {
         self.file.is_some()
     }

@@ -83,7 +83,7 @@ async fn endpoints_and_pods(variant: &RunningVariant) -> Result<(BTreeSet<Socket
     Ok((routed_to(&slices, &variant.service_port_name), addresses))
 }
 
-/// Whose fault it is that connections lead nowhere.
+/// What prevents new connections from reaching a pod.
 #[derive(Debug, PartialEq, Eq)]
 enum AstrayFault {
     /// The Service has no endpoint: the manifests'.

@@ -13,7 +13,7 @@ use crate::rollout::{
 const UNCORDON_WITHIN: Duration = Duration::from_secs(10);
 
 /// Evicts and follows until the workload is whole again. The whole takes at most the rollout's timeout.
-pub(super) async fn evicted(
+pub(super) async fn evict_and_follow(
     variant: &RunningVariant,
     trial: u32,
     eviction: &Eviction,
@@ -28,7 +28,7 @@ pub(super) async fn evicted(
     let mut stood = String::new();
     let each = async {
         for pod in &chosen.pods {
-            one(variant, trial, &chosen.node, pod, &mut stood).await?;
+            evict_one(variant, trial, &chosen.node, pod, &mut stood).await?;
         }
         Ok::<(), TrialError>(())
     };
@@ -43,7 +43,7 @@ pub(super) async fn evicted(
 }
 
 /// Asks for one pod's eviction until it is granted; each refusal is kept in `stood`, in words.
-async fn one(
+async fn evict_one(
     variant: &RunningVariant,
     trial: u32,
     node: &str,
@@ -70,8 +70,8 @@ async fn one(
     }
 }
 
-/// Gives back what the eviction of this trial cordoned, however the trial ended.
-pub(super) async fn give_back(variant: &RunningVariant) -> Result<(), RolloutError> {
+/// Uncordons what the eviction of this trial cordoned, however the trial ended.
+pub(super) async fn uncordon(variant: &RunningVariant) -> Result<(), RolloutError> {
     let handle = &variant.handle;
     let given = tokio::time::timeout(UNCORDON_WITHIN, cordon::uncordon(&handle.client, &handle.run)).await;
     match given {

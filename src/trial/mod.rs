@@ -37,7 +37,7 @@ pub(crate) enum TrialError {
     #[error("the run was stopped during trial {trial}")]
     Stopped { trial: u32 },
     #[error(
-        "{workload} in namespace {namespace} was not at rest within {waited_s} s, and again after it was recreated: {stood}"
+        "{workload} in namespace {namespace} did not become stable within {waited_s} s, nor after it was recreated: {stood}"
     )]
     Unsettled { workload: String, namespace: String, waited_s: u64, stood: String },
 }

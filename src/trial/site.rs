@@ -49,7 +49,6 @@ pub(crate) enum SiteError {
     Agent(#[from] AgentError),
 }
 
-/// A load under way.
 pub(crate) enum SiteLoad {
     Local(RunningLoad),
     Agent { remote: RemoteAgent, follower: Arc<Follower> },
@@ -122,7 +121,7 @@ impl LoadSite {
         }
     }
 
-    /// Makes so many connections and closes them; how the first that came nowhere ended.
+    /// Makes `tries` connections and closes them; why the first one without an answer failed.
     pub(crate) async fn reach(&self, tries: usize) -> Result<Option<String>, SiteError> {
         Ok(match self {
             Self::Local(local) => load::reach(&local.route, tries).await,
@@ -130,7 +129,7 @@ impl LoadSite {
         })
     }
 
-    /// Makes a connection to a pod's own address and closes it; how it ended if it came nowhere.
+    /// Makes a connection to a pod's own address and closes it; why it failed if it got no answer.
     pub(super) async fn reach_pod(&self, address: SocketAddr) -> Result<Option<String>, SiteError> {
         Ok(match self {
             Self::Local(_) => {
@@ -174,7 +173,6 @@ impl SiteLoad {
         }
     }
 
-    /// Plans no further attempts.
     pub(crate) async fn stop(&self) -> Result<(), SiteError> {
         match self {
             Self::Local(running) => running.stop(),
@@ -183,7 +181,6 @@ impl SiteLoad {
         Ok(())
     }
 
-    /// Ends at once.
     pub(crate) async fn abort(&self) -> Result<(), SiteError> {
         match self {
             Self::Local(running) => running.abort(),

@@ -332,7 +332,7 @@ async fn cordoning(place: Place) {
     let after = cordoned().await;
     assert_eq!(after, (false, None));
     assert_eq!(marked, (true, Some(run.to_owned())));
-    assert!(again.unwrap_err().to_string().contains("it is cordoned already"));
+    assert!(again.unwrap_err().to_string().contains("it is already cordoned"));
     assert_eq!(of_another.unwrap(), Vec::<String>::new());
     let mine = cordon::CordonedNode { node: name.clone(), run: run.to_owned() };
     assert!(left.unwrap().contains(&mine));

@@ -80,9 +80,7 @@ pub(super) struct TruthWriter {
 
 /// The truth log cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "writing the truth log of the embedded cluster to {path}: {source}; choose an output directory that can be written"
-)]
+#[error("writing the truth log of the embedded cluster to {path}: {source}; choose a writable output directory")]
 pub(crate) struct TruthError {
     path: String,
     source: std::io::Error,
@@ -122,7 +120,7 @@ impl ClusterTruth {
         }
     }
 
-    /// Whether lines are kept, so that nobody prepares them in vain.
+    /// Whether lines are kept: otherwise they need not be built.
     pub(super) fn is_on(&self) -> bool {
         self.channel.is_some()
     }

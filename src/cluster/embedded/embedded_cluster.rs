@@ -37,11 +37,10 @@ pub(crate) struct EmbeddedConfig {
     /// Folders of the manifests, beside which `images/NAME/` is looked for.
     pub(crate) image_folders: Vec<PathBuf>,
     pub(crate) truth: PathBuf,
-    /// Takes the cluster's own trouble, which no workload is to blame for.
+    /// Receives errors of the cluster itself, which no workload caused.
     pub(crate) trouble: NodeTrouble,
 }
 
-/// The embedded cluster could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error("{doing}: {source}")]
@@ -74,7 +73,7 @@ impl EmbeddedCluster {
         let folder = tempfile::Builder::new()
             .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
             .tempdir_in(&temporary)
-            .map_err(system("making a folder for the pods' files where TMPDIR says"))?;
+            .map_err(system("creating a folder for the pods' files in TMPDIR"))?;
         let reject = TcpSocket::new_v4().map_err(system("making a socket that refuses"))?;
         reject.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(system("binding a socket that refuses"))?;
         let control_plane = ControlPlane::start(ControlPlaneConfig {

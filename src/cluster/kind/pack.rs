@@ -82,7 +82,7 @@ fn inside(path: &Path) -> String {
     path.display().to_string().trim_start_matches('/').to_owned()
 }
 
-/// Twelve digits that differ when any file does: by their sizes and times of change, because reading a large program anew
+/// Twelve digits that differ when any file does: by their sizes and times of change, because reading a large program again
 /// for each run costs more than the rest of its start.
 fn identity(files: &[(String, PathBuf)]) -> io::Result<String> {
     let mut hash = Sha256::new();
@@ -174,7 +174,7 @@ fn architecture() -> &'static str {
 }
 
 impl KindCluster {
-    /// Sees to it that every node has the image of this program; its name. `say` is told before something takes long.
+    /// Gives every node the image of this program and returns its name. `say` is called before each slow step.
     pub async fn provide_program(&self, nodes: &[String], say: &(dyn Fn(&str) + Sync)) -> Result<String, KindError> {
         let packed = pack()?;
         if self.has(nodes, packed.tag()).await? {

@@ -117,7 +117,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>, last: bool
 
 fn end_of(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(&said[said.len().saturating_sub(SAID_MAX)..]).trim().to_owned();
-    if text.is_empty() { "(nothing was printed)".to_owned() } else { text }
+    if text.is_empty() { "(no output)".to_owned() } else { text }
 }
 
 fn missing(program: &'static str) -> KindError {

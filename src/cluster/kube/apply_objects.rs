@@ -20,8 +20,8 @@ const FIELD_MANAGER: &str = "rollproof";
 pub enum ApplyError {
     /// Some stand for the whole cluster. Nothing was applied.
     #[error(
-        "{}: not in a namespace; a run works in namespaces of its own and changes nothing for others, so take this out \
-         of the manifests and apply it to the cluster yourself",
+        "{}: not namespaced; a run creates objects only in its own namespaces; remove this from the manifests and apply \
+         it to the cluster yourself",
         .objects.join(", ")
     )]
     ClusterScoped {
@@ -30,7 +30,7 @@ pub enum ApplyError {
     },
     /// The cluster does not know the kind. Nothing was applied.
     #[error(
-        "{object}: this cluster knows no kind {kind} in {api_version} ({why}); install what defines it, or take it out"
+        "{object}: the cluster has no kind {kind} in {api_version} ({why}); install its CustomResourceDefinition, or remove the object"
     )]
     UnknownKind {
         /// `kind/name`.

@@ -24,7 +24,7 @@ const UNCORDON_TRIES: usize = 5;
 pub(crate) struct CleanReport {
     /// The namespaces that are gone.
     pub(crate) removed: Vec<LeftoverNamespace>,
-    /// Those that were asked to go and are still there after [`GONE_WITHIN`].
+    /// Those whose deletion was requested and that still exist after [`GONE_WITHIN`].
     pub(crate) remaining: Vec<LeftoverNamespace>,
     /// The nodes that pods may be scheduled to again.
     pub(crate) uncordoned: Vec<String>,
@@ -128,7 +128,7 @@ async fn wait(
     }
 }
 
-/// Lets pods be scheduled to a node again that a run cordoned, and takes the run's annotation off.
+/// Uncordons a node that a run cordoned, and removes the run's annotation.
 async fn uncordon(client: &Client, name: &str) -> Result<(), String> {
     let api: Api<Node> = Api::all(client.clone());
     let mut last = String::new();

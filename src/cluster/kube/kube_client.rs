@@ -37,11 +37,11 @@ impl std::fmt::Debug for ConnectedCluster {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error("reading the kubeconfig: {0}; set KUBECONFIG, or make one with your cluster's own tool")]
+    #[error("reading the kubeconfig: {0}; set KUBECONFIG, or create one with your cluster's own tool")]
     Kubeconfig(String),
     #[error("the kubeconfig has no context `{context}`; it has: {known}")]
     NoContext { context: String, known: String },
-    #[error("connecting to the cluster of {whose}: {why}; is it running, and may this user reach it?")]
+    #[error("connecting to the cluster of {whose}: {why}; check that it runs and that this user may reach it")]
     Unreachable { whose: String, why: String },
 }
 

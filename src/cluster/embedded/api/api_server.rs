@@ -72,7 +72,7 @@ impl EmbeddedApi {
             return self.read(&target, &query, path);
         }
         if !query.text("dryRun").is_empty() {
-            let detail = "the embedded cluster does no dry runs; leave dryRun out".to_owned();
+            let detail = "the embedded cluster does not support dryRun; remove it".to_owned();
             return Err(ApiError::BadRequest { detail });
         }
         let content = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -30,7 +30,7 @@ pub(super) fn serve(
 ) -> Result<Response<ApiBody>, ApiError> {
     let bad = |detail: String| Err(ApiError::BadRequest { detail });
     if let Some(unknown) = UNKNOWN.into_iter().find(|key| !matches!(query.text(key), "" | "false" | "All")) {
-        return bad(format!("the embedded cluster serves logs without `{unknown}`; leave it out"));
+        return bad(format!("the embedded cluster does not support `{unknown}` for logs; remove it"));
     }
     let ns = target.namespace();
     let pod = api.store.get(ObjectKind::Pod, ns, name);

@@ -263,8 +263,8 @@ pub(super) async fn probes(pod: &Arc<NodePod>, index: usize) {
         }
     };
     let trigger = pod.look(index, |shared| Arc::clone(&shared.trigger));
-    let line = ContainerProbeHost { pod, index, trigger };
-    let tasks = probes.into_iter().map(|probe| probe::run(probe, &line));
+    let host = ContainerProbeHost { pod, index, trigger };
+    let tasks = probes.into_iter().map(|probe| probe::run(probe, &host));
     futures_util::future::join_all(tasks).await;
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::embedded::store::{EventText, ObjectKind, Store, event, meta};
 
-/// Distinct events kept for one pod; a new one beyond that is not counted up but written anew.
+/// Distinct events kept for one pod; beyond that the counts begin again.
 const MAX_KNOWN: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,7 @@ pub(super) struct ContainerLaunch {
 /// Where a container of a pod keeps its files.
 #[derive(Debug, Clone)]
 pub(super) struct ContainerFiles {
-    /// Its private folder, made anew at each start.
+    /// Its private folder, recreated at each start.
     pub(super) folder: PathBuf,
     /// Its log, kept after the pod.
     pub(super) log: PathBuf,

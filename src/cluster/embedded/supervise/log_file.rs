@@ -28,7 +28,7 @@ impl LogFile {
         Ok(Self { path: path.to_path_buf(), file, written, limit })
     }
 
-    /// Appends `bytes`, turning the file over where it would grow past the limit.
+    /// Appends `bytes`, rotating the file where it would exceed the limit.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = bytes.len() as u64;
         if self.written > 0 && self.written + length > self.limit {
@@ -52,7 +52,7 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-/// Reads a log while it is written, also where it turns over meanwhile.
+/// Reads a log while it is written and rotated.
 #[derive(Debug)]
 pub(crate) struct LogFollow {
     path: PathBuf,
@@ -74,7 +74,7 @@ impl LogFollow {
     }
 
     pub(crate) fn more(&mut self) -> Vec<u8> {
-        // While it turns over there is no file for a moment; the next look finds it.
+        // During a rotation there is no file for a moment; the next read finds it.
         let Ok((current, inode)) = open(&self.path) else { return Vec::new() };
         let mut bytes = Vec::new();
         if inode != self.inode {
@@ -146,7 +146,7 @@ mod tests {
             let line = format!("line {n}\n");
             log.write(line.as_bytes()).unwrap();
             written += &line;
-            // Not at each line, so that some of a file is unread as it turns over.
+            // Not at each line, so that some of a file is unread when it is rotated.
             if n % 7 == 0 {
                 read.extend(follow.more());
             }

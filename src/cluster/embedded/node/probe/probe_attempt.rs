@@ -16,7 +16,6 @@ use crate::cluster::embedded::supervise::{ProcessEnd, ProcessSpawn, SuperviseErr
 /// Bytes of a response that are read (`maxRespBodyLength`).
 const MAX_BODY_BYTES: usize = 10 * 1024;
 
-/// What an attempt acts on.
 pub(crate) struct ProbeTarget {
     pub(crate) address: Ipv4Addr,
     pub(crate) supervisor: Arc<Supervisor>,

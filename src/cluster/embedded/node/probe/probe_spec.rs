@@ -124,7 +124,7 @@ fn port_of(port: &Value, container: &Value) -> Result<u16, String> {
     number(port)
         .or_else(named)
         .or_else(digits)
-        .ok_or_else(|| format!("{port} is no port number and no name among the container's ports"))
+        .ok_or_else(|| format!("{port} is neither a port number nor the name of a port of the container"))
 }
 
 #[cfg(test)]
