@@ -47,7 +47,10 @@ pub struct RemoteAgent {
 
 impl std::fmt::Debug for RemoteAgent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RemoteAgent").field("namespace", &self.namespace).field("pod", &self.pod).finish_non_exhaustive()
+        f.debug_struct("RemoteAgent")
+            .field("namespace", &self.namespace)
+            .field("pod", &self.pod)
+            .finish_non_exhaustive()
     }
 }
 

@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_program_is_named_with_where_it_is_to_be_had() {
         let error = run("trying", "rollproof-no-such-program", &[], SOON).await.unwrap_err();
-        assert!(error.to_string().contains("rollproof-no-such-program was not found"), "{error}");
+        assert!(error.to_string().contains("rollproof-no-such-program is not on the PATH"), "{error}");
         assert!(missing("kind").to_string().contains("https://kind.sigs.k8s.io"));
     }
 
@@ -177,7 +177,7 @@ mod tests {
             "permission denied while trying to connect to the Docker daemon socket",
         ] {
             let error = run("asking", "sh", &["-c", &format!("echo '{words}' >&2; exit 1")], SOON).await.unwrap_err();
-            assert!(error.to_string().contains("is it running") && error.to_string().contains(words), "{error}");
+            assert!(error.to_string().contains("check that it runs") && error.to_string().contains(words), "{error}");
         }
     }
 

@@ -184,7 +184,7 @@ mod tests {
         assert!(refused("web", &of("b")).await.contains("waiting to start"));
         assert!(refused("other", &of("a")).await.contains("\"other\" not found"));
         let since = LogParams { since_seconds: Some(1), ..of("a") };
-        assert!(refused("web", &since).await.contains("without `sinceSeconds`"));
+        assert!(refused("web", &since).await.contains("does not support `sinceSeconds`"));
     }
 
     #[tokio::test]
