@@ -10,7 +10,7 @@ use super::options::{ClusterAction, ClusterArgs, ClusterSelector};
 use crate::clock::wall_unix_ns;
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
 use crate::cluster::kube::{
-    CleanSelection, ConnectedCluster, Leftovers, clean, connect, find_leftovers, is_own, words,
+    CleanSelection, ConnectedCluster, Leftovers, api_words, clean, connect, find_leftovers, is_own,
 };
 
 /// The text for standard output.
@@ -53,7 +53,7 @@ async fn down(kind: &KindCluster, force: bool, output: &dyn UserOutput) -> Resul
         let connected = connect_to(kind).await?;
         let own = is_own(&connected.client).await;
         if !own.map_err(|error| {
-            CommandFailure::Machine(format!("asking the kind cluster {}: {}", kind.name(), words(&error)))
+            CommandFailure::Machine(format!("asking the kind cluster {}: {}", kind.name(), api_words(&error)))
         })? {
             return Err(CommandFailure::User(format!(
                 "the kind cluster {} was not created by rollproof and is not deleted; add --force to delete it",
@@ -100,7 +100,7 @@ async fn seen(reached: &NamedCluster) -> Result<Leftovers, CommandFailure> {
 }
 
 fn failed(reached: &NamedCluster, error: &kube::Error) -> CommandFailure {
-    CommandFailure::Machine(format!("asking {}: {}", reached.whose, words(error)))
+    CommandFailure::Machine(format!("asking {}: {}", reached.whose, api_words(error)))
 }
 
 async fn status(on: &ClusterSelector) -> Result<String, CommandFailure> {

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::NotReady;
 use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig};
-use crate::cluster::kube::{apply, create_namespace};
+use crate::cluster::kube::{api_words, apply, create_namespace};
 use crate::commands::context::RunContext;
 use crate::commands::variants;
 use crate::observe::Observer;
 use crate::record::entry::HarnessTrouble;
 use crate::record::{Entry, Sink};
-use crate::rollout::api_words;
 use crate::trial::{LoadSite, LocalSite, RunningVariant};
 
 pub(super) fn start(run: &RunContext<'_>, sink: &Sink) -> Result<EmbeddedCluster, String> {
@@ -50,7 +49,7 @@ pub(super) async fn variants(
         let observer = Observer::start(&client, &target, run.clock, sink);
         apply(&client, namespace, planned.spec.manifests()).await.map_err(|error| failed(error.to_string()))?;
         let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));
-        let site = LoadSite::Here(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
+        let site = LoadSite::Local(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
         let manifests = planned.spec.manifests().to_vec();
         let lag = run.plan.settings.cluster.routing.lag_max();
         started.push(variants::variant(run, index, planned, &client, site, manifests, planned.patched().as_ref(), lag));

@@ -6,13 +6,12 @@ use kube::{Api, Client};
 
 use super::{ClusterChoice, LoadPlace};
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
-use crate::cluster::kube::{ConnectedCluster, connect, connect_with, mark_as_own, words};
+use crate::cluster::kube::{ConnectedCluster, api_words, connect, connect_with, mark_as_own};
 use crate::commands::cluster_view::names;
 use crate::commands::ending::{CommandFailure, UserOutput};
 use crate::commands::options::WhereArgs;
 use crate::plan::RunPlan;
 use crate::record::header::ClusterHeader;
-use crate::rollout::api_words;
 
 /// A cluster that answers, and its nodes where it is kind's.
 pub(in crate::commands) struct ReachedCluster {
@@ -93,7 +92,11 @@ pub(in crate::commands) async fn create(
     kind.create(creation).await?;
     let connected = connect_to(kind).await?;
     mark_as_own(&connected.client).await.map_err(|error| {
-        CommandFailure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
+        CommandFailure::Machine(format!(
+            "marking the kind cluster {} as rollproof's: {}",
+            kind.name(),
+            api_words(&error)
+        ))
     })
 }
 

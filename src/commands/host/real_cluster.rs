@@ -14,14 +14,13 @@ use super::run_agent::{AgentLife, RunAgent, check_rights};
 use super::{LoadPlace, NotReady, image_preparation};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::ImageRewrite;
-use crate::cluster::kube::{apply, namespaces};
+use crate::cluster::kube::{api_words, apply, namespaces};
 use crate::commands::context::RunContext;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{ObservedWorkload, Observer};
 use crate::plan::VariantPlan;
 use crate::record::Sink;
-use crate::rollout::api_words;
 use crate::spec::{RolloutAction, RolloutSpec};
 use crate::trial::{LoadSite, LocalSite, RunningVariant};
 
@@ -179,7 +178,7 @@ impl RealCluster {
     ) -> Result<LoadSite, NotReady> {
         match (self.life(), observer) {
             (Some(life), _) => Ok(LoadSite::Agent(life.site(namespace, address))),
-            (None, Some(observer)) => Ok(LoadSite::Here(LocalSite {
+            (None, Some(observer)) => Ok(LoadSite::Local(LocalSite {
                 clock: run.clock,
                 sink: sink.clone(),
                 route: Arc::new(address),
