@@ -3,6 +3,10 @@
 //! Derived from documented policies, never from guesses: a policy that a source does not settle hides nothing. A repeat is
 //! taken to be answered, which holds where other pods serve. It must not know how a trial is judged or why an attempt
 //! failed.
+//!
+//! - `client`: the clients, and what each repeats
+//! - `facts`: what of an attempt decides
+//! - `words`: clients in a sentence
 
 mod client;
 mod facts;
