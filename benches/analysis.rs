@@ -8,20 +8,15 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::time::Duration;
 
-use base64::Engine as _;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
-use http::uri::PathAndQuery;
 use rollproof::clock::Clock;
 use rollproof::record::entry::{
     Attempt, AttemptStage, ConnectionUse, EndReason, Entry, Mark, MarkName, Pulse, Punctuality, RunEnd, TrialEnd,
     TrialStart,
 };
-use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
-use rollproof::record::{Arm, FORMAT, Outcome, Sum};
-use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
+use rollproof::record::sample;
+use rollproof::record::{Arm, Outcome, Sum};
+use rollproof::spec::Expect;
 use rollproof::{analysis, report};
 
 const SECOND: u64 = 1_000_000_000;
@@ -65,7 +60,10 @@ fn write_record(path: &Path, attempts: u64) -> Result<(), Box<dyn Error>> {
         file.write_all(b"\n")?;
         Ok(())
     };
-    write(&Entry::Header(Box::new(header())))?;
+    let mut header = sample::header();
+    header.spec.settings.trials = TRIALS;
+    header.spec.variants[0].expect = Expect::Loss;
+    write(&Entry::Header(Box::new(header)))?;
     for trial in 1..=TRIALS {
         write_trial(trial, attempts / u64::from(TRIALS), &mut write)?;
     }
@@ -91,23 +89,13 @@ fn write_trial(
     let mark =
         |name, at_ns| Entry::Mark(Mark { trial, name, before_ns: at_ns, after_ns: at_ns, detail: String::new() });
     write(&mark(MarkName::RolloutStep, begin))?;
-    let latency_us = encoded(&[900, 1_100, 2_300])?;
-    let lag_us = encoded(&[40, 60, 180])?;
+    let lag_us = sample::encoded(180, 3);
     let slices = TRIAL_S * 10;
     for slice in 0..slices {
         let at_ns = begin + slice * SECOND / 10;
         for pod in ["web-a", "web-b", "web-c"] {
-            let (pod, latency_us) = (Some(pod.to_owned()), latency_us.clone());
-            write(&Entry::Pulse(Pulse {
-                trial,
-                at_ns,
-                arm: Arm::Reused,
-                request: 0,
-                pod,
-                ok: 3,
-                latency_us,
-                last_connect_ns: None,
-            }))?;
+            let pulse = sample::pulse(trial, at_ns, Arm::Reused, 3, 1_100);
+            write(&Entry::Pulse(Pulse { pod: Some(pod.to_owned()), ..pulse }))?;
         }
         let (lag_us, lag_max_ns, gap_max_ns) = (lag_us.clone(), 180_000, 700_000);
         write(&Entry::Punctuality(Punctuality { trial, at_ns, planned: 170, lag_us, lag_max_ns, gap_max_ns }))?;
@@ -131,74 +119,16 @@ fn write_trial(
 }
 
 fn attempt(trial: u32, id: u64, planned_ns: u64) -> Attempt {
+    let attempt = sample::attempt(id, Arm::New, Outcome::ResetBeforeByte, Sum::Lost, planned_ns);
+    let connection = attempt.connection.clone().map(|known| ConnectionUse { id, rtt_ns: 50_000, ..known });
     Attempt {
         trial,
-        id,
-        arm: Arm::New,
-        request: 0,
-        outcome: Outcome::ResetBeforeByte,
-        sum: Sum::Lost,
-        planned_ns,
-        started_ns: Some(planned_ns + 41_337),
         connected_ns: Some(planned_ns + 91_337),
         sent_ns: Some(planned_ns + 101_337),
-        first_byte_ns: None,
-        end_ns: planned_ns + 301_337,
         bytes_out: Some(71),
-        bytes_in: Some(0),
         errno: Some(104),
-        status: None,
         stage: Some(AttemptStage::Request),
-        connection: Some(ConnectionUse {
-            id,
-            age_ns: 60_000,
-            uses: 0,
-            rtt_ns: 50_000,
-            least_rtt_ns: 0,
-            local_port: 43_210,
-            readable_before_write: false,
-        }),
-        pod: None,
-        pod_from_connection: false,
-        error: String::new(),
+        connection,
+        ..attempt
     }
-}
-
-fn encoded(values: &[u64]) -> Result<String, Box<dyn Error>> {
-    let mut histogram = Histogram::<u64>::new(3)?;
-    for value in values {
-        histogram.record(*value)?;
-    }
-    let mut bytes = Vec::new();
-    V2DeflateSerializer::new().serialize(&histogram, &mut bytes).map_err(|error| format!("{error:?}"))?;
-    Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
-}
-
-fn header() -> Header {
-    Header {
-        format: FORMAT,
-        rollproof: env!("CARGO_PKG_VERSION").to_owned(),
-        started: "2026-11-23T10:00:00Z".to_owned(),
-        started_unix_ns: 1_795_514_400 * SECOND,
-        cluster: ClusterHeader {
-            kind: "embedded".to_owned(),
-            version: "v1.34".to_owned(),
-            private_network: Some(true),
-        },
-        places: vec![VariantPlace { namespace: "rollproof-web".to_owned(), connections: 8 }],
-        spec: RunSpec { settings: RunSettings::new("bench", 1, TRIALS), variants: vec![variant()] },
-    }
-}
-
-fn variant() -> VariantSpec {
-    let request = RequestSpec::get(PathAndQuery::from_static("/"), vec![(Arm::New, 0.9), (Arm::Reused, 0.1)]);
-    let load = LoadSpec::new(1_700.0, Duration::from_secs(10), vec![request]);
-    let target = DeployedTarget {
-        manifests: Vec::new(),
-        workload: "deployment/web".to_owned(),
-        replicas: 2,
-        surge: 1,
-        service: ServiceSpec::new("web", 80, 8080),
-    };
-    VariantSpec::new("web", Expect::Loss, target, load)
 }

@@ -24,15 +24,15 @@ const MARGIN_S: u64 = 5;
 const HOOKED: [Cause; 3] = [Cause::EndpointRace, Cause::BacklogReset, Cause::PrestopFailed];
 
 // What helps where no field of the workload's manifest does.
-const OF_A_RACE: &str = "The server closed an idle kept-alive connection as a request was written on it. Let it answer with \
-                         `Connection: close` while it drains, and let clients send idempotent requests again; no field of the \
-                         manifest prevents it.";
-const OF_A_PROXY: &str = "Something in front of the pods answered in their place: keep pods until it has taken them out, or let it \
-                          pass a failed request on to another pod. Its own settings decide.";
+const OF_A_RACE: &str = "The server closed an idle kept-alive connection while a request was written on it. Return `Connection: close` \
+                         while the server drains, and let clients retry idempotent requests; no field of the manifest prevents \
+                         this race.";
+const OF_A_PROXY: &str = "A proxy or load balancer in front of the pods answered in their place: keep each pod until the proxy has \
+                          removed it, or configure the proxy to retry failed requests on another pod.";
 const OF_A_SERVER_ERROR: &str = "The application itself sent a status that was not expected; its log tells why.";
-const OF_CONNTRACK: &str = "A connect met the NAT entry of an earlier one that timed out. It follows from pods that vanish while \
-                            connections are still led to them: what cures those cures this.";
-const OF_THE_UNKNOWN: &str = "The evidence does not tell what to change.";
+const OF_CONNTRACK: &str = "A connect met the NAT entry of an earlier one that timed out. This happens when pods vanish while \
+                            connections are still routed to them; a fix for those losses fixes this one too.";
+const OF_THE_UNKNOWN: &str = "The evidence does not show what to change.";
 
 /// What to change because of one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -97,7 +97,6 @@ struct Rules<'a> {
     measured: &'a Measured,
     /// The stop that serves all causes.
     stop: StopPlan,
-    /// A cause is there that changes the hook.
     hook_changes: bool,
     /// The grace period that this stop needs, never less than there is.
     grace_s: u64,
@@ -204,19 +203,18 @@ impl<'a> Rules<'a> {
     fn grace(&mut self) -> Option<String> {
         (self.grace_s > self.subject.grace_s).then(|| {
             self.changes.grace_s = Some(self.grace_s);
-            format!("terminationGracePeriodSeconds must then be {} s, {MARGIN_S} s of them in hand.", self.grace_s)
+            format!("terminationGracePeriodSeconds must then be {} s, including {MARGIN_S} s of reserve.", self.grace_s)
         })
     }
 
     fn lag_words(&self) -> String {
         match (self.measured.routing_lag_s, self.measured.first_sleep_s()) {
             (Some(lag), Some(sleep)) => format!(
-                "New connections were led to a pod until {lag:.1} s after its deletion was seen: wait at least {sleep} s before the \
-                 server stops."
+                "New connections still reached a pod {lag:.1} s after its deletion: wait at least {sleep} s before the server stops."
             ),
             _ => format!(
-                "New connections were led to a pod that had stopped; for how long could not be measured here. {USUAL_FIRST_S} s \
-                 before the server stops is a usual wait."
+                "New connections were still routed to a pod that had stopped; this run could not measure for how long. \
+                 {USUAL_FIRST_S} s before the server stops is a usual wait."
             ),
         }
     }
@@ -229,21 +227,21 @@ impl<'a> Rules<'a> {
                 } else {
                     format!("The slowest request took {slowest:.1} s")
                 };
-                format!("{took}: give what is in flight at least {sleep} s.")
+                format!("{took}: give requests in flight at least {sleep} s.")
             }
-            _ => "How long a request takes could not be measured here.".to_owned(),
+            _ => "This run could not measure how long a request takes.".to_owned(),
         }
     }
 
     fn cut_words(&self) -> String {
         let what = match (self.subject.server, self.subject.server.graceful_command()) {
             (Server::BuiltIn, _) => {
-                "The stop signal cut what was in flight; with --on-term=drain it is answered.".to_owned()
+                "The stop signal cut requests in flight; with --on-term=drain they are answered.".to_owned()
             }
             (_, Some(command)) => {
-                format!("The stop signal cut what was in flight; `{command}` lets it be answered.")
+                format!("The stop signal cut requests in flight; `{command}` lets the server answer them.")
             }
-            (_, None) => "The stop cut what was in flight.".to_owned(),
+            (_, None) => "The stop cut requests in flight.".to_owned(),
         };
         format!("{what} {} {}", self.slowest_words(), self.lag_words())
     }
@@ -270,8 +268,8 @@ impl<'a> Rules<'a> {
             field: Some("spec.template.spec.terminationGracePeriodSeconds".to_owned()),
             value: Some(needed_s.to_string()),
             text: format!(
-                "The grace period of {grace_s} s was over while requests were in flight. {} {needed_s} s leave room for the hook and \
-                 for that, and {MARGIN_S} s in hand.",
+                "The grace period of {grace_s} s ended while requests were in flight. {} {needed_s} s are enough for \
+                 the hook, for these requests, and {MARGIN_S} s of reserve.",
                 self.slowest_words()
             ),
         }
@@ -346,7 +344,6 @@ fn needed_s(subject: &Subject<'_>, measured: &Measured) -> u64 {
     busy_s + MARGIN_S
 }
 
-/// Nothing that was measured needed more than the grace period.
 fn grace_was_enough(subject: &Subject<'_>, measured: &Measured) -> bool {
     needed_s(subject, measured) <= subject.grace_s
 }

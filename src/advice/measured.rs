@@ -67,7 +67,6 @@ impl Measured {
     }
 }
 
-/// The incidents of the variant's judged arms in these trials.
 pub(super) fn of_trials<'a>(
     variant: &'a VariantSpec,
     trials: &'a [&'a Trial],
@@ -80,7 +79,7 @@ pub(super) fn of_trials<'a>(
     })
 }
 
-/// From a pod's deletion to the last new connection that was led to it all the same.
+/// From a pod's deletion to the last new connection that was still routed to it.
 fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     // What is reset in an accept queue came long before it failed: only a refusal is as old as its connection.
     if incident.cause != Cause::EndpointRace {
@@ -93,7 +92,7 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
             return Some(between_s(latest_ns, incident.last_begun_ns));
         }
     }
-    // One that timed out failed long after it was led there.
+    // One that timed out failed long after it was routed there.
     let waited_s = between_s(incident.last_begun_ns, incident.last_ns);
     after(incident, incident.cause, PodEdge::Deletion).map(|failed_s| (failed_s - waited_s).max(0.0))
 }
@@ -155,8 +154,7 @@ fn cut_s(variant: &VariantSpec, trials: &[&Trial], diagnosis: &Diagnosis) -> Opt
     largest(ages.map(|attempt| between_s(attempt.planned_ns, attempt.end_ns)))
 }
 
-/// The causes by which a request in flight was cut.
-pub(super) const fn is_cut(cause: Cause) -> bool {
+const fn is_cut(cause: Cause) -> bool {
     matches!(cause, Cause::CutAtStop | Cause::DrainNotAwaited | Cause::KilledAtGraceEnd)
 }
 

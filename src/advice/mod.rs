@@ -3,6 +3,14 @@
 //!
 //! Pure, from the timeline, the diagnosis and the manifests in the record's header. Figures are measured; where one is
 //! missing, that is said, and nothing is made up in its place. It must not know how a trial is judged or how results are shown.
+//!
+//! - `advise`: advice for each cause of a variant's losses
+//! - `measured`: the figures that it is made of
+//! - `outage`: advice where no pod could serve
+//! - `patch`: all changes as one patch
+//! - `stop_plan`: the preStop hook and grace period
+//! - `subject`: the workload's manifest
+//! - `tests`: advice from timelines and manifests
 
 mod advise;
 mod measured;
@@ -13,5 +21,4 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
-pub use advise::{Advice, Advised, advise};
-pub use measured::Measured;
+pub use advise::{Advice, advise};

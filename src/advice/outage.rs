@@ -12,7 +12,6 @@ use crate::timeline::Unselected;
 const CAUSE: Cause = Cause::NoEndpoint;
 const WHY: &str = "For a time no pod of the Service could serve.";
 
-/// A variant that had an outage.
 pub(super) struct Outage<'a> {
     pub(super) variant: &'a VariantSpec,
     pub(super) subject: &'a Subject<'a>,

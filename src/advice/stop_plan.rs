@@ -16,11 +16,9 @@ pub(super) struct Waits {
     pub(super) first_s: Option<u64>,
     /// Seconds for what is in flight as it is stopped; `None` if nothing was cut.
     pub(super) last_s: Option<u64>,
-    /// The hook that is there failed.
     pub(super) broken: bool,
 }
 
-/// A hook, and what goes with it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct StopPlan {
     /// The new `preStop`; `None` if it cannot or need not be changed.
@@ -61,7 +59,6 @@ pub(super) fn stop_plan(subject: &Subject<'_>, waits: Waits) -> StopPlan {
     unless_there_already(subject, found)
 }
 
-/// A hook that is what it should be needs no change.
 fn unless_there_already(subject: &Subject<'_>, found: StopPlan) -> StopPlan {
     if found.pre_stop.as_ref() != subject.container.pointer("/lifecycle/preStop") || found.args.is_some() {
         return found;

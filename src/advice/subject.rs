@@ -7,19 +7,12 @@ use crate::servers::{PreStop, Server};
 use crate::spec::VariantSpec;
 use crate::timeline::Serving;
 
-/// The workload of a variant.
 pub(super) struct Subject<'a> {
-    /// Its manifest.
     pub(super) manifest: &'a Value,
-    /// The index of the container that serves.
     pub(super) index: usize,
-    /// That container.
     pub(super) container: &'a Value,
-    /// What serves in it.
     pub(super) server: Server,
-    /// Its preStop hook.
     pub(super) hook: PreStop,
-    /// `terminationGracePeriodSeconds`.
     pub(super) grace_s: u64,
     /// The Service's `targetPort`, as it is written there; null if the manifests have no such Service.
     pub(super) target_port: Value,

@@ -1,11 +1,16 @@
-//! From a timeline to its analysis.
+//! From a record to its analysis.
+
+use std::io::BufRead;
+use std::path::Path;
 
 use super::build::build;
 use super::doc::ReportDoc;
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::record::header::Header;
+use crate::record::sample::SampleRun;
+use crate::record::{Reader, RecordReadError};
 use crate::spec::VariantSpec;
-use crate::timeline::Timeline;
+use crate::timeline::{Collector, Timeline, TimelineError};
 use crate::verdict::{Judged, Judgement, judge};
 
 /// A record, analysed.
@@ -57,4 +62,47 @@ fn judge_all(timeline: &Timeline, variant: &VariantSpec) -> Judgements {
 fn judged_trials<'a>(timeline: &'a Timeline, all: &'a Judgements) -> Vec<Judged<'a>> {
     let judged = all.iter().filter_map(|(place, judgement)| Some(judgement.of(timeline.trials.get(*place)?)));
     judged.collect()
+}
+
+/// Why a record could not be analysed.
+#[derive(Debug, thiserror::Error)]
+pub enum AnalysisError {
+    /// The record could not be read.
+    #[error(transparent)]
+    Read(#[from] RecordReadError),
+    /// Its entries do not fit together.
+    #[error(transparent)]
+    Timeline(#[from] TimelineError),
+}
+
+/// Analyses the record at `path`.
+///
+/// # Errors
+/// The record cannot be read, or its entries do not fit together.
+pub fn of_file(path: &Path) -> Result<Analysis, AnalysisError> {
+    of_record(Reader::open(path)?)
+}
+
+/// Analyses a record from its first entry to its last.
+///
+/// # Errors
+/// The record cannot be read on, or its entries do not fit together.
+pub fn of_record<R: BufRead>(mut reader: Reader<R>) -> Result<Analysis, AnalysisError> {
+    let mut collector = Collector::new(reader.header().clone());
+    for entry in reader.by_ref() {
+        collector.push(entry?)?;
+    }
+    Ok(analyse(collector.finish(reader.is_cut())?))
+}
+
+#[doc(hidden)]
+#[expect(clippy::must_use_candidate, clippy::unwrap_used, reason = "only tests use it")]
+impl SampleRun {
+    pub fn analysis(&self) -> Analysis {
+        of_record(Reader::new(self.bytes().as_slice()).unwrap()).unwrap()
+    }
+
+    pub fn report(&self) -> ReportDoc {
+        self.analysis().report
+    }
 }

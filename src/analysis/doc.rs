@@ -129,7 +129,7 @@ pub struct VariantDoc {
     pub rollout_s: Median,
     /// The pod-seconds used during the rollout.
     pub pod_s: Median,
-    /// How long routing went on leading new connections to deleted pods, over the counting trials' pods.
+    /// How long new connections were still routed to deleted pods, over the counting trials' pods.
     pub propagation_lag_ms: PropagationDoc,
     /// The same, pod by pod.
     pub propagation_lag_values_ms: PropagationValues,
@@ -192,7 +192,7 @@ pub struct Median {
     pub median: Option<f64>,
 }
 
-/// How long routing went on leading new connections to deleted pods, to the spacing of these connections. It is told by the
+/// How long new connections were still routed to deleted pods, to the spacing of these connections. It is told by the
 /// last one of the arm `new` that reached a pod, of pods whose listener accepted beyond it. Both counts begin with a watch's
 /// receipt, which may come late, so values can be negative.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -258,7 +258,7 @@ pub struct TrialDoc {
     pub raced: u64,
     /// The rollout's length in seconds; `null` if its end was not seen.
     pub rollout_s: Option<f64>,
-    /// How long routing went on leading new connections to the pods that were deleted.
+    /// How long new connections were still routed to the pods that were deleted.
     pub propagation_lag_ms: PropagationDoc,
     /// Whether the rollout completed and no old pod was left.
     pub complete: bool,

@@ -4,10 +4,10 @@
 //! comes from its [`Analysis`], which is made from the record alone: no clock and no environment is read, so the same record
 //! gives the same bytes. It must not know how a report looks.
 //!
-//! - `analyse`: from a timeline to its analysis
-//! - `read`: from a record to its analysis
+//! - `analyse`: from a record to its analysis
 //! - `doc`, `doc_compared`: the view model, `report.json` as types
 //! - `build`: from a timeline, judged and explained, to the view model
+//! - `tests`: analyses of whole records
 //! - `variant`, `causes`, `comparison`, `lag`, `first_lost`: parts of it
 
 mod analyse;
@@ -18,17 +18,17 @@ mod doc;
 mod doc_compared;
 mod first_lost;
 mod lag;
-mod read;
+#[cfg(test)]
+mod tests;
 mod variant;
 
-pub use analyse::{Analysis, analyse};
+pub use analyse::{Analysis, AnalysisError, analyse, of_file, of_record};
 pub use doc::{
     ArmDoc, ClusterDoc, DetectionLimit, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc, IncidentDoc, LagDoc, LatencyDoc,
     Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, TrialDoc, VariantDoc,
 };
 pub use doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
 pub use first_lost::FirstLost;
-pub use read::{AnalysisError, of_file, of_record};
 // What the writers share with the view model.
 pub(crate) use causes::{after_s, origin};
 pub(crate) use first_lost::{describe, errno_name, stage_words};

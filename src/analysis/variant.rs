@@ -133,8 +133,8 @@ fn hidden_by(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<Client
 fn latency(variant: &VariantSpec, counting: &[&Judged<'_>]) -> LatencyDoc {
     let of = |phase| {
         let mut all = Distribution::default();
-        for arm in &variant.load.judged {
-            counting.iter().filter_map(|trial| trial.trial.latency_us.get(&(phase, *arm))).for_each(|d| all.merge(d));
+        for judged in counting {
+            all.merge(&judged.trial.latencies(phase, &variant.load.judged));
         }
         quantiles(&all)
     };

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// Routing still led new connections to a pod whose listener was gone, while another pod could have served.
+    /// New connections were still routed to a pod whose listener was closed, while another pod could have served.
     EndpointRace,
-    /// The server ended after the stop signal and cut what was in flight, accepted or not.
+    /// The server ended after the stop signal and cut requests in flight, accepted or not.
     CutAtStop,
     /// The hook began a graceful stop and returned; the stop signal then cut the drain.
     DrainNotAwaited,
@@ -19,7 +19,7 @@ pub enum Cause {
     PrestopFailed,
     /// An idle kept-alive connection was closed, by a server that lived on or before it ended, as the client wrote on it.
     KeepaliveRace,
-    /// Connected, still in the accept queue as a server that was stopping, and accepted no more, closed its listener.
+    /// The connection was still in the accept queue when a stopping server, which accepted no more, closed its listener.
     BacklogReset,
     /// Routed to a new pod before it served.
     NotReadyYet,
@@ -77,27 +77,25 @@ impl Cause {
         }
     }
 
-    /// What it means, as the end of the sentence "a request was lost because ...".
+    /// The end of the sentence "a request was lost because ...".
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::EndpointRace => "routing still led new connections to a pod whose listener was gone",
-            Self::CutAtStop => "the server ended after the stop signal and cut what was in flight",
+            Self::EndpointRace => "new connections were still routed to a pod whose listener was closed",
+            Self::CutAtStop => "the server ended after the stop signal and cut requests in flight",
             Self::DrainNotAwaited => {
                 "the hook began a graceful stop and did not wait for it, and the stop signal cut the drain"
             }
             Self::KilledAtGraceEnd => "the grace period ran out before the server was done",
             Self::PrestopFailed => "the preStop hook failed and protected nothing",
-            Self::KeepaliveRace => "an idle kept-alive connection was closed as the client wrote on it",
-            Self::BacklogReset => {
-                "a server that was stopping accepted no more, and reset what waited in its accept queue"
-            }
-            Self::NotReadyYet => "a new pod was led to before it served",
-            Self::Overload => "too few pods, or pods too young, did not answer in time",
+            Self::KeepaliveRace => "the server closed an idle kept-alive connection while the client wrote on it",
+            Self::BacklogReset => "a stopping server accepted no more connections and reset those in its accept queue",
+            Self::NotReadyYet => "requests were routed to a new pod before it could serve",
+            Self::Overload => "too few pods, or pods that had just started, did not answer in time",
             Self::NoEndpoint => "no pod of the Service could serve",
-            Self::Proxy => "something in front of the workload answered in its place",
+            Self::Proxy => "a proxy or load balancer in front of the workload answered in its place",
             Self::ServerError => "the application itself answered with an error",
-            Self::StaleConntrack => "a NAT entry of an earlier connect still led to a pod that was gone",
+            Self::StaleConntrack => "a NAT entry of an earlier connect still pointed to a pod that was gone",
             Self::Unknown => "the evidence does not decide",
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf, scene);
     }
     // Without a ready endpoint routing falls back to those that terminate while they serve (KEP-1669). With the new pods among the
-    // endpoints it would not have led here any more.
+    // endpoints it would not have come here any more.
     if let (Some(unselected), [_, ..]) = (scene.selects_nobody(at_ns), deaf.as_slice()) {
         return no_endpoint(vec![Proof::Fact(unselected.words().into())], &deaf);
     }
@@ -39,8 +39,8 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         ([pod], []) => not_ready_yet(pod),
         ([first, ..], []) => Finding { pod: None, ..not_ready_yet(first) },
         ([new, ..], [old, ..]) => Finding::unknown(format!(
-            "routing could lead to {}, which was ready before it listened, and still to {}, whose listener was gone; \
-             a failed connection names no pod",
+            "the connection may have been routed to {}, which was ready before it listened, or to {}, whose listener was \
+             closed; a failed connection names no pod",
             new.name, old.name
         )),
         ([], deaf) => without_new_pods(deaf, attempt, scene),

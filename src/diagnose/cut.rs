@@ -64,7 +64,6 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     }
 }
 
-/// The pod is known.
 fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Finding<'a> {
     if let Some(cause) = by_stop(attempt, pod, scene) {
         return Finding::of(cause, pod, OF_A_CUT);
@@ -78,7 +77,6 @@ fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Find
     Finding::unknown(format!("nothing that the record shows happened to {} at that moment; its log may tell", pod.name))
 }
 
-/// No pod was stopping.
 fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     if let Some(crashed) = scene.crashed(attempt.end_ns) {
         return ended_by_itself(crashed);
@@ -96,7 +94,7 @@ fn without_stop<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
 
 /// What is missing where a pod went unseen.
 pub(super) fn pod_vanished(pod: &PodLife) -> String {
-    format!("{} went, and no watch saw its deletion, so that it is not known when it was stopped", pod.name)
+    format!("{} vanished, and no watch saw its deletion, so it is not known when it was stopped", pod.name)
 }
 
 fn ended_by_itself<'a>(pod: &PodLife) -> Finding<'a> {
@@ -150,7 +148,6 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
     Some(if drain_was_cut(attempt, pod) { Cause::DrainNotAwaited } else { Cause::CutAtStop })
 }
 
-/// The hook failed and was over when this attempt failed.
 fn failed_hook_before(attempt: &Attempt, pod: &PodLife) -> bool {
     pod.hook_broke() && pod.hook_end.is_some_and(|end| end.low_ns <= attempt.end_ns)
 }
@@ -184,12 +181,10 @@ pub(super) fn hangs(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool
     told && !ended && may_have_carried(attempt, pod, scene) && !still_serves(pod, connected_ns)
 }
 
-/// Its answers show that the pod served after that moment.
 fn still_serves(pod: &PodLife, at_ns: Stamp) -> bool {
     pod.served.is_some_and(|(_, last_ns)| last_ns > at_ns.saturating_add(SLACK_NS))
 }
 
-/// The attempt failed in the moment in which the listener closed.
 fn is_closing(attempt: &Attempt, pod: &PodLife) -> bool {
     pod.listener_closed.is_some_and(|closed| {
         let from = closed.low_ns.saturating_sub(QUEUED_NS / 10);
@@ -197,7 +192,6 @@ fn is_closing(attempt: &Attempt, pod: &PodLife) -> bool {
     })
 }
 
-/// The grace period was over.
 fn ran_out_of_grace(attempt: &Attempt, pod: &PodLife) -> bool {
     let Some(grace_end) = pod.grace_end() else { return false };
     let after = grace_end.low_ns.saturating_sub(SLACK_NS) <= attempt.end_ns;

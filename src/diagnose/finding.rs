@@ -44,7 +44,6 @@ impl<'a> Finding<'a> {
         Self { missing: missing.into(), ..Self::without_pod(Cause::Unknown, Vec::new()) }
     }
 
-    /// With more evidence at its end.
     pub(super) fn and(mut self, more: impl IntoIterator<Item = Proof<'a>>) -> Self {
         self.proofs.extend(more);
         self

@@ -2,6 +2,17 @@
 //!
 //! Pure, from the timeline alone. A cause needs positive evidence; what decides nothing is `unknown`. It must not know how a
 //! trial is judged, how results are shown, or what a cluster's own log of truth says.
+//!
+//! - `answer`: answers with a status that was not expected
+//! - `cause`: the closed list of causes
+//! - `connect`: connections that were not made
+//! - `cut`: connections that ended before the answer did
+//! - `finding`: a cause with its evidence
+//! - `incident`: the diagnosis of a run
+//! - `merge`: from findings to incidents
+//! - `scene`: what was going on around an attempt
+//! - `tests`: each cause, and a twin that lacks what decides
+//! - `timeout`: requests without an answer in time
 
 mod answer;
 mod cause;
@@ -11,6 +22,8 @@ mod finding;
 mod incident;
 mod merge;
 mod scene;
+#[cfg(test)]
+mod tests;
 mod timeout;
 
 use std::collections::BTreeMap;

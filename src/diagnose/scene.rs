@@ -58,7 +58,7 @@ impl<'a> Scene<'a> {
         self.usual_ns.get(&attempt.request).copied()
     }
 
-    /// From when a pod could be led to and answer. An old pod always could.
+    /// From when a pod could be routed to and answer. An old pod always could.
     fn serves_from(&self, pod: &PodLife) -> Option<Stamp> {
         if !pod.new {
             return Some(0);
@@ -74,7 +74,6 @@ impl<'a> Scene<'a> {
         Some(ready.max(listens))
     }
 
-    /// Whether some pod could have served a new connection at that moment.
     fn could_serve(&self, at_ns: Stamp) -> bool {
         self.pods().any(|pod| {
             self.serves_from(pod).is_some_and(|from| from <= at_ns)
@@ -134,7 +133,7 @@ impl<'a> Scene<'a> {
         self.pods().find(|pod| pod.deletion.is_none() && pod.gone.is_some())
     }
 
-    /// Pods whose listener may be gone while routing may still lead to them.
+    /// Pods whose listener may be closed while connections may still be routed to them.
     pub(super) fn deaf(&self, at_ns: Stamp) -> Vec<&'a PodLife> {
         let deaf = self.pods().filter(|pod| {
             let Some(deletion) = pod.deletion else { return false };
@@ -146,8 +145,8 @@ impl<'a> Scene<'a> {
         deaf.collect()
     }
 
-    /// Whether routing was seen to lead to a pod that was ready only after this one was not: rules are written for all endpoints at
-    /// once, so those that still led here were gone by then.
+    /// Whether connections were seen to be routed to a pod that was ready only after this one was not: rules are written for all endpoints at
+    /// once, so those for this pod were gone by then.
     pub(super) fn routed_anew(&self, gone: &PodLife, at_ns: Stamp) -> bool {
         let Some(not_ready) = gone.endpoint_not_ready else { return false };
         self.pods().any(|pod| {
@@ -185,7 +184,6 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Whether the manifest has a probe of the pods' readiness.
 fn has_readiness(variant: &VariantSpec) -> bool {
     let containers = |manifest: &'_ serde_json::Value| {
         manifest.pointer("/spec/template/spec/containers").and_then(serde_json::Value::as_array).cloned()
@@ -195,7 +193,7 @@ fn has_readiness(variant: &VariantSpec) -> bool {
 }
 
 /// From when a pod's listener may be gone; `None` if that is not to be seen.
-pub(super) fn serves_until(pod: &PodLife) -> Option<Stamp> {
+fn serves_until(pod: &PodLife) -> Option<Stamp> {
     if let Some(closed) = pod.listener_closed {
         return Some(closed.low_ns);
     }

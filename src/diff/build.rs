@@ -1,11 +1,34 @@
 //! From two runs to their comparison.
 
-use super::DiffError;
 use super::doc::{DiffDoc, FORMAT, LostDiff, RunDoc, Shift, SideDoc, Test, VariantDiff};
 use super::same::{mismatches, notes, variants};
 use crate::analysis::Analysis;
-use crate::stats::{LEVEL, TrialSplit, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
+use crate::stats::{TrialSplit, TwoSample, fisher, holm, two_sample, two_sample_smallest_p};
 use crate::verdict::{Conclusion, Ending, Metric, Side, Verdict};
+
+/// Why two runs cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// Both records are of one run.
+    #[error(
+        "comparing two runs: both records are of the run that began at {started}, and a run says nothing against itself; name \
+         the record of another run with --against"
+    )]
+    SameRun {
+        /// When it began, RFC 3339.
+        started: String,
+    },
+    /// They are not of one scenario.
+    #[error(
+        "comparing two runs: they are not of one scenario, so that a difference would not tell of the workload: {}; expected \
+         the same scenario, variants, load and rollout; run the scenario of one of them again and compare with that",
+        differences.join("; ")
+    )]
+    NotOneScenario {
+        /// What differs, each in a sentence without its end.
+        differences: Vec<String>,
+    },
+}
 
 /// A variant of one run, in the numbers that are compared.
 struct Values {
@@ -108,13 +131,7 @@ fn adjust(found: &mut [VariantDiff]) {
         let lost = &mut one.lost;
         lost.p_adjusted = lost.p_value.map(|_| p);
         lost.smallest_p = reachable;
-        lost.conclusion = if reachable > LEVEL {
-            Conclusion::Observed
-        } else if lost.p_adjusted.is_some_and(|p| p <= LEVEL) {
-            Conclusion::Shown
-        } else {
-            Conclusion::NotShown
-        };
+        lost.conclusion = Conclusion::of(lost.p_adjusted, reachable);
     }
 }
 

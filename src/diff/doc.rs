@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::analysis::ClusterDoc;
+use crate::report::pretty;
 use crate::verdict::{Conclusion, Verdict};
 
 /// The version of the format. It grows when a reader must change.
@@ -121,10 +122,7 @@ pub struct Shift {
 /// The comparison as JSON with two spaces of indent and a last newline. The same records give the same bytes.
 #[must_use]
 pub fn to_json(diff: &DiffDoc) -> String {
-    // Keys are strings and numbers are finite, so that serialisation cannot fail.
-    let mut text = serde_json::to_string_pretty(diff).unwrap_or_default();
-    text.push('\n');
-    text
+    pretty(diff)
 }
 
 /// The JSON Schema of `diff.json`.

@@ -1,8 +1,8 @@
 //! `diff.md`: the comparison for a pull request's comment.
 
 use super::doc::{DiffDoc, RunDoc, VariantDiff};
-use super::words::{conclusion, costs, interval, lost_line, p_is, signed, title};
-use crate::report::markdown as escaped;
+use super::words::{conclusion, costs, interval, lost_line, title};
+use crate::report::{in_brackets, markdown as escaped, p_is, signed};
 
 /// Bytes of the page: a comment holds more.
 const PAGE_MAX: usize = 58_000;
@@ -42,18 +42,8 @@ fn run_line(which: &str, run: &RunDoc) -> String {
 }
 
 fn table(diff: &DiffDoc) -> String {
-    let header = [
-        "variant",
-        "verdict",
-        "with loss",
-        "lost a rollout",
-        "p",
-        "conclusion",
-        "rollout",
-        "pod-seconds",
-        "p99 during",
-    ];
-    let mut lines = vec![format!("| {} |", header.join(" | ")), format!("|{}", " --- |".repeat(header.len()))];
+    let header = "variant | verdict | with loss | lost a rollout | p | conclusion | rollout | pod-seconds | p99 during";
+    let mut lines = vec![format!("| {header} |"), format!("|{}", " --- |".repeat(header.split(" | ").count()))];
     lines.extend(diff.variants.iter().map(|variant| format!("| {} |", cells(variant).join(" | "))));
     lines.join("\n")
 }
@@ -61,10 +51,8 @@ fn table(diff: &DiffDoc) -> String {
 fn cells(variant: &VariantDiff) -> Vec<String> {
     let VariantDiff { name, old, new, lost, .. } = variant;
     let dash = || "-".to_owned();
-    let lost_words = lost.difference.map(|shift| {
-        let range = interval(shift, 1.0).map_or_else(String::new, |range| format!(" ({range})"));
-        format!("{}{range}", signed(shift.estimate))
-    });
+    let lost_words =
+        lost.difference.map(|shift| format!("{}{}", signed(shift.estimate), in_brackets(interval(shift, 1.0))));
     let mut cells = vec![
         escaped(name),
         format!("{}, was {}", new.verdict.name(), old.verdict.name()),

@@ -6,7 +6,6 @@ use crate::record::header::Header;
 use crate::report::one_line;
 use crate::spec::{Arm, LoadSpec, RunSettings, VariantSpec};
 
-/// Differences that are listed.
 const MOST: usize = 20;
 
 /// The variants that are compared, by name: all but the control, which tells of the harness.
@@ -37,7 +36,6 @@ pub(super) fn mismatches(old: &Header, new: &Header) -> Vec<String> {
     found
 }
 
-/// Each variant that both have.
 fn both<'a>(old: &'a Header, new: &'a Header) -> impl Iterator<Item = (&'a VariantSpec, &'a VariantSpec)> {
     variants(old).filter_map(|before| Some((before, variants(new).find(|after| after.name == before.name)?)))
 }

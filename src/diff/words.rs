@@ -1,7 +1,7 @@
 //! A comparison of two runs in words, for the terminal and the page.
 
 use super::doc::{DiffDoc, LostDiff, Shift, VariantDiff};
-use crate::report::{one_line, probability};
+use crate::report::{self, difference_words, in_brackets, one_line, p_is, probability, signed};
 use crate::stats::LEVEL;
 use crate::verdict::Conclusion;
 
@@ -38,15 +38,12 @@ pub(super) fn lost_line(variant: &VariantDiff) -> String {
     let (Some(p), Some(difference)) = (lost.p_value, lost.difference) else {
         return format!("{name}: a run has no trial that counts, so nothing can be compared.");
     };
-    let what = match difference.estimate {
-        estimate if estimate < 0.0 => format!("{:.1} fewer lost a rollout than before", -estimate),
-        estimate if estimate > 0.0 => format!("{estimate:.1} more lost a rollout than before"),
-        _ => "as many lost a rollout as before".to_owned(),
-    };
-    let range = interval(difference, 1.0).map_or_else(String::new, |range| format!(" ({range})"));
+    let than = if difference.estimate == 0.0 { "as before" } else { "than before" };
+    let what = format!("{} {than}", difference_words(difference.estimate));
+    let range = in_brackets(interval(difference, 1.0));
     let adjusted = lost.p_adjusted.filter(|adjusted| *adjusted > p);
     let adjusted = adjusted.map_or_else(String::new, |p| format!(", {} after Holm's adjustment", probability(p)));
-    let fisher = lost.fisher_p_value.map_or_else(String::new, |p| format!(" (Fisher, {})", p_is(p)));
+    let fisher = in_brackets(lost.fisher_p_value.map(|p| format!("Fisher, {}", p_is(p))));
     format!(
         "{name}: {what}{range}, {} (permutation, two-sided, {} trials against {}){adjusted}: {}; {} of {} rollouts lost something, \
          before {} of {}{fisher}.",
@@ -83,7 +80,7 @@ fn cost_line(variant: &VariantDiff) -> Option<String> {
 pub(super) fn costs(variant: &VariantDiff) -> [(&'static str, Option<String>); 3] {
     let told = |shift: Option<Shift>, parts: f64, unit: &str| {
         let shift = shift?;
-        let range = interval(shift, parts).map_or_else(String::new, |range| format!(" ({range})"));
+        let range = in_brackets(interval(shift, parts));
         Some(format!("{}{unit}{range}", signed(shift.estimate / parts)))
     };
     [
@@ -95,18 +92,5 @@ pub(super) fn costs(variant: &VariantDiff) -> [(&'static str, Option<String>); 3
 
 /// `-9.0 to -7.0 at 93.8 %`; `None` if it leaves everything open.
 pub(super) fn interval(shift: Shift, parts: f64) -> Option<String> {
-    let (low, high, level) = (shift.low?, shift.high?, shift.level?);
-    Some(format!("{} to {} at {:.1} %", signed(low / parts), signed(high / parts), 100.0 * level))
-}
-
-/// With its sign; what is rounded to zero has none.
-pub(super) fn signed(value: f64) -> String {
-    let text = format!("{value:+.1}");
-    if text.contains(|c: char| c.is_ascii_digit() && c != '0') { text } else { "0.0".to_owned() }
-}
-
-/// `p = 0.031`, `p < 0.001`.
-pub(super) fn p_is(p: f64) -> String {
-    let p = probability(p);
-    if p.starts_with('<') { format!("p {p}") } else { format!("p = {p}") }
+    report::interval(shift.low, shift.high, shift.level, parts)
 }

@@ -3,13 +3,11 @@
 use super::scale::{Decades, Time, between, of_count};
 use super::shot::{Album, Shot};
 
-/// The scales of a page.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Axes {
     pub(super) time: Time,
     /// The highest rate of ok attempts, a second.
     pub(super) ok_max: f64,
-    /// The highest rate of others.
     pub(super) failed_max: f64,
     pub(super) latency: Decades,
 }

@@ -1,17 +1,13 @@
 //! Why requests were lost and what would help, for each variant.
 
-use std::cmp::Reverse;
-
 use maud::{Markup, html};
 
 use super::data::harmless;
 use super::kind::Kind;
 use super::summary::table;
 use crate::analysis::{ReportDoc, VariantDoc};
-use crate::diagnose::Cause;
-use crate::report::{one_line, patch_file};
+use crate::report::{causes_by_count, one_line, patch_file};
 
-/// The causes of all variants that lost something.
 pub(super) fn causes(report: &ReportDoc) -> Markup {
     html! {
         section aria-labelledby="causes" {
@@ -29,10 +25,8 @@ pub(super) fn causes(report: &ReportDoc) -> Markup {
 }
 
 fn of_variant(variant: &VariantDoc) -> Markup {
-    let mut causes: Vec<(Cause, u64)> = variant.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
-    causes.sort_by_key(|(cause, count)| (Reverse(*count), *cause));
     let rows = html! {
-        @for (cause, count) in causes {
+        @for (cause, count) in causes_by_count(variant) {
             tr {
                 th.cause scope="row" { (sign(Kind::Lost(cause))) (cause.name()) }
                 td.num { (count) }
@@ -42,7 +36,7 @@ fn of_variant(variant: &VariantDoc) -> Markup {
     };
     html! {
         h3 { (one_line(&variant.name)) }
-        (table("Lost attempts by cause", &["cause", "#lost", "a request was lost because"], &rows))
+        (table("Lost attempts by cause", "cause | #lost | a request was lost because", &rows))
         @if !variant.advice.is_empty() {
             details open {
                 summary { "What would help" }

@@ -47,7 +47,6 @@ impl Words {
         self.words.len() - 1
     }
 
-    /// The words by their numbers.
     pub(super) fn into_words(self) -> Vec<String> {
         self.words
     }

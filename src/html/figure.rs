@@ -16,11 +16,9 @@ const MOST_LANES: usize = 300;
 const FEWEST_PODS: usize = 6;
 const MOST_PODS: usize = 40;
 
-/// What the drawings of a page have in common.
 #[derive(Debug)]
 pub(super) struct Common {
     axes: Axes,
-    /// Lanes of one drawing.
     pods: usize,
     /// The incidents that the page has, in order.
     listed: Vec<u32>,
@@ -108,7 +106,6 @@ fn shown(shot: &Shot<'_>, pods: usize) -> String {
     words
 }
 
-/// The drawing in words.
 fn description(shot: &Shot<'_>) -> String {
     let doc = shot.doc;
     let length = doc.rollout_s.map_or_else(|| "whose end was not seen".to_owned(), |s| format!("of {s} seconds"));

@@ -9,9 +9,9 @@ use super::causes::sign;
 use super::kind::Kind;
 use super::summary::table;
 use crate::analysis::{EvidenceDoc, IncidentDoc, ReportDoc};
-use crate::report::{one_line, seconds};
+use crate::report::{gap_words, one_line, seconds};
+use crate::verdict::plural;
 
-/// Incidents of a page.
 const MOST: usize = 200;
 
 /// The incidents that a page has: the largest, in their order.
@@ -50,7 +50,7 @@ fn counted(shown: u64, all: u64) -> String {
 fn one(incident: &IncidentDoc, drawn: &BTreeSet<u32>) -> Markup {
     let outcomes: Vec<String> =
         incident.outcomes.iter().map(|(outcome, count)| format!("{} {count}", outcome.name())).collect();
-    let lost = if incident.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", incident.attempts) };
+    let lost = plural(incident.attempts, "attempt");
     html! {
         article.incident id={ "incident-" (incident.id) } tabindex="-1" aria-labelledby={ "incident-title-" (incident.id) } {
             h3 id={ "incident-title-" (incident.id) } {
@@ -87,32 +87,14 @@ fn when(incident: &IncidentDoc) -> String {
 }
 
 fn words(evidence: &EvidenceDoc) -> String {
-    let gap = evidence.gap_ms.map_or_else(String::new, |ms| {
-        // An edge that lies between two moments is told by the later one.
-        if ms < 0.0 {
-            format!(", {:.1} ms after the first failure at the latest", -ms)
-        } else {
-            format!(", {ms:.1} ms before the first failure")
-        }
-    });
+    let gap = gap_words(evidence.gap_ms);
     let of = evidence.pod.as_ref().map_or_else(String::new, |pod| format!(" of {}", one_line(pod)));
     format!("{}{of}: {}{gap}", one_line(&evidence.edge), one_line(&evidence.basis))
 }
 
-/// Every trial with its state.
 pub(super) fn trials(report: &ReportDoc) -> Markup {
-    let columns = [
-        "#trial",
-        "variant",
-        "#block",
-        "state",
-        "#attempts",
-        "#lost",
-        "#raced",
-        "#rollout",
-        "complete",
-        "why it does not count",
-    ];
+    let columns =
+        "#trial | variant | #block | state | #attempts | #lost | #raced | #rollout | complete | why it does not count";
     let mut all: Vec<_> = report
         .variants
         .iter()
@@ -138,7 +120,7 @@ pub(super) fn trials(report: &ReportDoc) -> Markup {
     html! {
         section aria-labelledby="trials" {
             h2 id="trials" { "Trials" }
-            (table("Every trial, in the order in which they began", &columns, &rows))
+            (table("Every trial, in the order in which they began", columns, &rows))
         }
     }
 }

@@ -19,7 +19,6 @@ fn counted(albums: &[Album<'_>]) -> (BTreeMap<Kind, u64>, u64) {
     (kinds, aside)
 }
 
-/// The key of these drawings.
 pub(super) fn key(albums: &[Album<'_>]) -> Markup {
     let (kinds, aside) = counted(albums);
     html! {

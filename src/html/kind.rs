@@ -6,7 +6,6 @@ use maud::{Markup, html};
 use crate::diagnose::Cause;
 use crate::record::Sum;
 
-/// What a failed attempt is drawn as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Lost for this cause.
@@ -87,7 +86,6 @@ impl Kind {
         }
     }
 
-    /// What it means, as the end of a sentence.
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Lost(cause) => cause.meaning(),

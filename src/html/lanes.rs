@@ -24,7 +24,6 @@ const LETTER: f64 = 6.2;
 /// What it looks like when its container ends so: killed, in all likelihood by the kernel or at the end of the grace.
 const KILLED: i32 = 128 + 9;
 
-/// The height of so many lanes.
 pub(super) fn height(pods: usize) -> f64 {
     super::scale::of_count(pods as u64) * STEP
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::figure::{self, Common};
 use super::{causes, incidents, key, shot, summary};
 use crate::analysis::{Analysis, ReportDoc};
-use crate::report::{micros, one_line};
+use crate::report::{one_line, send_lag_words};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -104,20 +104,9 @@ fn points(albums: &[shot::Album<'_>]) -> String {
 }
 
 fn foot(report: &ReportDoc) -> Markup {
-    let lag = report.harness.send_lag_us.map_or_else(
-        || "nothing was sent".to_owned(),
-        |lag| {
-            format!(
-                "sends were late by {} (p50), {} (p99), {} (max)",
-                micros(lag.p50),
-                micros(lag.p99),
-                micros(lag.max)
-            )
-        },
-    );
     html! {
         footer {
-            p { "The load: " (lag) "; the largest gap between two sends was " (report.harness.largest_gap_ms) " ms." }
+            p { "The load: " (send_lag_words(&report.harness)) "." }
             p { "Made by rollproof from the record alone; " code { "report.json" } " beside this page has the same for programs." }
         }
     }

@@ -79,7 +79,6 @@ pub(super) struct Moment {
     pub(super) high_s: f64,
 }
 
-/// A stretch of time in one state.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Stretch {
     pub(super) state: State,
@@ -90,7 +89,6 @@ pub(super) struct Stretch {
     pub(super) words: String,
 }
 
-/// A pod's edges.
 pub(super) struct Edges<'a>(pub(super) &'a PodDoc);
 
 impl<'a> Edges<'a> {
@@ -103,7 +101,6 @@ impl<'a> Edges<'a> {
         any.iter().find_map(|which| self.edge(*which))
     }
 
-    /// When it happened.
     pub(super) fn moment(&self, which: PodEdge) -> Option<Moment> {
         self.edge(which).map(moment)
     }
@@ -113,7 +110,6 @@ impl<'a> Edges<'a> {
         self.edge(which).map(edge_words)
     }
 
-    /// Its container, its endpoint and its listener.
     pub(super) fn stretches(&self) -> [Vec<Stretch>; 3] {
         [self.container(), self.endpoint(), self.listener()]
     }

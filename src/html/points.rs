@@ -76,7 +76,6 @@ fn row(point: &Point<'_>, origin_ns: u64, variant: &VariantSpec, words: &mut Wor
     ])
 }
 
-/// To three digits after the point.
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }

@@ -4,7 +4,6 @@
 pub(super) const WIDTH: f64 = 1_120.0;
 /// Where the plots begin: what stands before are names and figures.
 pub(super) const LEFT: f64 = 182.0;
-/// Where they end.
 pub(super) const RIGHT: f64 = 1_108.0;
 
 /// The axis that all drawings of a page share: seconds after the rollout's first mark.
@@ -75,7 +74,6 @@ impl Decades {
         (us.max(1.0).log10() - f64::from(self.low)) / f64::from(self.high - self.low)
     }
 
-    /// Each decade with its words.
     pub(super) fn ticks(self) -> Vec<(f64, String)> {
         let words = |exponent: i32| match exponent {
             0..3 => format!("{} ms", number(10_f64.powi(exponent - 3))),

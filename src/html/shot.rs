@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 
 use super::kind::Kind;
 use super::thin::{fill, thin};
-use crate::analysis::{Analysis, TrialDoc, VariantDoc};
+use crate::analysis::{Analysis, TrialDoc, VariantDoc, origin};
 use crate::diagnose::Cause;
 use crate::record::entry::Attempt;
 use crate::spec::VariantSpec;
 use crate::timeline::Trial;
 use crate::verdict::State;
 
-/// Trials that a page draws.
 const MOST_TRIALS: usize = 40;
 /// Points of a page, over all its drawings: each takes about 300 bytes of it.
 const MOST_POINTS: usize = 6_000;
@@ -26,7 +25,6 @@ pub(super) struct Album<'a> {
     pub(super) shots: Vec<Shot<'a>>,
 }
 
-/// A trial that is drawn.
 #[derive(Debug)]
 pub(super) struct Shot<'a> {
     pub(super) trial: &'a Trial,
@@ -39,7 +37,6 @@ pub(super) struct Shot<'a> {
     pub(super) failed: u64,
 }
 
-/// A failed attempt that is drawn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Point<'a> {
     pub(super) attempt: &'a Attempt,
@@ -117,8 +114,7 @@ fn shot<'a>(
 }
 
 impl Shot<'_> {
-    /// The moment from which the times of the drawing are told.
     pub(super) fn origin_ns(&self) -> u64 {
-        self.trial.window.map_or(self.trial.start.at_ns, |window| window.first_ns)
+        origin(self.trial)
     }
 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::analysis::{ComparisonDoc, Quantiles, ReportDoc};
 use crate::hidden::Client;
 use crate::report::{
-    comparison_lines, conclusion, expect_name, interval, lag_words, limits_words, micros, one_line, probability,
+    comparison_lines, conclusion, expect_name, lag_words, limits_words, micros, one_line, probability, range_words,
     seconds, signed,
 };
 use crate::verdict::{Metric, Verdict};
@@ -21,7 +21,6 @@ fn badge(verdict: Verdict) -> Markup {
     html! { strong class={ "verdict " (verdict.name()) } { span aria-hidden="true" { (sign) " " } (verdict.name()) } }
 }
 
-/// The head of the page.
 pub(super) fn head(report: &ReportDoc) -> Markup {
     let cluster = format!("{} {}", one_line(&report.cluster.kind), one_line(&report.cluster.version));
     html! {
@@ -39,38 +38,22 @@ pub(super) fn head(report: &ReportDoc) -> Markup {
     }
 }
 
-/// A table that may be wider than the page.
-pub(super) fn table(caption: &str, columns: &[&str], rows: &Markup) -> Markup {
+/// A table that may be wider than the page. The names of its columns are parted by ` | `; `#` marks one of numbers.
+pub(super) fn table(caption: &str, columns: &str, rows: &Markup) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
-                thead { tr { @for column in columns { th scope="col" class=[column.strip_prefix('#').map(|_| "num")] { (column.trim_start_matches('#')) } } } }
+                thead { tr { @for column in columns.split(" | ") { th scope="col" class=[column.strip_prefix('#').map(|_| "num")] { (column.trim_start_matches('#')) } } } }
                 tbody { (rows) }
             }
         }
     }
 }
 
-/// The variants, each with its verdict and its sums.
 pub(super) fn variants(report: &ReportDoc) -> Markup {
     let p99 = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
-    let columns = [
-        "variant",
-        "verdict",
-        "expects",
-        "#rollouts",
-        "#with loss",
-        "#attempts",
-        "#lost",
-        "#raced",
-        "#unsent",
-        "#rollout",
-        "#pod-seconds",
-        "#p99 before",
-        "#during",
-        "#after",
-    ];
+    let columns = "variant | verdict | expects | #rollouts | #with loss | #attempts | #lost | #raced | #unsent | #rollout | #pod-seconds | #p99 before | #during | #after";
     let rows = html! {
         @for variant in &report.variants {
             tr {
@@ -95,23 +78,22 @@ pub(super) fn variants(report: &ReportDoc) -> Markup {
     html! {
         section aria-labelledby="variants" {
             h2 id="variants" { "Variants" }
-            (table("Judged arms in the rollouts that count, from the first step to the end of the load", &columns, &rows))
+            (table("Judged arms in the rollouts that count, from the first step to the end of the load", columns, &rows))
         }
     }
 }
 
-/// Each variant beside the baseline.
 pub(super) fn comparison(report: &ReportDoc) -> Markup {
     if report.comparison.is_empty() {
         return html! {};
     }
     let baseline = report.comparison.first().map_or_else(String::new, |found| one_line(&found.baseline));
-    let columns = ["variant", "metric", "#difference", "#interval", "#p", "#p adjusted", "#blocks", "conclusion"];
+    let columns = "variant | metric | #difference | #interval | #p | #p adjusted | #blocks | conclusion";
     let rows = html! { @for found in &report.comparison { (compared(found)) } };
     html! {
         section aria-labelledby="comparison" {
             h2 id="comparison" { "Comparison" }
-            (table(&format!("Each variant minus {baseline}, by rollout"), &columns, &rows))
+            (table(&format!("Each variant minus {baseline}, by rollout"), columns, &rows))
             ul { @for line in comparison_lines(&report.comparison) { li { (one_line(&line)) } } }
         }
     }
@@ -127,13 +109,13 @@ fn compared(found: &ComparisonDoc) -> Markup {
     let p = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), probability);
     let difference = found.difference;
     let estimate =
-        difference.map_or_else(|| "-".to_owned(), |found| format!("{}{unit}", signed(found.estimate / parts, 1)));
+        difference.map_or_else(|| "-".to_owned(), |found| format!("{}{unit}", signed(found.estimate / parts)));
     html! {
         tr {
             th scope="row" { (one_line(&found.variant)) }
             td { (name) }
             td.num { (estimate) }
-            td.num { (difference.and_then(|found| interval(found, parts, 1)).unwrap_or_else(|| "-".to_owned())) }
+            td.num { (difference.and_then(|found| range_words(found, parts)).unwrap_or_else(|| "-".to_owned())) }
             td.num { (p(found.p_value)) }
             td.num { (p(found.p_adjusted)) }
             td.num { (found.blocks) }
@@ -150,12 +132,10 @@ fn remarks(report: &ReportDoc) -> Vec<(&'static str, Vec<String>)> {
     lists.into_iter().filter(|(_, lines): &(_, Vec<String>)| !lines.is_empty()).collect()
 }
 
-/// Whether there is anything of the kind.
 pub(super) fn has_limits(report: &ReportDoc) -> bool {
     !remarks(report).is_empty()
 }
 
-/// The detection limits, the propagation lags, and the notes.
 pub(super) fn limits(report: &ReportDoc) -> Markup {
     if !has_limits(report) {
         return html! {};
@@ -177,12 +157,8 @@ pub(super) fn hidden(report: &ReportDoc) -> Markup {
     if lossy.is_empty() {
         return html! {};
     }
-    let columns: Vec<String> = ["variant", "#lost"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(Client::ALL.map(|client| format!("#{}", client.words())))
-        .collect();
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let clients = Client::ALL.map(|client| format!(" | #{}", client.words())).concat();
+    let columns = format!("variant | #lost{clients}");
     let rows = html! {
         @for variant in lossy {
             tr {

@@ -58,7 +58,7 @@ pub enum Entry {
 }
 
 /// A trial begins: one rollout of one variant under load.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrialStart {
     /// When.
     pub at_ns: Stamp,

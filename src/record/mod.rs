@@ -8,7 +8,7 @@
 //! - `outcome`: how a request ends, and the five sums
 //! - `reader`: reads a record line by line
 //! - `reproduce`: the command that reruns a variant of a record; pure
-//! - `sample`: a small header and entries for tests
+//! - `sample`: records for tests and benchmarks
 //! - `seen`: lines about the cluster: watches, side probe, logs
 //! - `sink`: the bounded channel into the record
 //! - `writer`: the thread that writes lines to the file
@@ -19,8 +19,8 @@ pub mod header;
 mod outcome;
 mod reader;
 mod reproduce;
-#[cfg(test)]
-pub(crate) mod sample;
+#[doc(hidden)]
+pub mod sample;
 mod seen;
 pub mod sink;
 mod writer;

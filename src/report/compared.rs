@@ -3,7 +3,7 @@
 use super::words::probability;
 use crate::analysis::{ComparisonDoc, Difference, LostAnythingDoc};
 use crate::stats::{Alternative, LEVEL};
-use crate::verdict::{Conclusion, Metric};
+use crate::verdict::{Conclusion, Metric, plural};
 
 /// All comparisons, in the order of the variants.
 pub(crate) fn comparison_lines(all: &[ComparisonDoc]) -> Vec<String> {
@@ -24,22 +24,15 @@ fn lost_line(found: &ComparisonDoc) -> String {
     let (Some(p), Some(difference)) = (found.p_value, found.difference) else {
         return format!("{pair}: no block in which both count, so nothing can be compared.");
     };
-    let estimate = difference.estimate;
-    let what = if estimate < 0.0 {
-        format!("{:.1} fewer lost a rollout", -estimate)
-    } else if estimate > 0.0 {
-        format!("{estimate:.1} more lost a rollout")
-    } else {
-        "as many lost a rollout".to_owned()
-    };
+    let what = difference_words(difference.estimate);
     let alternative = match found.alternative {
         Some(Alternative::Less) => "one-sided, less, ",
         Some(Alternative::Greater) => "one-sided, greater, ",
         Some(Alternative::TwoSided) => "two-sided, ",
         None => "",
     };
-    let blocks = if found.blocks == 1 { "1 block".to_owned() } else { format!("{} blocks", found.blocks) };
-    let range = interval(difference, 1.0, 1).map_or_else(String::new, |range| format!(" ({range})"));
+    let blocks = plural(u64::from(found.blocks), "block");
+    let range = in_brackets(range_words(difference, 1.0));
     let adjusted = found.p_adjusted.filter(|adjusted| *adjusted > p);
     let adjusted = adjusted.map_or_else(String::new, |p| format!(", {} after Holm's adjustment", probability(p)));
     let anything = found.lost_anything.map_or_else(String::new, anything);
@@ -61,8 +54,22 @@ pub(crate) fn conclusion(found: &ComparisonDoc) -> String {
     }
 }
 
+/// How many more or fewer a variant lost.
+pub(crate) fn difference_words(estimate: f64) -> String {
+    match estimate {
+        fewer if fewer < 0.0 => format!("{:.1} fewer lost a rollout", -fewer),
+        more if more > 0.0 => format!("{more:.1} more lost a rollout"),
+        _ => "as many lost a rollout".to_owned(),
+    }
+}
+
+/// ` (words)`; empty without any.
+pub(crate) fn in_brackets(words: Option<String>) -> String {
+    words.map_or_else(String::new, |words| format!(" ({words})"))
+}
+
 fn anything(counted: LostAnythingDoc) -> String {
-    let p = counted.fisher_p_value.map_or_else(String::new, |p| format!(" (Fisher, {})", p_is(p)));
+    let p = in_brackets(counted.fisher_p_value.map(|p| format!("Fisher, {}", p_is(p))));
     format!(
         "; {} of {} rollouts lost something, against {} of {}{p}",
         counted.variant_trials_with_loss,
@@ -73,7 +80,7 @@ fn anything(counted: LostAnythingDoc) -> String {
 }
 
 /// `p = 0.031`, `p < 0.001`.
-fn p_is(p: f64) -> String {
+pub(crate) fn p_is(p: f64) -> String {
     let p = probability(p);
     if p.starts_with('<') { format!("p {p}") } else { format!("p = {p}") }
 }
@@ -81,31 +88,29 @@ fn p_is(p: f64) -> String {
 /// What a variant costs in one metric; `None` if no block tells.
 fn cost(found: &ComparisonDoc) -> Option<String> {
     let difference = found.difference?;
-    let (name, parts, digits, unit) = match found.metric {
+    let (name, parts, unit) = match found.metric {
         Metric::Lost => return None,
-        Metric::RolloutS => ("rollout", 1.0, 1, " s"),
-        Metric::PodS => ("pod-seconds", 1.0, 1, ""),
-        Metric::P99DuringUs => ("p99 during the rollout", 1e3, 1, " ms"),
+        Metric::RolloutS => ("rollout", 1.0, " s"),
+        Metric::PodS => ("pod-seconds", 1.0, ""),
+        Metric::P99DuringUs => ("p99 during the rollout", 1e3, " ms"),
     };
-    let range = interval(difference, parts, digits).map_or_else(String::new, |range| format!(" ({range})"));
-    Some(format!("{name} {}{unit}{range}", signed(difference.estimate / parts, digits)))
+    let range = in_brackets(range_words(difference, parts));
+    Some(format!("{name} {}{unit}{range}", signed(difference.estimate / parts)))
 }
 
-/// `-9.0 to -7.0 at 93.8 %`; `None` if one block leaves everything open.
-pub(crate) fn interval(difference: Difference, parts: f64, digits: usize) -> Option<String> {
-    let (low, high, level) = (difference.low?, difference.high?, difference.level?);
-    let (low, high) = (signed(low / parts, digits), signed(high / parts, digits));
-    Some(format!("{low} to {high} at {:.1} %", 100.0 * level))
+pub(crate) fn range_words(Difference { low, high, level, .. }: Difference, parts: f64) -> Option<String> {
+    interval(low, high, level, parts)
+}
+
+/// `-9.0 to -7.0 at 93.8 %`; `None` if so few values leave everything open.
+pub(crate) fn interval(low: Option<f64>, high: Option<f64>, level: Option<f64>, parts: f64) -> Option<String> {
+    Some(format!("{} to {} at {:.1} %", signed(low? / parts), signed(high? / parts), 100.0 * level?))
 }
 
 /// With its sign; what is rounded to zero has none.
-pub(crate) fn signed(value: f64, digits: usize) -> String {
-    let text = format!("{value:+.digits$}");
-    if text.chars().any(|c| c.is_ascii_digit() && c != '0') {
-        text
-    } else {
-        text.trim_start_matches(['+', '-']).to_owned()
-    }
+pub(crate) fn signed(value: f64) -> String {
+    let text = format!("{value:+.1}");
+    if text.contains(|c: char| c.is_ascii_digit() && c != '0') { text } else { "0.0".to_owned() }
 }
 
 #[cfg(test)]
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn signs_and_probabilities() {
-        assert_eq!([signed(3.46, 1), signed(-0.04, 1), signed(-12.0, 0)], ["+3.5", "0.0", "-12"]);
+        assert_eq!([3.46, -0.04, -12.0].map(signed), ["+3.5", "0.0", "-12.0"]);
         assert_eq!([p_is(0.031_25), p_is(0.000_1)], ["p = 0.031", "p < 0.001"]);
     }
 }

@@ -15,7 +15,7 @@ use crate::analysis::Analysis;
 use crate::clock::Stamp;
 use crate::record::header::Header;
 use crate::spec::VariantSpec;
-use crate::timeline::{Distribution, Phase, Trial};
+use crate::timeline::{Phase, Trial};
 use crate::verdict::State;
 
 /// The largest latency that is kept apart, a day; requests time out long before.
@@ -87,9 +87,7 @@ fn line(trial: &Trial, variant: &VariantSpec, tag: &str, phase: Phase) -> Option
         Phase::During => (window.first_ns, gone_ns, "during"),
         Phase::After => (gone_ns, stopped_ns, "after"),
     };
-    let arms = variant.load.judged.iter().filter_map(|arm| trial.latency_us.get(&(phase, *arm)));
-    let mut all = Distribution::default();
-    arms.for_each(|latencies| all.merge(latencies));
+    let all = trial.latencies(phase, &variant.load.judged);
     let mut values = Histogram::new_with_bounds(1, LARGEST_US, DIGITS).ok()?;
     all.counts().for_each(|(us, count)| values.saturating_record_n(us, count));
     (!values.is_empty()).then(|| Line { from_ns, to_ns, tag: format!("{tag}.{name}"), values })

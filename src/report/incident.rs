@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::words::one_line;
+use super::words::{gap_words, one_line};
 use crate::analysis::{Analysis, after_s, describe, origin};
 use crate::clock::Stamp;
 use crate::diagnose::{Evidence, Incident};
 use crate::record::reproduction_command;
 use crate::timeline::{PodLife, Timeline, Trial};
+use crate::verdict::plural;
 
 /// Attempts that are listed.
 const MOST_ATTEMPTS: usize = 20;
@@ -56,7 +57,7 @@ pub fn incident_page(analysis: &Analysis, id: u32, directory: &str) -> Result<St
         page.push_str(&log(trial, pod));
     }
     let command = reproduction_command(&timeline.header, &incident.variant, directory);
-    let _ = writeln!(page, "\nto see it again:\n  {}", one_line(&command));
+    let _ = writeln!(page, "\nto reproduce it:\n  {}", one_line(&command));
     Ok(page)
 }
 
@@ -69,11 +70,7 @@ fn head(incident: &Incident, trial: &Trial) -> String {
         incident.id,
         incident.trial,
         one_line(&incident.variant),
-        if incident.attempts == 1 {
-            "1 lost attempt".to_owned()
-        } else {
-            format!("{} lost attempts", incident.attempts)
-        },
+        plural(incident.attempts, "lost attempt"),
         incident.arm.name(),
         outcomes.join(", "),
         incident.cause.name(),
@@ -91,14 +88,7 @@ fn head(incident: &Incident, trial: &Trial) -> String {
 fn evidence(incident: &Incident) -> String {
     let mut text = String::new();
     for Evidence { edge: _, words, pod, basis, gap_ms } in &incident.evidence {
-        let gap = gap_ms.map_or_else(String::new, |ms| {
-            // An edge that lies between two moments is told by the later one.
-            if ms < 0.0 {
-                format!(", {:.1} ms after the first failure at the latest", -ms)
-            } else {
-                format!(", {ms:.1} ms before the first failure")
-            }
-        });
+        let gap = gap_words(*gap_ms);
         let of = pod.as_ref().map_or_else(String::new, |pod| format!(" of {}", one_line(pod)));
         let _ = writeln!(text, "  {}{of}: {basis}{gap}", one_line(words));
     }

@@ -5,7 +5,8 @@ use super::compared::comparison_lines;
 use super::escape::{html, markdown as escaped};
 use super::page::{Page, list, table};
 use super::words::{
-    advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros, seconds,
+    advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros,
+    seconds, send_lag_words,
 };
 use crate::analysis::{Quantiles, ReportDoc, VariantDoc};
 use crate::record::Outcome;
@@ -46,7 +47,6 @@ fn line(text: &str) -> String {
     escaped(&clipped(text, LINE_MAX))
 }
 
-/// Text from outside as a name.
 fn name(text: &str) -> String {
     escaped(&clipped(text, NAME_MAX))
 }
@@ -68,22 +68,7 @@ fn titled(title: &str, list: &str) -> String {
 }
 
 fn overview(report: &ReportDoc) -> String {
-    let header = [
-        "variant",
-        "expects",
-        "verdict",
-        "rollouts",
-        "with loss",
-        "attempts",
-        "lost",
-        "raced",
-        "unsent",
-        "rollout",
-        "pod-seconds",
-        "p99 before",
-        "p99 during",
-        "p99 after",
-    ];
+    let header = "variant | expects | verdict | rollouts | with loss | attempts | lost | raced | unsent | rollout | pod-seconds | p99 before | p99 during | p99 after";
     let p99 = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
     let rows = report.variants.iter().map(|variant| {
         vec![
@@ -103,11 +88,11 @@ fn overview(report: &ReportDoc) -> String {
             p99(variant.latency_us.after),
         ]
     });
-    table(&header, rows)
+    table(header, rows)
 }
 
 fn arms(variant: &VariantDoc) -> String {
-    let header = ["arm", "judged", "attempts", "ok", "lost", "raced", "unsent", "harness", "outcomes other than ok"];
+    let header = "arm | judged | attempts | ok | lost | raced | unsent | harness | outcomes other than ok";
     let rows = variant.arms.iter().map(|(arm, counts)| {
         let others = counts.outcomes.iter().filter(|(outcome, _)| **outcome != Outcome::Ok);
         let named: Vec<String> = others.map(|(outcome, count)| format!("{} {count}", outcome.name())).collect();
@@ -123,7 +108,7 @@ fn arms(variant: &VariantDoc) -> String {
             named.join(", "),
         ]
     });
-    table(&header, rows)
+    table(header, rows)
 }
 
 fn first_lost(variant: &VariantDoc) -> String {
@@ -138,8 +123,7 @@ fn first_lost(variant: &VariantDoc) -> String {
 }
 
 fn trials(variant: &VariantDoc) -> String {
-    let header =
-        ["trial", "block", "state", "attempts", "lost", "raced", "rollout", "complete", "why it does not count"];
+    let header = "trial | block | state | attempts | lost | raced | rollout | complete | why it does not count";
     let rows = variant.trials_list.iter().map(|trial| {
         vec![
             trial.trial.to_string(),
@@ -153,19 +137,15 @@ fn trials(variant: &VariantDoc) -> String {
             line(&trial.reason),
         ]
     });
-    table(&header, rows)
+    table(header, rows)
 }
 
 fn run(report: &ReportDoc) -> String {
-    let lag = report.harness.send_lag_us.map_or_else(
-        || "nothing was sent".to_owned(),
-        |lag| format!("sends late by {} (p50), {} (p99), {} (max)", micros(lag.p50), micros(lag.p99), micros(lag.max)),
-    );
     let cluster = format!("{} {}", report.cluster.kind, report.cluster.version);
     let lines = [
         format!("rollproof {}, seed {}, begun {}", name(&report.rollproof), report.seed, name(&report.started)),
         format!("cluster: {}", name(&cluster)),
-        format!("the load: {lag}; the largest gap between two sends was {} ms", report.harness.largest_gap_ms),
+        format!("the load: {}", send_lag_words(&report.harness)),
     ];
     list(lines.into_iter())
 }

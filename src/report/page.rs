@@ -1,11 +1,12 @@
 //! A Markdown page of bounded size: what does not fit is left out from the end, and said.
 
+use crate::verdict::plural;
+
 /// Bytes of a page. GitHub takes 65,536 characters for a comment; the rest is for whoever puts a line around it.
 pub(super) const PAGE_MAX: usize = 58_000;
 /// Bytes of one table or list: no part takes the page from the others.
 const PART_MAX: usize = 16_000;
 
-/// A page in the making.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     text: String,
@@ -37,10 +38,9 @@ impl Page {
         }
     }
 
-    /// The page, ended by a newline.
     pub(super) fn finish(mut self) -> String {
         if self.left_out > 0 {
-            let parts = if self.left_out == 1 { "1 part".to_owned() } else { format!("{} parts", self.left_out) };
+            let parts = plural(self.left_out as u64, "part");
             self.text = format!("{}\n\n{parts} more did not fit here; report.json has everything.", self.text);
         }
         self.text.push('\n');
@@ -48,13 +48,12 @@ impl Page {
     }
 }
 
-/// A table; cells are escaped already. Rows for which there is no room are left out, and said.
-pub(super) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-    let mut text = line(header.iter().map(|&name| name.to_owned()).collect());
-    text.push('\n');
-    text.push_str(&line(vec!["---".to_owned(); header.len()]));
-    bounded(text, rows.map(line))
+/// A table; the names of the columns are parted by ` | `, and cells are escaped already. Rows for which there is no room are left out,
+/// and the page says so.
+pub(super) fn table(header: &str, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let columns = header.split(" | ").count();
+    let text = format!("| {header} |\n| {} |", vec!["---"; columns].join(" | "));
+    bounded(text, rows.map(|cells| format!("| {} |", cells.join(" | "))))
 }
 
 /// A list; items are escaped already. Empty without items.
@@ -103,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_long_table_leaves_room_for_the_rest() {
-        let text = table(&["a", "b"], (0..10_000).map(|i| vec![i.to_string(), "x".to_owned()]));
+        let text = table("a | b", (0..10_000).map(|i| vec![i.to_string(), "x".to_owned()]));
         assert!(text.len() < PART_MAX + 100 && text.contains("more did not fit here"), "{}", text.len());
-        assert_eq!(table(&["a"], std::iter::empty()), "| a |\n| --- |");
+        assert_eq!(table("a", std::iter::empty()), "| a |\n| --- |");
     }
 }

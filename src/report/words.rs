@@ -3,15 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::analysis::{FirstLost, IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
+use crate::analysis::{FirstLost, HarnessDoc, IncidentDoc, PropagationDoc, ReportDoc, VariantDoc};
 use crate::diagnose::Cause;
 use crate::hidden::listed;
 use crate::spec::Expect;
+use crate::verdict::plural;
 
 /// Pieces of advice that are shown for a variant.
 const MOST_ADVICE: usize = 3;
 
-/// `clean` or `loss`.
 pub(crate) const fn expect_name(expect: Expect) -> &'static str {
     match expect {
         Expect::Clean => "clean",
@@ -22,7 +22,7 @@ pub(crate) const fn expect_name(expect: Expect) -> &'static str {
 /// What a variant's zero leaves open; `None` if it lost something or nothing counts.
 pub(crate) fn limits_words(variant: &VariantDoc) -> Option<String> {
     let missed = variant.detection_limit.rollouts_losing_at_most_95?;
-    let rollouts = if variant.trials == 1 { "1 rollout".to_owned() } else { format!("{} rollouts", variant.trials) };
+    let rollouts = plural(u64::from(variant.trials), "rollout");
     let gap = variant.detection_limit.gap_ms.map_or_else(
         || "no judged arm makes new connections, so a listener gap can go unseen".to_owned(),
         |ms| format!("a listener gap under {ms:.0} ms can go unseen"),
@@ -41,11 +41,10 @@ pub(crate) fn lag_words(variant: &VariantDoc) -> Option<String> {
     if lag.max <= 0.0 {
         return Some(format!("{}: no new connection reached a pod after its deletion.", variant.name));
     }
-    let pods = if lag.count == 1 { "1 pod".to_owned() } else { format!("{} pods", lag.count) };
-    let further = match pods_not_observed {
+    let pods = plural(u64::from(lag.count), "pod");
+    let further = match u64::from(pods_not_observed) {
         0 => String::new(),
-        1 => ", 1 pod not observed".to_owned(),
-        more => format!(", {more} pods not observed"),
+        more => format!(", {} not observed", plural(more, "pod")),
     };
     let not_ready = after_not_ready.map_or_else(String::new, |lag| {
         format!("; after its endpoint was not ready {} ms, at most {} ms", whole(lag.p50), whole(lag.max))
@@ -64,14 +63,39 @@ fn whole(ms: f64) -> String {
     format!("{:.0}", ms.round() + 0.0)
 }
 
+/// A variant's causes, the most frequent first.
+pub(crate) fn causes_by_count(variant: &VariantDoc) -> Vec<(Cause, u64)> {
+    let mut causes: Vec<(Cause, u64)> = variant.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
+    causes.sort_by_key(|(cause, count)| (Reverse(*count), *cause));
+    causes
+}
+
+/// How long before the first failure an edge was seen. One that lies between two moments counts by the later one.
+pub(crate) fn gap_words(gap_ms: Option<f64>) -> String {
+    match gap_ms {
+        None => String::new(),
+        Some(ms) if ms < 0.0 => format!(", {:.1} ms after the first failure at the latest", -ms),
+        Some(ms) => format!(", {ms:.1} ms before the first failure"),
+    }
+}
+
+pub(crate) fn send_lag_words(harness: &HarnessDoc) -> String {
+    let lag = harness.send_lag_us.map_or_else(
+        || "nothing was sent".to_owned(),
+        |lag| {
+            let [p50, p99, max] = [lag.p50, lag.p99, lag.max].map(micros);
+            format!("sends were late by {p50} (p50), {p99} (p99), {max} (max)")
+        },
+    );
+    format!("{lag}; the largest gap between two sends was {} ms", harness.largest_gap_ms)
+}
+
 /// Why a variant's requests were lost: a line for each cause, the most frequent first.
 pub(super) fn cause_words(report: &ReportDoc, variant: &VariantDoc) -> Vec<String> {
-    let mut causes: Vec<(Cause, u64)> = variant.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
-    causes.sort_by_key(|(cause, count)| (std::cmp::Reverse(*count), *cause));
-    let words = causes.into_iter().map(|(cause, count)| {
+    let words = causes_by_count(variant).into_iter().map(|(cause, count)| {
         let of_cause =
             report.incidents.iter().filter(|one| one.variant == variant.name && one.cause == cause && one.counts);
-        let largest = of_cause.max_by_key(|one| (one.attempts, std::cmp::Reverse(one.id)));
+        let largest = of_cause.max_by_key(|one| (one.attempts, Reverse(one.id)));
         let detail = largest.map_or_else(String::new, |one| format!(" ({})", incident_words(one)));
         format!("{count} {}: {}{detail}", cause.name(), cause.meaning())
     });
@@ -96,7 +120,7 @@ pub(super) fn advice_words(variant: &VariantDoc) -> Vec<String> {
     lines.extend((more > 0).then(|| format!("and {more} more in report.json")));
     lines.extend(variant.advice_patch.as_ref().map(|_| {
         format!(
-            "all of it as a patch: {}, for `kubectl patch --patch-file` or a scenario's `patch:`",
+            "the whole advice as a patch: {}, for `kubectl patch --patch-file` or a scenario's `patch:`",
             patch_file(&variant.name)
         )
     }));
@@ -112,7 +136,7 @@ pub fn patch_file(variant: &str) -> String {
 }
 
 /// What decided of an incident, in a few words.
-pub(super) fn incident_words(incident: &IncidentDoc) -> String {
+fn incident_words(incident: &IncidentDoc) -> String {
     let mut words = vec![format!("incident {}", incident.id)];
     let told = incident.evidence.iter().filter_map(|evidence| {
         let gap = evidence.gap_ms.filter(|gap| *gap >= 0.0)?;
@@ -155,10 +179,7 @@ pub(super) fn hidden_words(variant: &VariantDoc) -> Option<String> {
     Some(if parts.is_empty() {
         format!("{name}: of {lost} lost, none would have been hidden by a common client or proxy.")
     } else {
-        format!(
-            "{name}: of {lost} lost, a client or proxy that sends them again would have hidden: {}.",
-            parts.join("; ")
-        )
+        format!("{name}: of {lost} lost, a client or proxy that retries would have hidden: {}.", parts.join("; "))
     })
 }
 
@@ -212,8 +233,7 @@ pub(crate) fn seconds(value: Option<f64>) -> String {
 }
 
 /// A probability with three digits after the point, or what it is below.
-#[must_use]
-pub fn probability(p: f64) -> String {
+pub(crate) fn probability(p: f64) -> String {
     if p < 0.000_5 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 

@@ -16,7 +16,6 @@ use crate::servers::PreStop;
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
 
-/// Logs of a trial that are kept.
 const MOST_LOGS: usize = 1_000;
 
 /// A record in order.
@@ -78,7 +77,7 @@ impl Collector {
             Entry::Pulse(pulse) => self.of_trial(pulse.trial, |trial| trial.pulse(pulse)),
             Entry::Punctuality(slice) => self.of_trial(slice.trial, |trial| trial.punctuality(slice)),
             Entry::Pod(pod) => self.pods.pod(&pod),
-            // Another Service's endpoints say nothing of where the load was led.
+            // Another Service's endpoints say nothing of where the load was routed.
             Entry::Endpoints(seen) if self.is_of_another_service(&seen) => {}
             Entry::Endpoints(seen) => self.pods.endpoints(&seen),
             Entry::Listener(seen) => self.pods.listener(&seen),
@@ -93,7 +92,6 @@ impl Collector {
         Ok(())
     }
 
-    /// Whether a slice is known to be of another Service than the load's.
     fn is_of_another_service(&self, seen: &EndpointsSeen) -> bool {
         let Some(service) = &seen.service else { return false };
         self.header.variant_in(&seen.namespace).is_some_and(|variant| variant.service().name != *service)
@@ -139,18 +137,20 @@ impl Collector {
 
     /// Trouble is told when it happens, so it is that of the trial that runs in its namespace.
     fn befell(&mut self, trouble: HarnessTrouble) {
-        let own = self.running.values_mut().find(|trial| trial.start.namespace == trouble.namespace);
-        if let Some(trial) = own.filter(|trial| trial.trouble.is_empty()) {
+        if let Some(trial) = self.running_in(&trouble.namespace).filter(|trial| trial.trouble.is_empty()) {
             trial.trouble = trouble.what;
         }
     }
 
     /// A log belongs to the trial that runs in its namespace; between two, nothing is measured.
     fn keep_log(&mut self, log: LogTail) {
-        let own = self.running.values_mut().find(|trial| trial.start.namespace == log.namespace);
-        if let Some(trial) = own.filter(|trial| trial.logs.len() < MOST_LOGS) {
+        if let Some(trial) = self.running_in(&log.namespace).filter(|trial| trial.logs.len() < MOST_LOGS) {
             trial.logs.push(log);
         }
+    }
+
+    fn running_in(&mut self, namespace: &str) -> Option<&mut Gathering> {
+        self.running.values_mut().find(|trial| trial.start.namespace == namespace)
     }
 
     /// The name of the container of a variant's workload that serves, and its preStop hook.

@@ -15,11 +15,10 @@ const MOST_UNANSWERED: usize = 65_536;
 /// Fewer connections than this tell nothing of their spacing.
 const LEAST_CONNECTIONS: u64 = 3;
 
-/// No connection for this many times their mean spacing means that none was led here any more. Where each connection's
+/// No connection for this many times their mean spacing means that none was routed here any more. Where each connection's
 /// pod is chosen at random, one pause in twenty (exp(-3)) is as long all the same.
 const SPACINGS: u64 = 3;
 
-/// New connections that reached one pod in one trial.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reached {
     first_ns: Stamp,
@@ -27,7 +26,6 @@ pub(super) struct Reached {
     count: u64,
 }
 
-/// New connections of a trial, by pod.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     pods: BTreeMap<String, Reached>,
@@ -65,7 +63,7 @@ impl Connections {
         self.pods.get(pod).copied()
     }
 
-    /// Whether a connection that may have been led to a pod was begun after `last_ns`, until `settled_ns`.
+    /// Whether a connection that may have been routed to a pod was begun after `last_ns`, until `settled_ns`.
     pub(super) fn unanswered_between(&self, last_ns: Stamp, settled_ns: Stamp) -> bool {
         // Beyond the bound nothing is known of later ones.
         self.unanswered.len() >= MOST_UNANSWERED || self.unanswered.range(last_ns..=settled_ns).next().is_some()
@@ -83,7 +81,7 @@ impl Connections {
 }
 
 impl Reached {
-    /// From when on it shows that no further connection was led here; `None` if it cannot.
+    /// From when on it shows that no further connection was routed here; `None` if it cannot.
     pub(super) fn settled_ns(&self) -> Option<Stamp> {
         if self.count < LEAST_CONNECTIONS {
             return None;

@@ -10,7 +10,6 @@ use crate::record::entry::{Attempt, Pulse};
 
 /// The shortest bin. Pulses are 100 ms long, and shorter bins would show the beat of the two.
 const SHORTEST_NS: u64 = 500_000_000;
-/// Bins of one trial.
 const MOST_BINS: u64 = 240;
 /// Attempts that are neither ok nor lost and are kept whole.
 const MOST_OTHERS: usize = 2_000;
@@ -107,27 +106,24 @@ const fn width_ns(length_ns: u64) -> u64 {
 
 /// Keeps every attempt until there are too many, then every second, every fourth and so on, so that those kept are even over
 /// the trial.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Thinned {
     kept: Vec<Attempt>,
     seen: usize,
-    every: usize,
+    /// How often every second one was left out.
+    halved: u32,
 }
 
 impl Thinned {
-    pub(super) const fn new() -> Self {
-        Self { kept: Vec::new(), seen: 0, every: 1 }
-    }
-
     pub(super) fn push(&mut self, attempt: Attempt) {
-        if self.seen.is_multiple_of(self.every) {
+        if self.seen.is_multiple_of(1 << self.halved) {
             if self.kept.len() == MOST_OTHERS {
                 let mut at = 0;
                 self.kept.retain(|_| {
                     at += 1;
                     at % 2 == 1
                 });
-                self.every *= 2;
+                self.halved += 1;
             }
             // Their number is even, so that this one is the next of every second, too.
             self.kept.push(attempt);
@@ -176,14 +172,14 @@ mod tests {
 
     #[test]
     fn too_many_attempts_are_thinned_evenly() {
-        let mut thinned = Thinned::new();
+        let mut thinned = Thinned::default();
         for id in 0..9_000 {
             thinned.push(sample::attempt(id, Arm::Reused, Outcome::Unsent, Sum::Unsent, id * 1_000_000));
         }
         let kept: Vec<u64> = thinned.finish().iter().map(|attempt| attempt.id).collect();
         assert!((1_000..=2_000).contains(&kept.len()), "{}", kept.len());
         assert!(kept.windows(2).all(|pair| pair[1] - pair[0] == 8), "{kept:?}");
-        let mut few = Thinned::new();
+        let mut few = Thinned::default();
         (0..9).for_each(|id| few.push(sample::attempt(id, Arm::Reused, Outcome::Unsent, Sum::Unsent, id)));
         assert_eq!(few.finish().len(), 9);
     }

@@ -28,13 +28,11 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Seen by a watch at this receipt.
     #[must_use]
     pub(super) const fn received(at_ns: Stamp) -> Self {
         Self { low_ns: at_ns.saturating_sub(RECEIPT_LATE_NS), high_ns: at_ns, basis: Basis::Observed }
     }
 
-    /// Bracketed by two observations.
     #[must_use]
     pub(super) const fn between(low_ns: Stamp, high_ns: Stamp) -> Self {
         Self { low_ns, high_ns, basis: Basis::Observed }
@@ -50,12 +48,6 @@ impl Edge {
     #[must_use]
     pub const fn surely_before(&self, at_ns: Stamp) -> bool {
         self.high_ns < at_ns
-    }
-
-    /// Certainly after a moment.
-    #[must_use]
-    pub const fn surely_after(&self, at_ns: Stamp) -> bool {
-        self.low_ns > at_ns
     }
 
     /// How it is known, in words.

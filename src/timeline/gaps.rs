@@ -8,7 +8,6 @@ use crate::record::entry::{GapSource, ObservationGap};
 /// What a watch shows so soon after it had been blind may have happened while it was.
 const AFTER_GAP_NS: u64 = 2_000_000_000;
 
-/// A namespace's gaps.
 #[derive(Debug, Default)]
 pub(super) struct Gaps(Vec<ObservationGap>);
 
@@ -17,7 +16,6 @@ impl Gaps {
         self.0.push(gap);
     }
 
-    /// Forgets those that were over before this moment.
     pub(super) fn forget(&mut self, before: Stamp) {
         self.0.retain(|gap| gap.to_ns >= before);
     }

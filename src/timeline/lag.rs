@@ -1,4 +1,4 @@
-//! How long routing went on leading new connections to pods that were going: the propagation lag, pod by pod.
+//! How long new connections were still routed to terminating pods: the propagation lag, pod by pod.
 //!
 //! A pod's last new connection tells it only if later ones would have been seen: its listener must have accepted, and the
 //! load must have gone on, for a while after it. Otherwise the pod gives no figure.
@@ -54,7 +54,6 @@ pub(super) fn lags(
     lags
 }
 
-/// `None` where the pod does not show it.
 fn lag(
     pod: &PodTracker,
     deleted_ns: Stamp,
@@ -68,7 +67,7 @@ fn lag(
         return None;
     }
     // A listener may accept for the kernel while no process takes what it accepted: a stopped Apache that still waits for
-    // its slow requests does. Who was led to it then went unanswered.
+    // its slow requests does. Requests that were routed to it then went unanswered.
     if connections.unanswered_between(reached.last_ns, settled_ns) {
         return None;
     }

@@ -87,8 +87,7 @@ impl PodLife {
 
     /// Whether the server had ended, or at least closed its listener, when the hook was reported to have failed: then the hook
     /// was killed with its container, which is what a graceful stop looks like where the server is the main process.
-    #[must_use]
-    pub fn server_was_done_at(&self, failed: Edge) -> bool {
+    pub(super) fn server_was_done_at(&self, failed: Edge) -> bool {
         // A hook that tells the server to stop did its work where the listener may have been closed by then.
         let told = self.hook.stop().is_some();
         let closed_first =

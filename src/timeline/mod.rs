@@ -1,8 +1,27 @@
-//! The record put in order: for each trial its window, what its attempts came to, its latencies, its pods, and how long routing
-//! went on leading to those that were going.
+//! The record put in order: for each trial its window, what its attempts came to, its latencies, its pods, and how long
+//! connections were still routed to terminating ones.
 //!
 //! Pure: entries come in one by one and summaries come out. Memory is one trial's attempts. It must not know how a trial
 //! is judged or reported.
+//!
+//! - `collect`: takes a record's entries and leaves a timeline
+//! - `connections`: new connections, by the pod that they reached
+//! - `counts`: attempts by sum and outcome
+//! - `course`: attempts bin by bin, for pictures
+//! - `derive`: edges that nobody saw and that follow from others
+//! - `distribution`: times added up from histograms
+//! - `edge`: a moment between two stamps, and how it is known
+//! - `gaps`: when a watch was blind
+//! - `lag`: the propagation lag of each deleted pod
+//! - `lag_tests`: lags as a report shows them
+//! - `life`: a pod's edges
+//! - `pod_edge`: the names of the edges
+//! - `pod_tracker`: follows one pod through the record
+//! - `serving`: which container of a pod serves
+//! - `tracked_pods`: the pods of all namespaces
+//! - `trial`: one trial, gathered and summed up
+//! - `unselected`: new pods that the Service does not select
+//! - `window`: the phases of a trial
 
 mod collect;
 mod connections;
@@ -13,6 +32,8 @@ mod distribution;
 mod edge;
 mod gaps;
 mod lag;
+#[cfg(test)]
+mod lag_tests;
 mod life;
 mod pod_edge;
 mod pod_tracker;
@@ -32,7 +53,7 @@ pub use life::PodLife;
 pub use pod_edge::PodEdge;
 pub use serving::Serving;
 pub use trial::{Failure, Trial};
-pub use unselected::{Mismatch, Unselected};
+pub use unselected::Unselected;
 pub use window::{Phase, Window};
 
 /// Why a record could not be put in order.

@@ -28,9 +28,7 @@ pub(super) struct PodTracker {
     ready_in: BTreeSet<String>,
     serving_in: BTreeSet<String>,
     listed_in: BTreeSet<String>,
-    /// The last probe's state.
     listener: Option<ListenerState>,
-    /// The latest moment at which its listener is known to have accepted.
     accepted_until_ns: Option<Stamp>,
     restarts: i32,
     /// The receipt of kubelet's first `Killing` event: it acts on the deletion.
@@ -45,7 +43,6 @@ pub(super) struct PodTracker {
     clock_agrees: bool,
 }
 
-/// A container that has ended.
 #[derive(Debug, Clone)]
 struct EndedContainer {
     at: Edge,
@@ -61,7 +58,6 @@ pub(super) struct EndpointConditions {
 }
 
 impl PodTracker {
-    /// A pod of which only the name is known.
     pub(super) fn named(name: &str) -> Self {
         Self { seen: PodLife { name: name.to_owned(), ..PodLife::default() }, ..Self::default() }
     }
@@ -75,27 +71,22 @@ impl PodTracker {
         &self.seen.uid
     }
 
-    /// It is a replica that the watch has shown.
     pub(super) const fn is_replica(&self) -> bool {
         self.owned
     }
 
-    /// When its deletion was first seen.
     pub(super) fn deletion_ns(&self) -> Option<Stamp> {
         self.seen.deletion.map(|edge| edge.high_ns)
     }
 
-    /// When its endpoint was seen to be ready no more, or gone.
     pub(super) fn endpoint_not_ready_ns(&self) -> Option<Stamp> {
         self.seen.endpoint_not_ready.map(|edge| edge.high_ns)
     }
 
-    /// The latest moment at which its listener is known to have accepted.
     pub(super) const fn accepted_until_ns(&self) -> Option<Stamp> {
         self.accepted_until_ns
     }
 
-    /// It was gone before this moment.
     pub(super) fn was_gone_before(&self, at_ns: Stamp) -> bool {
         self.seen.gone.is_some_and(|gone| gone.high_ns < at_ns)
     }
@@ -189,7 +180,6 @@ impl PodTracker {
         }
     }
 
-    /// Takes what the side probe saw.
     pub(super) fn listener(&mut self, seen: &ListenerSeen) {
         let was = self.listener.replace(seen.state);
         let was_open = was == Some(ListenerState::Open);
@@ -206,7 +196,6 @@ impl PodTracker {
         }
     }
 
-    /// Takes an Event about it.
     pub(super) fn event(&mut self, seen: &EventSeen) {
         let at = Edge::received(seen.at_ns);
         match seen.reason.as_str() {

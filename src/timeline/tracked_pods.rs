@@ -168,27 +168,13 @@ mod tests {
     use super::*;
     use crate::record::Arm;
     use crate::record::entry::{ContainerSeen, ContainerState, EndpointSeen, ListenerState, Pulse};
+    use crate::record::sample::pod_seen;
 
     const WINDOW: Window = Window { first_ns: 0, complete_ns: None, gone_ns: None, stopped_ns: Some(30_000_000_000) };
 
     fn pod(at_s: u64, uid: &str, change: SeenChange, phase: &str) -> PodSeen {
-        PodSeen {
-            at_ns: at_s * 1_000_000_000,
-            change,
-            namespace: "ns".to_owned(),
-            name: format!("web-{uid}"),
-            uid: uid.to_owned(),
-            owner: Some("ReplicaSet/web-1".to_owned()),
-            labels: BTreeMap::new(),
-            ip: None,
-            node: None,
-            phase: phase.to_owned(),
-            ready: true,
-            created: None,
-            deletion_timestamp: None,
-            deletion_grace_s: None,
-            containers: Vec::new(),
-        }
+        let seen = pod_seen(at_s * 1_000_000_000, "ns", &format!("web-{uid}"), uid);
+        PodSeen { change, phase: phase.to_owned(), ..seen }
     }
 
     fn used(pods: &TrackedPods, from_s: u64, to_s: u64) -> Option<f64> {

@@ -21,7 +21,7 @@ use crate::record::{Arm, Outcome, Sum};
 const SLICE_NS: u64 = 100_000_000;
 
 /// A trial's summary.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Trial {
     /// How it began.
     pub start: TrialStart,
@@ -43,7 +43,7 @@ pub struct Trial {
     pub gap_max_ns: u64,
     /// Pod-seconds used during the rollout.
     pub pod_s: Option<f64>,
-    /// How long routing went on leading new connections to the pods that were deleted.
+    /// How long new connections were still routed to the pods that were deleted.
     pub propagation: PropagationLags,
     /// The lives of the namespace's pods.
     pub pods: Vec<PodLife>,
@@ -98,7 +98,7 @@ struct Ended {
 }
 
 /// A trial that is being read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Gathering {
     pub(super) start: TrialStart,
     pub(super) marks: Vec<Mark>,
@@ -114,18 +114,7 @@ pub(super) struct Gathering {
 
 impl Gathering {
     pub(super) fn new(start: TrialStart) -> Self {
-        Self {
-            start,
-            marks: Vec::new(),
-            logs: Vec::new(),
-            trouble: String::new(),
-            ended: Vec::new(),
-            lost: Vec::new(),
-            others: Thinned::new(),
-            pulses: Vec::new(),
-            punctuality: Vec::new(),
-            connections: Connections::default(),
-        }
+        Self { start, ..Self::default() }
     }
 
     pub(super) fn attempt(&mut self, attempt: Attempt) {
@@ -176,26 +165,11 @@ impl Gathering {
             start: self.start,
             end,
             window,
-            judged: BTreeMap::new(),
-            lead_in: BTreeMap::new(),
-            latency_us: BTreeMap::new(),
-            lag_us: Distribution::default(),
-            judged_lag_max_ns: 0,
-            gap_max_ns: 0,
-            propagation: PropagationLags::default(),
-            pods: Vec::new(),
-            served: BTreeMap::new(),
-            answered_kinds: BTreeSet::new(),
-            first_answered_ns: BTreeMap::new(),
-            kind_latency_us: BTreeMap::new(),
             lost: self.lost,
             others: self.others.finish(),
-            course: Course::default(),
             logs: self.logs,
             trouble: self.trouble,
-            failures: BTreeMap::new(),
-            late_lines: 0,
-            overflowed: 0,
+            ..Trial::default()
         };
         // A failure belongs to the moment at which it happened: what was in flight as the rollout began and was cut by it
         // is the rollout's loss, and does not make the lead-in dirty.
@@ -291,6 +265,14 @@ impl Trial {
         self.served.retain(|name, _| !shared.contains(name));
         self.first_answered_ns.retain(|name, _| !shared.contains(name));
         self.answered_kinds.retain(|(name, _)| !shared.contains(name));
+    }
+
+    /// Latencies of these arms' ok attempts in a phase, in microseconds.
+    #[must_use]
+    pub fn latencies(&self, phase: Phase, arms: &[Arm]) -> Distribution {
+        let mut all = Distribution::default();
+        arms.iter().filter_map(|arm| self.latency_us.get(&(phase, *arm))).for_each(|latencies| all.merge(latencies));
+        all
     }
 
     /// Attempts of an arm over the whole trial, as the record has them.

@@ -20,6 +20,17 @@ pub enum Conclusion {
     Observed,
 }
 
+impl Conclusion {
+    /// What follows from an adjusted p, where the smallest that the plan can reach is `reachable`.
+    pub(crate) fn of(p_adjusted: Option<f64>, reachable: f64) -> Self {
+        match p_adjusted {
+            _ if reachable > LEVEL => Self::Observed,
+            Some(p) if p <= LEVEL => Self::Shown,
+            _ => Self::NotShown,
+        }
+    }
+}
+
 /// A variant's losses beside the baseline's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -65,13 +76,7 @@ pub fn compare(baseline: Side<'_>, variants: &[Side<'_>], planned: u32) -> Vec<C
     for (((index, one), p), reachable) in found.iter_mut().enumerate().zip(adjusted).zip(reachable) {
         one.p_adjusted = one.p_value.map(|_| p);
         one.smallest_p = smallest_adjusted(&two_sided, one.blocks).get(index).copied().unwrap_or(1.0);
-        one.conclusion = if reachable > LEVEL {
-            Conclusion::Observed
-        } else if one.p_adjusted.is_some_and(|p| p <= LEVEL) {
-            Conclusion::Shown
-        } else {
-            Conclusion::NotShown
-        };
+        one.conclusion = Conclusion::of(one.p_adjusted, reachable);
     }
     found
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::state::{Judged, State};
 use crate::spec::VariantSpec;
 use crate::stats::{Interval, mean_interval};
-use crate::timeline::{Distribution, Phase};
+use crate::timeline::Phase;
 
 /// What is compared, of each counting trial. Units stand last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,9 +45,7 @@ impl Metric {
             Self::RolloutS => trial.window?.rollout_s().map(|s| whole(s * self.parts())),
             Self::PodS => trial.pod_s.map(|s| whole(s * self.parts())),
             Self::P99DuringUs => {
-                let mut all = Distribution::default();
-                let arms = variant.load.judged.iter().map(|arm| (Phase::During, *arm));
-                arms.filter_map(|key| trial.latency_us.get(&key)).for_each(|latencies| all.merge(latencies));
+                let all = trial.latencies(Phase::During, &variant.load.judged);
                 all.per_mille(990).and_then(|us| i64::try_from(us).ok())
             }
         }

@@ -3,12 +3,12 @@
 use libtest_mimic::Trial;
 use rollproof::diff::{DiffDoc, DiffError, compare, schema, to_json, to_terminal};
 use rollproof::record::header::Header;
+use rollproof::record::sample::SampleRun;
 use rollproof::rng::Rng;
 use rollproof::spec::{Expect, RolloutAction};
 use rollproof::stats::{holm, two_sample};
 use rollproof::verdict::{Conclusion, Verdict};
 
-use crate::records::Run;
 use crate::sample::{hostile, mixed};
 use crate::test;
 
@@ -27,21 +27,21 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 /// The same plan, run an hour later.
-pub(crate) fn again(run: &Run) -> Run {
+pub(crate) fn again(run: &SampleRun) -> SampleRun {
     run.clone().plan(|header| header.started_unix_ns += 3_600_000_000_000)
 }
 
-pub(crate) fn compared(old: &Run, new: &Run) -> DiffDoc {
+pub(crate) fn compared(old: &SampleRun, new: &SampleRun) -> DiffDoc {
     attempt(old, new).unwrap()
 }
 
-fn attempt(old: &Run, new: &Run) -> Result<DiffDoc, DiffError> {
+fn attempt(old: &SampleRun, new: &SampleRun) -> Result<DiffDoc, DiffError> {
     compare(&old.analysis(), &new.analysis())
 }
 
 /// One variant, `web`, whose trials lose this many requests.
-fn run(lost: &[usize]) -> Run {
-    let mut run = Run::new(u32::try_from(lost.len()).unwrap(), &[("web", Expect::Clean)]);
+fn run(lost: &[usize]) -> SampleRun {
+    let mut run = SampleRun::new(u32::try_from(lost.len()).unwrap(), &[("web", Expect::Clean)]);
     for (block, lost) in (1..).zip(lost) {
         run = run.trial(block, "web", |trial| trial.lost_times(*lost));
     }
@@ -84,7 +84,7 @@ fn few_trials_cannot_show_anything() {
     }
     let one = compared(&run(&[9]), &again(&run(&[0])));
     assert_eq!(one.variants[0].lost.difference.unwrap().level, None, "one trial leaves everything open");
-    let none = compared(&run(&[9]), &again(&Run::new(1, &[("web", Expect::Clean)]).finished()));
+    let none = compared(&run(&[9]), &again(&SampleRun::new(1, &[("web", Expect::Clean)]).finished()));
     assert_eq!(none.variants[0].lost.p_value, None);
     assert!(to_terminal(&none).contains("nothing can be compared"), "{}", to_terminal(&none));
 }
@@ -105,7 +105,7 @@ fn runs_of_another_scenario_are_refused() {
         |header| header.spec.variants[0].load.requests[0].path = "/x".parse().unwrap(),
         "were GET / and are GET /x",
     );
-    let fewer = again(&Run::new(1, &[("with", Expect::Clean), ("new", Expect::Clean)]));
+    let fewer = again(&SampleRun::new(1, &[("with", Expect::Clean), ("new", Expect::Clean)]));
     let error = attempt(&mixed(), &fewer).unwrap_err().to_string();
     assert!(error.contains("only the old run has variant short, without"), "{error}");
     assert!(error.contains("only the new run has variant new"), "{error}");
@@ -115,7 +115,7 @@ fn runs_of_another_scenario_are_refused() {
 }
 
 /// The same, with variants that send this body and are patched to this many replicas.
-fn patched(run: &Run, body: &str, replicas: u32) -> Run {
+fn patched(run: &SampleRun, body: &str, replicas: u32) -> SampleRun {
     run.clone().plan(|header| {
         for variant in &mut header.spec.variants {
             body.clone_into(&mut variant.load.requests[0].body);
@@ -128,7 +128,7 @@ fn patched(run: &Run, body: &str, replicas: u32) -> Run {
 fn other_bodies_and_patches_are_refused() {
     let old = patched(&mixed(), "a", 2);
     assert!(attempt(&old, &again(&old)).is_ok());
-    let refused = |new: &Run, words: &str| {
+    let refused = |new: &SampleRun, words: &str| {
         let error = attempt(&old, &again(new)).unwrap_err().to_string();
         assert!(error.contains(words), "{words}: {error}");
     };

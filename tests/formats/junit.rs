@@ -2,12 +2,12 @@
 
 use libtest_mimic::Trial;
 use rollproof::record::entry::EndReason;
+use rollproof::record::sample::SampleRun;
 use rollproof::report::to_junit;
 use rollproof::spec::Expect;
 use roxmltree::{Document, Node};
 
 use crate::reader::{beside, file, missing, run};
-use crate::records::Run;
 use crate::sample::{hostile, mixed};
 use crate::test;
 
@@ -38,18 +38,18 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-fn xml(run: &Run) -> String {
+fn xml(run: &SampleRun) -> String {
     to_junit(&run.report())
 }
 
-fn endings() -> [Run; 5] {
-    let clean = || Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {});
+fn endings() -> [SampleRun; 5] {
+    let clean = || SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {});
     [
         mixed(),
         hostile(),
         clean().finished(),
         clean().ended(EndReason::Interrupted, "by a signal"),
-        Run::new(1, &[("web", Expect::Clean)]),
+        SampleRun::new(1, &[("web", Expect::Clean)]),
     ]
 }
 
@@ -91,7 +91,7 @@ fn a_run_without_its_end_is_an_error() {
         assert_eq!(last.attribute("name"), Some("the run comes to its end"));
         assert_eq!(child(&last, "error").unwrap().attribute("type"), Some(kind), "{text}");
     }
-    let text = xml(&Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {}).finished());
+    let text = xml(&SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {}).finished());
     assert!(!text.contains("<error") && !text.contains("<failure"), "{text}");
 }
 
@@ -106,7 +106,7 @@ fn hostile_text_stays_text() {
 }
 
 fn in_python() {
-    let read = |run_: &Run| run("python3", &["-c", ELEMENT_TREE], &xml(run_));
+    let read = |run_: &SampleRun| run("python3", &["-c", ELEMENT_TREE], &xml(run_));
     assert_eq!(read(&mixed()), (true, "passed\nfailure:fail\nerror:inconclusive\n".to_owned()));
     for run in endings() {
         assert!(read(&run).0, "{:?}", read(&run));

@@ -9,9 +9,6 @@ mod junit;
 mod markdown;
 mod progress;
 mod reader;
-#[allow(dead_code, reason = "shared with the analysis")]
-#[path = "../records/mod.rs"]
-mod records;
 mod sample;
 mod terminal;
 

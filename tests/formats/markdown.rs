@@ -3,11 +3,11 @@
 use libtest_mimic::Trial;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rollproof::diff::to_markdown as diff_to_markdown;
+use rollproof::record::sample::SampleRun;
 use rollproof::report::to_markdown;
 use rollproof::spec::Expect;
 
 use crate::diff::{again, compared};
-use crate::records::Run;
 use crate::sample::{HOSTILE, hostile, mixed};
 use crate::test;
 
@@ -115,7 +115,7 @@ fn is_for_a_comment() {
 fn a_huge_run_fits_a_comment() {
     let names: Vec<String> = (0..120).map(|index| format!("{index}{}", HOSTILE.repeat(4))).collect();
     let variants: Vec<(&str, Expect)> = names.iter().map(|name| (name.as_str(), Expect::Clean)).collect();
-    let mut run = Run::new(1, &variants).baseline(&names[0]);
+    let mut run = SampleRun::new(1, &variants).baseline(&names[0]);
     for name in &names {
         run = run.trial(1, name, |trial| trial.lost_times(5));
     }

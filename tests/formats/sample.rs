@@ -1,37 +1,26 @@
 //! Runs whose reports the tests read: one for each way to end, and one in which every text from outside is hostile.
 
-use rollproof::record::entry::{EndReason, Entry, Pulse};
+use rollproof::record::entry::{EndReason, Entry};
+use rollproof::record::sample::{SampleRun, pulse};
 use rollproof::record::{Arm, Outcome, Sum};
 use rollproof::spec::Expect;
 use rollproof::spec::RolloutAction;
-
-use crate::records::{Run, encoded};
 
 /// Text that would act in a terminal, in XML, in HTML, in Markdown and in a log.
 pub(crate) const HOSTILE: &str = "a|b,c\n# d <script>alert(1)</script> ]]> &amp; `x` @all\u{1b}[31m \u{0}\u{8}\u{fffe}\u{ffff}\u{85}\u{202e} \
     [l](http://h) </details> \"'";
 
 /// A variant that loses, as expected, one that must not and does, and one of which too few trials count.
-pub(crate) fn mixed() -> Run {
+pub(crate) fn mixed() -> SampleRun {
     let variants = [("without", Expect::Loss), ("with", Expect::Clean), ("short", Expect::Clean)];
-    Run::new(2, &variants)
+    SampleRun::new(2, &variants)
         .baseline("without")
         .trial(1, "without", |trial| trial.lost_times(40))
         .trial(1, "with", |trial| {
             for (index, us) in [700_u64, 5_003, 31_337, 2_000_001].into_iter().enumerate() {
                 let at_ns = trial.at(1_000 + i64::try_from(index).unwrap());
-                let latency_us = encoded(us, 11);
                 trial.extra_ok += 11;
-                trial.more.push(Entry::Pulse(Pulse {
-                    trial: trial.number(),
-                    at_ns,
-                    arm: Arm::New,
-                    request: 0,
-                    pod: None,
-                    ok: 11,
-                    latency_us,
-                    last_connect_ns: None,
-                }));
+                trial.more.push(Entry::Pulse(pulse(trial.number(), at_ns, Arm::New, 11, us)));
             }
         })
         .trial(1, "short", |_| {})
@@ -42,9 +31,9 @@ pub(crate) fn mixed() -> Run {
 }
 
 /// As [`mixed`], with hostile text wherever text comes from outside.
-pub(crate) fn hostile() -> Run {
+pub(crate) fn hostile() -> SampleRun {
     let names = [HOSTILE, &HOSTILE[1..]];
-    Run::new(1, &names.map(|name| (name, Expect::Clean)))
+    SampleRun::new(1, &names.map(|name| (name, Expect::Clean)))
         .baseline(HOSTILE)
         .plan(|header| {
             header.spec.settings.scenario = HOSTILE.into();

@@ -1,10 +1,10 @@
 //! The summary on a terminal: it fits a screen.
 
 use libtest_mimic::Trial;
+use rollproof::record::sample::SampleRun;
 use rollproof::report::to_terminal;
 use rollproof::spec::Expect;
 
-use crate::records::Run;
 use crate::sample::hostile;
 use crate::test;
 
@@ -27,7 +27,7 @@ fn rows(text: &str) -> usize {
 fn eight_variants_fit_a_screen() {
     let names: Vec<String> = (0..8).map(|index| format!("with-a-rather-long-name-{index}")).collect();
     let variants: Vec<(&str, Expect)> = names.iter().map(|name| (name.as_str(), Expect::Clean)).collect();
-    let mut run = Run::new(2, &variants).baseline(&names[0]);
+    let mut run = SampleRun::new(2, &variants).baseline(&names[0]);
     for block in 1..=2 {
         for (index, name) in names.iter().enumerate() {
             run = run.trial(block, name, |trial| trial.lost_times(index));
@@ -42,7 +42,7 @@ fn eight_variants_fit_a_screen() {
 }
 
 fn a_small_run_is_shown_whole() {
-    let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| trial.lost_times(2)).finished();
+    let run = SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| trial.lost_times(2)).finished();
     let text = to_terminal(&run.report(), false);
     assert!(!text.contains("report.html") && text.contains("first lost"), "{text}");
     assert!(!text.contains('\u{1b}') && to_terminal(&run.report(), true).contains("\u{1b}[1;31mFAIL"));

@@ -9,12 +9,6 @@ mod browser;
 mod looks;
 mod pages;
 mod pictures;
-#[allow(dead_code, reason = "shared with the tests of the analysis")]
-#[path = "../causes/pods.rs"]
-mod pods;
-#[allow(dead_code, reason = "shared with the tests of the analysis")]
-#[path = "../records/mod.rs"]
-mod records;
 mod works;
 
 use std::path::Path;

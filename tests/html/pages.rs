@@ -2,13 +2,12 @@
 
 use std::process::{Command, Stdio};
 
+use rollproof::record::sample::pods::{self, NEW, OLD, STOPPED, SamplePod};
+use rollproof::record::sample::{SampleRun, SampleTrial};
 use rollproof::record::{Arm, Outcome, Reader, Sum};
 use rollproof::spec::Expect;
 use rollproof::{analysis, html};
 use serde_json::Value;
-
-use crate::pods::{self, NEW, OLD, Pod, STOPPED};
-use crate::records::{Run, Trial};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("every_part_is_there", every_part_is_there),
@@ -28,7 +27,7 @@ pub(crate) fn page(record: &[u8]) -> String {
 }
 
 /// A trial in which a pod is stopped at once: its listener is gone while connections are still routed to it.
-pub(crate) fn stopped(trial: &mut Trial) {
+pub(crate) fn stopped(trial: &mut SampleTrial) {
     pods::add(trial, &[STOPPED, OLD, NEW]);
     trial.ok = 2;
     for ms in [1_100, 1_150, 1_200, 1_300] {
@@ -44,13 +43,13 @@ pub(crate) fn stopped(trial: &mut Trial) {
     trial.other(Arm::Reused, Outcome::Unsent, Sum::Unsent, 1_080);
 }
 
-fn calm(trial: &mut Trial) {
-    pods::add(trial, &[OLD, Pod { name: "web-other", ..NEW }]);
+fn calm(trial: &mut SampleTrial) {
+    pods::add(trial, &[OLD, SamplePod { name: "web-other", ..NEW }]);
 }
 
 /// Two blocks of a variant that loses requests and one that does not.
 pub(crate) fn two_variants() -> Vec<u8> {
-    let run = Run::new(2, &[("web", Expect::Loss), ("calm", Expect::Clean)]).baseline("web");
+    let run = SampleRun::new(2, &[("web", Expect::Loss), ("calm", Expect::Clean)]).baseline("web");
     let run = run.trial(1, "web", stopped).trial(1, "calm", |_| ());
     let run = run.trial(2, "calm", |_| ()).trial(2, "web", |trial| {
         stopped(trial);
@@ -61,7 +60,7 @@ pub(crate) fn two_variants() -> Vec<u8> {
 
 /// A run whose scenario, variant and pod have these names.
 pub(crate) fn named(scenario: &str, variant: &str, pod: &str) -> Vec<u8> {
-    let bytes = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", stopped).finished().bytes();
+    let bytes = SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", stopped).finished().bytes();
     let lines = std::str::from_utf8(&bytes).unwrap().lines();
     let renamed = lines.flat_map(|line| {
         let mut line: Value = serde_json::from_str(line).unwrap();
@@ -94,7 +93,7 @@ fn every_part_is_there() {
     let page = page(&two_variants());
     has(&page, &["<!DOCTYPE html>", "Content-Security-Policy", "default-src 'none'", "lang=\"en\"", "</html>"]);
     has(&page, &["<h1>sample</h1>", "id=\"variants\"", "id=\"comparison\"", "id=\"causes\"", "id=\"limits\""]);
-    has(&page, &["endpoint-race", "routing still led new connections", "cut-at-stop", "id=\"hidden\"", ">Go<"]);
+    has(&page, &["endpoint-race", "new connections were still routed", "cut-at-stop", "id=\"hidden\"", ">Go<"]);
     has(&page, &["calm: no loss in 2 rollouts", "p adjusted", "only observed", "What would help"]);
     has(&page, &["rollout begins", "old pods gone", "stop signal", "web-stopped", "preStop hook", "listener open"]);
     has(&page, &["id=\"incident-1\"", "href=\"#incident-1\"", "rollproof report DIR --incident", "listener closed"]);
@@ -106,7 +105,7 @@ fn every_part_is_there() {
 }
 
 fn a_clean_run_says_what_it_leaves_open() {
-    let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", calm).finished();
+    let run = SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", calm).finished();
     let page = page(&run.bytes());
     has(
         &page,
@@ -135,7 +134,7 @@ fn the_same_record_gives_the_same_bytes() {
 }
 
 fn an_ordinary_run_is_small() {
-    let mut run = Run::new(5, &[("web", Expect::Loss), ("calm", Expect::Clean)]).baseline("web");
+    let mut run = SampleRun::new(5, &[("web", Expect::Loss), ("calm", Expect::Clean)]).baseline("web");
     for block in 1..=5 {
         run = run.trial(block, "calm", |_| ()).trial(block, "web", |trial| {
             stopped(trial);
@@ -148,7 +147,7 @@ fn an_ordinary_run_is_small() {
 }
 
 fn a_hundred_thousand_failures() {
-    let mut run = Run::new(10, &[("web", Expect::Loss), ("calm", Expect::Clean)]);
+    let mut run = SampleRun::new(10, &[("web", Expect::Loss), ("calm", Expect::Clean)]);
     for block in 1..=10 {
         run = run.trial(block, "web", |trial| {
             stopped(trial);
@@ -171,7 +170,7 @@ fn a_hundred_thousand_failures() {
 }
 
 fn a_page_has_no_more_incidents_than_it_says() {
-    let run = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| {
+    let run = SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| {
         pods::add(trial, &[STOPPED, OLD, NEW]);
         // Each is so far from the next that it is its own incident.
         for at in 0..300 {
@@ -186,7 +185,8 @@ fn a_page_has_no_more_incidents_than_it_says() {
 
 fn no_link_leads_nowhere() {
     let trials = 1..=50;
-    let run = trials.fold(Run::new(50, &[("web", Expect::Clean)]), |run, number| run.trial(number, "web", stopped));
+    let run =
+        trials.fold(SampleRun::new(50, &[("web", Expect::Clean)]), |run, number| run.trial(number, "web", stopped));
     let page = page(&run.finished().bytes());
     let links: Vec<&str> = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(links.iter().any(|link| link.starts_with("trial-")), "some trials are drawn");
@@ -197,11 +197,11 @@ fn no_link_leads_nowhere() {
 }
 
 fn a_record_without_a_rollout_has_a_page() {
-    let still = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| {
+    let still = SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", |trial| {
         trial.rolled = false;
         trial.lost();
     });
     has(&page(&still.finished().bytes()), &["incomplete", "id=\"trial-1\""]);
-    let empty = Run::new(1, &[("web", Expect::Clean)]);
+    let empty = SampleRun::new(1, &[("web", Expect::Clean)]);
     has(&page(&empty.bytes()), &["inconclusive", "No trial of this variant is in the record."]);
 }

@@ -1,15 +1,14 @@
 //! What comparisons claim, checked on simulated runs: through `compare` itself, with fixed seeds.
 
-use rollproof::record::entry::{Entry, TrialStart};
-use rollproof::record::header::Header;
-use rollproof::rng::Rng;
-use rollproof::spec::{Expect, VariantSpec};
-use rollproof::stats::{LEVEL, blocks_that_suffice, power};
-use rollproof::timeline::{Collector, Counts, Trial};
-use rollproof::verdict::{Comparison, Conclusion, Judged, Judgement, Side, State, compare};
+use crate::record::entry::{Entry, TrialStart};
+use crate::record::header::Header;
+use crate::record::sample::SampleRun;
+use crate::rng::Rng;
+use crate::spec::{Expect, VariantSpec};
+use crate::stats::{LEVEL, blocks_that_suffice, power};
+use crate::timeline::{Collector, Counts, Trial};
+use crate::verdict::{Comparison, Conclusion, Judged, Judgement, Side, State, compare};
 use statrs::distribution::{Binomial, DiscreteCDF};
-
-use crate::records::Run;
 
 /// Simulated runs of each case.
 const RUNS: u64 = 2_000;
@@ -45,7 +44,7 @@ fn wide(rng: &mut Rng, level: f64) -> u64 {
 }
 
 fn header(expect: Expect) -> Header {
-    Run::new(1, &[("web", expect)]).header
+    SampleRun::new(1, &[("web", expect)]).header
 }
 
 /// One trial of each block, as the record shows it: what was lost in it is put in later.

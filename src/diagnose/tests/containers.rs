@@ -1,15 +1,15 @@
 //! Pods that are easily taken for others: of the same name, with other containers beside the serving one, or unseen for a while.
 
-use rollproof::diagnose::Cause;
-use rollproof::record::Outcome;
-use rollproof::record::entry::{ContainerState, Entry, GapSource, ObservationGap};
+use crate::diagnose::Cause;
+use crate::record::Outcome;
+use crate::record::entry::{ContainerState, Entry, GapSource, ObservationGap};
+use crate::record::sample::SampleTrial;
+use crate::record::sample::pods::{self, NAMESPACE, NEW, OLD, STOPPED, SamplePod};
 
-use super::pods::{NAMESPACE, NEW, OLD, Pod, STOPPED};
 use super::{CLASSIC, causes, cut, cut_kept_alive, refused, report};
-use crate::records::Trial;
 
 /// A `StatefulSet`'s next pod, under the name of the one that was stopped.
-const NEXT: Pod = Pod {
+const NEXT: SamplePod = SamplePod {
     name: "web-stopped",
     uid: "-next",
     seen: Some(1_800),
@@ -21,7 +21,7 @@ const NEXT: Pod = Pod {
 
 #[test]
 fn what_the_old_pod_answered_is_not_the_new_ones_of_its_name() {
-    let lose = |trial: &mut Trial| {
+    let lose = |trial: &mut SampleTrial| {
         refused(trial, 1_200);
         cut(trial, 800, 252, Outcome::ClosedBeforeByte);
     };
@@ -34,24 +34,24 @@ fn what_the_old_pod_answered_is_not_the_new_ones_of_its_name() {
 
 #[test]
 fn a_status_of_a_new_pod_with_the_old_ones_name_may_be_its_start() {
-    let lose = |trial: &mut Trial| {
+    let lose = |trial: &mut SampleTrial| {
         let attempt = cut(trial, 2_450, 2, Outcome::Status5xx);
         (attempt.status, attempt.pod, attempt.pod_from_connection) = (Some(503), Some("web-stopped".to_owned()), false);
     };
     assert_eq!(causes(None, &[OLD, STOPPED, NEXT], lose), [Cause::Unknown]);
     // A Deployment's pods have names of their own: this one answered as expected later, and had not before.
-    let renamed = |trial: &mut Trial| {
+    let renamed = |trial: &mut SampleTrial| {
         lose(trial);
         trial.last().pod = Some("web-next".to_owned());
     };
-    let next = Pod { name: "web-next", ..NEXT };
+    let next = SamplePod { name: "web-next", ..NEXT };
     assert_eq!(causes(None, &[OLD, STOPPED, next], renamed), [Cause::NotReadyYet]);
 }
 
 #[test]
 fn a_server_has_ended_though_a_sidecar_runs_on_to_the_end_of_the_grace() {
-    let beside = Pod { sidecar_killed: Some(31_000), ..STOPPED };
-    let lose = |trial: &mut Trial| {
+    let beside = SamplePod { sidecar_killed: Some(31_000), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| {
         cut(trial, 800, 252, Outcome::ClosedBeforeByte);
         cut_kept_alive(trial, "web-stopped", 800, 252);
     };
@@ -60,22 +60,22 @@ fn a_server_has_ended_though_a_sidecar_runs_on_to_the_end_of_the_grace() {
 
 #[test]
 fn the_hook_of_another_container_protects_nothing_and_fails_for_itself() {
-    let lose = |trial: &mut Trial| refused(trial, 1_400);
-    let of = |container| Pod { hook_failed: Some(1_020), hook_of: Some(container), grace_s: 40, ..STOPPED };
+    let lose = |trial: &mut SampleTrial| refused(trial, 1_400);
+    let of = |container| SamplePod { hook_failed: Some(1_020), hook_of: Some(container), grace_s: 40, ..STOPPED };
     assert_eq!(causes(Some(CLASSIC), &[OLD, of("web"), NEW], lose), [Cause::PrestopFailed]);
     assert_eq!(causes(Some(CLASSIC), &[OLD, of("sidecar"), NEW], lose), [Cause::EndpointRace]);
 }
 
 #[test]
 fn a_hook_that_waits_in_a_loop_is_not_known_to_have_returned() {
-    let drained = Pod { closed: Some(1_040), finished: Some((9_000, 0)), ..STOPPED };
-    let lose = |trial: &mut Trial| _ = cut(trial, 700, 8_295, Outcome::ClosedBeforeByte);
+    let drained = SamplePod { closed: Some(1_040), finished: Some((9_000, 0)), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 700, 8_295, Outcome::ClosedBeforeByte);
     let told = |hook| causes(Some(hook), &[OLD, drained.clone(), NEW], lose);
     assert_eq!(told("nginx -s quit"), [Cause::DrainNotAwaited]);
     assert_ne!(told("nginx -s quit; while pgrep -x nginx; do sleep 1; done"), [Cause::DrainNotAwaited]);
 }
 
-fn blind(trial: &mut Trial, source: GapSource, from: i64, to: i64) {
+fn blind(trial: &mut SampleTrial, source: GapSource, from: i64, to: i64) {
     let (from_ns, to_ns) = (trial.at(from), trial.at(to));
     let (namespace, why) = (NAMESPACE.to_owned(), "cut off".to_owned());
     trial.more.push(Entry::Gap(ObservationGap { source, namespace, from_ns, to_ns, why }));
@@ -84,7 +84,7 @@ fn blind(trial: &mut Trial, source: GapSource, from: i64, to: i64) {
 #[test]
 fn a_pod_that_went_while_nobody_looked_is_named() {
     let report = report(None, |trial| {
-        super::pods::add(trial, &[OLD, STOPPED, NEW]);
+        pods::add(trial, &[OLD, STOPPED, NEW]);
         // The watch comes back to a list without the pod.
         for entry in &mut trial.more {
             if let Entry::Pod(pod) = entry
@@ -101,14 +101,18 @@ fn a_pod_that_went_while_nobody_looked_is_named() {
     assert!(!report.incidents.is_empty());
     for incident in &report.incidents {
         assert_eq!(incident.cause, Cause::Unknown);
-        assert!(incident.missing.contains("web-stopped went, and no watch saw its deletion"), "{}", incident.missing);
+        assert!(
+            incident.missing.contains("web-stopped vanished, and no watch saw its deletion"),
+            "{}",
+            incident.missing
+        );
     }
 }
 
 #[test]
 fn a_slow_connect_makes_no_race_of_a_cut() {
     let lose = |least_rtt_ns| {
-        move |trial: &mut Trial| {
+        move |trial: &mut SampleTrial| {
             let attempt = cut_kept_alive(trial, "web-stopped", 755, 300);
             let connection = attempt.connection.as_mut().unwrap();
             (connection.rtt_ns, connection.least_rtt_ns) = (1_000_000_000, least_rtt_ns);

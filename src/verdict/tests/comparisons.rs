@@ -1,23 +1,25 @@
 //! Variants beside the baseline in a report: adjusted, estimated, and with the control.
 
-mod simulation;
+use crate::analysis::{ComparisonDoc, ReportDoc};
+use crate::record::entry::{EndReason, Entry, MarkName};
+use crate::record::sample::{SampleRun, SampleTrial, encoded};
+use crate::report::{to_markdown, to_terminal};
+use crate::spec::Expect;
+use crate::stats::Alternative;
+use crate::verdict::{Conclusion, Metric, State, Verdict};
 
-use rollproof::analysis::{ComparisonDoc, ReportDoc};
-use rollproof::record::entry::{EndReason, Entry, MarkName};
-use rollproof::report::{to_markdown, to_terminal};
-use rollproof::spec::Expect;
-use rollproof::verdict::{Conclusion, Metric, State, Verdict};
+fn nothing(_: &mut SampleTrial) {}
 
-use crate::records::{Run, encoded};
+const CURE: (Expect, Expect) = (Expect::Loss, Expect::Clean);
 
 const SECOND: u64 = 1_000_000_000;
 
 /// A baseline that loses `lost[0]` in each of so many blocks, and clean variants that lose the rest of it.
-fn family(blocks: u32, lost: &[usize]) -> Run {
+fn family(blocks: u32, lost: &[usize]) -> SampleRun {
     let names = ["base", "a", "b", "c"];
     let expects = [Expect::Loss, Expect::Clean, Expect::Clean, Expect::Clean];
     let variants: Vec<(&str, Expect)> = names.into_iter().zip(expects).take(lost.len()).collect();
-    let mut run = Run::new(blocks, &variants).baseline("base");
+    let mut run = SampleRun::new(blocks, &variants).baseline("base");
     for block in 1..=blocks {
         for ((name, _), lost) in variants.iter().zip(lost) {
             run = run.trial(block, name, |trial| trial.lost_times(*lost));
@@ -67,7 +69,7 @@ fn what_lost_anything_and_the_interval_stand_beside_the_test() {
 }
 
 /// The variant's rollouts take 1.5 s longer, and one attempt in 50 takes 9 ms instead of 2.
-fn dearer(mut run: Run) -> Run {
+fn dearer(mut run: SampleRun) -> SampleRun {
     let number = |entry: &Entry| match entry {
         Entry::TrialStart(start) if start.variant == "a" => Some(start.trial),
         _ => None,
@@ -124,7 +126,7 @@ fn what_a_variant_costs_is_estimated_and_never_concluded() {
 
 #[test]
 fn a_rollout_without_end_has_no_length_to_compare() {
-    let report = Run::new(1, &[("base", Expect::Loss), ("a", Expect::Clean)])
+    let report = SampleRun::new(1, &[("base", Expect::Loss), ("a", Expect::Clean)])
         .baseline("base")
         .trial(1, "base", |trial| trial.stalled = Some("the progress deadline was exceeded"))
         .trial(1, "a", |_| ())
@@ -148,7 +150,7 @@ fn one_block_is_answered_with_a_clear_sentence() {
 #[test]
 fn a_repeat_is_compared_in_the_block_of_the_trial_that_it_repeats() {
     // The baseline loses ten times the block's number, the variant the number. Block 2's trial of the variant is spoilt.
-    let mut run = Run::new(3, &[("base", Expect::Loss), ("a", Expect::Clean)]).baseline("base");
+    let mut run = SampleRun::new(3, &[("base", Expect::Loss), ("a", Expect::Clean)]).baseline("base");
     for (block, lost) in [(1, 1), (2, 2), (3, 3)] {
         run = run.trial(block, "base", |trial| trial.lost_times(10 * lost));
         run = run.trial(block, "a", |trial| {
@@ -173,7 +175,7 @@ fn a_repeat_is_compared_in_the_block_of_the_trial_that_it_repeats() {
 
 /// One clean variant and the control, which loses so many attempts in its two trials.
 fn controlled(web: usize, control: [usize; 2]) -> ReportDoc {
-    let mut run = Run::new(2, &[("web", Expect::Clean), ("control", Expect::Loss)])
+    let mut run = SampleRun::new(2, &[("web", Expect::Clean), ("control", Expect::Loss)])
         .plan(|header| header.spec.settings.control = Some("control".to_owned()));
     for (block, lost) in (1..).zip(control) {
         run = run.trial(block, "web", |trial| trial.lost_times(web)).trial(block, "control", |t| t.lost_times(lost));
@@ -203,7 +205,7 @@ fn a_control_that_loses_nothing_leaves_no_variant_clean_and_hides_no_loss() {
 
 #[test]
 fn the_control_is_compared_with_nothing_and_costs_the_others_nothing() {
-    let mut run = Run::new(5, &[("base", Expect::Loss), ("a", Expect::Clean), ("control", Expect::Loss)])
+    let mut run = SampleRun::new(5, &[("base", Expect::Loss), ("a", Expect::Clean), ("control", Expect::Loss)])
         .baseline("base")
         .plan(|header| header.spec.settings.control = Some("control".to_owned()));
     for block in 1..=5 {
@@ -219,15 +221,71 @@ fn the_control_is_compared_with_nothing_and_costs_the_others_nothing() {
 fn a_run_whose_time_was_used_up_says_so_and_does_not_pass_as_clean() {
     let why = "the time budget of 60 s was used up after block 1, so that no further one was begun";
     let report =
-        Run::new(2, &[("web", Expect::Clean)]).trial(1, "web", |_| ()).ended(EndReason::Finished, why).report();
+        SampleRun::new(2, &[("web", Expect::Clean)]).trial(1, "web", |_| ()).ended(EndReason::Finished, why).report();
     assert_eq!(report.verdict, Verdict::Inconclusive);
     assert!(report.notes.iter().any(|note| note.contains(why)), "{:?}", report.notes);
 }
 
 #[test]
 fn several_variants_without_a_baseline_are_told_that_nothing_is_compared() {
-    let notes = |run: Run| run.finished().report().notes.join(" ");
-    let two = || Run::new(1, &[("a", Expect::Loss), ("b", Expect::Clean)]).trial(1, "a", |trial| _ = trial.lost());
+    let notes = |run: SampleRun| run.finished().report().notes.join(" ");
+    let two =
+        || SampleRun::new(1, &[("a", Expect::Loss), ("b", Expect::Clean)]).trial(1, "a", |trial| _ = trial.lost());
     assert!(notes(two()).contains("names no baseline, so nothing is compared"));
     assert!(!notes(two().baseline("a")).contains("nothing is compared"));
+}
+
+#[test]
+fn five_blocks_show_a_cure() {
+    let report = SampleRun::blocks(CURE, &[(8, 0), (9, 0), (7, 0), (8, 0), (9, 0)]).report();
+    let found = &report.comparison[0];
+    assert_eq!(
+        (found.alternative, found.blocks, found.conclusion),
+        (Some(Alternative::Less), 5, Some(Conclusion::Shown))
+    );
+    assert_eq!((found.p_value, found.difference.unwrap().estimate), (Some(0.031_25), -8.2));
+    assert_eq!(report.verdict, Verdict::Pass);
+    let same = SampleRun::blocks(CURE, &[(1, 1), (0, 2), (1, 0), (2, 1), (0, 0)]).report();
+    assert_eq!(same.comparison[0].conclusion, Some(Conclusion::NotShown));
+}
+
+#[test]
+fn a_plan_that_could_not_show_it_only_observes() {
+    let few = SampleRun::blocks(CURE, &[(8, 0); 4]).report();
+    assert_eq!((few.comparison[0].conclusion, few.comparison[0].p_value), (Some(Conclusion::Observed), Some(0.062_5)));
+    let alike = (Expect::Loss, Expect::Loss);
+    assert_eq!(SampleRun::blocks(alike, &[(8, 1); 5]).report().comparison[0].conclusion, Some(Conclusion::Observed));
+    let six = SampleRun::blocks(alike, &[(8, 1); 6]).report();
+    let found = &six.comparison[0];
+    assert_eq!((found.alternative, found.conclusion), (Some(Alternative::TwoSided), Some(Conclusion::Shown)));
+    let worse = SampleRun::blocks((Expect::Clean, Expect::Loss), &[(0, 3); 5]).report();
+    assert_eq!(worse.comparison[0].alternative, Some(Alternative::Greater));
+    assert_eq!(worse.comparison[0].conclusion, Some(Conclusion::Shown));
+}
+
+#[test]
+fn only_blocks_in_which_both_count_are_compared_and_a_repeat_takes_its_place() {
+    let run = |repeat: bool| {
+        let mut run = SampleRun::blocks(CURE, &[(8, 0); 4]).plan(|header| header.spec.settings.trials = 5);
+        run.entries.pop();
+        run = run.trial(5, "without", |trial| trial.lost_times(8)).trial(5, "with", |trial| trial.overflow(1));
+        if repeat {
+            run = run.trial(5, "with", nothing);
+        }
+        run.finished().report()
+    };
+    let (without, with) = (run(false), run(true));
+    assert_eq!((without.comparison[0].blocks, without.comparison[0].conclusion), (4, Some(Conclusion::NotShown)));
+    assert_eq!((with.comparison[0].blocks, with.comparison[0].conclusion), (5, Some(Conclusion::Shown)));
+}
+
+#[test]
+fn without_a_baseline_or_a_common_block_nothing_is_compared() {
+    let two = [("without", Expect::Loss), ("with", Expect::Clean)];
+    let run =
+        SampleRun::new(1, &two).trial(1, "without", |trial| _ = trial.lost()).trial(1, "with", nothing).finished();
+    assert!(run.report().comparison.is_empty());
+    let apart = SampleRun::new(1, &two).baseline("without").trial(1, "with", nothing).finished().report();
+    let found = &apart.comparison[0];
+    assert_eq!((found.blocks, found.p_value, found.difference), (0, None, None));
 }

@@ -1,19 +1,15 @@
 //! The propagation lag: which deleted pods give one, and exactly which. Each case has its bad twin.
 
-use std::collections::BTreeMap;
-
-use rollproof::analysis::{LagDoc, PropagationDoc, ReportDoc};
-use rollproof::record::entry::{
+use crate::analysis::{LagDoc, PropagationDoc};
+use crate::record::entry::{
     EndpointSeen, EndpointsSeen, Entry, GapSource, ListenerSeen, ListenerState, ObservationGap, PodSeen, Pulse,
     SeenChange,
 };
-use rollproof::record::{Arm, Outcome, Sum};
-use rollproof::report::{to_markdown, to_terminal};
-use rollproof::spec::Expect;
-
-use crate::records::{Run, Trial, encoded};
-
-const NAMESPACE: &str = "rollproof-web";
+use crate::record::sample::pods::NAMESPACE;
+use crate::record::sample::{SampleRun, SampleTrial, pod_seen, pulse};
+use crate::record::{Arm, Outcome, Sum};
+use crate::report::{to_markdown, to_terminal};
+use crate::spec::Expect;
 
 /// A pod that is deleted: moments in milliseconds from the rollout's first mark.
 #[derive(Clone)]
@@ -32,23 +28,8 @@ const LEAVING: Leaving =
     Leaving { pod: "web-a", deleted: Some(1_000), not_ready: Some(1_040), last: 1_100, open_until: Some(4_000) };
 
 fn pod(at_ns: u64, name: &str, uid: &str, change: SeenChange, deleted: bool) -> Entry {
-    Entry::Pod(PodSeen {
-        at_ns,
-        change,
-        namespace: NAMESPACE.to_owned(),
-        name: name.to_owned(),
-        uid: uid.to_owned(),
-        owner: Some("ReplicaSet/web-1".to_owned()),
-        labels: BTreeMap::new(),
-        ip: None,
-        node: None,
-        phase: "Running".to_owned(),
-        ready: true,
-        created: None,
-        deletion_timestamp: deleted.then(|| "2026-11-23T10:00:40Z".to_owned()),
-        deletion_grace_s: None,
-        containers: Vec::new(),
-    })
+    let deletion_timestamp = deleted.then(|| "2026-11-23T10:00:40Z".to_owned());
+    Entry::Pod(PodSeen { change, deletion_timestamp, ..pod_seen(at_ns, NAMESPACE, name, uid) })
 }
 
 fn endpoints(at_ns: u64, name: &str, ready: &[(&str, bool)]) -> Entry {
@@ -75,7 +56,7 @@ fn listener(before_ns: u64, after_ns: u64, pod: &str, state: ListenerState) -> E
 }
 
 impl Leaving {
-    fn happens(&self, trial: &mut Trial) {
+    fn happens(&self, trial: &mut SampleTrial) {
         let uid = format!("{}-{}", trial.number(), self.pod);
         let mut entries = vec![
             pod(trial.at(-2_900), self.pod, &uid, SeenChange::Seen, false),
@@ -99,18 +80,10 @@ impl Leaving {
     }
 
     /// So many connections, the last of them at `last`, the first at the load's start.
-    fn connections(&self, trial: &mut Trial, last: i64, count: u64) {
+    fn connections(&self, trial: &mut SampleTrial, last: i64, count: u64) {
         let pulse = |at_ns, last_connect_ns, ok| {
-            Entry::Pulse(Pulse {
-                trial: trial.number(),
-                at_ns,
-                arm: Arm::New,
-                request: 0,
-                pod: Some(self.pod.to_owned()),
-                ok,
-                latency_us: encoded(1_000, ok),
-                last_connect_ns: Some(last_connect_ns),
-            })
+            let pulse = pulse(trial.number(), at_ns, Arm::New, ok, 1_000);
+            Entry::Pulse(Pulse { pod: Some(self.pod.to_owned()), last_connect_ns: Some(last_connect_ns), ..pulse })
         };
         // The later slice comes first: ends of old slices are recorded later.
         let pulses = [
@@ -122,12 +95,8 @@ impl Leaving {
     }
 }
 
-fn report(change: impl FnOnce(&mut Trial)) -> ReportDoc {
-    Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", change).finished().report()
-}
-
-fn lags(change: impl FnOnce(&mut Trial)) -> PropagationDoc {
-    let report = report(change);
+fn lags(change: impl FnOnce(&mut SampleTrial)) -> PropagationDoc {
+    let report = SampleRun::one(change).report();
     let web = &report.variants[0];
     assert_eq!(web.trials, 1, "{}", web.trials_list[0].reason);
     assert_eq!(web.propagation_lag_ms, web.trials_list[0].propagation_lag_ms, "one trial is all of them");
@@ -252,7 +221,7 @@ fn a_pod_that_left_the_service_before_the_rollout_has_no_lag_after_that() {
 
 #[test]
 fn another_trials_pod_is_not_this_trials() {
-    let run = Run::new(2, &[("web", Expect::Clean)])
+    let run = SampleRun::new(2, &[("web", Expect::Clean)])
         .trial(1, "web", |trial| LEAVING.happens(trial))
         .trial(2, "web", |trial| {
             Leaving { pod: "web-b", last: 1_300, ..LEAVING }.happens(trial);
@@ -304,10 +273,11 @@ fn a_watch_that_was_blind_before_the_receipt_makes_it_worthless() {
 
 #[test]
 fn a_trial_that_does_not_count_is_shown_but_not_in_its_variants_figures() {
-    let report = report(|trial| {
+    let report = SampleRun::one(|trial| {
         LEAVING.happens(trial);
         trial.overflow(1);
-    });
+    })
+    .report();
     let web = &report.variants[0];
     assert_eq!(web.propagation_lag_ms, NONE);
     assert_eq!(web.trials_list[0].propagation_lag_ms.after_deletion, Some(one(100.0)));
@@ -315,15 +285,16 @@ fn a_trial_that_does_not_count_is_shown_but_not_in_its_variants_figures() {
 
 #[test]
 fn people_get_it_in_one_line_and_no_line_where_there_is_nothing() {
-    let report = report(|trial| {
+    let report = SampleRun::one(|trial| {
         LEAVING.happens(trial);
         Leaving { pod: "web-b", last: 2_300, ..LEAVING }.happens(trial);
         Leaving { pod: "web-c", open_until: Some(1_100), ..LEAVING }.happens(trial);
-    });
+    })
+    .report();
     let line = "web: new connections reached a pod until 700 ms after its deletion (median of 2 pods, 1 pod not observed), \
                 at most 1300 ms; after its endpoint was not ready 660 ms, at most 1260 ms.";
     assert!(to_terminal(&report, false).lines().any(|found| found == line), "{}", to_terminal(&report, false));
     assert!(to_markdown(&report).lines().any(|found| found == format!("- {line}")), "{}", to_markdown(&report));
-    let nothing = self::report(|_| {});
+    let nothing = SampleRun::one(|_| {}).report();
     assert!(!to_terminal(&nothing, false).contains("reached a pod"));
 }

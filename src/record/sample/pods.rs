@@ -1,45 +1,44 @@
-//! Pods of a small record: what the watches and the side probe would have shown of them.
+//! Pods of a sample trial, as the watches and the side probe see them.
 
-use rollproof::record::Arm;
-use rollproof::record::entry::{
+use super::super::Arm;
+use super::super::entry::{
     ContainerSeen, ContainerState, EndpointSeen, EndpointsSeen, Entry, EventSeen, ListenerSeen, ListenerState, PodSeen,
     Pulse, SeenChange,
 };
+use super::{SampleTrial, pod_seen, pulse};
 
-use crate::records::{Trial, encoded};
-
-pub(crate) const NAMESPACE: &str = "rollproof-web";
+pub const NAMESPACE: &str = "rollproof-web";
 const STARTED_UNIX_NS: u64 = 1_795_514_400_000_000_000;
 
 /// A pod: moments in milliseconds from the rollout's first mark; what is `None` was not seen.
 #[derive(Clone, Default)]
-pub(crate) struct Pod {
-    pub(crate) name: &'static str,
+pub struct SamplePod {
+    pub name: &'static str,
     /// What tells it from another one of its name.
-    pub(crate) uid: &'static str,
-    pub(crate) labels: &'static [(&'static str, &'static str)],
+    pub uid: &'static str,
+    pub labels: &'static [(&'static str, &'static str)],
     /// From when on it is there; an old one from before the load.
-    pub(crate) seen: Option<i64>,
-    pub(crate) endpoint_ready: Option<i64>,
-    pub(crate) opened: Option<i64>,
-    pub(crate) deleted: Option<i64>,
-    pub(crate) grace_s: i64,
-    pub(crate) not_ready: Option<i64>,
-    pub(crate) hook_failed: Option<i64>,
+    pub seen: Option<i64>,
+    pub endpoint_ready: Option<i64>,
+    pub opened: Option<i64>,
+    pub deleted: Option<i64>,
+    pub grace_s: i64,
+    pub not_ready: Option<i64>,
+    pub hook_failed: Option<i64>,
     /// The container whose hook failed, where the event tells.
-    pub(crate) hook_of: Option<&'static str>,
-    pub(crate) closed: Option<i64>,
+    pub hook_of: Option<&'static str>,
+    pub closed: Option<i64>,
     /// When its container ended, and its exit code.
-    pub(crate) finished: Option<(i64, i32)>,
-    pub(crate) restarted: Option<i64>,
+    pub finished: Option<(i64, i32)>,
+    pub restarted: Option<i64>,
     /// When another container beside the serving one was killed.
-    pub(crate) sidecar_killed: Option<i64>,
+    pub sidecar_killed: Option<i64>,
     /// From when to when it answered new connections.
-    pub(crate) served: Option<(i64, i64)>,
+    pub served: Option<(i64, i64)>,
 }
 
 /// An old pod that nothing happens to.
-pub(crate) const OLD: Pod = Pod {
+pub const OLD: SamplePod = SamplePod {
     name: "web-old",
     uid: "",
     labels: &[],
@@ -59,7 +58,7 @@ pub(crate) const OLD: Pod = Pod {
 };
 
 /// An old pod that is deleted after a second and whose server ends at once.
-pub(crate) const STOPPED: Pod = Pod {
+pub const STOPPED: SamplePod = SamplePod {
     name: "web-stopped",
     deleted: Some(1_000),
     not_ready: Some(1_030),
@@ -70,7 +69,7 @@ pub(crate) const STOPPED: Pod = Pod {
 };
 
 /// A new pod that listens before it is ready.
-pub(crate) const NEW: Pod = Pod {
+pub const NEW: SamplePod = SamplePod {
     name: "web-new",
     seen: Some(200),
     endpoint_ready: Some(900),
@@ -79,7 +78,7 @@ pub(crate) const NEW: Pod = Pod {
     ..OLD
 };
 
-pub(crate) fn add(trial: &mut Trial, pods: &[Pod]) {
+pub fn add(trial: &mut SampleTrial, pods: &[SamplePod]) {
     trial.pods = false;
     for pod in pods {
         life(trial, pod);
@@ -98,23 +97,13 @@ pub(crate) fn add(trial: &mut Trial, pods: &[Pod]) {
     });
 }
 
-fn life(trial: &mut Trial, pod: &Pod) {
-    let base = |at: i64, trial: &Trial| PodSeen {
-        at_ns: trial.at(at),
+fn life(trial: &mut SampleTrial, pod: &SamplePod) {
+    let base = |at: i64, trial: &SampleTrial| PodSeen {
         change: SeenChange::Changed,
-        namespace: NAMESPACE.to_owned(),
-        name: pod.name.to_owned(),
-        uid: format!("uid-{}{}", pod.name, pod.uid),
-        owner: Some("ReplicaSet/web-1".to_owned()),
         labels: pod.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         ip: Some("127.0.0.9".to_owned()),
-        node: None,
-        phase: "Running".to_owned(),
-        ready: true,
-        created: None,
-        deletion_timestamp: None,
-        deletion_grace_s: None,
         containers: vec![container(ContainerState::Running, None, None)],
+        ..pod_seen(trial.at(at), NAMESPACE, pod.name, &format!("uid-{}{}", pod.name, pod.uid))
     };
     let mut entries = Vec::new();
     if let Some(at) = pod.seen {
@@ -181,8 +170,8 @@ fn wall(at_ns: u64) -> String {
     jiff::Timestamp::from_second(s).unwrap().to_string()
 }
 
-fn listener(trial: &mut Trial, pod: &Pod) {
-    let seen = |trial: &Trial, at: i64, state| {
+fn listener(trial: &mut SampleTrial, pod: &SamplePod) {
+    let seen = |trial: &SampleTrial, at: i64, state| {
         Entry::Listener(ListenerSeen {
             before_ns: trial.at(at - 20),
             after_ns: trial.at(at),
@@ -206,27 +195,19 @@ fn listener(trial: &mut Trial, pod: &Pod) {
 }
 
 /// One slice at each end of the time in which it answered.
-fn answers(trial: &mut Trial, pod: &Pod) {
+fn answers(trial: &mut SampleTrial, pod: &SamplePod) {
     let Some((from, to)) = pod.served else { return };
     for at in [from, to] {
         let at_ns = trial.at(at);
-        trial.more.push(Entry::Pulse(Pulse {
-            trial: trial.number(),
-            at_ns,
-            arm: Arm::New,
-            request: 0,
-            pod: Some(pod.name.to_owned()),
-            ok: 1,
-            latency_us: encoded(1_000, 1),
-            last_connect_ns: Some(at_ns),
-        }));
+        let pulse = pulse(trial.number(), at_ns, Arm::New, 1, 1_000);
+        trial.more.push(Entry::Pulse(Pulse { pod: Some(pod.name.to_owned()), last_connect_ns: Some(at_ns), ..pulse }));
         trial.extra_ok += 1;
     }
 }
 
 /// A slice of another Service, to which all pods are ready.
-pub(crate) fn elsewhere(trial: &Trial, pods: &[Pod]) -> Entry {
-    let endpoint = |pod: &Pod| EndpointSeen {
+pub fn elsewhere(trial: &SampleTrial, pods: &[SamplePod]) -> Entry {
+    let endpoint = |pod: &SamplePod| EndpointSeen {
         pod: Some(pod.name.to_owned()),
         address: "127.0.0.9".to_owned(),
         ready: true,
@@ -244,8 +225,8 @@ pub(crate) fn elsewhere(trial: &Trial, pods: &[Pod]) -> Entry {
 }
 
 /// The Service's slice, each time that it changes.
-fn endpoints(trial: &mut Trial, pods: &[Pod]) {
-    let gone = |pod: &Pod| pod.finished.map(|(at, _)| at + 410);
+fn endpoints(trial: &mut SampleTrial, pods: &[SamplePod]) {
+    let gone = |pod: &SamplePod| pod.finished.map(|(at, _)| at + 410);
     let mut moments: Vec<i64> =
         pods.iter().flat_map(|pod| [pod.endpoint_ready, pod.not_ready, gone(pod)]).flatten().collect();
     moments.sort_unstable();
@@ -253,7 +234,7 @@ fn endpoints(trial: &mut Trial, pods: &[Pod]) {
     for at in moments {
         let there =
             pods.iter().filter(|pod| pod.seen.is_some_and(|seen| seen <= at) && gone(pod).is_none_or(|gone| at < gone));
-        let endpoint = |pod: &Pod| {
+        let endpoint = |pod: &SamplePod| {
             let listed = pod.endpoint_ready.is_some_and(|ready| ready <= at);
             let out = pod.not_ready.is_some_and(|out| out <= at);
             EndpointSeen {

@@ -1,20 +1,15 @@
 //! Builds small records: trials of eleven seconds with a rollout of six, 90 attempts a second, and what is asked for.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::time::Duration;
 
-use base64::Engine as _;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
-use rollproof::analysis::{self, Analysis, AnalysisError, ReportDoc};
-use rollproof::record::entry::{
-    Attempt, AttemptStage, ConnectionUse, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Pulse,
-    Punctuality, RunEnd, SeenChange, TrialEnd, TrialStart,
+use super::super::entry::{
+    Attempt, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Punctuality, RunEnd, SeenChange,
+    TrialEnd, TrialStart,
 };
-use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
-use rollproof::record::{Arm, FORMAT, Outcome, Reader, Sum};
-use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
+use super::super::header::Header;
+use super::super::{Arm, Outcome, Sum};
+use super::{attempt, encoded, header_of, pod_seen, pulse};
+use crate::spec::Expect;
 
 const SECOND: u64 = 1_000_000_000;
 /// Pulses stand for half a second each, which keeps the records small.
@@ -28,71 +23,69 @@ const STOP_S: u64 = 11;
 
 /// A record in the making.
 #[derive(Clone)]
-pub(crate) struct Run {
-    pub(crate) header: Header,
-    pub(crate) entries: Vec<Entry>,
+pub struct SampleRun {
+    pub header: Header,
+    pub entries: Vec<Entry>,
     trials: u32,
 }
 
-impl Run {
+impl SampleRun {
     /// A plan of so many trials of each variant.
-    pub(crate) fn new(trials: u32, variants: &[(&str, Expect)]) -> Self {
-        let header = Header {
-            format: FORMAT,
-            rollproof: "0.1.0".to_owned(),
-            started: "2026-11-23T10:00:00Z".to_owned(),
-            started_unix_ns: 1_795_514_400 * SECOND,
-            cluster: ClusterHeader {
-                kind: "embedded".to_owned(),
-                version: "v1.34".to_owned(),
-                private_network: Some(true),
-            },
-            places: variants
-                .iter()
-                .map(|(name, _)| VariantPlace { namespace: format!("rollproof-{name}"), connections: 8 })
-                .collect(),
-            spec: RunSpec {
-                settings: RunSettings::new("sample", 1, trials),
-                variants: variants.iter().map(|(name, expect)| variant(name, *expect)).collect(),
-            },
-        };
-        Self { header, entries: Vec::new(), trials: 0 }
+    pub fn new(trials: u32, variants: &[(&str, Expect)]) -> Self {
+        Self { header: header_of(trials, variants), entries: Vec::new(), trials: 0 }
     }
 
-    pub(crate) fn baseline(mut self, name: &str) -> Self {
+    /// One clean variant, `web`, with one trial.
+    pub fn one(change: impl FnOnce(&mut SampleTrial)) -> Self {
+        Self::new(1, &[("web", Expect::Clean)]).trial(1, "web", change).finished()
+    }
+
+    /// So many blocks of a baseline that loses and a variant that loses so much.
+    pub fn blocks(expect: (Expect, Expect), lost: &[(usize, usize)]) -> Self {
+        let planned = u32::try_from(lost.len()).unwrap();
+        let mut run = Self::new(planned, &[("without", expect.0), ("with", expect.1)]).baseline("without");
+        for (block, (without, with)) in (1..).zip(lost) {
+            run = run
+                .trial(block, "without", |trial| trial.lost_times(*without))
+                .trial(block, "with", |trial| trial.lost_times(*with));
+        }
+        run.finished()
+    }
+
+    pub fn baseline(mut self, name: &str) -> Self {
         self.header.spec.settings.baseline = Some(name.to_owned());
         self
     }
 
-    pub(crate) fn plan(mut self, change: impl FnOnce(&mut Header)) -> Self {
+    pub fn plan(mut self, change: impl FnOnce(&mut Header)) -> Self {
         change(&mut self.header);
         self
     }
 
     /// A trial in which all is well but for what `change` does.
-    pub(crate) fn trial(mut self, block: u32, variant: &str, change: impl FnOnce(&mut Trial)) -> Self {
+    pub fn trial(mut self, block: u32, variant: &str, change: impl FnOnce(&mut SampleTrial)) -> Self {
         self.trials += 1;
-        let mut trial = Trial::new(self.trials, block, variant);
+        let mut trial = SampleTrial::new(self.trials, block, variant);
         change(&mut trial);
         self.entries.extend(trial.entries());
         self
     }
 
-    pub(crate) fn push(mut self, entry: Entry) -> Self {
+    pub fn push(mut self, entry: Entry) -> Self {
         self.entries.push(entry);
         self
     }
 
-    pub(crate) fn ended(self, reason: EndReason, detail: &str) -> Self {
+    pub fn ended(self, reason: EndReason, detail: &str) -> Self {
         let at_ns = start_ns(self.trials + 1);
         self.push(Entry::RunEnd(RunEnd { at_ns, reason, detail: detail.to_owned() }))
     }
 
-    pub(crate) fn finished(self) -> Self {
+    pub fn finished(self) -> Self {
         self.ended(EndReason::Finished, "")
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let header = Entry::Header(Box::new(self.header.clone()));
         let mut bytes = Vec::new();
         for entry in std::iter::once(&header).chain(&self.entries) {
@@ -101,32 +94,6 @@ impl Run {
         }
         bytes
     }
-
-    pub(crate) fn analysis(&self) -> Analysis {
-        analysis::of_record(Reader::new(self.bytes().as_slice()).unwrap()).unwrap()
-    }
-
-    pub(crate) fn report(&self) -> ReportDoc {
-        self.analysis().report
-    }
-}
-
-/// The report of a record's bytes.
-pub(crate) fn read(bytes: &[u8]) -> Result<ReportDoc, AnalysisError> {
-    Ok(analysis::of_record(Reader::new(bytes)?)?.report)
-}
-
-fn variant(name: &str, expect: Expect) -> VariantSpec {
-    let request = RequestSpec::get("/".parse().unwrap(), vec![(Arm::New, 0.6), (Arm::Reused, 0.2), (Arm::Blind, 0.2)]);
-    let load = LoadSpec::new(90.0, Duration::from_secs(10), vec![request]);
-    let target = DeployedTarget {
-        manifests: Vec::new(),
-        workload: "deployment/web".to_owned(),
-        replicas: 2,
-        surge: 1,
-        service: ServiceSpec::new("web", 80, 8080),
-    };
-    VariantSpec::new(name, expect, target, LoadSpec { judged: vec![Arm::New, Arm::Reused], ..load })
 }
 
 /// When the load of a trial starts.
@@ -135,32 +102,32 @@ fn start_ns(trial: u32) -> u64 {
 }
 
 /// A trial in the making.
-pub(crate) struct Trial {
+pub struct SampleTrial {
     number: u32,
     block: u32,
     variant: String,
     others: Vec<Attempt>,
     /// Entries before the trial's end, as they are.
-    pub(crate) more: Vec<Entry>,
+    pub more: Vec<Entry>,
     /// The largest send lag of the slice that begins this many seconds after the first mark, in milliseconds.
-    pub(crate) lag: Option<(i64, u64)>,
+    pub lag: Option<(i64, u64)>,
     /// Why the rollout did not complete.
-    pub(crate) stalled: Option<&'static str>,
+    pub stalled: Option<&'static str>,
     /// Whether it was rolled out at all.
-    pub(crate) rolled: bool,
+    pub rolled: bool,
     /// Whether the trial's end is recorded.
-    pub(crate) ends: bool,
+    pub ends: bool,
     /// Attempts of the arm `new` that were planned and are not recorded.
-    pub(crate) missing: u64,
+    pub missing: u64,
     /// Times a slice's ok attempts of each arm.
-    pub(crate) ok: u64,
+    pub ok: u64,
     /// Whether the usual four pods are recorded.
-    pub(crate) pods: bool,
+    pub pods: bool,
     /// Ok attempts of the arm `new` in `more`.
-    pub(crate) extra_ok: u64,
+    pub extra_ok: u64,
 }
 
-impl Trial {
+impl SampleTrial {
     fn new(number: u32, block: u32, variant: &str) -> Self {
         Self {
             number,
@@ -179,64 +146,35 @@ impl Trial {
         }
     }
 
-    pub(crate) const fn number(&self) -> u32 {
+    pub const fn number(&self) -> u32 {
         self.number
     }
 
     /// A moment, in milliseconds from the rollout's first mark.
-    pub(crate) fn at(&self, ms: i64) -> u64 {
+    pub fn at(&self, ms: i64) -> u64 {
         (start_ns(self.number) + FIRST_S * SECOND).saturating_add_signed(ms * 1_000_000)
     }
 
     /// Attempts that did not end ok, planned at a moment given in milliseconds from the rollout's first mark.
-    pub(crate) fn other(&mut self, arm: Arm, outcome: Outcome, sum: Sum, ms: i64) -> &mut Self {
+    pub fn other(&mut self, arm: Arm, outcome: Outcome, sum: Sum, ms: i64) -> &mut Self {
         let planned_ns = self.at(ms);
-        self.others.push(Attempt {
-            trial: self.number,
-            id: self.others.len() as u64,
-            arm,
-            request: 0,
-            outcome,
-            sum,
-            planned_ns,
-            started_ns: Some(planned_ns + 50_000),
-            connected_ns: None,
-            sent_ns: None,
-            first_byte_ns: None,
-            end_ns: planned_ns + 350_000,
-            bytes_out: Some(0),
-            bytes_in: Some(0),
-            errno: Some(nix::libc::ECONNREFUSED),
-            status: None,
-            stage: Some(AttemptStage::Connect),
-            connection: Some(ConnectionUse {
-                id: 7,
-                age_ns: 0,
-                uses: 0,
-                rtt_ns: 0,
-                least_rtt_ns: 0,
-                local_port: 40_000,
-                readable_before_write: false,
-            }),
-            pod: None,
-            pod_from_connection: false,
-            error: String::new(),
-        });
+        let id = self.others.len() as u64;
+        self.others.push(Attempt { trial: self.number, ..attempt(id, arm, outcome, sum, planned_ns) });
         self
     }
 
     /// The attempt that was added last.
-    pub(crate) fn last(&mut self) -> &mut Attempt {
+    pub fn last(&mut self) -> &mut Attempt {
         self.others.last_mut().unwrap()
     }
 
     /// A judged loss during the rollout.
-    pub(crate) fn lost(&mut self) -> &mut Self {
+    pub fn lost(&mut self) -> &mut Self {
         self.other(Arm::New, Outcome::Refused, Sum::Lost, 1_000)
     }
 
     /// So many of them, a little apart.
-    pub(crate) fn lost_times(&mut self, times: usize) {
+    pub fn lost_times(&mut self, times: usize) {
         for ms in (1_000..).step_by(37).take(times) {
             self.other(Arm::New, Outcome::Refused, Sum::Lost, ms);
         }
@@ -302,24 +240,9 @@ impl Trial {
     /// Two old pods and, two seconds after the first mark, two new ones; the old ones are gone at the end.
     fn pods(&self) -> Vec<Entry> {
         let begin = start_ns(self.number);
+        let namespace = format!("rollproof-{}", self.variant);
         let seen = |s: u64, uid: String, change| {
-            Entry::Pod(PodSeen {
-                at_ns: begin + s * SECOND,
-                change,
-                namespace: format!("rollproof-{}", self.variant),
-                name: format!("web-{uid}"),
-                uid,
-                owner: Some("ReplicaSet/web-1".to_owned()),
-                labels: BTreeMap::new(),
-                ip: None,
-                node: None,
-                phase: "Running".to_owned(),
-                ready: true,
-                created: None,
-                deletion_timestamp: None,
-                deletion_grace_s: None,
-                containers: Vec::new(),
-            })
+            Entry::Pod(PodSeen { change, ..pod_seen(begin + s * SECOND, &namespace, &format!("web-{uid}"), &uid) })
         };
         (0..2)
             .flat_map(|i| {
@@ -340,20 +263,7 @@ impl Trial {
         let mut entries: Vec<Entry> = PER_SLICE
             .into_iter()
             .filter(|_| self.ok > 0)
-            .map(|(arm, count)| {
-                let ok = count * self.ok;
-                let latency_us = encoded(latency, ok);
-                Entry::Pulse(Pulse {
-                    trial: self.number,
-                    at_ns,
-                    arm,
-                    request: 0,
-                    pod: None,
-                    ok,
-                    latency_us,
-                    last_connect_ns: None,
-                })
-            })
+            .map(|(arm, count)| Entry::Pulse(pulse(self.number, at_ns, arm, count * self.ok, latency)))
             .collect();
         let lag_ms = self.lag.filter(|(s, _)| self.at(s * 1_000) == at_ns).map_or(0, |(_, ms)| ms);
         entries.push(Entry::Punctuality(Punctuality {
@@ -367,29 +277,15 @@ impl Trial {
         entries
     }
 
-    pub(crate) fn overflow(&mut self, lines: u64) {
+    pub fn overflow(&mut self, lines: u64) {
         let at_ns = self.at(2_000);
         self.more.push(Entry::Overflow(Overflow { at_ns, lines }));
     }
 
     /// The harness has trouble of its own in the trial's namespace, or in another.
-    pub(crate) fn harness_trouble(&mut self, namespace: Option<&str>) {
+    pub fn harness_trouble(&mut self, namespace: Option<&str>) {
         let namespace = namespace.map_or_else(|| format!("rollproof-{}", self.variant), ToOwned::to_owned);
         let what = "the supervisor of container web in pod web-1 was killed".to_owned();
         self.more.push(Entry::HarnessTrouble(HarnessTrouble { at_ns: self.at(2_000), namespace, what }));
     }
-}
-
-/// So many of one value; kept, because a record holds few different ones many times.
-pub(crate) fn encoded(value: u64, count: u64) -> String {
-    static KEPT: Mutex<BTreeMap<(u64, u64), String>> = Mutex::new(BTreeMap::new());
-    KEPT.lock().unwrap().entry((value, count)).or_insert_with(|| encode(value, count)).clone()
-}
-
-fn encode(value: u64, count: u64) -> String {
-    let mut histogram = Histogram::<u64>::new(3).unwrap();
-    histogram.record_n(value, count).unwrap();
-    let mut bytes = Vec::new();
-    V2DeflateSerializer::new().serialize(&histogram, &mut bytes).unwrap();
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }

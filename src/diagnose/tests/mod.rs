@@ -1,20 +1,20 @@
-//! Why attempts were lost: for each cause a small record that shows it, and a twin that lacks what decides and must not.
+//! For each cause a small record that shows it, and a twin that lacks what decides and must not.
+//!
+//! - `containers`: pods that are easily taken for others
 
 mod containers;
-mod pods;
 
-use rollproof::analysis::{IncidentDoc, ReportDoc};
-use rollproof::diagnose::Cause;
-use rollproof::record::entry::{Attempt, AttemptStage, Entry, LogTail};
-use rollproof::record::header::Header;
-use rollproof::record::{Arm, Outcome, Sum};
-use rollproof::report::{NoIncident, incident_page, to_markdown, to_terminal};
-use rollproof::spec::Expect;
-use rollproof::timeline::PodEdge;
+use crate::analysis::{IncidentDoc, ReportDoc};
+use crate::diagnose::Cause;
+use crate::record::entry::{Attempt, AttemptStage, Entry, LogTail};
+use crate::record::header::Header;
+use crate::record::sample::pods::{self, NEW, OLD, STOPPED, SamplePod};
+use crate::record::sample::{SampleRun, SampleTrial};
+use crate::record::{Arm, Outcome, Sum};
+use crate::report::{NoIncident, incident_page, to_markdown, to_terminal};
+use crate::spec::Expect;
+use crate::timeline::PodEdge;
 use serde_json::{Value, json};
-
-use crate::records::{Run, Trial};
-use pods::{NEW, OLD, Pod, STOPPED};
 
 const CLASSIC: &str = "sleep 3; apachectl -k graceful-stop; sleep 30";
 
@@ -31,13 +31,13 @@ fn workload(hook: Option<&str>, probe: bool) -> Value {
            "spec": {"template": {"spec": {"containers": [container]}}}})
 }
 
-fn report(hook: Option<&str>, change: impl FnOnce(&mut Trial)) -> ReportDoc {
+fn report(hook: Option<&str>, change: impl FnOnce(&mut SampleTrial)) -> ReportDoc {
     let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(hook, false)];
-    Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
+    SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
 }
 
 /// The causes of what was lost.
-fn causes(hook: Option<&str>, pods: &[Pod], lose: impl FnOnce(&mut Trial)) -> Vec<Cause> {
+fn causes(hook: Option<&str>, pods: &[SamplePod], lose: impl FnOnce(&mut SampleTrial)) -> Vec<Cause> {
     let report = report(hook, |trial| {
         pods::add(trial, pods);
         lose(trial);
@@ -46,12 +46,12 @@ fn causes(hook: Option<&str>, pods: &[Pod], lose: impl FnOnce(&mut Trial)) -> Ve
 }
 
 /// A connection that is refused at a moment.
-fn refused(trial: &mut Trial, ms: i64) {
+fn refused(trial: &mut SampleTrial, ms: i64) {
     trial.other(Arm::New, Outcome::Refused, Sum::Lost, ms);
 }
 
 /// A new connection, made at `ms`, that ends so after `waited_ms` without a byte.
-fn cut(trial: &mut Trial, ms: i64, waited_ms: u64, outcome: Outcome) -> &mut Attempt {
+fn cut(trial: &mut SampleTrial, ms: i64, waited_ms: u64, outcome: Outcome) -> &mut Attempt {
     trial.other(Arm::New, outcome, Sum::Lost, ms);
     let attempt = trial.last();
     attempt.connected_ns = Some(attempt.planned_ns + 100_000);
@@ -63,7 +63,7 @@ fn cut(trial: &mut Trial, ms: i64, waited_ms: u64, outcome: Outcome) -> &mut Att
 }
 
 /// The same on a kept-alive connection to a pod.
-fn cut_kept_alive<'a>(trial: &'a mut Trial, pod: &str, ms: i64, waited_ms: u64) -> &'a mut Attempt {
+fn cut_kept_alive<'a>(trial: &'a mut SampleTrial, pod: &str, ms: i64, waited_ms: u64) -> &'a mut Attempt {
     let attempt = cut(trial, ms, waited_ms, Outcome::ClosedBeforeByte);
     attempt.arm = Arm::Reused;
     attempt.connected_ns = None;
@@ -87,7 +87,7 @@ fn a_refusal_after_a_listener_closed_is_the_endpoint_race() {
 
 #[test]
 fn a_refusal_while_nobody_could_serve_is_for_want_of_an_endpoint() {
-    let late = Pod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
     assert_eq!(causes(None, &[STOPPED, late.clone()], |trial| refused(trial, 2_000)), [Cause::NoEndpoint]);
     assert_eq!(causes(None, &[STOPPED, OLD, late], |trial| refused(trial, 2_000)), [Cause::EndpointRace]);
 }
@@ -96,26 +96,26 @@ const OF_RELEASE_1: &[(&str, &str)] = &[("app", "web"), ("version", "1")];
 const OF_RELEASE_2: &[(&str, &str)] = &[("app", "web"), ("version", "2")];
 
 /// A rollout to release 2 that ends in one refusal, with a Service that selects `selector`.
-fn released(selector: &Value, pods: &[Pod]) -> ReportDoc {
+fn released(selector: &Value, pods: &[SamplePod]) -> ReportDoc {
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
                          "spec": {"selector": selector, "ports": [{"port": 80}]}});
     let plan = |header: &mut Header| {
         "web".clone_into(&mut header.spec.variants[0].deployed_mut().service.name);
         header.spec.variants[0].deployed_mut().manifests = vec![workload(None, true), service];
     };
-    let change = |trial: &mut Trial| {
+    let change = |trial: &mut SampleTrial| {
         pods::add(trial, pods);
         // Another Service in the namespace selects them all.
         trial.more.insert(0, pods::elsewhere(trial, pods));
         refused(trial, 2_000);
     };
-    Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
+    SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
 }
 
 #[test]
 fn a_selector_that_matches_no_new_pod_is_named() {
-    let old = Pod { labels: OF_RELEASE_1, ..STOPPED };
-    let new = Pod { labels: OF_RELEASE_2, endpoint_ready: None, served: None, ..NEW };
+    let old = SamplePod { labels: OF_RELEASE_1, ..STOPPED };
+    let new = SamplePod { labels: OF_RELEASE_2, endpoint_ready: None, served: None, ..NEW };
     let whole = json!({"app": "web", "version": "1"});
     let evidence_of = |report: &ReportDoc| {
         let [incident] = report.incidents.as_slice() else { panic!("{report:?}") };
@@ -132,11 +132,12 @@ fn a_selector_that_matches_no_new_pod_is_named() {
     assert!(report.variants[0].advice_patch.is_none(), "the workload alone cures nothing");
 
     // A second old pod still answers as it terminates: with the new ones selected, routing would have left both.
-    let leaving = Pod { name: "web-leaving", closed: None, finished: None, not_ready: Some(1_500), ..old.clone() };
+    let leaving =
+        SamplePod { name: "web-leaving", closed: None, finished: None, not_ready: Some(1_500), ..old.clone() };
     let both = released(&whole, &[old.clone(), leaving.clone(), new.clone()]);
     assert!(evidence_of(&both).contains(named));
     // Its twin whose endpoint is still ready makes it the usual race.
-    let staying = Pod { deleted: None, not_ready: None, ..leaving };
+    let staying = SamplePod { deleted: None, not_ready: None, ..leaving };
     let raced = released(&whole, &[old.clone(), staying, new.clone()]);
     assert_eq!(raced.incidents[0].cause, Cause::EndpointRace);
 
@@ -146,14 +147,14 @@ fn a_selector_that_matches_no_new_pod_is_named() {
     assert!(advice.value.is_none() && advice.text.contains("that all releases' pods have"), "{advice:?}");
 
     // New pods that were endpoints, too late, are the workload's outage.
-    let late = Pod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..new };
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..new };
     let late = released(&whole, &[old, late]);
     assert!(!evidence_of(&late).contains("selector"), "{}", evidence_of(&late));
 }
 
 #[test]
 fn a_refusal_by_a_pod_that_was_ready_before_it_listened() {
-    let early = Pod { endpoint_ready: Some(300), opened: Some(2_500), served: Some((2_600, 8_000)), ..NEW };
+    let early = SamplePod { endpoint_ready: Some(300), opened: Some(2_500), served: Some((2_600, 8_000)), ..NEW };
     assert_eq!(causes(None, &[OLD, early.clone()], |trial| refused(trial, 1_200)), [Cause::NotReadyYet]);
     assert_eq!(causes(None, &[OLD, early.clone()], |trial| refused(trial, 3_500)), [Cause::Unknown]);
     // With a dead pod besides, a refusal may have come from either.
@@ -163,7 +164,7 @@ fn a_refusal_by_a_pod_that_was_ready_before_it_listened() {
 
 #[test]
 fn what_was_in_flight_as_the_server_ended_was_cut_at_the_stop() {
-    let lose = |trial: &mut Trial| {
+    let lose = |trial: &mut SampleTrial| {
         for ms in [600, 700, 800] {
             cut(trial, ms, 1_052 - u64::try_from(ms).unwrap(), Outcome::ClosedBeforeByte);
         }
@@ -174,23 +175,23 @@ fn what_was_in_flight_as_the_server_ended_was_cut_at_the_stop() {
 
 #[test]
 fn the_end_of_the_grace_period_is_told_from_the_stop_signal() {
-    let killed = Pod { grace_s: 3, closed: Some(4_010), finished: Some((4_010, 137)), ..STOPPED };
-    let lose = |trial: &mut Trial| _ = cut(trial, 1_500, 2_510, Outcome::ResetBeforeByte);
+    let killed = SamplePod { grace_s: 3, closed: Some(4_010), finished: Some((4_010, 137)), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 1_500, 2_510, Outcome::ResetBeforeByte);
     // Three seconds without an answer, of a kind that is usually answered at once.
-    let slow = |trial: &mut Trial| {
+    let slow = |trial: &mut SampleTrial| {
         lose(trial);
         trial.last().connected_ns = Some(trial.at(900));
     };
     assert_eq!(causes(None, &[OLD, killed.clone(), NEW], slow), [Cause::KilledAtGraceEnd]);
-    let ended = Pod { finished: Some((4_010, 0)), grace_s: 30, ..killed };
+    let ended = SamplePod { finished: Some((4_010, 0)), grace_s: 30, ..killed };
     assert_eq!(causes(None, &[OLD, ended, NEW], slow), [Cause::CutAtStop]);
 }
 
 #[test]
 fn a_graceful_stop_that_nobody_awaits() {
     let hook = Some("apachectl -k graceful-stop");
-    let drained = Pod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
-    let lose = |trial: &mut Trial| _ = cut(trial, 700, 595, Outcome::ClosedBeforeByte);
+    let drained = SamplePod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 700, 595, Outcome::ClosedBeforeByte);
     assert_eq!(causes(hook, &[OLD, drained.clone(), NEW], lose), [Cause::DrainNotAwaited]);
     assert_eq!(causes(None, &[OLD, drained, NEW], lose), [Cause::CutAtStop], "there was no drain");
 }
@@ -198,7 +199,7 @@ fn a_graceful_stop_that_nobody_awaits() {
 #[test]
 fn a_signal_of_the_hook_is_what_the_server_makes_of_it() {
     // Cut while the hook sleeps, right after it sent its signal.
-    let ended = Pod { closed: Some(1_040), finished: Some((1_060, 0)), ..STOPPED };
+    let ended = SamplePod { closed: Some(1_040), finished: Some((1_060, 0)), ..STOPPED };
     let during = |hook| {
         causes(Some(hook), &[OLD, ended.clone(), NEW], |trial| {
             cut(trial, 600, 445, Outcome::ClosedBeforeByte);
@@ -211,7 +212,7 @@ fn a_signal_of_the_hook_is_what_the_server_makes_of_it() {
     );
     assert_ne!(during("pkill -QUIT nginx; sleep 30"), [Cause::CutAtStop], "nginx drains on it");
     // Cut after a hook that had sent its signal and was over.
-    let drained = Pod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
+    let drained = SamplePod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
     let after = |hook| {
         causes(Some(hook), &[OLD, drained.clone(), NEW], |trial| {
             cut(trial, 700, 595, Outcome::ClosedBeforeByte);
@@ -225,27 +226,27 @@ fn a_signal_of_the_hook_is_what_the_server_makes_of_it() {
 
 #[test]
 fn a_hook_that_failed_is_told_from_one_whose_server_was_done() {
-    let failed = Pod { hook_failed: Some(1_020), grace_s: 40, ..STOPPED };
-    let lose = |trial: &mut Trial| refused(trial, 1_400);
+    let failed = SamplePod { hook_failed: Some(1_020), grace_s: 40, ..STOPPED };
+    let lose = |trial: &mut SampleTrial| refused(trial, 1_400);
     assert_eq!(causes(Some(CLASSIC), &[OLD, failed, NEW], lose), [Cause::PrestopFailed]);
     // The server stopped gracefully after three seconds, and the hook was killed with it: that is no failure.
     let done =
-        Pod { closed: Some(4_020), finished: Some((4_900, 0)), hook_failed: Some(5_100), grace_s: 40, ..STOPPED };
-    let lose = |trial: &mut Trial| refused(trial, 4_500);
+        SamplePod { closed: Some(4_020), finished: Some((4_900, 0)), hook_failed: Some(5_100), grace_s: 40, ..STOPPED };
+    let lose = |trial: &mut SampleTrial| refused(trial, 4_500);
     assert_eq!(causes(Some(CLASSIC), &[OLD, done, NEW], lose), [Cause::EndpointRace]);
 }
 
 #[test]
 fn a_write_on_a_connection_that_was_just_closed_is_the_keep_alive_race() {
-    let draining = Pod { closed: Some(4_020), finished: Some((6_500, 0)), grace_s: 40, ..STOPPED };
-    let lose = |trial: &mut Trial| _ = cut_kept_alive(trial, "web-stopped", 4_015, 8);
+    let draining = SamplePod { closed: Some(4_020), finished: Some((6_500, 0)), grace_s: 40, ..STOPPED };
+    let lose = |trial: &mut SampleTrial| _ = cut_kept_alive(trial, "web-stopped", 4_015, 8);
     assert_eq!(causes(Some(CLASSIC), &[OLD, draining.clone(), NEW], lose), [Cause::KeepaliveRace]);
     // One that waited for two seconds was no idle connection.
-    let lose = |trial: &mut Trial| _ = cut_kept_alive(trial, "web-stopped", 200, 855);
+    let lose = |trial: &mut SampleTrial| _ = cut_kept_alive(trial, "web-stopped", 200, 855);
     assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose), [Cause::CutAtStop]);
     // A busy client notices late; only what it saw before it wrote tells then.
     for (readable, cause) in [(true, Cause::KeepaliveRace), (false, Cause::CutAtStop)] {
-        let lose = |trial: &mut Trial| {
+        let lose = |trial: &mut SampleTrial| {
             let attempt = cut_kept_alive(trial, "web-stopped", 1_035, 60);
             attempt.connection.as_mut().unwrap().readable_before_write = readable;
         };
@@ -256,17 +257,17 @@ fn a_write_on_a_connection_that_was_just_closed_is_the_keep_alive_race() {
 #[test]
 fn what_a_stopping_server_never_accepted_was_reset_in_its_queue() {
     // Told to stop at 1.0 s, it keeps its listening socket until 5 s and accepts no more.
-    let deaf = Pod { closed: Some(5_000), finished: Some((5_000, 0)), ..STOPPED };
-    let lose = |trial: &mut Trial| _ = cut(trial, 2_000, 3_000, Outcome::ResetBeforeByte);
+    let deaf = SamplePod { closed: Some(5_000), finished: Some((5_000, 0)), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 2_000, 3_000, Outcome::ResetBeforeByte);
     assert_eq!(causes(None, &[OLD, deaf.clone(), NEW], lose), [Cause::BacklogReset]);
-    let earlier = |trial: &mut Trial| _ = cut(trial, 600, 4_400, Outcome::ResetBeforeByte);
+    let earlier = |trial: &mut SampleTrial| _ = cut(trial, 600, 4_400, Outcome::ResetBeforeByte);
     assert_eq!(causes(None, &[OLD, deaf, NEW], earlier), [Cause::CutAtStop], "it came before the stop");
 }
 
 #[test]
 fn a_status_is_the_applications_own_only_if_a_pod_says_so() {
     let answer = |status: u16, pod: Option<&'static str>| {
-        move |trial: &mut Trial| {
+        move |trial: &mut SampleTrial| {
             let attempt = cut(trial, 2_000, 5, Outcome::Status5xx);
             (attempt.status, attempt.pod) = (Some(status), pod.map(str::to_owned));
             attempt.bytes_in = Some(120);
@@ -275,21 +276,21 @@ fn a_status_is_the_applications_own_only_if_a_pod_says_so() {
     assert_eq!(causes(None, &[OLD, NEW], answer(503, Some("web-old"))), [Cause::ServerError]);
     assert_eq!(causes(None, &[OLD, NEW], answer(502, None)), [Cause::Proxy]);
     assert_eq!(causes(None, &[OLD, NEW], answer(503, None)), [Cause::Unknown]);
-    let early = Pod { served: Some((3_000, 8_000)), ..NEW };
+    let early = SamplePod { served: Some((3_000, 8_000)), ..NEW };
     assert_eq!(causes(None, &[OLD, early], answer(503, Some("web-new"))), [Cause::NotReadyYet]);
 }
 
 #[test]
 fn no_answer_in_time_from_a_young_pod_is_overload() {
-    let lose = |trial: &mut Trial| _ = cut(trial, 1_500, 2_000, Outcome::HeaderTimeout);
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 1_500, 2_000, Outcome::HeaderTimeout);
     assert_eq!(causes(None, &[OLD, OLD, NEW], lose), [Cause::Overload]);
-    let two = [OLD, Pod { name: "web-other", ..OLD }];
+    let two = [OLD, SamplePod { name: "web-other", ..OLD }];
     assert_eq!(causes(None, &two, lose), [Cause::Unknown]);
 }
 
 #[test]
 fn a_container_that_ends_by_itself_is_named_and_no_cause() {
-    let crashed = Pod { restarted: Some(1_100), ..OLD };
+    let crashed = SamplePod { restarted: Some(1_100), ..OLD };
     let report = report(None, |trial| {
         pods::add(trial, &[crashed, NEW]);
         cut_kept_alive(trial, "web-old", 900, 195);
@@ -327,7 +328,7 @@ fn incidents_are_told_with_their_evidence() {
     assert_eq!((closed.basis.as_str(), closed.gap_ms), ("observed", Some(150.4)));
     assert_eq!(report.variants[0].causes, [(Cause::EndpointRace, 3)].into());
     for text in [to_terminal(&report, false), to_markdown(&report)] {
-        assert!(text.contains("3 endpoint-race: routing still led new connections"), "{text}");
+        assert!(text.contains("3 endpoint-race: new connections were still routed"), "{text}");
     }
     let pod = report.variants[0].trials_list[0].pods.iter().find(|pod| pod.name == "web-stopped").unwrap();
     let edges: Vec<PodEdge> = pod.edges.iter().map(|edge| edge.edge).collect();
@@ -338,8 +339,9 @@ fn incidents_are_told_with_their_evidence() {
 fn an_incident_has_a_page_with_all_that_is_known_of_it() {
     let plan =
         |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(Some("sleep 1"), true)];
-    let run = Run::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", |trial| {
-        let stopped = Pod { closed: Some(2_050), finished: Some((2_060, 0)), served: Some((-2_900, 1_900)), ..STOPPED };
+    let run = SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", |trial| {
+        let stopped =
+            SamplePod { closed: Some(2_050), finished: Some((2_060, 0)), served: Some((-2_900, 1_900)), ..STOPPED };
         pods::add(trial, &[OLD, stopped, NEW]);
         refused(trial, 2_200);
         refused(trial, 2_250);
@@ -358,7 +360,7 @@ fn an_incident_has_a_page_with_all_that_is_known_of_it() {
     insta::assert_snapshot!("incident", incident_page(&analysis, 1, "reports/a b").unwrap());
     let beyond = incident_page(&analysis, 2, "x").unwrap_err();
     assert_eq!(beyond.to_string(), "the record has no incident 2; expected a number from 1 to 1");
-    let none = Run::new(1, &[("web", Expect::Clean)]).trial(1, "web", |_| {}).finished().analysis();
+    let none = SampleRun::one(|_| {}).analysis();
     assert_eq!(incident_page(&none, 1, "x"), Err(NoIncident::None));
 }
 
@@ -376,5 +378,5 @@ fn advice_is_shown_with_its_field_and_its_patch() {
     for text in [to_terminal(&report, false), to_markdown(&report)] {
         assert!(text.contains("advice-web.json") && text.contains("lifecycle"), "{text}");
     }
-    assert_eq!(rollproof::report::patch_file("../a/b\u{0}c"), "advice----a-b-c.json");
+    assert_eq!(crate::report::patch_file("../a/b\u{0}c"), "advice----a-b-c.json");
 }
