@@ -29,9 +29,23 @@ apart:
         target/release/rollproof run scenarios/$name.yaml --out reports/$(date +%F)/$name || echo "$name: $?"; done
 
 # Scores diagnosis on 200 random scenarios and on real servers, in less than half an hour, and writes the matrix to
-# docs/diagnosis.md. Exits with 1 if more than 1 % is wrong or more than 5 % is unknown.
+# docs/diagnosis.md. Exits with 1 if more than 1 % is wrong or more than 5 % is unknown, and with 3 if too little was
+# valid to decide.
 score *ARGS:
     cargo test --locked --test scoring -- score --write docs/diagnosis.md {{ARGS}}
+
+# Does the same while a thread spins on each core. Up to 15 % may be unknown.
+score-busy *ARGS:
+    cargo test --locked --test scoring -- score --busy --write docs/diagnosis.md {{ARGS}}
+
+# Runs 50 trials of variants that must always lose something, or never, and writes the table to docs/diagnosis.md. Exits
+# with 1 if a trial is wrong, and with 3 if too many are inconclusive. `just null --busy` keeps each core busy.
+null *ARGS:
+    cargo test --locked --test scoring -- null --write docs/diagnosis.md {{ARGS}}
+
+# Does the same with 20 trials on a kind cluster.
+null-kind NAME *ARGS:
+    cargo test --locked --test scoring -- null --kind {{NAME}} --write docs/diagnosis.md {{ARGS}}
 
 # Makes the pictures of a report in docs/pictures, from a run with a fixed seed; needs Chromium and its driver.
 pictures:

@@ -29,7 +29,7 @@ complete -c rollproof -n "__fish_rollproof_needs_command" -s V -l version -d 'Pr
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in under a minute'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "report" -d 'Analyse and render a record again'
-complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "cluster" -d 'Make or delete a kind cluster; show or remove what runs left on a cluster'
+complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "cluster" -d 'Create or delete a kind cluster; show or remove what runs left on a cluster'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "schema" -d 'Print the JSON Schema of report.json, of diff.json or of a scenario file'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "completions" -d 'Print the script that completes commands and options in a shell'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "man" -d 'Print the program\'s manual page, or write the pages of all commands to a folder'
@@ -40,54 +40,54 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l seed -d 'Se
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l cluster -d 'Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded; required with --from if the recorded run used a real cluster]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l load-from -d 'Where the load comes from on a real cluster' -r -f -a "pod\t'From a pod, to the Service\'s `ClusterIP`'
 host\t'From this machine, to a `NodePort`'"
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l agent-image -d 'The agent\'s image, where it cannot be made from this program' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-config -d 'kind\'s own configuration, for a cluster that has to be made' -r -F
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-image -d 'The node image, for a kind cluster that has to be made' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l agent-image -d 'Image of the agent, required where none can be built from this program' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-config -d 'kind configuration for a cluster that must be created' -r -F
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-image -d 'Node image for a kind cluster that must be created' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests and recipes of images that are not rollproof\'s own)'
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l keep -d 'Leave the run\'s namespaces on a real cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests and recipes on this machine all the same. With --from: run the command by which the record rolls the workload, and the recipes of images in the folders that it names'
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l keep -d 'Keep the run\'s namespaces on a real cluster after the run'
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l allow-host-commands -d 'Run the commands of these manifests and recipes on this machine where no private network is available. With --from: also run the record\'s rollout command and the recipes of images in its folders'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s f -l filename -d 'Manifests to roll as they are, without a scenario: GET / at 100 requests a second on new and reused connections, a restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated. With --from: the Secrets, which a record holds as hashes only' -r -F
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l from -d 'Run again what the record in DIR tells of: the same manifests, load, variants, trials and seed' -r -F
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l header -d 'With --from: a request header whose value the record holds as a hash only, or @FILE with one in each line; may be repeated' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l variant -d 'Only this variant; may be repeated' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l from -d 'Rerun the run recorded in DIR: same manifests, load, variants, trials and seed' -r -F
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l header -d 'With --from: a request header of which the record holds only a hash, or @FILE with one on each line; may be repeated' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l variant -d 'Run only this variant; may be repeated' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l workload -d 'The workload to roll, such as deployment/web, where the manifests hold several' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l service -d 'The Service that carries the load, where several select the workload\'s pods' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l port -d 'The Service\'s port, by number or name, where it has several' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l rate -d 'Requests a second, all arms together, instead of the scenario\'s, the record\'s or 100' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l trials -d 'Trials of each variant, instead of the scenario\'s, the record\'s or 1' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l time-budget -d 'Time for all trials, such as 20m: blocks that do not fit by the plan\'s longest estimate are left out, and when it is used up no further block is begun. A cluster\'s own start comes on top' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l time-budget -d 'Time for all trials, such as 20m: blocks that do not fit by the plan\'s longest estimate are left out, and no further block starts once it is used up. Starting a cluster takes extra time' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l out -d 'Directory for the record and the reports; must not hold a record yet [default: reports/NAME-TIME]' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l seed -d 'Seed of everything random: the order of trials, the endpoint of each connection, the table\'s jitter [default: 1, or with --from the record\'s]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l cluster -d 'Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded; required with --from if the recorded run used a real cluster]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l load-from -d 'Where the load comes from on a real cluster' -r -f -a "pod\t'From a pod, to the Service\'s `ClusterIP`'
 host\t'From this machine, to a `NodePort`'"
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l agent-image -d 'The agent\'s image, where it cannot be made from this program' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l kind-config -d 'kind\'s own configuration, for a cluster that has to be made' -r -F
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l kind-image -d 'The node image, for a kind cluster that has to be made' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l until-loss -d 'End after the trial in which a request of a judged arm was lost, at the latest after --trials of each variant [default: 20 of each]'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l control -d 'Also roll rollproof\'s own server, which exits at once, in each block and under the same rate; unless it is seen to lose something, no variant passes as clean'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l try-advice -d 'If something is lost, roll that variant again beside the same with its advice applied, and say whether it is cured and what it costs; the reports of that are in DIR/advised'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l record-all -d 'Keep each attempt in the record, not only those that were not answered as expected'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l agent-image -d 'Image of the agent, required where none can be built from this program' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l kind-config -d 'kind configuration for a cluster that must be created' -r -F
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l kind-image -d 'Node image for a kind cluster that must be created' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l until-loss -d 'End after the first trial that loses a request of a judged arm, at the latest after --trials of each variant [default: 20 of each]'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l control -d 'Also roll rollproof\'s own server, which exits at once, in each block at the same rate; no variant passes as clean unless this server loses something'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l try-advice -d 'If a variant loses requests, roll it again beside a copy with the advice applied, and report whether the advice helps and what it costs; these reports are in DIR/advised'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l record-all -d 'Record every request, not only those that were not answered as expected'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests and recipes of images that are not rollproof\'s own)'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l keep -d 'Leave the run\'s namespaces on a real cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Where no private network is to be had: run the commands of these manifests and recipes on this machine all the same. With --from: run the command by which the record rolls the workload, and the recipes of images in the folders that it names'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l keep -d 'Keep the run\'s namespaces on a real cluster after the run'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Run the commands of these manifests and recipes on this machine where no private network is available. With --from: also run the record\'s rollout command and the recipes of images in its folders'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l incident -d 'Show this incident instead: its attempts, its pod\'s life and last log lines, and the command that runs it again' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l incident -d 'Show this incident instead: its attempts, its pod\'s life and last log lines, and the command that reruns it' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l against -d 'Compare with an earlier run of the same scenario, and write diff.json and diff.md beside DIR\'s reports; the exit code stays that of DIR\'s own verdict' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -s h -l help -d 'Print help'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -s h -l help -d 'Print help'
-complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "up" -d 'Make a kind cluster, unless it is there'
-complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "down" -d 'Delete a kind cluster that rollproof made'
+complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "up" -d 'Create a kind cluster, unless it exists'
+complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "down" -d 'Delete a kind cluster that rollproof created'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "status" -d 'Show what runs have on a cluster, or left there'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "clean" -d 'Remove what runs left on a cluster'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and not __fish_seen_subcommand_from up down status clean help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from up" -l name -d 'Its name' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from up" -l kind-config -d 'kind\'s own configuration' -r -F
-complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from up" -l kind-image -d 'The node image' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from up" -l kind-config -d 'kind configuration' -r -F
+complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from up" -l kind-image -d 'Node image' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from down" -l name -d 'Its name' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from down" -l force -d 'Also if somebody else made it'
+complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from down" -l force -d 'Also delete a cluster that rollproof did not create'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from status" -l name -d 'A kind cluster\'s name [default: rollproof]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from status" -l context -d 'Any cluster\'s context' -r
@@ -96,8 +96,8 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from clean" -l context -d 'Any cluster\'s context' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from clean" -l all -d 'Also what belongs to runs that are alive'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from clean" -s h -l help -d 'Print help'
-complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "up" -d 'Make a kind cluster, unless it is there'
-complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "down" -d 'Delete a kind cluster that rollproof made'
+complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "up" -d 'Create a kind cluster, unless it exists'
+complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "down" -d 'Delete a kind cluster that rollproof created'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show what runs have on a cluster, or left there'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "clean" -d 'Remove what runs left on a cluster'
 complete -c rollproof -n "__fish_rollproof_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -122,13 +122,13 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand target" -s h -l help
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in under a minute'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "report" -d 'Analyse and render a record again'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "cluster" -d 'Make or delete a kind cluster; show or remove what runs left on a cluster'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "cluster" -d 'Create or delete a kind cluster; show or remove what runs left on a cluster'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "schema" -d 'Print the JSON Schema of report.json, of diff.json or of a scenario file'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "completions" -d 'Print the script that completes commands and options in a shell'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "man" -d 'Print the program\'s manual page, or write the pages of all commands to a folder'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "target" -d 'The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "up" -d 'Make a kind cluster, unless it is there'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "down" -d 'Delete a kind cluster that rollproof made'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "up" -d 'Create a kind cluster, unless it exists'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "down" -d 'Delete a kind cluster that rollproof created'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "status" -d 'Show what runs have on a cluster, or left there'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "clean" -d 'Remove what runs left on a cluster'

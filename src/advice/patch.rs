@@ -66,7 +66,7 @@ pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Opt
     let (api_version, kind) = (subject.text("/apiVersion"), subject.text("/kind"));
     let patch = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec});
     let mut patched = subject.manifest.clone();
-    strategic_merge(&mut patched, &patch).is_ok_and(|merged| merged.changed).then_some(patch)
+    strategic_merge(&mut patched, &patch).is_ok_and(|changed| changed).then_some(patch)
 }
 
 /// A handler in the place of the one that is there: a hook may have one only, and a merge keeps the other's key.

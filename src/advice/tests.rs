@@ -116,7 +116,7 @@ fn patched(variant: &VariantSpec, advised: &Advised) -> Value {
         assert_eq!(patch[key], variant.manifests()[0][key]);
     }
     let mut workload = variant.manifests()[0].clone();
-    assert!(strategic_merge(&mut workload, patch).unwrap().changed);
+    assert!(strategic_merge(&mut workload, patch).unwrap());
     let containers = workload["spec"]["template"]["spec"]["containers"].as_array().unwrap();
     assert_eq!((containers.len(), &containers[0]["lifecycle"]), (2, &json!({"preStop": {"sleep": {"seconds": 1}}})));
     workload

@@ -5,23 +5,21 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde::{Deserialize, Serialize};
 
-/// A right to ask about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentRight {
+pub(crate) struct AgentRight {
     /// For example `watch`.
-    pub verb: String,
+    pub(crate) verb: String,
     /// The API group, empty for the core.
-    pub group: String,
+    pub(crate) group: String,
     /// The plural, with a subresource behind a slash.
-    pub resource: String,
+    pub(crate) resource: String,
     /// The namespace; empty for all, or for what has none.
-    pub namespace: String,
+    pub(crate) namespace: String,
 }
 
 impl AgentRight {
     /// `verb` on `resource` in `namespace`.
-    #[must_use]
-    pub fn new(verb: &str, group: &str, resource: &str, namespace: &str) -> Self {
+    pub(crate) fn new(verb: &str, group: &str, resource: &str, namespace: &str) -> Self {
         let [verb, group, resource, namespace] = [verb, group, resource, namespace].map(str::to_owned);
         Self { verb, group, resource, namespace }
     }
@@ -36,10 +34,7 @@ impl std::fmt::Display for AgentRight {
 }
 
 /// Those of `rights` that the client's user does not have.
-///
-/// # Errors
-/// The API server did not answer.
-pub async fn missing(client: &Client, rights: &[AgentRight]) -> Result<Vec<AgentRight>, kube::Error> {
+pub(crate) async fn missing(client: &Client, rights: &[AgentRight]) -> Result<Vec<AgentRight>, kube::Error> {
     let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let asked = rights.iter().map(|right| {
         let api = api.clone();

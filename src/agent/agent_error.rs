@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AgentError {
     /// It is no more, or another life of it answers. What it recorded last may be lost: the trial is invalid.
-    #[error("the agent is gone while {doing}: {why}")]
+    #[error("{doing}: the agent is gone: {why}")]
     Gone {
         /// What was being done.
         doing: String,

@@ -35,9 +35,9 @@ use crate::record::sink::{CAPACITY, channel};
 const COMMAND_MAX: usize = 32 * 1024 * 1024;
 /// How often lines are looked for while they are streamed.
 const BATCH_EVERY: Duration = Duration::from_millis(250);
-/// An agent that nobody has spoken to for so long ends: its driver is gone.
+/// After this time without a request the agent ends: its driver is gone.
 const ALONE_MAX: Duration = Duration::from_mins(5);
-/// A load that nobody follows any more ends: its driver has given this agent up, and may have another.
+/// After this time without a reader the load ends: its driver has given this agent up, and may have another.
 const UNHEARD_MAX: Duration = Duration::from_secs(45);
 
 /// Arguments of the hidden subcommand.
@@ -60,7 +60,6 @@ pub struct AgentArgs {
     pub listen: SocketAddr,
 }
 
-/// Why the agent ended.
 #[derive(Debug, thiserror::Error)]
 #[error("agent: {doing}: {why}")]
 pub struct ServeError {
@@ -75,7 +74,7 @@ fn failed<E: std::fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> ServeE
 struct AgentServer {
     hello: AgentHello,
     token: String,
-    body: Arc<AgentState>,
+    state: Arc<AgentState>,
     spool: Arc<Spool>,
     answers: CommandAnswers,
     heard: Arc<AtomicU64>,
@@ -83,17 +82,14 @@ struct AgentServer {
 
 type HttpReply = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
-/// Serves until it is told to stop or is alone. `client` is how the agent sees the cluster.
-///
-/// # Errors
-/// The spool cannot be made, or the port not be listened on.
+/// Serves until a signal stops it or its driver is gone. `client` is how the agent sees the cluster.
 pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), ServeError> {
     let clock = Clock::since(arguments.origin_unix_ns);
     let (sink, source) = channel(CAPACITY);
     let writer = Writer::spool(&arguments.spool, arguments.spool_max, source, clock).map_err(failed("spooling"))?;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(failed("naming this life"))?;
-    let ports = PortRotation::of_this_machine(anywhere(&boot)).map_err(failed("preparing the load"))?;
-    let body = AgentState {
+    let ports = PortRotation::of_this_machine(first_port(&boot)).map_err(failed("preparing the load"))?;
+    let state = AgentState {
         clock,
         sink,
         client,
@@ -105,7 +101,7 @@ pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), Ser
     let agent = Arc::new(AgentServer {
         hello: AgentHello { version: env!("CARGO_PKG_VERSION").to_owned(), boot: boot.trim().to_owned() },
         token: arguments.token,
-        body: Arc::new(body),
+        state: Arc::new(state),
         spool: Arc::new(Spool::new(arguments.spool)),
         answers: CommandAnswers::default(),
         heard: Arc::new(AtomicU64::new(clock.now())),
@@ -117,13 +113,13 @@ pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), Ser
         () = accept(&listener, &agent) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        () = alone(&agent) => {}
+        () = abandoned(&agent) => {}
     }
     Ok(())
 }
 
-/// A starting place among the local ports: an agent that comes after another one may have its address.
-fn anywhere(boot: &str) -> usize {
+/// Where the rotation of local ports begins: an agent that replaces another may have its address.
+fn first_port(boot: &str) -> usize {
     usize::from_str_radix(boot.get(..4).unwrap_or_default(), 16).unwrap_or_default()
 }
 
@@ -146,12 +142,12 @@ async fn accept(listener: &TcpListener, agent: &Arc<AgentServer>) {
     }
 }
 
-async fn alone(agent: &AgentServer) {
+async fn abandoned(agent: &AgentServer) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        let silence = agent.body.clock.now().saturating_sub(agent.heard.load(Relaxed));
+        let silence = agent.state.clock.now().saturating_sub(agent.heard.load(Relaxed));
         if silence > saturating_ns(UNHEARD_MAX) {
-            agent.body.end_load(EndLoad { abort: true });
+            agent.state.end_load(EndLoad { abort: true });
         }
         if silence > saturating_ns(ALONE_MAX) {
             return;
@@ -162,10 +158,10 @@ async fn alone(agent: &AgentServer) {
 impl AgentServer {
     async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> HttpReply {
         let token = request.headers().get(TOKEN_HEADER).map(HeaderValue::as_bytes);
-        if !token.is_some_and(|token| same(token, self.token.as_bytes())) {
+        if !token.is_some_and(|token| equal_in_constant_time(token, self.token.as_bytes())) {
             return self.json(&refused(StatusCode::FORBIDDEN, "the token is missing or wrong"));
         }
-        self.heard.store(self.body.clock.now(), Relaxed);
+        self.heard.store(self.state.clock.now(), Relaxed);
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/hello") => self.json(&json(&self.hello)),
             (&Method::GET, "/lines") => {
@@ -184,10 +180,10 @@ impl AgentServer {
         let path = request.uri().path().to_owned();
         let number = request.headers().get(CALL_HEADER).and_then(|number| number.to_str().ok()?.parse().ok());
         let Some(number) = number else {
-            return self.json(&refused(StatusCode::BAD_REQUEST, "a command needs its number"));
+            return self.json(&refused(StatusCode::BAD_REQUEST, "the command has no number"));
         };
         let Ok(body) = Limited::new(request.into_body(), COMMAND_MAX).collect().await else {
-            return self.json(&refused(StatusCode::BAD_REQUEST, "the command was cut, or is too long"));
+            return self.json(&refused(StatusCode::BAD_REQUEST, "the command is incomplete or too long"));
         };
         let (agent, bytes) = (Arc::clone(self), body.to_bytes());
         let answer = self.answers.of(number, move || agent.carry_out(path, bytes)).await;
@@ -196,16 +192,16 @@ impl AgentServer {
 
     fn carry_out(self: Arc<Self>, path: String, bytes: Bytes) -> BoxFuture<'static, AgentAnswer> {
         async move {
-            let body = &self.body;
+            let state = &self.state;
             match path.as_str() {
-                "/mark" => json(&body.mark()),
-                "/record" => with(&bytes, |entry| body.record(entry)),
-                "/watch" => with(&bytes, |target| body.watch(&target)),
-                "/probes" => with(&bytes, |probes| body.probes(&probes)),
-                "/end" => with(&bytes, |end| body.end_load(end)),
-                "/standing" => json(&body.standing().await),
+                "/mark" => json(&state.mark()),
+                "/record" => with(&bytes, |entry| state.record(entry)),
+                "/watch" => with(&bytes, |target| state.watch(&target)),
+                "/probes" => with(&bytes, |probes| state.probes(&probes)),
+                "/end" => with(&bytes, |end| state.end_load(end)),
+                "/standing" => json(&state.standing().await),
                 "/preflight" => match parse(&bytes) {
-                    Ok(order) => result(body.preflight(order).await),
+                    Ok(order) => result(state.preflight(order).await),
                     Err(refusal) => refusal,
                 },
                 "/reach" => match parse(&bytes) {
@@ -213,11 +209,11 @@ impl AgentServer {
                     Err(refusal) => refusal,
                 },
                 "/plan" => match parse(&bytes) {
-                    Ok(order) => result(body.start_load(order).await),
+                    Ok(order) => result(state.start_load(order).await),
                     Err(refusal) => refusal,
                 },
                 "/rights" => match parse::<Vec<_>>(&bytes) {
-                    Ok(rights) => result(missing(&body.client, &rights).await.map_err(|error| error.to_string())),
+                    Ok(rights) => result(missing(&state.client, &rights).await.map_err(|error| error.to_string())),
                     Err(refusal) => refusal,
                 },
                 _ => refused(StatusCode::NOT_FOUND, "no such command"),
@@ -246,7 +242,7 @@ impl AgentServer {
         let found = tokio::task::spawn_blocking(move || spool.find(from)).await;
         let place = match found {
             Ok(Ok(Some(place))) => place,
-            Ok(Ok(None)) => return self.json(&refused(StatusCode::BAD_REQUEST, "that line is not there yet")),
+            Ok(Ok(None)) => return self.json(&refused(StatusCode::BAD_REQUEST, "this line does not exist yet")),
             Ok(Err(error)) => return self.json(&refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
             Err(error) => return self.json(&refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
         };
@@ -262,7 +258,6 @@ impl AgentServer {
     }
 }
 
-/// One answer with lines.
 struct LineStream {
     agent: Arc<AgentServer>,
     place: SpoolPosition,
@@ -279,7 +274,7 @@ impl LineStream {
             tokio::time::sleep(BATCH_EVERY).await;
         }
         // Whoever still reads is there.
-        self.agent.heard.store(self.agent.body.clock.now(), Relaxed);
+        self.agent.heard.store(self.agent.state.clock.now(), Relaxed);
         let (spool, mut place) = (Arc::clone(&self.agent.spool), self.place);
         let read = tokio::task::spawn_blocking(move || spool.read(&mut place).map(|batch| (batch, place))).await;
         match read {
@@ -288,7 +283,7 @@ impl LineStream {
                 self.pause = !batch.more;
                 let mut bytes = batch.bytes;
                 bytes.push(b'#');
-                bytes.extend(json(&self.agent.body.live()).1);
+                bytes.extend(json(&self.agent.state.live()).1);
                 bytes.push(b'\n');
                 Some(Ok(Bytes::from(bytes)))
             }
@@ -299,7 +294,7 @@ impl LineStream {
 }
 
 /// Compares in a time that does not tell where the difference is.
-fn same(given: &[u8], known: &[u8]) -> bool {
+fn equal_in_constant_time(given: &[u8], known: &[u8]) -> bool {
     given.len() == known.len() && given.iter().zip(known).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 

@@ -5,19 +5,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::load_order::LoadOrder;
-use super::wire::{AgentCounters, ClockReading, CommandDone, EndLoad, LoadState, ProbeSwitch, ReachOrder, ReachResult};
+use super::wire::{AgentCounters, ClockReading, EndLoad, LoadOrder, LoadState, ProbeSwitch, ReachOrder, ReachResult};
 use crate::clock::Clock;
 use crate::load::{self, LoadPlan, LocalPorts, Preflight, Route, RunningLoad, blocking};
 use crate::observe::{ObservedWorkload, Observer};
-use crate::record::writer::WriterStatus;
+use crate::record::WriterStatus;
 use crate::record::{Entry, Sink};
 
 /// How long one question for the load's end is held back while it has not come.
 const HOLD: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
 
-/// What the commands share.
 pub(super) struct AgentState {
     pub(super) clock: Clock,
     pub(super) sink: Sink,
@@ -55,24 +53,21 @@ impl AgentState {
         ClockReading { at_ns: self.clock.now() }
     }
 
-    pub(super) fn record(&self, entry: Entry) -> CommandDone {
+    pub(super) fn record(&self, entry: Entry) {
         self.sink.send(entry);
-        CommandDone {}
     }
 
-    /// Watches a namespace; one that is watched already goes on being watched.
-    pub(super) fn watch(&self, target: &ObservedWorkload) -> CommandDone {
+    /// Starts to watch a namespace, unless it is watched already.
+    pub(super) fn watch(&self, target: &ObservedWorkload) {
         lock(&self.observers)
             .entry(target.namespace.clone())
             .or_insert_with(|| Observer::start(&self.client, target, self.clock, &self.sink));
-        CommandDone {}
     }
 
-    pub(super) fn probes(&self, probes: &ProbeSwitch) -> CommandDone {
+    pub(super) fn probes(&self, probes: &ProbeSwitch) {
         if let Some(observer) = lock(&self.observers).get(&probes.namespace) {
             if probes.on { observer.probe_present_pods() } else { observer.stop_probes() }
         }
-        CommandDone {}
     }
 
     fn own_ports(&self, plan: LoadPlan) -> LoadPlan {
@@ -91,7 +86,7 @@ impl AgentState {
         ReachResult { why: load::reach(&route, reach.tries).await }
     }
 
-    pub(super) async fn start_load(&self, order: LoadOrder) -> Result<CommandDone, String> {
+    pub(super) async fn start_load(&self, order: LoadOrder) -> Result<(), String> {
         if lock(&self.load).running.is_some() {
             return Err("a load is running already".to_owned());
         }
@@ -100,17 +95,16 @@ impl AgentState {
         let started = blocking(move || load::start(plan, Arc::new(address), clock, sink)).await;
         let running = started.map_err(|error| error.to_string())?;
         *lock(&self.load) = LoadSlot { running: Some(running), ended: None };
-        Ok(CommandDone {})
+        Ok(())
     }
 
-    pub(super) fn end_load(&self, end: EndLoad) -> CommandDone {
+    pub(super) fn end_load(&self, end: EndLoad) {
         if let Some(running) = &lock(&self.load).running {
             if end.abort { running.abort() } else { running.stop() }
         }
-        CommandDone {}
     }
 
-    /// How the load stands: its end, or after a while that it has not come.
+    /// How the load ended, or after [`HOLD`] that it still runs.
     pub(super) async fn standing(&self) -> LoadState {
         let asked = self.clock.now();
         while self.clock.now() < asked + crate::clock::saturating_ns(HOLD) {

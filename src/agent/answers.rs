@@ -11,10 +11,9 @@ use http::StatusCode;
 /// Answers that are kept. A driver has a handful of commands under way at a time.
 const KEPT: usize = 256;
 
-/// An answer: status and JSON.
 pub(super) type AgentAnswer = (StatusCode, Vec<u8>);
 
-/// The commands of late, under way or answered.
+/// Recent commands, running or answered.
 #[derive(Default)]
 pub(super) struct CommandAnswers {
     known: Mutex<BTreeMap<u64, Shared<BoxFuture<'static, AgentAnswer>>>>,

@@ -1,4 +1,4 @@
-//! Brings the agent up: its identity, its pod, and a first word with it.
+//! Deploys the agent: its identity, its pod, and its first answer.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::agent_error::AgentError;
 use super::manifests::{self, AgentPodFacts};
 use super::remote::{RemoteAgent, end_of};
 use crate::clock::{Clock, saturating_ns};
-use crate::cluster::kube::{apply, words};
+use crate::cluster::kube::{api_words, apply};
 
 /// How long the pod may take to run, its image included.
 const RUNS_WITHIN: Duration = Duration::from_mins(1);
@@ -35,20 +35,14 @@ pub struct AgentDeployment {
     pub number: u32,
 }
 
-/// An agent that answers.
 #[derive(Debug, Clone)]
 pub struct DeployedAgent {
-    /// The way to it.
     pub remote: RemoteAgent,
     /// The node that it runs on.
     pub node: String,
 }
 
-/// Brings the agent up and waits until it answers.
-///
-/// # Errors
-/// The API refuses an object (a quota, a policy, a missing right), the pod does not run within a minute, or it does not
-/// answer, or is of another version; each in the cluster's own words.
+/// Deploys the agent and waits until it answers.
 pub async fn deploy(client: &Client, deployment: &AgentDeployment, clock: Clock) -> Result<DeployedAgent, AgentError> {
     let AgentDeployment { namespace, image, token, origin_unix_ns, number } = deployment;
     let name = format!("agent-{number}");
@@ -58,43 +52,42 @@ pub async fn deploy(client: &Client, deployment: &AgentDeployment, clock: Clock)
     };
     apply(client, namespace, &manifests::identity(namespace, token))
         .await
-        .map_err(|error| failed("making the agent's account")(error.to_string()))?;
+        .map_err(|error| failed("creating the agent's account")(error.to_string()))?;
     let facts = AgentPodFacts { name: &name, namespace, image, origin_unix_ns: *origin_unix_ns };
     let pod: Pod = serde_json::from_value(manifests::pod(facts))
-        .map_err(|error| failed("making the agent's pod")(error.to_string()))?;
+        .map_err(|error| failed("creating the agent's pod")(error.to_string()))?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    pods.create(&PostParams::default(), &pod).await.map_err(|error| failed("making the agent's pod")(words(&error)))?;
+    pods.create(&PostParams::default(), &pod)
+        .await
+        .map_err(|error| failed("creating the agent's pod")(api_words(&error)))?;
     let node = runs(&pods, &name, clock).await.map_err(failed("starting the agent"))?;
     let mut remote = RemoteAgent::new(client.clone(), clock, namespace, &name, token);
     let greeted = remote.greet(ANSWERS_WITHIN).await;
     let version = greeted.map_err(failed("reaching the agent through the API server's proxy"))?;
     let own = env!("CARGO_PKG_VERSION");
     if version != own {
-        let why = format!("image {image} holds version {version}, and this is {own}; use an image of this version");
+        let why = format!("image {image} has version {version}, expected {own}; use an image of this version");
         return Err(failed("starting the agent")(why));
     }
     Ok(DeployedAgent { remote, node })
 }
 
 /// Removes agent `number` of a run and waits until its pod is gone.
-///
-/// # Errors
-/// It is not gone within half a minute.
-pub async fn retire(client: &Client, namespace: &str, number: u32) -> Result<(), AgentError> {
+pub(crate) async fn retire(client: &Client, namespace: &str, number: u32) -> Result<(), AgentError> {
     let name = format!("agent-{number}");
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let at_once = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
-    let mut last = "it is still there".to_owned();
+    let mut last = "it still exists".to_owned();
     for _ in 0..RETIRE_TRIES {
         match pods.get_opt(&name).await {
             Ok(None) => return Ok(()),
             Ok(Some(pod)) if pod.metadata.deletion_timestamp.is_some() => {}
             Ok(Some(_)) => {
                 if let Err(error) = pods.delete(&name, &at_once).await {
-                    last = words(&error);
+                    last = api_words(&error);
                 }
             }
-            Err(error) => last = words(&error),
+            Err(error) => last = api_words(&error),
         }
         tokio::time::sleep(RETIRE_POLL).await;
     }
@@ -105,10 +98,10 @@ pub async fn retire(client: &Client, namespace: &str, number: u32) -> Result<(),
 }
 
 /// Gives the agent of `agent_namespace` its rights in `namespace`, which is there.
-pub async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
+pub(crate) async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
     apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map_err(|error| {
         AgentError::NotDeployed {
-            doing: format!("giving the agent its rights in namespace {namespace}"),
+            doing: format!("granting the agent its rights in namespace {namespace}"),
             why: error.to_string(),
         }
     })
@@ -128,7 +121,7 @@ async fn runs(pods: &Api<Pod>, name: &str, clock: Clock) -> Result<String, Strin
                 tokio::time::sleep(POLL).await;
                 continue;
             }
-            Err(error) => return Err(words(&error)),
+            Err(error) => return Err(api_words(&error)),
         };
         if let Some(end) = end_of(&pod) {
             return Err(format!("pod {name} ended at once: {end}"));

@@ -19,14 +19,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long the record's writer is given before it is asked again to take a line.
 const WRITER_PAUSE: Duration = Duration::from_millis(5);
 
-/// What has been followed so far.
 #[derive(Debug, Clone, Default)]
 pub struct FollowProgress {
-    /// Lines passed on.
     pub lines: u64,
     /// The trials whose end has come: not always in the order of their numbers.
     pub ended: BTreeSet<u32>,
-    /// Counters of the running load.
     pub live: AgentCounters,
     /// Connections that were needed.
     pub connections: u64,
@@ -61,9 +58,6 @@ impl Follower {
     }
 
     /// Waits until the end of `trial` has been passed on.
-    ///
-    /// # Errors
-    /// The agent is gone, spools no more, or the line did not come within `within`.
     pub async fn until_trial_end(&self, trial: u32, within: Duration) -> Result<(), AgentError> {
         let mut seen = self.seen.clone();
         let come =
@@ -124,7 +118,7 @@ impl FollowTask {
                 Ok(Err(why)) => why,
                 Err(_) => format!("no answer within {} s", SILENCE_MAX.as_secs()),
             };
-            if let Err(error) = remote.patient(DOING, heard, PATIENCE, why).await {
+            if let Err(error) = remote.wait_for_retry(DOING, heard, PATIENCE, why).await {
                 return error;
             }
         }

@@ -11,7 +11,6 @@ pub(super) struct LineSplitter {
     begun: Vec<u8>,
 }
 
-/// What a line of the stream is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AgentLine {
     /// An entry of the record, as it was spooled.
@@ -21,8 +20,6 @@ pub(super) enum AgentLine {
 }
 
 impl LineSplitter {
-    /// The number of the next line.
-    #[must_use]
     pub(super) const fn next(&self) -> u64 {
         self.next
     }
@@ -32,10 +29,6 @@ impl LineSplitter {
         self.begun.clear();
     }
 
-    /// Takes what a connection brought, and gives the lines that it completes.
-    ///
-    /// # Errors
-    /// A line is longer than any that is spooled.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<AgentLine>, String> {
         let mut complete = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {

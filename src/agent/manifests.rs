@@ -7,7 +7,7 @@ use super::wire::PORT;
 
 /// Labels of the agent's namespace: it must be admitted where only `restricted` pods are (Pod Security Standards), and
 /// meshes must not inject into it, because a sidecar would carry the load in its own way.
-pub const NAMESPACE_LABELS: [(&str, &str); 4] = [
+pub(crate) const NAMESPACE_LABELS: [(&str, &str); 4] = [
     ("pod-security.kubernetes.io/enforce", "restricted"),
     ("istio-injection", "disabled"),
     ("kuma.io/sidecar-injection", "disabled"),
@@ -34,8 +34,7 @@ const WATCHED: [(&str, &str); 8] = [
 const LOGS: &str = "pods/log";
 
 /// The rights that the agent needs in `namespace`, and all that it is given.
-#[must_use]
-pub fn rights(namespace: &str) -> Vec<AgentRight> {
+pub(crate) fn rights(namespace: &str) -> Vec<AgentRight> {
     let each = WATCHED.iter().flat_map(|(group, resource)| {
         ["get", "list", "watch"].into_iter().map(move |verb| AgentRight::new(verb, group, resource, namespace))
     });
@@ -72,7 +71,6 @@ pub(super) fn identity(namespace: &str, token: &str) -> [Value; 2] {
     ]
 }
 
-/// What differs from agent to agent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AgentPodFacts<'a> {
     pub(super) name: &'a str,

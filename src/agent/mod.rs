@@ -15,7 +15,6 @@
 //! - `deploy`: creates the agent's identity and pod, and waits until it answers
 //! - `follow_lines`: copies the agent's lines into the driver's record
 //! - `lines`: splits a stream of bytes into numbered lines; pure
-//! - `load_order`: a load plan as it is sent to the agent
 //! - `manifests`: the agent's Kubernetes objects; pure
 //! - `remote`: commands from the driver, through the API server's proxy
 //! - `spool`: reads the spool from any line while it is written
@@ -29,17 +28,16 @@ mod answers;
 mod deploy;
 mod follow_lines;
 mod lines;
-mod load_order;
 mod manifests;
 mod remote;
 mod spool;
 mod wire;
 
-pub use agent_access::{AgentRight, missing as missing_rights};
+pub(crate) use agent_access::{AgentRight, missing as missing_rights};
 pub use agent_error::AgentError;
-pub use agent_server::{AgentArgs, ServeError, serve};
-pub use deploy::{AgentDeployment, DeployedAgent, deploy, grant, retire};
-pub use follow_lines::{FollowProgress, Follower};
-pub use manifests::{NAMESPACE_LABELS, rights as agent_rights};
+pub use agent_server::{AgentArgs, serve};
+pub use deploy::{AgentDeployment, deploy};
+pub(crate) use deploy::{grant, retire};
+pub use follow_lines::Follower;
+pub(crate) use manifests::{NAMESPACE_LABELS, rights as agent_rights};
 pub use remote::RemoteAgent;
-pub use wire::AgentCounters;

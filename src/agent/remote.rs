@@ -15,10 +15,9 @@ use serde::de::DeserializeOwned;
 
 use super::agent_access::AgentRight;
 use super::agent_error::AgentError;
-use super::load_order::LoadOrder;
 use super::wire::{
-    AgentHello, AgentRefusal, BOOT_HEADER, CALL_HEADER, ClockReading, CommandDone, EndLoad, LoadState, PORT,
-    ProbeSwitch, ReachOrder, ReachResult, TOKEN_HEADER,
+    AgentHello, AgentRefusal, BOOT_HEADER, CALL_HEADER, ClockReading, EndLoad, LoadOrder, LoadState, PORT, ProbeSwitch,
+    ReachOrder, ReachResult, TOKEN_HEADER,
 };
 use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::load::{LoadPlan, Preflight};
@@ -48,11 +47,13 @@ pub struct RemoteAgent {
 
 impl std::fmt::Debug for RemoteAgent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Remote").field("namespace", &self.namespace).field("pod", &self.pod).finish_non_exhaustive()
+        f.debug_struct("RemoteAgent")
+            .field("namespace", &self.namespace)
+            .field("pod", &self.pod)
+            .finish_non_exhaustive()
     }
 }
 
-/// How one try ended.
 enum CallResult<A> {
     Answered(A),
     Refused(String),
@@ -78,9 +79,6 @@ impl RemoteAgent {
     }
 
     /// Waits for the first answer, and from then on speaks to that life of the agent only. Returns its version.
-    ///
-    /// # Errors
-    /// No answer within `within`; the last failure.
     pub async fn greet(&mut self, within: Duration) -> Result<String, String> {
         let begun = self.clock.now();
         loop {
@@ -106,18 +104,18 @@ impl RemoteAgent {
 
     /// Puts `entry` into the spool, behind what is there.
     pub async fn record(&self, entry: &Entry) -> Result<(), AgentError> {
-        self.command::<CommandDone>("recording a step", "/record", entry).await.map(|_| ())
+        self.command("recording a step", "/record", entry).await
     }
 
     /// Starts to watch a namespace.
     pub async fn watch(&self, target: &ObservedWorkload) -> Result<(), AgentError> {
-        self.command::<CommandDone>("starting the watches", "/watch", target).await.map(|_| ())
+        self.command("starting the watches", "/watch", target).await
     }
 
     /// Starts or ends the side probes of a namespace's present pods.
     pub async fn probes(&self, namespace: &str, on: bool) -> Result<(), AgentError> {
         let probes = ProbeSwitch { namespace: namespace.to_owned(), on };
-        self.command::<CommandDone>("switching the side probes", "/probes", &probes).await.map(|_| ())
+        self.command("switching the side probes", "/probes", &probes).await
     }
 
     /// One request of each kind.
@@ -133,27 +131,24 @@ impl RemoteAgent {
         .await
     }
 
-    /// Makes so many connections to `address` and closes them; how the first that came nowhere ended.
+    /// Makes `tries` connections to `address` and closes them; why the first one without an answer failed.
     pub async fn reach(&self, address: SocketAddr, tries: usize) -> Result<Option<String>, AgentError> {
         let answer: ReachResult =
             self.command("connecting to the Service", "/reach", &ReachOrder { address, tries }).await?;
         Ok(answer.why)
     }
 
-    /// Starts the load.
-    pub async fn start_load(&self, plan: &LoadPlan, address: SocketAddr) -> Result<(), AgentError> {
-        self.command::<CommandDone>("starting the load", "/plan", &LoadOrder { address, plan: plan.clone() })
-            .await
-            .map(|_| ())
+    pub(crate) async fn start_load(&self, plan: &LoadPlan, address: SocketAddr) -> Result<(), AgentError> {
+        self.command("starting the load", "/plan", &LoadOrder { address, plan: plan.clone() }).await
     }
 
     /// Ends the load: no more attempts are planned, and with `abort` none is awaited.
-    pub async fn end_load(&self, abort: bool) -> Result<(), AgentError> {
-        self.command::<CommandDone>("ending the load", "/end", &EndLoad { abort }).await.map(|_| ())
+    pub(crate) async fn end_load(&self, abort: bool) -> Result<(), AgentError> {
+        self.command("ending the load", "/end", &EndLoad { abort }).await
     }
 
     /// Waits until the load has ended; the attempts planned by each arm.
-    pub async fn await_load(&self) -> Result<std::collections::BTreeMap<Arm, u64>, AgentError> {
+    pub(crate) async fn await_load(&self) -> Result<std::collections::BTreeMap<Arm, u64>, AgentError> {
         loop {
             match self.command("awaiting the load's end", "/standing", &()).await? {
                 LoadState::Running => {}
@@ -166,7 +161,7 @@ impl RemoteAgent {
     }
 
     /// Those of `rights` that the agent does not have.
-    pub async fn missing_rights(&self, rights: &[AgentRight]) -> Result<Vec<AgentRight>, AgentError> {
+    pub(crate) async fn missing_rights(&self, rights: &[AgentRight]) -> Result<Vec<AgentRight>, AgentError> {
         self.command("asking for the agent's rights", "/rights", &rights).await
     }
 
@@ -199,12 +194,12 @@ impl RemoteAgent {
                 Ok(CallResult::Failed(why)) => why,
                 Err(_) => format!("no answer within {} s", TRY.as_secs()),
             };
-            self.patient(doing, begun, patience, why).await?;
+            self.wait_for_retry(doing, begun, patience, why).await?;
         }
     }
 
     /// Waits before the next try, unless the agent is gone or was unreachable for too long.
-    pub(super) async fn patient(
+    pub(super) async fn wait_for_retry(
         &self,
         doing: &str,
         begun: Stamp,
@@ -247,7 +242,6 @@ impl RemoteAgent {
         }
     }
 
-    /// The stream of lines from number `from` on.
     pub(super) async fn lines(&self, from: u64) -> Result<impl AsyncBufRead + use<>, String> {
         let request = self.request(Method::GET, &format!("/lines?from={from}"), None, Vec::new())?;
         self.client.request_stream(request).await.map_err(|error| error.to_string())
@@ -290,7 +284,7 @@ impl RemoteAgent {
             Err(error) => return CallResult::Failed(format!("the answer was cut: {error}")),
         };
         let Some(boot) = head.headers.get(BOOT_HEADER) else {
-            return CallResult::Failed(api_words(head.status, &bytes));
+            return CallResult::Failed(api_message(head.status, &bytes));
         };
         if !self.boot.is_empty() && boot.as_bytes() != self.boot.as_bytes() {
             return CallResult::OtherLife;
@@ -307,7 +301,7 @@ impl RemoteAgent {
 }
 
 /// What the API server said in the agent's place.
-fn api_words(status: StatusCode, bytes: &[u8]) -> String {
+fn api_message(status: StatusCode, bytes: &[u8]) -> String {
     let text = serde_json::from_slice::<serde_json::Value>(bytes)
         .ok()
         .and_then(|value| value.get("message").and_then(|message| message.as_str().map(str::to_owned)))

@@ -13,7 +13,6 @@ const BATCH: u64 = 256 * 1024;
 /// A place is remembered about every so many lines, so that a reader who resumes does not start from the beginning.
 const REMEMBER_EVERY: u64 = 1_000;
 
-/// The spool's file, and places in it.
 #[derive(Debug)]
 pub(super) struct Spool {
     path: PathBuf,
@@ -21,14 +20,12 @@ pub(super) struct Spool {
     places: Mutex<BTreeMap<u64, u64>>,
 }
 
-/// Where a reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SpoolPosition {
     line: u64,
     byte: u64,
 }
 
-/// Whole lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LineBatch {
     pub(super) bytes: Vec<u8>,

@@ -35,19 +35,19 @@ Examples:
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub command: CliCommand,
+    pub(crate) command: CliCommand,
 }
 
 /// The subcommands.
 #[derive(Debug, clap::Subcommand)]
-pub enum CliCommand {
+pub(crate) enum CliCommand {
     /// Show a lossy and a clean rollout on this machine, in under a minute
     Demo(DemoArgs),
     /// Roll each variant of a scenario under load, or manifests as they are (-f), and judge them
     Run(Box<RunArgs>),
     /// Analyse and render a record again
     Report(ReportArgs),
-    /// Make or delete a kind cluster; show or remove what runs left on a cluster
+    /// Create or delete a kind cluster; show or remove what runs left on a cluster
     Cluster(ClusterArgs),
     /// Print the JSON Schema of report.json, of diff.json or of a scenario file
     Schema {
@@ -78,7 +78,7 @@ pub enum CliCommand {
 
 /// What `schema` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum SchemaOf {
+pub(crate) enum SchemaOf {
     /// report.json
     Report,
     /// diff.json, which `report --against` writes

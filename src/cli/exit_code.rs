@@ -2,27 +2,20 @@
 
 /// How the program ends. The order is the precedence: the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exit {
-    /// The verdict is pass.
+pub(crate) enum ExitReason {
     Pass,
     /// What the user wrote or named.
     User,
     /// Nothing was shown either way.
     Inconclusive,
-    /// The machine or the cluster.
     Machine,
-    /// The verdict is fail.
     Fail,
-    /// A bug in rollproof.
     Bug,
-    /// Interrupted by the user.
     Interrupted,
 }
 
-impl Exit {
-    /// The process's exit code.
-    #[must_use]
-    pub const fn code(self) -> u8 {
+impl ExitReason {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Pass => 0,
             Self::Bug => 1,
@@ -41,7 +34,8 @@ mod tests {
 
     #[test]
     fn the_documented_precedence_holds() {
-        let order = [Exit::Interrupted, Exit::Bug, Exit::Fail, Exit::Machine, Exit::Inconclusive];
+        let order =
+            [ExitReason::Interrupted, ExitReason::Bug, ExitReason::Fail, ExitReason::Machine, ExitReason::Inconclusive];
         let codes: Vec<u8> = order.iter().map(|exit| exit.code()).collect();
         assert_eq!(codes, [130, 1, 4, 3, 5]);
         for pair in order.windows(2) {

@@ -14,46 +14,31 @@ use super::arguments::Arguments;
 
 const PROGRAM: &str = "rollproof";
 
-/// A manual page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManualPage {
+pub(crate) struct ManualPage {
     /// Its file's name, such as `rollproof-run.1`.
-    pub file: String,
+    pub(crate) file: String,
     /// roff.
-    pub text: String,
+    pub(crate) text: String,
 }
 
-/// A manual page that could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum ManualPageError {
-    /// The folder or a file in it.
+pub(crate) enum ManualPageError {
     #[error("writing the manual pages: {path}: {source}; name a folder that can be written")]
-    Write {
-        /// What could not be written.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Rendering, which happens in memory.
+    Write { path: PathBuf, source: io::Error },
     #[error("rendering the manual page {file}: {source}")]
-    Render {
-        /// The page.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
+    Render { file: String, source: io::Error },
 }
 
 /// The script that completes rollproof's commands and options in `shell`.
-#[must_use]
-pub fn completions(shell: Shell) -> String {
+pub(crate) fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut public(&Arguments::command()), PROGRAM, &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 
 /// One manual page for the program and one for each of its commands, in the order of the help.
-pub fn pages() -> Result<Vec<ManualPage>, ManualPageError> {
+pub(crate) fn pages() -> Result<Vec<ManualPage>, ManualPageError> {
     // The page of `help` would say what each page's first line does.
     let mut command = public(&Arguments::command()).disable_help_subcommand(true);
     command.build();

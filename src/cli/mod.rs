@@ -21,8 +21,7 @@ use clap::FromArgMatches;
 
 pub use arguments::Arguments;
 use arguments::{CliCommand, SchemaOf};
-pub use exit_code::Exit;
-pub use manual_pages::{ManualPage, ManualPageError, completions, pages};
+use manual_pages::{ManualPageError, completions, pages};
 
 use crate::cluster::embedded::namespace::{self, EnteredNetwork};
 use crate::cluster::embedded::supervise;
@@ -46,7 +45,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return print::usage(&error),
     };
-    let talk = print::Terminal;
+    let output = print::TerminalOutput;
     let network = |place: &WhereArgs| {
         if *place.cluster() != ClusterChoice::Embedded {
             EnteredNetwork::Host("the cluster is a real one".to_owned())
@@ -58,18 +57,18 @@ pub fn main() -> ExitCode {
     };
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match arguments.command {
-        CliCommand::Agent(agent) => print::server(crate::commands::agent(agent)),
+        CliCommand::Agent(agent) => print::server(commands::agent(agent)),
         CliCommand::Target(target) => print::server(crate::target::run(&target)),
         CliCommand::Run(run) => print::finished(
             commands::check_recorded_cluster(&run)
-                .and_then(|()| commands::run(&run, network(&run.place), colour, &talk)),
+                .and_then(|()| commands::run(&run, network(&run.place), colour, &output)),
         ),
-        CliCommand::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &talk)),
+        CliCommand::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &output)),
         CliCommand::Report(report) => match commands::incident(&report) {
             Some(page) => print::text(page),
-            None => print::finished(commands::report(&report, colour, &talk)),
+            None => print::finished(commands::report(&report, colour, &output)),
         },
-        CliCommand::Cluster(cluster) => print::text(commands::cluster(&cluster, &talk)),
+        CliCommand::Cluster(cluster) => print::text(commands::cluster(&cluster, &output)),
         CliCommand::Schema { of } => schema(of),
         CliCommand::Completions { shell } => print::text(Ok(completions(shell))),
         CliCommand::Man { folder } => man(folder.as_deref()),
@@ -101,9 +100,5 @@ fn schema(of: SchemaOf) -> ExitCode {
         SchemaOf::Diff => serde_json::to_string_pretty(&crate::diff::schema()),
         SchemaOf::Scenario => crate::scenario::schema_json(),
     };
-    match text {
-        Ok(text) if print::data(&text) => ExitCode::from(Exit::Pass.code()),
-        Ok(_) => ExitCode::from(Exit::Machine.code()),
-        Err(error) => print::finished(Err(CommandFailure::Bug(format!("writing the schema: {error}")))),
-    }
+    print::text(text.map_err(|error| CommandFailure::Bug(format!("writing the schema: {error}"))))
 }

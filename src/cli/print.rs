@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::called;
-use super::exit_code::Exit;
+use super::exit_code::ExitReason;
 use crate::commands::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 use crate::verdict::Verdict;
 
 /// Says things on stderr. On a terminal the last line may be a state that the next one replaces.
 #[derive(Debug, Default)]
-pub(super) struct Terminal;
+pub(super) struct TerminalOutput;
 
 /// A state is on the terminal's last line, and the next text replaces it.
 static STATE_SHOWN: Mutex<bool> = Mutex::new(false);
@@ -22,9 +22,9 @@ const CLEAR: &str = "\r\u{1b}[2K";
 const CUT: &str = "\u{1b}[?7l";
 const WRAP: &str = "\u{1b}[?7h";
 
-impl UserOutput for Terminal {
+impl UserOutput for TerminalOutput {
     fn say(&self, line: &str) {
-        talk(&format!("{}\n", plain(line)));
+        write_stderr(&format!("{}\n", plain(line)));
     }
 
     fn progress(&self, line: &str) {
@@ -47,21 +47,22 @@ fn state_shown() -> MutexGuard<'static, bool> {
     STATE_SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints what a command ended with.
 pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitCode {
     let exit = match result {
         Ok(finished) => {
             let ended = ending(finished.ending);
-            if data(&finished.summary) { ended } else { ended.max(Exit::Machine) }
+            if data(&finished.summary) { ended } else { ended.max(ExitReason::Machine) }
         }
         Err(failure) => {
             let exit = failed(&failure);
             match failure {
                 CommandFailure::Input(diagnostic) => {
-                    talk(&only_coloured(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))));
+                    write_stderr(&only_coloured(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))));
                 }
-                CommandFailure::Bug(text) => talk(&format!("error: {}\nThis is a bug in rollproof.\n", plain(&text))),
-                other => talk(&format!("error: {}\n", plain(&other.to_string()))),
+                CommandFailure::Bug(text) => {
+                    write_stderr(&format!("error: {}\nThis is a bug in rollproof.\n", plain(&text)));
+                }
+                other => write_stderr(&format!("error: {}\n", plain(&other.to_string()))),
             }
             exit
         }
@@ -72,40 +73,40 @@ pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitC
 /// Prints the text that a command ended with.
 pub(super) fn text(result: Result<String, CommandFailure>) -> ExitCode {
     match result {
-        Ok(text) if data(&plain(&text)) => ExitCode::from(Exit::Pass.code()),
-        Ok(_) => ExitCode::from(Exit::Machine.code()),
+        Ok(text) if data(&plain(&text)) => ExitCode::from(ExitReason::Pass.code()),
+        Ok(_) => ExitCode::from(ExitReason::Machine.code()),
         Err(failure) => finished(Err(failure)),
     }
 }
 
-fn ending(ending: RunEnding) -> Exit {
+fn ending(ending: RunEnding) -> ExitReason {
     let judged = |verdict| match verdict {
-        Verdict::Pass => Exit::Pass,
-        Verdict::Fail => Exit::Fail,
-        Verdict::Inconclusive => Exit::Inconclusive,
+        Verdict::Pass => ExitReason::Pass,
+        Verdict::Fail => ExitReason::Fail,
+        Verdict::Inconclusive => ExitReason::Inconclusive,
     };
     match ending {
         RunEnding::Judged(verdict) => judged(verdict),
-        RunEnding::Interrupted => Exit::Interrupted,
-        RunEnding::Broken(verdict) => judged(verdict).max(Exit::Machine),
+        RunEnding::Interrupted => ExitReason::Interrupted,
+        RunEnding::Broken(verdict) => judged(verdict).max(ExitReason::Machine),
     }
 }
 
-fn failed(failure: &CommandFailure) -> Exit {
+fn failed(failure: &CommandFailure) -> ExitReason {
     match failure {
-        CommandFailure::Input(_) | CommandFailure::User(_) => Exit::User,
-        CommandFailure::Machine(_) => Exit::Machine,
-        CommandFailure::Bug(_) => Exit::Bug,
-        CommandFailure::Interrupted => Exit::Interrupted,
+        CommandFailure::Input(_) | CommandFailure::User(_) => ExitReason::User,
+        CommandFailure::Machine(_) => ExitReason::Machine,
+        CommandFailure::Bug(_) => ExitReason::Bug,
+        CommandFailure::Interrupted => ExitReason::Interrupted,
     }
 }
 
 /// Prints data on stdout; false, with a word on stderr, if it could not be written. A broken pipe is no failure: the reader
 /// has what it wanted.
-pub(super) fn data(text: &str) -> bool {
+fn data(text: &str) -> bool {
     let shown = *state_shown();
     if shown {
-        talk("");
+        write_stderr("");
     }
     let mut out = std::io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
@@ -113,7 +114,7 @@ pub(super) fn data(text: &str) -> bool {
         out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            talk(&format!("error: writing the result to standard output: {error}\n"));
+            write_stderr(&format!("error: writing the result to standard output: {error}\n"));
             false
         }
         _ => true,
@@ -121,7 +122,7 @@ pub(super) fn data(text: &str) -> bool {
 }
 
 /// Says something on stderr, in the place of a state that is shown and in the words of the name under which the program was started.
-fn talk(text: &str) {
+fn write_stderr(text: &str) {
     let mut shown = state_shown();
     let clear = if std::mem::take(&mut *shown) { CLEAR } else { "" };
     let typed = called::plugin().then(|| called::as_plugin(text));
@@ -161,7 +162,7 @@ fn only_coloured(text: &str) -> String {
 /// Prints clap's own answer: help on stdout, an error on stderr.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    ExitCode::from(if error.use_stderr() { Exit::User.code() } else { Exit::Pass.code() })
+    ExitCode::from(if error.use_stderr() { ExitReason::User.code() } else { ExitReason::Pass.code() })
 }
 
 /// Prints what the built-in server ended with.
@@ -169,8 +170,8 @@ pub(super) fn server(result: Result<(), impl std::fmt::Display>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            talk(&format!("error: {}\n", plain(&error.to_string())));
-            ExitCode::from(Exit::Machine.code())
+            write_stderr(&format!("error: {}\n", plain(&error.to_string())));
+            ExitCode::from(ExitReason::Machine.code())
         }
     }
 }
@@ -201,8 +202,8 @@ mod tests {
 
     #[test]
     fn a_broken_run_is_never_a_pass_and_a_loss_outranks_it() {
-        assert_eq!(ending(RunEnding::Broken(Verdict::Pass)), Exit::Machine);
-        assert_eq!(ending(RunEnding::Broken(Verdict::Inconclusive)), Exit::Machine);
-        assert_eq!(ending(RunEnding::Broken(Verdict::Fail)), Exit::Fail);
+        assert_eq!(ending(RunEnding::Broken(Verdict::Pass)), ExitReason::Machine);
+        assert_eq!(ending(RunEnding::Broken(Verdict::Inconclusive)), ExitReason::Machine);
+        assert_eq!(ending(RunEnding::Broken(Verdict::Fail)), ExitReason::Fail);
     }
 }

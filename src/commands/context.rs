@@ -7,7 +7,7 @@ use super::outputs::Outputs;
 use super::variants::VariantPlaces;
 use crate::clock::Clock;
 use crate::plan::RunPlan;
-use crate::record::writer::WriterStatus;
+use crate::record::WriterStatus;
 
 /// How a plan is carried out, beside where.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,21 +20,19 @@ pub(super) struct RunMode {
     pub(super) try_advice: bool,
 }
 
-/// A run under way.
 pub(super) struct RunContext<'a> {
     pub(super) plan: &'a RunPlan,
     /// Distinguishes this run from others on the same cluster.
     pub(super) id: String,
     /// Whoever commands this run's agent must know it.
     pub(super) token: String,
-    /// The run's origin on the wall clock.
     pub(super) started_unix_ns: u64,
     /// The embedded cluster shares this machine's network.
     pub(super) shared_network: bool,
     pub(super) places: &'a VariantPlaces,
-    pub(super) how: RunMode,
+    pub(super) mode: RunMode,
     pub(super) outputs: &'a Outputs,
-    pub(super) talk: &'a dyn UserOutput,
+    pub(super) output: &'a dyn UserOutput,
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
     pub(super) writer: WriterStatus,

@@ -11,23 +11,23 @@ use crate::plan::PlanOverrides;
 use crate::scenario::ShippedFiles;
 
 /// Shows a lossy and a clean rollout.
-pub fn demo(
+pub(crate) fn demo(
     arguments: &DemoArgs,
     network: EnteredNetwork,
     colour: bool,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     let scenario = if apache_is_installed(&std::env::var_os("PATH").unwrap_or_default()) {
         "scenarios/demo-apache.yaml"
     } else {
-        talk.say("Apache is not installed here, so the demo rolls the built-in server (apt-get install apache2).");
+        output.say("Apache is not installed here, so the demo rolls the built-in server (apt-get install apache2).");
         "scenarios/demo-target.yaml"
     };
     let overrides = PlanOverrides { seed: arguments.place.seed.unwrap_or(1), ..PlanOverrides::default() };
     let mut plan = plan(Path::new(scenario), &ShippedFiles, &overrides)?;
     // Its manifests stand in no folder, whatever the folder that it is started in holds.
     plan.settings.folders.clear();
-    launch(plan, &arguments.place, RunMode::default(), network, colour, talk)
+    launch(plan, &arguments.place, RunMode::default(), network, colour, output)
 }
 
 /// Looked for where the recipe looks: on the PATH, and where Debian puts what only root has on its PATH.

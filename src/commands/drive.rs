@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::context::RunContext;
 use super::ending::TrialsEnd;
 use super::host::{FoundCluster, NotReady, RunCluster};
-use super::repeat::{Queue, RecordFollower, Recorded};
+use super::repeat::{RecordFollower, RecordedTrial, TrialQueue};
 use super::time_budget::TimeBudget;
 use super::trial_progress::{self, TrialLengths, TrialProgress};
 use super::until_loss::UntilLoss;
 use crate::agent::AgentError;
 use crate::plan::TrialPlan;
+use crate::record::WriterStatus;
 use crate::record::entry::{EndReason, RunEnd, TrialEnd};
-use crate::record::writer::WriterStatus;
 use crate::record::{Entry, Sink};
 use crate::trial::{self, RunningVariant, SettleResult, SiteError, TrialError};
 
@@ -40,7 +40,7 @@ pub(super) async fn drive(run: &RunContext<'_>, found: FoundCluster, sink: Sink)
         Ok(mut host) => {
             let ended = Box::pin(run.on(&mut host, &sink)).await;
             if let Some(left) = host.end().await {
-                run.talk.say(&left);
+                run.output.say(&left);
             }
             ended
         }
@@ -76,17 +76,17 @@ impl RunContext<'_> {
 
     async fn trials(&self, host: &mut RunCluster, sink: &Sink, variants: &mut [RunningVariant]) -> TrialsEnd {
         let mut given_up = BTreeSet::new();
-        let mut queue = Queue::new(&self.plan.order);
+        let mut queue = TrialQueue::new(&self.plan.order);
         let (mut budget, begun_ns) = (TimeBudget::new(self.plan.time_budget), self.clock.now());
         let planned = self.plan.summary();
         let mut lengths = TrialLengths::new(planned.longest / planned.trials.max(1));
         let mut record = RecordFollower::new(self.outputs.record());
-        let mut until = self.how.until_loss.then(UntilLoss::default);
+        let mut until = self.mode.until_loss.then(UntilLoss::default);
         while let Some(planned) = queue.take() {
             let planned = &planned;
             let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
             if let Some(why) = budget.spent(planned.block, elapsed) {
-                self.talk.say(&why);
+                self.output.say(&why);
                 return TrialsEnd::OutOfTime(why);
             }
             let Some(variant) = variants.get(planned.variant) else { continue };
@@ -104,12 +104,12 @@ impl RunContext<'_> {
                 Ok(()) => {
                     let lost = self.lost_or_repeated(&mut record, &mut queue, *planned).await;
                     if let Some(shown) = until.as_mut().and_then(|until| until.take(self.plan, *planned, lost)) {
-                        self.talk.say(&shown);
+                        self.output.say(&shown);
                         return TrialsEnd::Finished;
                     }
                 }
                 Err(error @ TrialError::Unsettled { .. }) => {
-                    self.talk.say(&format!("variant {} ends here: {error}", variant.name));
+                    self.output.say(&format!("variant {} gets no further trials: {error}", variant.name));
                     given_up.insert(planned.variant);
                 }
                 Err(TrialError::Stopped { .. }) => {
@@ -123,8 +123,8 @@ impl RunContext<'_> {
                     if let Err(reason) = self.recover(host, sink, variants, planned, &error).await {
                         return self.not_ready(reason);
                     }
-                    if queue.again(*planned) {
-                        self.talk.say(&format!("trial {} is repeated", planned.trial));
+                    if queue.rerun(*planned) {
+                        self.output.say(&format!("trial {} is repeated", planned.trial));
                     }
                 }
                 Err(error) => {
@@ -133,36 +133,36 @@ impl RunContext<'_> {
                 }
             }
         }
-        until.iter().flat_map(|until| until.not_shown(self.plan)).for_each(|line| self.talk.say(&line));
+        until.iter().flat_map(|until| until.not_shown(self.plan)).for_each(|line| self.output.say(&line));
         TrialsEnd::Finished
     }
 
-    /// What a trial lost, if it counts. One that the harness itself spoilt is run again, as often as its variant may.
+    /// What a trial lost, if it counts. One that the harness itself invalidated is rerun, as often as its variant may.
     async fn lost_or_repeated(
         &self,
         record: &mut RecordFollower,
-        queue: &mut Queue,
+        queue: &mut TrialQueue,
         planned: TrialPlan,
     ) -> Option<u64> {
-        let mut found = Recorded::NoEnd;
+        let mut found = RecordedTrial::NoEnd;
         for _ in 0..WRITTEN_TRIES {
             // What was sent is with the writer; it hands its lines to the system ten times a second.
             tokio::time::sleep(WRITTEN_WITHIN).await;
             found = record.recorded(planned.trial).await;
-            if found != Recorded::NoEnd {
+            if found != RecordedTrial::NoEnd {
                 break;
             }
         }
         let why = match found {
-            Recorded::Spoilt(why) => why,
-            Recorded::Sound { lost, words } => {
-                self.talk.say(&format!("{}: {words}", self.title(planned, queue)));
+            RecordedTrial::Invalid(why) => why,
+            RecordedTrial::Valid { lost, words } => {
+                self.output.say(&format!("{}: {words}", self.title(planned, queue)));
                 return lost;
             }
-            Recorded::NoEnd => return None,
+            RecordedTrial::NoEnd => return None,
         };
-        let again = if queue.again(planned) { "; it is repeated" } else { "" };
-        self.talk.say(&format!("trial {} is invalid: {why}{again}", planned.trial));
+        let again = if queue.rerun(planned) { "; it is repeated" } else { "" };
+        self.output.say(&format!("trial {} is invalid: {why}{again}", planned.trial));
         None
     }
 
@@ -175,7 +175,7 @@ impl RunContext<'_> {
         planned: &TrialPlan,
         error: &AgentError,
     ) -> Result<(), NotReady> {
-        self.talk.say(&format!("trial {} is invalid: {error}", planned.trial));
+        self.output.say(&format!("trial {} is invalid: {error}", planned.trial));
         sink.send(Entry::TrialEnd(TrialEnd {
             at_ns: self.clock.now(),
             trial: planned.trial,
@@ -189,7 +189,7 @@ impl RunContext<'_> {
     }
 
     /// `trial 2 of 6 (with-prestop)`.
-    fn title(&self, planned: TrialPlan, queue: &Queue) -> String {
+    fn title(&self, planned: TrialPlan, queue: &TrialQueue) -> String {
         let name = self.plan.variants.get(planned.variant).map_or("", |variant| variant.spec.name.as_str());
         format!("trial {} of {} ({name})", planned.trial, queue.total())
     }
@@ -198,11 +198,11 @@ impl RunContext<'_> {
         &self,
         variant: &RunningVariant,
         planned: &TrialPlan,
-        queue: &Queue,
+        queue: &TrialQueue,
         lengths: &TrialLengths,
     ) -> Result<(), TrialError> {
         let title = self.title(*planned, queue);
-        self.talk.progress(&format!("{title}: waiting until the workload is at rest"));
+        self.output.progress(&format!("{title}: waiting until the workload is at rest"));
         let settled = trial::settle(&self.stop, variant, planned.trial).await?;
         let reset = settled == SettleResult::Reset;
         let run = trial::TrialSetup { trial: planned.trial, block: planned.block, reset, every: PROGRESS };
@@ -211,7 +211,7 @@ impl RunContext<'_> {
             let (ended, lost) = load.live();
             let elapsed = Duration::from_nanos(self.clock.now().saturating_sub(begun_ns));
             let left = lengths.left(queue.waiting(), planned.variant, elapsed);
-            self.talk.progress(&trial_progress::line(
+            self.output.progress(&trial_progress::line(
                 &title,
                 &TrialProgress { ended, lost, elapsed, step: variant.step(), left },
             ));

@@ -1,67 +1,89 @@
-//! How a command ends, and how it talks meanwhile.
+//! How a command ends, and what it says meanwhile.
 
 use std::path::PathBuf;
 
+use miette::Diagnostic;
+
+use crate::analysis::ReportDoc;
+use crate::cluster::kind::KindError;
+use crate::cluster::kube::ConnectError;
 use crate::verdict::Verdict;
 
 /// Where a command says what it is doing. Data is never said here: it is in [`FinishedCommand`].
-pub trait UserOutput: Send + Sync {
+pub(crate) trait UserOutput: Send + Sync {
     /// A line that stays.
     fn say(&self, line: &str);
     /// The present state, which replaces the one before; shown only on a terminal.
     fn progress(&self, line: &str);
 }
 
-/// A command that came to its end.
 #[derive(Debug)]
-pub struct FinishedCommand {
-    /// How.
-    pub ending: RunEnding,
-    /// The result, for stdout.
-    pub summary: String,
+pub(crate) struct FinishedCommand {
+    pub(crate) ending: RunEnding,
+    pub(crate) summary: String,
     /// Where the record and the reports are.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
+    pub(crate) report: ReportDoc,
 }
 
-/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunEnding {
+pub(crate) enum RunEnding {
     /// All trials were run, or a record was read.
     Judged(Verdict),
-    /// The user interrupted it.
     Interrupted,
     /// The machine or the cluster failed during the run; what was recorded until then was judged.
     Broken(Verdict),
 }
 
-/// A command that could not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandFailure {
+pub(crate) enum CommandFailure {
     /// What the user wrote, with the place in the text.
     #[error("{0}")]
-    Input(Box<dyn miette::Diagnostic + Send + Sync>),
+    Input(Box<dyn Diagnostic + Send + Sync>),
     /// What the user wrote or named.
     #[error("{0}")]
     User(String),
     /// The machine or the cluster.
     #[error("{0}")]
     Machine(String),
-    /// A bug in this program.
     #[error("{0}")]
     Bug(String),
-    /// Interrupted before there was anything to judge.
+    /// Before there was anything to judge.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// How the trials of a run ended.
+/// What can be shown in the user's own text was written by the user.
+impl<E: Diagnostic + Send + Sync + 'static> From<E> for CommandFailure {
+    fn from(error: E) -> Self {
+        Self::Input(Box::new(error))
+    }
+}
+
+impl From<KindError> for CommandFailure {
+    fn from(error: KindError) -> Self {
+        match error {
+            KindError::Interrupted { .. } => Self::Interrupted,
+            KindError::NoCluster { .. } => Self::User(error.to_string()),
+            other => Self::Machine(other.to_string()),
+        }
+    }
+}
+
+impl From<ConnectError> for CommandFailure {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NoContext { .. } => Self::User(error.to_string()),
+            other => Self::Machine(other.to_string()),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum TrialsEnd {
-    /// All were run.
     Finished,
     /// No further block was begun, because the time budget was used up; said in a sentence.
     OutOfTime(String),
-    /// By the user.
     Interrupted,
     /// By the machine or the cluster, in a sentence.
     Broken(String),

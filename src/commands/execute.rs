@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use super::context::{RunContext, RunMode};
@@ -27,20 +28,16 @@ pub(super) fn execute(
     plan: &RunPlan,
     stage: Option<&RunStage>,
     place: &WhereArgs,
-    how: RunMode,
+    mode: RunMode,
     colour: bool,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     let clock = Clock::start();
     let started_unix_ns = wall_unix_ns();
     let started = outputs::rfc3339(started_unix_ns);
     raise_descriptors().map_err(|error| CommandFailure::Machine(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| CommandFailure::Machine(format!("starting the runtime: {error}")))?;
-    let found = runtime.block_on(host::find(place, plan, stage, talk))?;
+    let runtime = runtime()?;
+    let found = runtime.block_on(host::find(place, plan, stage, output))?;
     let outputs = Outputs::create(place.out.as_deref(), &plan.settings.scenario, &started)?;
     let sized = runtime.block_on(host::sized(&found, plan))?;
     let plan = sized.as_ref().unwrap_or(plan);
@@ -68,9 +65,9 @@ pub(super) fn execute(
         started_unix_ns,
         shared_network: stage.is_some_and(|stage| stage.host_network.is_some()),
         places: &places,
-        how,
+        mode,
         outputs: &outputs,
-        talk,
+        output,
         clock,
         stop: CancellationToken::new(),
         writer: writer.status(),
@@ -78,7 +75,16 @@ pub(super) fn execute(
     let ended = runtime.block_on(drive(&run, found, sink));
     runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
     let written = writer.finish();
-    outputs.conclude(ended, written, colour, talk)
+    outputs.conclude(ended, written, colour, output)
+}
+
+/// The runtime of a command, on two threads of its own.
+pub(super) fn runtime() -> Result<Runtime, CommandFailure> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| CommandFailure::Machine(format!("starting the runtime: {error}")))
 }
 
 /// So many random hexadecimal digits, from the kernel: at most 32.

@@ -10,17 +10,14 @@ use super::options::RunArgs;
 use super::outputs::open_record;
 use super::recipes;
 use crate::manifest::{DiskFiles, FileSource, parse};
-use crate::plan::{GivenValues, PlanError, PlanOverrides, RunPlan, from_record};
+use crate::plan::{GivenValues, PlanOverrides, RunPlan, from_record};
 use crate::record::header::Header;
 use crate::spec::RolloutAction;
 use crate::yaml::YamlSource;
 
 /// Refuses the record of a run on a real cluster where the user names none: nothing is asked of, made on or done to a cluster
 /// because a record says so. Must be asked before anything is begun.
-///
-/// # Errors
-/// The record cannot be read, or its cluster must be named.
-pub fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), CommandFailure> {
+pub(crate) fn check_recorded_cluster(arguments: &RunArgs) -> Result<(), CommandFailure> {
     let (Some(directory), None) = (&arguments.from, &arguments.place.cluster) else { return Ok(()) };
     match header(directory)?.spec.settings.cluster.choice.parse() {
         Ok(ClusterChoice::Embedded) => Ok(()),
@@ -44,10 +41,9 @@ pub(super) fn plan_from(
     overrides: &PlanOverrides,
 ) -> Result<RunPlan, CommandFailure> {
     let header = header(directory)?;
-    let input = |error: PlanError| CommandFailure::Input(Box::new(error));
     let given = GivenValues { secrets: secrets(manifests)?, headers: headers(&arguments.header)? };
     let overrides = PlanOverrides { seed: arguments.place.seed.unwrap_or(header.spec.settings.seed), ..*overrides };
-    let mut plan = from_record(&header, &arguments.variant, &given, &overrides).map_err(input)?;
+    let mut plan = from_record(&header, &arguments.variant, &given, &overrides)?;
     if !arguments.place.allow_host_commands {
         runs_no_command(&plan, directory)?;
         runs_no_recipe(&plan, arguments.place.cluster(), directory)?;
@@ -92,7 +88,7 @@ fn header(directory: &Path) -> Result<Header, CommandFailure> {
     let place = ["host", "pod"].into_iter().find(|place| directory.as_os_str() == *place && !directory.exists());
     if let Some(place) = place {
         return Err(CommandFailure::User(format!(
-            "--from names the directory of a record, and there is none named {place}; where the load comes from is said with \
+            "--from expects the directory of a record, and there is no directory {place}; to choose where the load comes from, use \
              `--load-from {place}`"
         )));
     }
@@ -103,7 +99,7 @@ fn header(directory: &Path) -> Result<Header, CommandFailure> {
 fn secrets(manifests: &[YamlSource]) -> Result<Vec<serde_json::Value>, CommandFailure> {
     let mut secrets = Vec::new();
     for source in manifests {
-        let objects = parse(source).map_err(|error| CommandFailure::Input(Box::new(error)))?;
+        let objects = parse(source)?;
         secrets.extend(objects.into_iter().filter(|object| object.is("Secret", "")).map(|object| object.value));
     }
     if secrets.is_empty() && !manifests.is_empty() {
@@ -149,12 +145,11 @@ fn field(line: &str) -> Result<(HeaderName, HeaderValue), CommandFailure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::manifest_plan;
 
     #[test]
     fn a_command_of_a_record_is_shown_and_not_run_unasked() {
-        let sources = [YamlSource::new("web.yaml", include_str!("../../manifests/target.yaml"))];
-        let choice = crate::plan::WorkloadChoice::default();
-        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &PlanOverrides::default()).unwrap();
+        let mut plan = manifest_plan("web.yaml", include_str!("../../manifests/target.yaml"));
         runs_no_command(&plan, Path::new("run")).unwrap();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         plan.variants[0].spec.rollout.action =
@@ -168,9 +163,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("images/apache");
         std::fs::create_dir_all(&own).unwrap();
-        let sources = [YamlSource::new("apache.yaml", include_str!("../../manifests/apache.yaml"))];
-        let choice = crate::plan::WorkloadChoice::default();
-        let mut plan = crate::plan::build_for_manifests(&sources, &choice, &PlanOverrides::default()).unwrap();
+        let mut plan = manifest_plan("apache.yaml", include_str!("../../manifests/apache.yaml"));
         plan.settings.folders = vec![folder.path().to_owned()];
         let said = |cluster: &str| {
             let ran = runs_no_recipe(&plan, &cluster.parse().unwrap(), Path::new("run"));

@@ -12,7 +12,6 @@ use crate::yaml::{MAX_BYTES, YamlSource};
 const STDIN: &str = "-";
 /// What errors call it.
 const STDIN_NAME: &str = "standard input";
-/// The most files of a folder.
 const MAX_FILES: usize = 1_000;
 /// The endings of the files that kubectl takes from a folder.
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];

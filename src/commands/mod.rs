@@ -1,8 +1,7 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 //!
-//! - `agent_command`: `rollproof agent`
-//! - `beyond_embedded`: what the embedded cluster cannot do
 //! - `cluster`: `rollproof cluster`
+//! - `cluster_view`: describes a cluster and what runs left on it; pure
 //! - `context`: what the parts of a run share
 //! - `demo`: `rollproof demo`
 //! - `drive`: runs the trials of a run in their order
@@ -17,16 +16,15 @@
 //! - `repeat`: repeats trials that the harness invalidated
 //! - `report`: `rollproof report DIR`
 //! - `run_command`: `rollproof run`
-//! - `stage`: checks before a run on the embedded cluster: commands, images, ports
+//! - `stage`: checks before a run on the embedded cluster: rollouts, commands, images, ports
 //! - `time_budget`: when a run has used its time
 //! - `trial_progress`: the progress line of a trial; pure
 //! - `try_advice`: `--try-advice`: adds a variant with the advised patch
 //! - `until_loss`: `--until-loss`: ends a run after a loss; pure
 //! - `variants`: namespace, load and watches of each variant
 
-mod agent_command;
-mod beyond_embedded;
 mod cluster;
+mod cluster_view;
 mod context;
 mod demo;
 mod drive;
@@ -48,12 +46,21 @@ mod try_advice;
 mod until_loss;
 mod variants;
 
-pub use agent_command::agent;
-pub use cluster::cluster;
-pub use demo::demo;
-pub use ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
-pub use from_record_dir::check_recorded_cluster;
-pub use host::{ClusterChoice, LoadPlace};
-pub use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
-pub use report::{incident, report};
-pub use run_command::run;
+pub(crate) use cluster::cluster;
+pub(crate) use demo::demo;
+pub(crate) use ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
+pub(crate) use from_record_dir::check_recorded_cluster;
+pub(crate) use host::ClusterChoice;
+pub(crate) use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
+pub(crate) use report::{incident, report};
+pub(crate) use run_command::run;
+
+use crate::agent::{AgentArgs, serve};
+use crate::cluster::kube::in_cluster;
+
+/// `rollproof agent`: serves in a pod until it is told to stop.
+pub(crate) fn agent(arguments: AgentArgs) -> Result<(), CommandFailure> {
+    execute::runtime()?.block_on(async {
+        serve(arguments, in_cluster()?).await.map_err(|error| CommandFailure::Machine(error.to_string()))
+    })
+}

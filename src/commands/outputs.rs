@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use super::ending::{CommandFailure, FinishedCommand, RunEnding, TrialsEnd, UserOutput};
 use crate::analysis::{self, Analysis};
 use crate::record::{Reader, WriteError};
-use crate::verdict::Verdict;
 use crate::{html, report};
 
 const RECORD: &str = "record.jsonl";
@@ -17,16 +16,6 @@ const RECORD: &str = "record.jsonl";
 #[derive(Debug)]
 pub(super) struct Outputs {
     directory: PathBuf,
-}
-
-/// What the reports of a record say, once they are written beside it.
-#[derive(Debug)]
-pub(super) struct Written {
-    pub(super) verdict: Verdict,
-    pub(super) cut: bool,
-    /// Why not every report could be written.
-    pub(super) unwritten: Option<String>,
-    pub(super) terminal: String,
 }
 
 impl Outputs {
@@ -44,7 +33,6 @@ impl Outputs {
         Ok(Self { directory })
     }
 
-    /// The record's path.
     pub(super) fn record(&self) -> PathBuf {
         self.directory.join(RECORD)
     }
@@ -54,7 +42,6 @@ impl Outputs {
         self.directory.join("truth.jsonl")
     }
 
-    /// The record cannot be begun.
     pub(super) fn cannot_write(error: &WriteError) -> CommandFailure {
         CommandFailure::User(format!("{error}; name a directory that can be written with --out"))
     }
@@ -65,7 +52,7 @@ impl Outputs {
         ended: TrialsEnd,
         written: Result<u64, WriteError>,
         colour: bool,
-        talk: &dyn UserOutput,
+        output: &dyn UserOutput,
     ) -> Result<FinishedCommand, CommandFailure> {
         let broken = match (&ended, written) {
             (_, Err(error)) => Some(format!("writing {}: {error}", self.record().display())),
@@ -79,31 +66,32 @@ impl Outputs {
             }
             return Err(CommandFailure::User(reason));
         }
-        let reports = match analysis(&self.directory) {
-            Ok(analysis) => write_reports(&self.directory, &analysis, colour),
+        let analysis = match analysis(&self.directory) {
+            Ok(analysis) => analysis,
             // The first trouble is the one to tell of.
             Err(failure) => return Err(broken.map_or(failure, CommandFailure::Machine)),
         };
-        let broken = broken.or_else(|| reports.unwritten.clone());
+        let unwritten = write_reports(&self.directory, &analysis);
+        let broken = broken.or(unwritten);
         if let Some(reason) = &broken {
-            talk.say(&format!("error: {reason}"));
+            output.say(&format!("error: {reason}"));
         }
-        talk.say(&format!("reports: {}", self.directory.display()));
+        output.say(&format!("reports: {}", self.directory.display()));
         let ending = match (ended, broken) {
             (TrialsEnd::Interrupted, _) => RunEnding::Interrupted,
-            (_, Some(_)) => RunEnding::Broken(reports.verdict),
-            _ => RunEnding::Judged(reports.verdict),
+            (_, Some(_)) => RunEnding::Broken(analysis.report.verdict),
+            _ => RunEnding::Judged(analysis.report.verdict),
         };
-        Ok(FinishedCommand { ending, summary: reports.terminal, directory: self.directory.clone() })
+        let summary = report::to_terminal(&analysis.report, colour);
+        Ok(FinishedCommand { ending, summary, directory: self.directory.clone(), report: analysis.report })
     }
 }
 
-/// Refuses a directory that holds a record.
 pub(super) fn is_free(directory: &Path) -> Result<(), CommandFailure> {
     let record = directory.join(RECORD);
     if record.exists() {
         return Err(CommandFailure::User(format!(
-            "{} is there already, and a record is never written over; name another directory with --out, or read this one \
+            "{} exists already, and a record is never overwritten; name another directory with --out, or read this one \
              with `rollproof report {}`",
             record.display(),
             directory.display()
@@ -112,9 +100,9 @@ pub(super) fn is_free(directory: &Path) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-/// Writes the reports of the record in `directory` beside it. A report that cannot be written takes nothing from the verdict: it is
-/// named, and the summary is there all the same.
-pub(super) fn write_reports(directory: &Path, analysis: &Analysis, colour: bool) -> Written {
+/// Writes the reports of the record in `directory` beside it; why not, if one could not be written. That takes nothing from the
+/// verdict.
+pub(super) fn write_reports(directory: &Path, analysis: &Analysis) -> Option<String> {
     let report = &analysis.report;
     let mut texts = vec![
         ("report.json".to_owned(), report::to_json(report)),
@@ -127,13 +115,7 @@ pub(super) fn write_reports(directory: &Path, analysis: &Analysis, colour: bool)
         let patch = serde_json::to_string_pretty(variant.advice_patch.as_ref()?).ok()?;
         Some((report::patch_file(&variant.name), patch + "\n"))
     }));
-    let unwritten = write(directory, &texts);
-    Written {
-        verdict: report.verdict,
-        cut: report.ending == crate::verdict::Ending::Cut,
-        unwritten,
-        terminal: report::to_terminal(report, colour),
-    }
+    write(directory, &texts)
 }
 
 /// Writes files into `directory`; why not, of the first that could not be written. Each is tried: an old one must not stand beside a
@@ -153,16 +135,9 @@ pub(super) fn write(directory: &Path, texts: &[(impl AsRef<str>, String)]) -> Op
     first
 }
 
-/// Analyses the record in `directory`.
 pub(super) fn analysis(directory: &Path) -> Result<Analysis, CommandFailure> {
     analysis::of_record(open_record(directory)?)
         .map_err(|error| CommandFailure::User(format!("analysing {}: {error}", directory.join(RECORD).display())))
-}
-
-/// The page of one incident of the record in `directory`.
-pub(super) fn incident(directory: &Path, id: u32) -> Result<String, CommandFailure> {
-    let page = report::incident_page(&analysis(directory)?, id, &directory.display().to_string());
-    page.map_err(|none| CommandFailure::User(format!("showing an incident of {}: {none}", directory.display())))
 }
 
 /// The record in `directory`, where there may be one.

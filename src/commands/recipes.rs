@@ -13,7 +13,6 @@ use crate::cluster::kind::images_of;
 use crate::plan::{RunPlan, VariantPlan};
 use crate::spec::RolloutAction;
 
-/// A recipe in one of the plan's folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FolderRecipe {
     variant: String,
@@ -87,8 +86,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::{PlanOverrides, WorkloadChoice, build_for_manifests};
-    use crate::yaml::YamlSource;
+    use crate::plan::manifest_plan;
 
     /// A plan of the shipped Apache in a folder that has the recipes `images`, each with `file`.
     fn plan(folder: &Path, images: &[&str], file: &str) -> RunPlan {
@@ -97,8 +95,7 @@ mod tests {
             fs::write(folder.join("images").join(image).join(file), "").unwrap();
         }
         let name = folder.join("apache.yaml").display().to_string();
-        let sources = [YamlSource::new(&name, include_str!("../../manifests/apache.yaml"))];
-        build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap()
+        manifest_plan(&name, include_str!("../../manifests/apache.yaml"))
     }
 
     fn found(plan: &RunPlan, cluster: &str) -> Vec<String> {

@@ -1,5 +1,5 @@
-//! Trials that are run again, because the harness itself spoilt them: a late send, a lost agent, a full channel. That is
-//! decided without looking at losses, so that no trial is left out for what it showed.
+//! Repeats trials that the harness itself invalidated: a late send, a lost agent, a full channel. That is decided without looking at
+//! losses, so that no trial is left out for what it showed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -8,23 +8,21 @@ use std::path::{Path, PathBuf};
 
 use super::trial_progress;
 use crate::plan::TrialPlan;
-use crate::record::reader::Reader;
+use crate::record::Reader;
 use crate::timeline::Collector;
 use crate::verdict::{State, judge};
 
-/// Extra trials of each variant.
 const EXTRA: u32 = 2;
 
-/// The trials still to come.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct TrialQueue {
     waiting: VecDeque<TrialPlan>,
     /// The number of the next extra trial.
     number: u32,
     extra: BTreeMap<usize, u32>,
 }
 
-impl Queue {
+impl TrialQueue {
     pub(super) fn new(order: &[TrialPlan]) -> Self {
         let number = order.iter().map(|planned| planned.trial).max().unwrap_or_default() + 1;
         Self { waiting: order.iter().copied().collect(), number, extra: BTreeMap::new() }
@@ -44,33 +42,30 @@ impl Queue {
         self.waiting.pop_front()
     }
 
-    /// Plans `spoilt` again, at once and in its block's place; false if its variant has had all its extra trials.
-    pub(super) fn again(&mut self, spoilt: TrialPlan) -> bool {
-        let extra = self.extra.entry(spoilt.variant).or_default();
+    /// Plans `invalid` again, at once and in its block's place; false if its variant has had all its extra trials.
+    pub(super) fn rerun(&mut self, invalid: TrialPlan) -> bool {
+        let extra = self.extra.entry(invalid.variant).or_default();
         if *extra == EXTRA {
             return false;
         }
         *extra += 1;
-        self.waiting.push_front(TrialPlan { trial: self.number, ..spoilt });
+        self.waiting.push_front(TrialPlan { trial: self.number, ..invalid });
         self.number += 1;
         true
     }
 }
 
-/// What the record has of a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Recorded {
+pub(super) enum RecordedTrial {
     /// Not its end, or not yet.
     NoEnd,
-    /// Nothing that spoils it.
-    Sound {
+    Valid {
         /// What its judged arms lost, if it counts.
         lost: Option<u64>,
-        /// What it came to, in words.
         words: String,
     },
-    /// The harness spoilt it; why, in a sentence.
-    Spoilt(String),
+    /// The harness invalidated it; why, in a sentence.
+    Invalid(String),
 }
 
 /// Reads the record of a run as it grows: after each trial only what has come since.
@@ -86,14 +81,14 @@ impl RecordFollower {
     }
 
     /// What the record has of `trial`. Each trial is asked for until its end is there, and no trial before another that was.
-    pub(super) async fn recorded(&mut self, trial: u32) -> Recorded {
+    pub(super) async fn recorded(&mut self, trial: u32) -> RecordedTrial {
         let (path, reading) = (self.path.clone(), self.reading.take());
         let read = tokio::task::spawn_blocking(move || {
             let mut reading = reading.or_else(|| OpenRecord::open(&path))?;
             let found = reading.recorded(trial)?;
             Some((reading, found))
         });
-        let Ok(Some((reading, found))) = read.await else { return Recorded::NoEnd };
+        let Ok(Some((reading, found))) = read.await else { return RecordedTrial::NoEnd };
         self.reading = Some(reading);
         found
     }
@@ -112,23 +107,23 @@ impl OpenRecord {
     }
 
     /// Reads on and judges `trial`; `None` after an error. Blocks.
-    fn recorded(&mut self, trial: u32) -> Option<Recorded> {
+    fn recorded(&mut self, trial: u32) -> Option<RecordedTrial> {
         while let Some(entry) = self.reader.next_whole().ok()? {
             self.collector.push(entry).ok()?;
         }
-        let Some(found) = self.collector.take_ended(trial) else { return Some(Recorded::NoEnd) };
+        let Some(found) = self.collector.take_ended(trial) else { return Some(RecordedTrial::NoEnd) };
         let header = self.reader.header();
         let variant = header.variant(&found.start.variant)?;
         let judgement = judge(&found, variant, header.spec.settings.max_lag_ms());
         Some(match judgement.state {
-            State::Invalid => Recorded::Spoilt(judgement.reason),
+            State::Invalid => RecordedTrial::Invalid(judgement.reason),
             State::Counts => {
                 let rollout_s = found.window.and_then(|window| window.rollout_s());
                 let words = trial_progress::came_to(judgement.loss, judgement.counts.attempts(), rollout_s);
-                Recorded::Sound { lost: Some(judgement.loss), words }
+                RecordedTrial::Valid { lost: Some(judgement.loss), words }
             }
             State::Dirty | State::Incomplete => {
-                Recorded::Sound { lost: None, words: format!("does not count: {}", judgement.reason) }
+                RecordedTrial::Valid { lost: None, words: format!("does not count: {}", judgement.reason) }
             }
         })
     }
@@ -150,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_spoilt_trial_comes_again_at_once_in_its_block_at_most_twice_a_variant() {
-        let mut queue = Queue::new(&order());
+    fn an_invalid_trial_comes_again_at_once_in_its_block_at_most_twice_a_variant() {
+        let mut queue = TrialQueue::new(&order());
         let mut ran = Vec::new();
         while let Some(planned) = queue.take() {
-            // Every trial of variant 0 is spoilt.
+            // Every trial of variant 0 is invalid.
             if planned.variant == 0 {
-                queue.again(planned);
+                queue.rerun(planned);
             }
             ran.push((planned.trial, planned.block, planned.variant));
         }
@@ -171,8 +166,8 @@ mod tests {
         }
     }
 
-    /// A trial in which `lost` attempts were lost; the last one is not in the plan if the harness spoilt it.
-    fn trial(trial: u32, lost: u64, spoilt: bool) -> Vec<Entry> {
+    /// A trial in which `lost` attempts were lost; the last one is not in the plan if the harness invalidated it.
+    fn trial(trial: u32, lost: u64, invalid: bool) -> Vec<Entry> {
         let at_ns = u64::from(trial) * 10_000_000_000;
         let start = TrialStart { at_ns, trial, block: trial, variant: "web".into(), namespace: "a".into() };
         let mark = Mark {
@@ -191,7 +186,7 @@ mod tests {
             reason: String::new(),
             reset: false,
             trouble: String::new(),
-            planned: [(Arm::New, lost - u64::from(spoilt))].into(),
+            planned: [(Arm::New, lost - u64::from(invalid))].into(),
         };
         let before = [Entry::TrialStart(start), Entry::Mark(mark)].into_iter();
         before.chain(lines).chain([Entry::TrialEnd(end)]).collect()
@@ -204,20 +199,22 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         write(&mut file, &[Entry::Header(Box::new(sample::header()))]);
         let mut reading = OpenRecord::open(&path).unwrap();
-        for (number, lost, spoilt) in [(1, 2, false), (2, 3, true), (3, 1, false)] {
-            let entries = trial(number, lost, spoilt);
+        for (number, lost, invalid) in [(1, 2, false), (2, 3, true), (3, 1, false)] {
+            let entries = trial(number, lost, invalid);
             let (end, before) = entries.split_last().unwrap();
             write(&mut file, before);
             let line = serde_json::to_string(end).unwrap() + "\n";
             let (first, rest) = line.split_at(line.len() / 2);
             file.write_all(first.as_bytes()).unwrap();
-            assert_eq!(reading.recorded(number), Some(Recorded::NoEnd), "its last line is half there");
+            assert_eq!(reading.recorded(number), Some(RecordedTrial::NoEnd), "its last line is half there");
             file.write_all(rest.as_bytes()).unwrap();
             let found = reading.recorded(number).unwrap();
             match &found {
-                Recorded::Spoilt(why) => assert!(spoilt && why.contains("2 attempts of arm new planned"), "{why}"),
-                Recorded::Sound { lost: told, .. } => assert_eq!((*told, spoilt), (Some(lost), false)),
-                Recorded::NoEnd => panic!("trial {number} has ended"),
+                RecordedTrial::Invalid(why) => {
+                    assert!(invalid && why.contains("2 attempts of arm new planned"), "{why}");
+                }
+                RecordedTrial::Valid { lost: told, .. } => assert_eq!((*told, invalid), (Some(lost), false)),
+                RecordedTrial::NoEnd => panic!("trial {number} has ended"),
             }
             if number == 1 {
                 assert_eq!(OpenRecord::open(&path).unwrap().recorded(1), Some(found), "as from the beginning");

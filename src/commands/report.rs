@@ -8,20 +8,26 @@ use super::options::ReportArgs;
 use super::outputs;
 use crate::analysis::Analysis;
 use crate::diff;
+use crate::report::{incident_page, to_terminal};
+use crate::verdict::Ending;
 
 /// Analyses a record again and writes its reports anew.
-pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn UserOutput) -> Result<FinishedCommand, CommandFailure> {
+pub(crate) fn report(
+    arguments: &ReportArgs,
+    colour: bool,
+    output: &dyn UserOutput,
+) -> Result<FinishedCommand, CommandFailure> {
     let directory = &arguments.directory;
     let before = arguments.against.as_deref().map(|old| earlier(old, directory)).transpose()?;
     let analysis = outputs::analysis(directory)?;
     // Before anything is written: what cannot be compared leaves the directory as it is.
     let compared = before.map(|(old, before)| compare(old, &before, directory, &analysis)).transpose()?;
-    let reports = outputs::write_reports(directory, &analysis, colour);
-    if reports.cut {
-        talk.say("note: the record ends in the middle; it was analysed as far as it goes.");
+    let mut unwritten = outputs::write_reports(directory, &analysis);
+    let report = analysis.report;
+    if report.ending == Ending::Cut {
+        output.say("note: the record ends in the middle; it was analysed as far as it goes.");
     }
-    let mut summary = reports.terminal;
-    let mut unwritten = reports.unwritten;
+    let mut summary = to_terminal(&report, colour);
     if let Some(compared) = compared {
         summary.push('\n');
         summary.push_str(&diff::to_terminal(&compared));
@@ -29,13 +35,13 @@ pub fn report(arguments: &ReportArgs, colour: bool, talk: &dyn UserOutput) -> Re
         unwritten = unwritten.or_else(|| outputs::write(directory, &texts));
     }
     let ending = match &unwritten {
-        None => RunEnding::Judged(reports.verdict),
+        None => RunEnding::Judged(report.verdict),
         Some(reason) => {
-            talk.say(&format!("error: {reason}"));
-            RunEnding::Broken(reports.verdict)
+            output.say(&format!("error: {reason}"));
+            RunEnding::Broken(report.verdict)
         }
     };
-    Ok(FinishedCommand { ending, summary, directory: directory.clone() })
+    Ok(FinishedCommand { ending, summary, directory: directory.clone(), report })
 }
 
 /// The analysis of the run in `old`, which is only read, to compare the one in `new` with.
@@ -56,7 +62,11 @@ fn compare(old: &Path, before: &Analysis, new: &Path, after: &Analysis) -> Resul
 }
 
 /// Shows one incident of a record; `None` if the whole report was asked for.
-#[must_use]
-pub fn incident(arguments: &ReportArgs) -> Option<Result<String, CommandFailure>> {
-    arguments.incident.map(|id| outputs::incident(&arguments.directory, id))
+pub(crate) fn incident(arguments: &ReportArgs) -> Option<Result<String, CommandFailure>> {
+    let (directory, id) = (arguments.directory.display().to_string(), arguments.incident?);
+    let page = |analysis: Analysis| {
+        incident_page(&analysis, id, &directory)
+            .map_err(|none| CommandFailure::User(format!("showing an incident of {directory}: {none}")))
+    };
+    Some(outputs::analysis(&arguments.directory).and_then(page))
 }

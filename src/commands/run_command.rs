@@ -27,12 +27,11 @@ use crate::yaml::YamlSource;
 /// The seed where the user gave none: the same run again, unless one asks for another.
 const DEFAULT_SEED: u64 = 1;
 
-/// Runs a scenario, or manifests without one.
-pub fn run(
+pub(crate) fn run(
     arguments: &RunArgs,
     network: EnteredNetwork,
     colour: bool,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     let overrides = PlanOverrides {
         rate: arguments.rate,
@@ -42,7 +41,7 @@ pub fn run(
     let mut plan = match (&arguments.scenario, &arguments.from) {
         (Some(scenario), _) => plan(scenario, &DiskFiles, &overrides).inspect_err(|_| {
             if is_manifest(scenario) {
-                talk.say(&format!(
+                output.say(&format!(
                     "note: {0} holds Kubernetes manifests; to roll them without a scenario: rollproof run -f {0}",
                     scenario.display()
                 ));
@@ -51,26 +50,24 @@ pub fn run(
         (None, Some(directory)) => plan_from(directory, arguments, &sources(arguments)?, &overrides)?,
         (None, None) => plan_manifests(arguments, &overrides)?,
     };
-    let refused = |error| CommandFailure::Input(Box::new(error));
-    plan.keep_variants(&arguments.variant).map_err(refused)?;
+    plan.keep_variants(&arguments.variant)?;
     if arguments.control {
-        plan.add_control().map_err(refused)?;
+        plan.add_control()?;
     }
     if let Some(budget) = arguments.time_budget {
-        plan.fit(budget).map_err(refused)?;
+        plan.fit(budget)?;
     }
-    let how = RunMode {
+    let mode = RunMode {
         record_all: arguments.record_all,
         until_loss: arguments.until_loss,
         try_advice: arguments.try_advice,
     };
-    launch(plan, &arguments.place, how, network, colour, talk)
+    launch(plan, &arguments.place, mode, network, colour, output)
 }
 
 /// Reads and plans the scenario at `path`.
 pub(super) fn plan(path: &Path, files: &dyn FileSource, overrides: &PlanOverrides) -> Result<RunPlan, CommandFailure> {
-    let scenario = scenario::load(path, files).map_err(|error| CommandFailure::Input(Box::new(error)))?;
-    build(&scenario, files, overrides).map_err(|error| CommandFailure::Input(Box::new(error)))
+    Ok(build(&scenario::load(path, files)?, files, overrides)?)
 }
 
 /// Whether the file has what every manifest has and no scenario: a guess for a hint.
@@ -79,15 +76,12 @@ fn is_manifest(path: &Path) -> bool {
     DiskFiles.read(path).is_ok_and(|text| has(&text, "apiVersion:") && has(&text, "kind:"))
 }
 
-/// Reads the manifests of `-f`.
 fn sources(arguments: &RunArgs) -> Result<Vec<YamlSource>, CommandFailure> {
     let stdin = std::io::stdin();
     let terminal = stdin.is_terminal();
-    inputs::read(&arguments.filename, &mut Stdin { text: &mut stdin.lock(), terminal })
-        .map_err(|error| CommandFailure::Input(Box::new(error)))
+    Ok(inputs::read(&arguments.filename, &mut Stdin { text: &mut stdin.lock(), terminal })?)
 }
 
-/// Reads and plans the manifests of `-f`.
 fn plan_manifests(arguments: &RunArgs, overrides: &PlanOverrides) -> Result<RunPlan, CommandFailure> {
     let sources = sources(arguments)?;
     let choice = WorkloadChoice {
@@ -95,17 +89,17 @@ fn plan_manifests(arguments: &RunArgs, overrides: &PlanOverrides) -> Result<RunP
         service: arguments.service.clone(),
         port: arguments.port.clone(),
     };
-    build_for_manifests(&sources, &choice, overrides).map_err(|error| CommandFailure::Input(Box::new(error)))
+    Ok(build_for_manifests(&sources, &choice, overrides)?)
 }
 
 /// Checks what can be checked before anything is begun, says the plan, and runs it.
 pub(super) fn launch(
     mut plan: RunPlan,
     place: &WhereArgs,
-    how: RunMode,
+    mode: RunMode,
     network: EnteredNetwork,
     colour: bool,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     if let Some(misplaced) = place.misplaced() {
         return Err(CommandFailure::User(misplaced));
@@ -134,43 +128,42 @@ pub(super) fn launch(
         }
     };
     if let Some(reason) = stage.as_ref().and_then(|stage| stage.host_network.as_ref()) {
-        talk.say(&format!("note: {reason}"));
+        output.say(&format!("note: {reason}"));
     }
-    talk.say(plan.summary().to_string().trim_end());
+    output.say(plan.summary().to_string().trim_end());
     for variant in &plan.variants {
         if let Some(idle_s) = idle_s(variant) {
             let name = &variant.spec.name;
-            talk.say(&format!("  {name}: a kept-alive connection is idle for {idle_s:.2} s between requests"));
+            output.say(&format!("  {name}: a kept-alive connection is idle for {idle_s:.2} s between requests"));
         }
     }
-    if how.try_advice {
-        talk.say(&try_advice::note(&plan));
+    if mode.try_advice {
+        output.say(&try_advice::note(&plan));
     }
     let begun = Clock::start();
-    let mut finished = execute(&plan, stage.as_ref(), place, how, colour, talk)?;
+    let mut finished = execute(&plan, stage.as_ref(), place, mode, colour, output)?;
     let left = plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
-    if let (true, RunEnding::Judged(verdict)) = (how.try_advice, finished.ending) {
-        let planned = try_advice::plan(&plan, &finished.directory, left, talk);
+    if let (true, RunEnding::Judged(verdict)) = (mode.try_advice, finished.ending) {
+        let planned = try_advice::plan(&plan, &finished.report, left, output);
         let tried = planned.and_then(|advised| {
             let Some(advised) = advised else { return Ok(None) };
-            talk.say(advised.summary().to_string().trim_end());
+            output.say(advised.summary().to_string().trim_end());
             let place = WhereArgs { out: Some(finished.directory.join(try_advice::FOLDER)), ..place.clone() };
-            let tried = execute(&advised, stage.as_ref(), &place, how, colour, talk)?;
-            let outcome = try_advice::outcome(&outputs::analysis(&tried.directory)?.report);
-            Ok(Some((tried, outcome)))
+            execute(&advised, stage.as_ref(), &place, mode, colour, output).map(Some)
         });
         // The planned variants decide, and what they showed is said; what was tried besides is told. An interruption is one all
         // the same, and a machine that failed is named where nothing worse is.
         match tried {
             Ok(None) => {}
-            Ok(Some((tried, outcome))) => {
+            Ok(Some(tried)) => {
+                let outcome = try_advice::outcome(&tried.report);
                 finished.summary = format!("{}\n{}{outcome}", finished.summary, tried.summary);
                 if matches!(tried.ending, RunEnding::Interrupted) {
                     finished.ending = RunEnding::Interrupted;
                 }
             }
             Err(failure) => {
-                talk.say(&format!("--try-advice: its run did not finish: {failure}"));
+                output.say(&format!("--try-advice: its run did not finish: {failure}"));
                 match failure {
                     CommandFailure::Interrupted => finished.ending = RunEnding::Interrupted,
                     CommandFailure::Machine(_) | CommandFailure::Bug(_) => finished.ending = RunEnding::Broken(verdict),

@@ -1,19 +1,17 @@
-//! What is checked before anything is begun: may these commands run here, has every image a recipe, can every pod be
-//! run as it is written?
+//! What is checked before anything is begun: can the embedded cluster roll this, may these commands run here, has every image a
+//! recipe, can every pod be run as it is written?
 
-use serde_json::Value;
-
-use super::beyond_embedded::beyond_embedded;
 use super::ending::CommandFailure;
 use super::options::WhereArgs;
 use super::recipes::FolderRecipe;
 use crate::cluster::embedded::images::{ImageError, resolve};
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::embedded::node::refusals;
-use crate::manifest::offset_ports;
+use crate::manifest::documents::{reference, text};
+use crate::manifest::{WorkloadKind, offset_ports};
 use crate::plan::{RunPlan, VariantPlan};
+use crate::spec::RolloutAction;
 
-/// Where a run will take place.
 #[derive(Debug)]
 pub(super) struct RunStage {
     /// Why the machine's own network is used; `None` in a private one.
@@ -101,14 +99,15 @@ fn may_run_here(foreign: &str, place: &WhereArgs) -> Result<(), CommandFailure> 
 
 fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFailure> {
     for manifest in variant.spec.manifests().iter().chain(variant.patched().as_ref()) {
-        let Some(spec) = pod_spec(manifest) else { continue };
-        let place = format!("variant {}, {}", variant.spec.name, reference(manifest));
+        let Some(spec) = manifest.pointer("/spec/template/spec") else { continue };
+        let object = reference(text(manifest, "/kind"), text(manifest, "/metadata/name"));
+        let place = format!("variant {}, {object}", variant.spec.name);
         if let Some(refusal) = refusals(spec).first() {
             return Err(CommandFailure::User(format!("{place}: {refusal}")));
         }
         let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
         let rolled = match &variant.spec.rollout.action {
-            crate::spec::RolloutAction::Image { to, .. } => Some(to.as_str()),
+            RolloutAction::Image { to, .. } => Some(to.as_str()),
             _ => None,
         };
         for image in images.chain(rolled) {
@@ -119,11 +118,58 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFail
     Ok(())
 }
 
-fn pod_spec(manifest: &Value) -> Option<&Value> {
-    manifest.pointer("/spec/template/spec")
+/// Why a plan cannot run on the embedded cluster; `None` if it can.
+fn beyond_embedded(plan: &RunPlan) -> Option<String> {
+    plan.variants.iter().find_map(|variant| {
+        let workload = &variant.workload;
+        let what = match (workload.kind, &variant.spec.rollout.action) {
+            (WorkloadKind::StatefulSet | WorkloadKind::DaemonSet, _) => {
+                format!(
+                    "{} is a {}, and the embedded cluster rolls Deployments only",
+                    workload.reference,
+                    workload.kind.name()
+                )
+            }
+            (_, RolloutAction::Command { .. }) => {
+                "its rollout is a command, which cannot reach the embedded cluster's API from outside".to_owned()
+            }
+            (_, RolloutAction::Evict { cordon: true, .. }) => {
+                "its rollout cordons a node, and the embedded cluster has one only".to_owned()
+            }
+            _ => return None,
+        };
+        Some(format!("variant {}: {what}; run it with --cluster kind", variant.spec.name))
+    })
 }
 
-fn reference(manifest: &Value) -> String {
-    let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
-    format!("{}/{}", text("/kind").to_lowercase(), text("/metadata/name"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::manifest_plan;
+
+    fn refusal(kind: &str, rollout: RolloutAction) -> Option<String> {
+        let manifest =
+            include_str!("../../manifests/target.yaml").replace("kind: Deployment", &format!("kind: {kind}"));
+        let mut plan = manifest_plan("web.yaml", &manifest);
+        plan.variants[0].spec.rollout.action = rollout;
+        beyond_embedded(&plan)
+    }
+
+    #[test]
+    fn what_the_embedded_cluster_cannot_do_is_refused_by_name() {
+        let command = || RolloutAction::Command { run: vec!["helm".into()], back: None };
+        let evict = |cordon| RolloutAction::Evict { node: None, cordon };
+        for (kind, rollout, why) in [
+            ("StatefulSet", RolloutAction::Restart, "is a StatefulSet"),
+            ("DaemonSet", RolloutAction::Restart, "is a DaemonSet"),
+            ("Deployment", command(), "its rollout is a command"),
+            ("Deployment", evict(true), "its rollout cordons a node"),
+        ] {
+            let refused = refusal(kind, rollout).unwrap();
+            assert!(refused.contains(why) && refused.ends_with("run it with --cluster kind"), "{refused}");
+        }
+        for rollout in [RolloutAction::Restart, evict(false), RolloutAction::Scale { from: 2, to: 3 }] {
+            assert_eq!(refusal("Deployment", rollout), None);
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// The time that a run's trials may take.
 #[derive(Debug)]
 pub(super) struct TimeBudget {
     length: Option<Duration>,

@@ -8,13 +8,11 @@ use crate::trial::TrialStep;
 /// What the line of a trial under way shows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TrialProgress {
-    /// Attempts that have ended.
     pub(super) ended: u64,
     /// Those among them that were lost.
     pub(super) lost: u64,
     /// Since the trial began.
     pub(super) elapsed: Duration,
-    /// Where it stands.
     pub(super) step: TrialStep,
     /// Until the last trial has ended, roughly.
     pub(super) left: Duration,
@@ -87,7 +85,6 @@ impl TrialLengths {
         Self { guess, ended: BTreeMap::new() }
     }
 
-    /// A trial of a variant has ended.
     pub(super) fn ended(&mut self, variant: usize, length: Duration) {
         let (count, sum) = self.ended.entry(variant).or_default();
         (*count, *sum) = (count.saturating_add(1), sum.saturating_add(length));

@@ -2,11 +2,9 @@
 //!
 //! It is tried in trials of its own: those that the advice comes from cannot also show that it helps.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::ending::{CommandFailure, UserOutput};
-use super::outputs;
 use super::until_loss::rollouts;
 use crate::analysis::ReportDoc;
 use crate::plan::{ADVISED, RunPlan};
@@ -18,33 +16,31 @@ pub(super) const FOLDER: &str = "advised";
 /// What a run's report advises, as a plan; `None`, with the reason said, if there is nothing to try.
 pub(super) fn plan(
     plan: &RunPlan,
-    directory: &Path,
+    report: &ReportDoc,
     left: Option<Duration>,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<Option<RunPlan>, CommandFailure> {
-    let report = outputs::analysis(directory)?.report;
     let lossy = report.variants.iter().filter(|variant| variant.trials_with_loss > 0);
     let mut lossy = lossy.filter(|variant| plan.settings.control.as_ref() != Some(&variant.name)).peekable();
     if lossy.peek().is_none() {
-        talk.say("--try-advice: nothing was lost, so there is nothing to advise");
+        output.say("--try-advice: nothing was lost, so there is nothing to advise");
         return Ok(None);
     }
     let Some((source, patch)) = lossy.find_map(|variant| Some((variant, variant.advice_patch.as_ref()?))) else {
-        talk.say("--try-advice: no patch of the workload alone would help; the advice says why");
+        output.say("--try-advice: no patch of the workload alone would help; the advice says why");
         return Ok(None);
     };
     let Some(index) = plan.variants.iter().position(|variant| variant.spec.name == source.name) else {
         return Ok(None);
     };
-    let refused = |error| CommandFailure::Input(Box::new(error));
-    let Some(mut advised) = plan.advised(index, patch).map_err(refused)? else { return Ok(None) };
+    let Some(mut advised) = plan.advised(index, patch)? else { return Ok(None) };
     if let Some(left) = left
         && let Err(error) = advised.fit(left)
     {
-        talk.say(&format!("--try-advice: not tried: {error}"));
+        output.say(&format!("--try-advice: not tried: {error}"));
         return Ok(None);
     }
-    talk.say(&format!("--try-advice: {} again, beside the same with its advice", source.name));
+    output.say(&format!("--try-advice: {} again, beside the same with its advice", source.name));
     Ok(Some(advised))
 }
 

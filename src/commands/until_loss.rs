@@ -1,4 +1,4 @@
-//! `--until-loss`: a run that ends when a loss has shown. Pure.
+//! `--until-loss`: a run that ends once it has seen a loss. Pure.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(super) struct UntilLoss {
 }
 
 impl UntilLoss {
-    /// Takes the next trial: what it lost, if it counts. The sentence with which the run ends here, once a loss has shown.
+    /// Takes the next trial: what it lost, if it counts. A sentence once the run has seen a loss and ends here.
     pub(super) fn take(&mut self, plan: &RunPlan, planned: TrialPlan, lost: Option<u64>) -> Option<String> {
         self.ran += 1;
         // The control is there to lose.
@@ -29,29 +29,28 @@ impl UntilLoss {
             }
             lost => {
                 let variant = plan.variants.get(planned.variant).map_or("", |variant| variant.spec.name.as_str());
-                let attempts = if lost == 1 { "1 attempt".to_owned() } else { format!("{lost} attempts") };
+                let requests = if lost == 1 { "1 request".to_owned() } else { format!("{lost} requests") };
                 let ran = rollouts(self.ran);
                 Some(format!(
-                    "a loss has shown after {ran}: trial {} of {variant} lost {attempts}; the run ends here",
+                    "a loss was seen after {ran}: trial {} of {variant} lost {requests}; the run ends here",
                     planned.trial
                 ))
             }
         }
     }
 
-    /// What is said when all trials have run and no loss has shown: for each variant, how large the share of rollouts that
-    /// lose something may be all the same.
+    /// What is printed when all trials have run without a loss: for each variant, how large the share of rollouts that lose
+    /// something may still be.
     pub(super) fn not_shown(&self, plan: &RunPlan) -> Vec<String> {
         let line = |(index, variant): (usize, &crate::plan::VariantPlan)| {
             let count = self.without.get(&index).copied().unwrap_or_default();
             let name = &variant.spec.name;
             if count == 0 {
-                return format!("no loss has shown: {name} has no rollout that counts, so that nothing is known of it");
+                return format!("no loss was seen: no rollout of {name} counts, so nothing is known of it");
             }
             let share = zero_upper_bound(count) * 100.0;
             format!(
-                "no loss has shown in {} of {name}; up to {share:.1} % of its rollouts could lose something all the same (at \
-                 95 %)",
+                "no loss was seen in {} of {name}; up to {share:.1} % of its rollouts could still lose something (at 95 %)",
                 rollouts(count)
             )
         };
@@ -68,12 +67,10 @@ pub(super) fn rollouts(count: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{PlanOverrides, WorkloadChoice, build_for_manifests};
-    use crate::yaml::YamlSource;
+    use crate::plan::manifest_plan;
 
     fn plan() -> RunPlan {
-        let sources = [YamlSource::new("web.yaml", include_str!("../../manifests/target.yaml"))];
-        build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap()
+        manifest_plan("web.yaml", include_str!("../../manifests/target.yaml"))
     }
 
     fn trial(trial: u32) -> TrialPlan {
@@ -86,7 +83,7 @@ mod tests {
         assert_eq!(until.take(&plan, trial(1), Some(0)), None);
         assert_eq!(until.take(&plan, trial(2), None), None, "an invalid trial decides nothing");
         let said = until.take(&plan, trial(3), Some(2)).unwrap();
-        assert_eq!(said, "a loss has shown after 3 rollouts: trial 3 of as-written lost 2 attempts; the run ends here");
+        assert_eq!(said, "a loss was seen after 3 rollouts: trial 3 of as-written lost 2 requests; the run ends here");
     }
 
     #[test]
@@ -97,7 +94,7 @@ mod tests {
         assert_eq!(until.take(&plan, control, Some(12)), None);
         assert_eq!(until.take(&plan, trial(2), Some(0)), None);
         assert_eq!(until.not_shown(&plan).len(), 1, "and it is not what was looked at");
-        assert!(until.take(&plan, trial(3), Some(1)).unwrap().contains("of as-written lost 1 attempt"));
+        assert!(until.take(&plan, trial(3), Some(1)).unwrap().contains("of as-written lost 1 request"));
     }
 
     #[test]
@@ -112,8 +109,7 @@ mod tests {
         assert_eq!(
             until.not_shown(&plan),
             [
-                "no loss has shown in 5 rollouts of as-written; up to 45.1 % of its rollouts could lose something all the \
-              same (at 95 %)"
+                "no loss was seen in 5 rollouts of as-written; up to 45.1 % of its rollouts could still lose something (at 95 %)"
             ]
         );
     }

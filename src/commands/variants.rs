@@ -117,7 +117,7 @@ pub(super) fn variant(
         service: variant.spec.service().name.clone(),
         service_port_name: variant.spec.service().port_name.clone(),
         site,
-        load: load(variant, run.places.connections(index), run.plan.settings.seed, run.how.record_all),
+        load: load(variant, run.places.connections(index), run.plan.settings.seed, run.mode.record_all),
         changed: AtomicBool::new(false),
         step: Mutex::new(TrialStep::default()),
         timeout: variant.spec.rollout.timeout,

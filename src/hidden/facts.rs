@@ -37,7 +37,7 @@ impl<'a> AttemptFacts<'a> {
 }
 
 /// How many of these attempts each client would have hidden. Every client is named, also with 0.
-pub fn sums<'a>(attempts: impl Iterator<Item = (AttemptFacts<'a>, u64)>) -> BTreeMap<Client, u64> {
+pub(crate) fn sums<'a>(attempts: impl Iterator<Item = (AttemptFacts<'a>, u64)>) -> BTreeMap<Client, u64> {
     let mut sums: BTreeMap<Client, u64> = Client::ALL.into_iter().map(|client| (client, 0)).collect();
     for (facts, count) in attempts {
         for (_, sum) in sums.iter_mut().filter(|(client, _)| hides(**client, &facts)) {

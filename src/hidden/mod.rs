@@ -4,15 +4,15 @@
 //! taken to be answered, which holds where other pods serve. It must not know how a trial is judged or why an attempt
 //! failed.
 //!
-//! - `client`: the clients, and what each repeats
-//! - `facts`: what of an attempt decides
-//! - `words`: clients in a sentence
+//! - `client`: the clients and proxies, and what each of them sends again
+//! - `facts`: what the policies look at, and their sum over many attempts
+//! - `words`: what would have hidden an attempt, in words
 
 mod client;
 mod facts;
 mod words;
 
 pub use client::{Client, hides};
-pub use facts::{AttemptFacts, sums};
-pub use words::describe;
-pub(crate) use words::listed;
+pub use facts::AttemptFacts;
+pub(crate) use facts::sums;
+pub(crate) use words::{describe, listed};

@@ -5,8 +5,7 @@ use super::facts::AttemptFacts;
 
 /// Which clients an attempt fails for and which hide it, without a full stop: `lost for reqwest and curl, hidden by
 /// Go`. `failed` says what became of it: `lost`, `raced` or `unsent`.
-#[must_use]
-pub fn describe(failed: &str, attempt: &AttemptFacts<'_>) -> String {
+pub(crate) fn describe(failed: &str, attempt: &AttemptFacts<'_>) -> String {
     let (hidden, seen): (Vec<Client>, Vec<Client>) =
         Client::ALL.into_iter().partition(|client| hides(*client, attempt));
     if attempt.reused.is_none() && !connect_failed(attempt.outcome) {
@@ -30,7 +29,6 @@ const fn is_client(client: Client) -> bool {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-#[must_use]
 pub(crate) fn listed(names: &[&str]) -> String {
     match names {
         [] => String::new(),

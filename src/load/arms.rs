@@ -27,10 +27,8 @@ impl ArmCarriers {
         let kept = |arm| plan.spec.uses(arm).then(|| KeptConnections::new(arm, plan.connections));
         let _inside = runtime.enter();
         let pooled = plan.spec.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.spec.timeout));
-        let pooled = pooled.transpose().map_err(|error| LoadError::System {
-            doing: "building the client of the arm pooled",
-            source: std::io::Error::other(error),
-        })?;
+        let pooled = pooled.transpose().map_err(std::io::Error::other);
+        let pooled = pooled.map_err(LoadError::system("building the client of the arm pooled"))?;
         Ok(Self { reused: kept(Arm::Reused), blind: kept(Arm::Blind), pooled })
     }
 

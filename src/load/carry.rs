@@ -33,7 +33,6 @@ impl PreparedRequest {
         Self { uri: Uri::from(kind.path.clone()), body: Bytes::from(kind.body.clone()), kept, closing }
     }
 
-    /// The headers of an attempt on `arm`.
     pub(super) fn headers(&self, plan: &LoadPlan, planned: PlannedAttempt) -> HeaderMap {
         let mut headers = if planned.arm.connects_anew() { self.closing.clone() } else { self.kept.clone() };
         if let Some(name) = &plan.attempt_header {
@@ -42,7 +41,6 @@ impl PreparedRequest {
         headers
     }
 
-    /// The request of an attempt.
     pub(super) fn request(&self, plan: &LoadPlan, planned: PlannedAttempt) -> Request<Full<Bytes>> {
         let kind = &plan.spec.requests[usize::from(planned.request)];
         let mut request = Request::new(Full::new(self.body.clone()));

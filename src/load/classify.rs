@@ -11,7 +11,6 @@ use super::socket::SocketSnapshot;
 /// How the carrying of a request over a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ExchangeEnd {
-    /// The response was complete.
     Complete,
     /// The connection or the protocol failed.
     Failed {
@@ -20,7 +19,6 @@ pub(super) enum ExchangeEnd {
         /// The library's own words.
         words: String,
     },
-    /// The timeout passed.
     TimedOut,
 }
 
@@ -29,9 +27,7 @@ pub(super) enum ExchangeEnd {
 pub(super) enum DialError {
     /// A socket could not be made: nothing left this machine.
     Local(std::io::Error),
-    /// The connect failed.
     Connect(std::io::Error),
-    /// The timeout passed.
     TimedOut,
 }
 
@@ -133,7 +129,6 @@ fn in_body(seen: SocketSnapshot) -> Outcome {
     }
 }
 
-/// The outcome of a complete response.
 pub(super) fn of_status(status: u16, request: &RequestSpec) -> Outcome {
     if request.accepts(status) {
         Outcome::Ok

@@ -11,14 +11,11 @@ const RESERVED: u64 = 128;
 
 /// Raises the soft limit of open files to the hard one and returns it. What is started afterwards inherits it, so a run
 /// does this before its first pod: pods of one variant must not differ.
-///
-/// # Errors
-/// The system refuses.
-pub fn raise_descriptors() -> Result<u64, LoadError> {
-    let system = |doing| move |errno: nix::Error| LoadError::System { doing, source: errno.into() };
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(system("reading the limit of open files"))?;
+pub(crate) fn raise_descriptors() -> Result<u64, LoadError> {
+    let (soft, hard) =
+        getrlimit(Resource::RLIMIT_NOFILE).map_err(LoadError::system("reading the limit of open files"))?;
     if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(system("raising the limit of open files"))?;
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(LoadError::system("raising the limit of open files"))?;
     }
     Ok(hard)
 }

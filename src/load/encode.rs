@@ -24,10 +24,8 @@ const MAX_US: u64 = 3_600_000_000;
 /// Significant decimal digits of a histogram.
 const DIGITS: u8 = 3;
 
-/// One slice of one trial.
 pub(super) struct SliceBatch {
     pub(super) trial: u32,
-    /// The slice's start.
     pub(super) at_ns: Stamp,
     pub(super) slice: LoadSlice,
 }

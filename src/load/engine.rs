@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -30,13 +31,11 @@ const MARGIN_NS: u64 = 20_000_000;
 /// for a quarter of a millisecond.
 const FLOOR_NS: u64 = 250_000;
 
-/// See [`FLOOR_NS`].
 const FLOOR_RATE: f64 = 4_000.0;
 
 /// How often a load that plans no more looks whether everything has ended.
 const DRAIN_NS: u64 = 1_000_000;
 
-/// See [`near_deadline`].
 const NEAR_DEADLINE: Duration = Duration::from_millis(100);
 
 /// The longest that opening the kept-alive connections may take, all together.
@@ -61,7 +60,6 @@ pub(super) struct LoadContext {
 
 /// What decides when attempts are sent.
 pub(super) enum LoadPacing {
-    /// The plan's rate.
     Rate,
     /// The end of an earlier one, which is told here.
     Ends(Notify),
@@ -98,7 +96,6 @@ impl LoadContext {
         self.least_connect_ns.load(Relaxed)
     }
 
-    /// The number of the next connection.
     pub(super) fn next_connection(&self) -> u64 {
         self.connections.fetch_add(1, Relaxed)
     }
@@ -141,9 +138,6 @@ struct LoadThreads {
 /// Starts the load of `plan` on a thread of its own, connections going where `route` says, stamps taken from `clock`, and
 /// everything recorded through `sink`. Returns once the kept-alive connections were opened (or could not be) and the
 /// first attempt is about to be sent; at most the plan's timeout, and at most three seconds.
-///
-/// # Errors
-/// The plan makes no sense, or the system refuses a thread, a timer or open files.
 pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<RunningLoad, LoadError> {
     start_paced(plan, route, clock, sink, LoadPacing::Rate)
 }
@@ -151,9 +145,6 @@ pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) ->
 /// As [`start`], but a closed loop: the plan's rate is not kept, `max_in_flight` attempts are in flight at any time, and
 /// each that ends is followed by the next. Only for measuring what an attempt costs next to clients that are closed loops;
 /// such a load slows down with its target and must not judge one.
-///
-/// # Errors
-/// As [`start`].
 pub fn saturate(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<RunningLoad, LoadError> {
     start_paced(plan, route, clock, sink, LoadPacing::Ends(Notify::new()))
 }
@@ -174,7 +165,7 @@ fn start_paced(
     let encoder = Builder::new()
         .name("load-encode".to_owned())
         .spawn(move || encode::run(&waiting, &encoder_sink))
-        .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
+        .map_err(LoadError::system("starting a thread"))?;
     let (started, has_started) = sync_channel(1);
     let for_thread = Arc::clone(&control);
     let load = Builder::new()
@@ -183,7 +174,7 @@ fn start_paced(
             let collector = LoadCollector::new(plan.trial, sink, batches);
             run(&Arc::new(LoadContext::new(plan, route, clock, pacing, collector)), &for_thread, &started)
         })
-        .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
+        .map_err(LoadError::system("starting a thread"))?;
     if has_started.recv().is_err() {
         // The thread ended before it could start: its result says why.
         let result = load.join().map_err(|_| LoadError::Died)?;
@@ -203,7 +194,6 @@ impl RunningLoad {
         self.control.abort.store(true, Relaxed);
     }
 
-    /// Whether the load has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.threads.as_ref().is_none_or(|threads| threads.load.is_finished())
@@ -216,9 +206,6 @@ impl RunningLoad {
     }
 
     /// Waits for the load's end, after [`Self::stop`] or [`Self::abort`], and until everything is recorded.
-    ///
-    /// # Errors
-    /// The load's thread failed.
     pub fn wait(mut self) -> Result<LoadSummary, LoadError> {
         let threads = self.threads.take().ok_or(LoadError::Died)?;
         let mut summary = threads.load.join().map_err(|_| LoadError::Died)??;
@@ -237,24 +224,19 @@ impl Drop for RunningLoad {
     }
 }
 
-/// The thread.
 fn run(shared: &Arc<LoadContext>, control: &LoadControl, started: &SyncSender<()>) -> Result<LoadSummary, LoadError> {
-    let system = |doing| move |source| LoadError::System { doing, source };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(system("starting the load's runtime"))?;
+    let runtime = runtime()?;
     let arms = ArmCarriers::new(shared, &runtime)?;
     let ended = runtime.block_on(async {
         tokio::spawn(near_deadline());
-        let timer = KernelTimer::new().map_err(system("making the load's timer"))?;
+        let timer = KernelTimer::new().map_err(LoadError::system("making the load's timer"))?;
         for kept in arms.kept() {
             kept.open(shared).await;
         }
         let schedule = LoadSchedule::new(&shared.plan, shared.clock.now() + MARGIN_NS);
         // Nobody waits any more only if the caller is gone; the load then runs until its end is asked for.
         let _ = started.send(());
-        pace(shared, control, &arms, schedule, &timer).await.map_err(system("setting the load's timer"))
+        pace(shared, control, &arms, schedule, &timer).await.map_err(LoadError::system("setting the load's timer"))
     });
     // Whatever is still in flight records its end as it is dropped with its task or with its place in line.
     drop(runtime);
@@ -265,6 +247,21 @@ fn run(shared: &Arc<LoadContext>, control: &LoadControl, started: &SyncSender<()
     publish(&collector, &control.live);
     let lag_us = LagSummary { max: collector.lag_max_ns / 1_000, ..LagSummary::default() };
     Ok(LoadSummary { arms: collector.arms.clone(), lag_us, gap_max_ns: collector.gap_max_ns })
+}
+
+/// A runtime on the present thread.
+pub(super) fn runtime() -> Result<Runtime, LoadError> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(LoadError::system("starting the load's runtime"))
+}
+
+/// Starting a load, waiting for its end and the preflight block their caller; from inside a runtime they go here, to a thread that
+/// may block. A panic goes on here.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
 }
 
 /// Always has a deadline that is nearer than any attempt's. The runtime wakes itself through a descriptor whenever a new

@@ -21,7 +21,6 @@ use super::classify::ExchangeEnd;
 use super::pending_attempt::PendingAttempt;
 use super::socket::{CountedSocket, SocketFacts};
 
-/// A connection and what is known of it.
 pub(super) struct HttpConnection {
     pub(super) sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has ended.
@@ -116,9 +115,7 @@ pub(super) async fn exchange(
 }
 
 enum BodyRead {
-    /// The exchange is over.
     End(ExchangeEnd),
-    /// Something was read.
     Some,
     /// Nothing is there yet.
     Nothing,

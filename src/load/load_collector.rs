@@ -13,7 +13,6 @@ use super::encode::{self, SliceBatch};
 use super::load_schedule::PlannedAttempt;
 use super::load_summary::ArmSummary;
 
-/// The length of a slice.
 pub(super) const SLICE_NS: u64 = 100_000_000;
 
 /// A slice is handed on when it is this many slices old. Attempts of it that end later make further pulses of the same
@@ -29,15 +28,12 @@ const STALLS_KEPT_NS: u64 = 2_000_000_000;
 /// Distinct pod names that are kept; further ones count as unnamed. A trial sees a few dozen.
 const MAX_PODS: usize = 4_096;
 
-/// What one slice saw so far.
 #[derive(Debug, Default)]
 pub(super) struct LoadSlice {
     pub(super) pulses: BTreeMap<PulseKey, PulseAnswers>,
     /// Attempts planned in it.
     pub(super) planned: u64,
-    /// Send lags, in microseconds.
     pub(super) lags_us: Vec<u64>,
-    /// The largest send lag.
     pub(super) lag_max_ns: u64,
     /// The largest gap between sends that ended in it.
     pub(super) gap_max_ns: u64,
@@ -46,13 +42,11 @@ pub(super) struct LoadSlice {
 /// The ok attempts of a pulse.
 #[derive(Debug, Default)]
 pub(super) struct PulseAnswers {
-    /// Their latencies, in microseconds.
     pub(super) latencies_us: Vec<u64>,
     /// When the latest connection that was made for one of them on the arm `new` was begun.
     pub(super) last_connect: Option<Stamp>,
 }
 
-/// What a pulse is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PulseKey {
     pub(super) arm: Arm,
@@ -102,7 +96,6 @@ impl LoadCollector {
         }
     }
 
-    /// Attempts planned and not ended.
     pub(super) fn in_flight(&self) -> u64 {
         self.planned - self.ended
     }
@@ -214,7 +207,6 @@ impl LoadCollector {
         }
     }
 
-    /// Hands on everything.
     pub(super) fn flush_all(&mut self) {
         while let Some((index, slice)) = self.slices.pop_first() {
             self.hand_on(index, slice);

@@ -21,14 +21,11 @@ pub(super) struct LoadSchedule {
     sequence: AttemptSequence,
 }
 
-/// One planned attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PlannedAttempt {
-    /// Its number, from 0.
+    /// From 0.
     pub(super) id: u64,
-    /// When it is to be sent.
     pub(super) at: Stamp,
-    /// The index of its kind.
     pub(super) request: u16,
     pub(super) arm: Arm,
 }
@@ -51,7 +48,6 @@ impl LoadSchedule {
         self.start.saturating_add((self.next_id as f64 / self.rate * 1e9).round() as u64)
     }
 
-    /// Plans the next attempt.
     pub(super) fn take(&mut self) -> PlannedAttempt {
         let at = self.next_at();
         let (request, arm) = self.sequence.next();
@@ -111,29 +107,13 @@ impl AttemptSequence {
 }
 
 /// Every kind and arm with a positive weight, as whole parts.
-#[expect(clippy::cast_possible_truncation, reason = "the ratio is between 0 and 1")]
+#[expect(clippy::cast_possible_truncation, reason = "a part is between 0 and 1")]
 fn weights(plan: &LoadPlan) -> Vec<WeightedEntry> {
-    let shares: f64 = plan.spec.requests.iter().filter(|kind| arms_sum(&kind.arms) > 0.0).map(|kind| kind.share).sum();
-    let mut entries = Vec::new();
-    for (request, kind) in (0u16..).zip(&plan.spec.requests) {
-        let arms = arms_sum(&kind.arms);
-        for (arm, weight) in &kind.arms {
-            let part = kind.share / shares * (weight / arms);
-            if part > 0.0 {
-                entries.push(WeightedEntry {
-                    request,
-                    arm: *arm,
-                    weight: ((part * PARTS).round() as i64).max(1),
-                    credit: 0,
-                });
-            }
-        }
-    }
-    entries
-}
-
-fn arms_sum(arms: &[(Arm, f64)]) -> f64 {
-    arms.iter().map(|(_, weight)| weight).sum()
+    let entry = |(request, arm, part): (u16, Arm, f64)| {
+        let weight = ((part * PARTS).round() as i64).max(1);
+        WeightedEntry { request, arm, weight, credit: 0 }
+    };
+    plan.parts().map(entry).collect()
 }
 
 fn gcd(a: i64, b: i64) -> i64 {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::record::{Arm, Outcome, Sum};
 
-/// What a load did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadSummary {
     /// Each arm that carried something.
@@ -16,10 +15,8 @@ pub struct LoadSummary {
     pub gap_max_ns: u64,
 }
 
-/// One arm's attempts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ArmSummary {
-    /// Attempts planned.
     pub planned: u64,
     /// How they ended; the counts add up to `planned`.
     pub outcomes: BTreeMap<Outcome, u64>,
@@ -27,21 +24,16 @@ pub struct ArmSummary {
     pub sums: BTreeMap<Sum, u64>,
 }
 
-/// Send lag in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LagSummary {
-    /// The median.
     pub p50: u64,
-    /// The 99th percentile.
     pub p99: u64,
-    /// The largest.
     pub max: u64,
 }
 
 impl LoadSummary {
     /// Attempts planned by each arm, as [`crate::record::entry::TrialEnd`] wants them.
-    #[must_use]
-    pub fn planned(&self) -> BTreeMap<Arm, u64> {
+    pub(crate) fn planned(&self) -> BTreeMap<Arm, u64> {
         self.arms.iter().map(|(arm, summary)| (*arm, summary.planned)).collect()
     }
 }
@@ -55,19 +47,16 @@ pub struct LoadCounters {
 }
 
 impl LoadCounters {
-    /// Attempts planned so far.
     #[must_use]
     pub fn planned(&self) -> u64 {
         self.planned.load(Relaxed)
     }
 
-    /// Attempts that have ended.
     #[must_use]
     pub fn ended(&self) -> u64 {
         self.ended.load(Relaxed)
     }
 
-    /// Attempts that were lost.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.load(Relaxed)

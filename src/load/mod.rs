@@ -11,7 +11,6 @@
 //! Not here yet: TLS and names to resolve. Both belong in `dial`.
 //!
 //! - `arms`: what carries the requests of each arm
-//! - `blocking`: runs blocking calls outside the async runtime
 //! - `carry`: carries one request over a connection, and `new`'s requests from dial to close
 //! - `classify`: from counters, stages and error numbers to the one outcome; pure
 //! - `descriptor_limit`: the limit of open files
@@ -38,7 +37,6 @@
 //! - `timer`: the kernel timer that paces the load
 
 mod arms;
-mod blocking;
 mod carry;
 mod classify;
 mod descriptor_limit;
@@ -59,18 +57,18 @@ mod reach_target;
 mod rotation;
 #[cfg(test)]
 mod rotation_tests;
-pub mod sizing;
+pub(crate) mod sizing;
 mod socket;
 mod tcp_info;
 #[cfg(test)]
 mod tcp_info_tests;
 mod timer;
 
-pub use blocking::blocking;
-pub use descriptor_limit::raise_descriptors;
+pub(crate) use descriptor_limit::raise_descriptors;
+pub(crate) use engine::blocking;
 pub use engine::{RunningLoad, saturate, start};
 pub use load_summary::{ArmSummary, LagSummary, LoadCounters, LoadSummary};
 pub use plan::{LoadError, LoadPlan, Route};
 pub use preflight::{Preflight, preflight};
-pub use reach_target::reach;
+pub(crate) use reach_target::reach;
 pub use rotation::{LocalPorts, PortRotation};

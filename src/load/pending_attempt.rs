@@ -7,8 +7,7 @@ use http::response::Parts;
 
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, AttemptStage, ConnectionUse};
-use crate::record::outcome::{RaceEvidence, sum};
-use crate::record::{Outcome, OutcomeGroup, Sum};
+use crate::record::{Outcome, OutcomeGroup, RaceEvidence, Sum, sum};
 
 use super::classify;
 use super::engine::{LoadContext, LoadPacing};
@@ -17,7 +16,6 @@ use super::load_collector::LoadCollector;
 use super::load_schedule::PlannedAttempt;
 use super::socket::{SocketFacts, SocketSnapshot};
 
-/// An attempt that has not ended yet.
 pub(super) struct PendingAttempt {
     shared: Arc<LoadContext>,
     planned: PlannedAttempt,
@@ -100,7 +98,6 @@ impl PendingAttempt {
         pod
     }
 
-    /// Whether the connection was made for this attempt.
     pub(super) fn is_fresh(&self) -> bool {
         self.connected.is_some()
     }
@@ -111,12 +108,10 @@ impl PendingAttempt {
         Some(self.connected?.saturating_sub(carrier.rtt_ns))
     }
 
-    /// What happened on its connection so far.
     pub(super) fn seen(&self) -> SocketSnapshot {
         self.carrier.as_ref().map(|(facts, _)| facts.seen()).unwrap_or_default()
     }
 
-    /// How far it has got.
     pub(super) fn stage(&self) -> AttemptStage {
         match (&self.carrier, self.status) {
             _ if self.started.is_none() => AttemptStage::Waiting,
@@ -134,7 +129,6 @@ impl PendingAttempt {
         self.finish(outcome, None, String::new());
     }
 
-    /// The attempt ends with `outcome`.
     pub(super) fn end(mut self, outcome: Outcome, errno: Option<i32>, words: String) {
         self.finish(outcome, errno, words);
     }
@@ -210,7 +204,7 @@ impl PendingAttempt {
     }
 
     fn collector(&self) -> MutexGuard<'_, LoadCollector> {
-        self.shared.collector.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.collector)
     }
 }
 

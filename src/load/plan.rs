@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Arm, LoadSpec};
+use crate::spec::{Arm, LoadSpec, RequestSpec};
 
 use super::rotation::LocalPorts;
 use super::sizing;
 
-/// Where connections go.
 pub trait Route: Send + Sync + 'static {
     /// The address of the next connection, chosen when the connection is made.
     fn next(&self) -> SocketAddr;
@@ -28,7 +27,6 @@ impl Route for SocketAddr {
 pub struct LoadPlan {
     /// What to send. A `Host` is among the headers of each kind of request.
     pub spec: LoadSpec,
-    /// The trial's number, for the record.
     pub trial: u32,
     /// Kept-alive connections of each of the arms `reused` and `blind`.
     pub connections: usize,
@@ -36,7 +34,6 @@ pub struct LoadPlan {
     pub max_in_flight: usize,
     /// The seed of the order of arms and kinds.
     pub seed: u64,
-    /// Record ok attempts one by one too.
     pub record_all: bool,
     /// A request header that carries the attempt's number, so that a server can tell whether it saw one twice.
     #[serde(skip)]
@@ -46,114 +43,59 @@ pub struct LoadPlan {
     pub local_ports: LocalPorts,
 }
 
-/// Why a load cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The rate is not a positive number.
     #[error("cannot plan the load: the rate is {rate} requests a second, expected a number above 0 and at most {most}")]
-    Rate {
-        /// The rate.
-        rate: f64,
-        /// The highest that is taken.
-        most: f64,
-    },
-    /// The timeout is zero.
+    Rate { rate: f64, most: f64 },
     #[error("cannot plan the load: the timeout is 0, expected a positive duration")]
     Timeout,
-    /// There is no request with an arm.
     #[error(
         "cannot plan the load: no request has an arm with a positive weight, so there is nothing to send; give a request at least one of the arms new, reused, blind, pooled"
     )]
     NothingToSend,
-    /// A weight is negative or not a number.
     #[error("cannot plan the load: request {request} has the weight {weight}, expected a number that is not negative")]
-    Weight {
-        /// The request's index.
-        request: usize,
-        /// The weight.
-        weight: f64,
-    },
-    /// More kinds than the record can number.
+    Weight { request: usize, weight: f64 },
     #[error("cannot plan the load: {count} kinds of request, expected at most {most}")]
-    TooManyKinds {
-        /// How many.
-        count: usize,
-        /// The most.
-        most: usize,
-    },
-    /// A kept-alive arm has no connection.
+    TooManyKinds { count: usize, most: usize },
     #[error("cannot plan the load: the arm {} is used but `connections` is 0, expected at least 1", arm.name())]
-    NoConnections {
-        /// The arm.
-        arm: Arm,
-    },
-    /// Nothing may be in flight.
+    NoConnections { arm: Arm },
     #[error(
         "cannot plan the load: at most 0 requests may be in flight, expected at least 1; the default is rate x timeout"
     )]
     NoneInFlight,
-    /// The kept-alive connections would be busy all the time.
     #[error("cannot plan the load: the arm {} would keep {busy:.1} connections busy all the time (its rate x the expected time of service) but has {connections}; give it more `connections`, a lower rate, or carry slow requests on the arm new", arm.name())]
-    Busy {
-        /// The arm.
-        arm: Arm,
-        /// Connections that are busy on average.
-        busy: f64,
-        /// Those there are.
-        connections: usize,
-    },
-    /// The descriptor limit is too low.
+    Busy { arm: Arm, busy: f64, connections: usize },
     #[error(
         "cannot plan the load: it needs at least {needed} open files, but this process may open {limit}, of which {reserved} are reserved; use fewer `connections` or raise the hard limit (ulimit -Hn)"
     )]
-    Descriptors {
-        /// Files that the load needs at least.
-        needed: u64,
-        /// The limit.
-        limit: u64,
-        /// Those kept for the rest of the program.
-        reserved: u64,
-    },
-    /// New connections would use up the local ports.
+    Descriptors { needed: u64, limit: u64, reserved: u64 },
     #[error(
         "cannot plan the load: its arm new makes {rate:.0} connections a second, but the {ports} local ports outside the \
          kernel's range carry at most {most:.0}, because each rests a minute after its use; lower the rate or give the \
          arm new a smaller weight"
     )]
-    LocalPorts {
-        /// New connections a second.
-        rate: f64,
-        /// The ports.
-        ports: usize,
-        /// New connections a second that they carry.
-        most: f64,
-    },
-    /// The system's local ports cannot be divided between the kernel and the load.
+    LocalPorts { rate: f64, ports: usize, most: f64 },
     #[error(
         "cannot choose local ports: /proc/sys/net/ipv4/ip_local_port_range says `{found}`, expected two port numbers that \
          leave others to the load, as in `32768 60999`; set it with sysctl"
     )]
-    PortRange {
-        /// What it says.
-        found: String,
-    },
-    /// The operating system refused something that the load needs.
+    PortRange { found: String },
     #[error("cannot start the load: {doing} failed: {source}")]
-    System {
-        /// What was being done.
-        doing: &'static str,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// The thread ended early.
+    System { doing: &'static str, source: std::io::Error },
     #[error("the load's thread ended before it was told to; this is a bug in rollproof")]
     Died,
+}
+
+impl LoadError {
+    /// What an error of the system becomes that came while `doing`.
+    pub(super) fn system<E: Into<std::io::Error>>(doing: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::System { doing, source: error.into() }
+    }
 }
 
 /// The highest rate that a plan may ask for. One core carries a few ten thousand.
 const MAX_RATE: f64 = 1_000_000.0;
 
-/// The most kinds of request in a plan.
 const MAX_KINDS: usize = 1_024;
 
 impl LoadPlan {
@@ -200,5 +142,17 @@ impl LoadPlan {
             return Err(LoadError::NoConnections { arm });
         }
         sizing::check_ports(self)
+    }
+
+    /// The part of all requests that each arm carries of each kind, where it carries any. They add to 1.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (u16, Arm, f64)> {
+        let weights = |kind: &RequestSpec| kind.arms.iter().map(|(_, weight)| weight).sum::<f64>();
+        let carried = self.spec.requests.iter().filter(|kind| weights(kind) > 0.0);
+        let shares: f64 = carried.map(|kind| kind.share).sum();
+        let parts = (0u16..).zip(&self.spec.requests).flat_map(move |(request, kind)| {
+            let sum = weights(kind);
+            kind.arms.iter().map(move |(arm, weight)| (request, *arm, kind.share / shares * (weight / sum)))
+        });
+        parts.filter(|(_, _, part)| *part > 0.0)
     }
 }

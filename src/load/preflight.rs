@@ -12,33 +12,28 @@ use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, sink};
 
 use super::carry;
-use super::engine::{LoadContext, LoadPacing};
+use super::engine::{LoadContext, LoadPacing, runtime};
 use super::load_collector::LoadCollector;
 use super::load_schedule::PlannedAttempt;
 use super::pending_attempt::PendingAttempt;
 use super::plan::{LoadError, LoadPlan, Route};
 
-/// How one kind of request fared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
     /// From the call of connect to the response's end.
     pub duration: Duration,
-    /// The attempt, with its outcome, status and error.
     pub attempt: Attempt,
 }
 
 /// Sends one request of each kind of `plan`, one after the other, each on a new connection with `Connection: close`. Blocks
 /// for at most the plan's timeout for each kind; the results are in the plan's order.
-///
-/// # Errors
-/// The plan makes no sense, or the system refuses a thread.
 pub fn preflight(plan: &LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Preflight>, LoadError> {
     plan.check()?;
     let plan = LoadPlan { record_all: true, ..plan.clone() };
     let thread = std::thread::Builder::new()
         .name("load-preflight".to_owned())
         .spawn(move || run(plan, route, clock))
-        .map_err(|source| LoadError::System { doing: "starting a thread", source })?;
+        .map_err(LoadError::system("starting a thread"))?;
     thread.join().map_err(|_| LoadError::Died)?
 }
 
@@ -47,10 +42,7 @@ fn run(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Prefli
     let kinds = plan.spec.requests.len();
     let (sink, source) = sink::channel(kinds);
     let (batches, _) = sync_channel(1);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| LoadError::System { doing: "starting a runtime", source })?;
+    let runtime = runtime()?;
     {
         let collector = LoadCollector::new(plan.trial, sink, batches);
         let shared = Arc::new(LoadContext::new(plan, route, clock, LoadPacing::Rate, collector));

@@ -14,7 +14,7 @@ const CONNECT: Duration = Duration::from_millis(1_500);
 
 /// Makes `tries` connections at once; how the first that came nowhere ended, `None` if there is none. A refusal comes
 /// from a pod, or from a rule, so it is an answer.
-pub async fn reach(route: &Arc<dyn Route>, tries: usize) -> Option<String> {
+pub(crate) async fn reach(route: &Arc<dyn Route>, tries: usize) -> Option<String> {
     let mut connecting: JoinSet<Option<String>> = (0..tries)
         .map(|_| {
             let address = route.next();

@@ -15,7 +15,6 @@ use super::ports::{ConnectionEnd, PortPool, candidates};
 /// The shortest rest, in seconds: no port can be used more often.
 pub(super) const SHORTEST_REST_S: f64 = 60.0;
 
-/// Who chooses the local port of a connection.
 #[derive(Debug, Clone, Default)]
 pub enum LocalPorts {
     /// The kernel, from its ephemeral range. Right where nothing between load and target remembers connections.
@@ -34,7 +33,6 @@ pub struct PortRotation {
     count: usize,
 }
 
-/// No port is ready.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "choosing a local port: none of the {count} outside the kernel's range is ready, {taken} are in use and {resting} rest \
@@ -49,10 +47,7 @@ struct NoPortReady {
 impl PortRotation {
     /// The ports that this machine (or this pod) leaves to others than the kernel, from number `start` on, which wraps.
     /// Processes that share addresses need different starts, since none knows what the other has just used.
-    ///
-    /// # Errors
-    /// `/proc/sys/net/ipv4` does not tell the kernel's range, or that range leaves nothing.
-    pub fn of_this_machine(start: usize) -> Result<Self, LoadError> {
+    pub(crate) fn of_this_machine(start: usize) -> Result<Self, LoadError> {
         let ephemeral = ephemeral()?;
         // Absent before Linux 4.11; the floor was 1024 then.
         let floor = read("ip_unprivileged_port_start").ok().and_then(|text| text.trim().parse().ok());
@@ -73,9 +68,7 @@ impl PortRotation {
         lock(&self.ports).rests_ns(now)
     }
 
-    /// How many ports there are.
-    #[must_use]
-    pub const fn count(&self) -> usize {
+    pub(super) const fn count(&self) -> usize {
         self.count
     }
 
@@ -144,10 +137,9 @@ pub(super) const AWAIT_FIN: Duration = Duration::from_secs(1);
 
 fn read(name: &str) -> Result<String, LoadError> {
     fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"))
-        .map_err(|source| LoadError::System { doing: "reading the kernel's range of local ports", source })
+        .map_err(LoadError::system("reading the kernel's range of local ports"))
 }
 
-/// The kernel's own range.
 pub(super) fn ephemeral() -> Result<RangeInclusive<u16>, LoadError> {
     let range = read("ip_local_port_range")?;
     range_of(&range).ok_or_else(|| LoadError::PortRange { found: range.trim().to_owned() })

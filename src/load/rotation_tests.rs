@@ -21,7 +21,6 @@ const SECOND: u64 = 1_000_000_000;
 enum After {
     /// Says FIN, a little later: the answer is complete before.
     Closes,
-    /// Lets the client close.
     Waits,
 }
 

@@ -9,44 +9,27 @@ use super::rotation::{LocalPorts, SHORTEST_REST_S};
 
 /// A kept-alive connection stays idle for less than this between two uses, so that a server's idle timeout (Apache: 5 s,
 /// Node: 5 s) does not close it for a reason that has nothing to do with the rollout.
-pub const MAX_IDLE_S: f64 = 2.0;
+const MAX_IDLE_S: f64 = 2.0;
 
 /// Connections for each replica: enough for a spread over all pods by a random choice.
-pub const CONNECTIONS_PER_REPLICA: usize = 4;
+const CONNECTIONS_PER_REPLICA: usize = 4;
 
 /// Requests a second that `arm` carries.
-#[must_use]
 fn arm_rate(plan: &LoadPlan, arm: Arm) -> f64 {
-    (0..plan.spec.requests.len()).map(|request| kind_rate(plan, request, arm)).sum()
-}
-
-/// Requests a second of one kind that `arm` carries.
-fn kind_rate(plan: &LoadPlan, request: usize, arm: Arm) -> f64 {
-    let weight_sum = |arms: &[(Arm, f64)]| arms.iter().map(|(_, weight)| weight).sum::<f64>();
-    let shares: f64 =
-        plan.spec.requests.iter().filter(|kind| weight_sum(&kind.arms) > 0.0).map(|kind| kind.share).sum();
-    let kind = &plan.spec.requests[request];
-    let of_kind = weight_sum(&kind.arms);
-    if shares <= 0.0 || of_kind <= 0.0 {
-        return 0.0;
-    }
-    let of_arm: f64 = kind.arms.iter().filter(|(a, _)| *a == arm).map(|(_, weight)| weight).sum();
-    plan.spec.rate * (kind.share / shares) * (of_arm / of_kind)
+    plan.parts().filter(|(_, known, _)| *known == arm).map(|(_, _, part)| plan.spec.rate * part).sum()
 }
 
 /// The time between two uses of one of `connections`, in seconds: they are used in turn. Service time is left out, so
 /// this is the longest that a connection can be idle.
-#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "connections stay below the descriptor limit")]
-pub fn idle_between_uses_s(connections: usize, arm_rate: f64) -> f64 {
+pub(crate) fn idle_between_uses_s(connections: usize, arm_rate: f64) -> f64 {
     connections as f64 / arm_rate
 }
 
 /// The default number of connections of a kept-alive arm: [`CONNECTIONS_PER_REPLICA`] for each replica, but no more than
 /// [`MAX_IDLE_S`] allows, and at least one.
-#[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the product is positive; `as` saturates")]
-pub fn default_connections(replicas: u32, arm_rate: f64) -> usize {
+pub(crate) fn default_connections(replicas: u32, arm_rate: f64) -> usize {
     let by_replicas = CONNECTIONS_PER_REPLICA.saturating_mul(replicas as usize);
     let by_idle = (MAX_IDLE_S * arm_rate).floor() as usize;
     by_replicas.min(by_idle).max(1)
@@ -54,16 +37,14 @@ pub fn default_connections(replicas: u32, arm_rate: f64) -> usize {
 
 /// Connections of `arm` that are busy on average: the sum over the kinds of rate times service time (Little's law).
 /// `service` has one entry for each kind, in the plan's order; a missing one counts as zero.
-#[must_use]
 fn busy_connections(plan: &LoadPlan, arm: Arm, service: &[Duration]) -> f64 {
-    (0..plan.spec.requests.len())
-        .zip(service)
-        .map(|(request, service)| kind_rate(plan, request, arm) * service.as_secs_f64())
-        .sum()
+    let served_s = |request: u16| service.get(usize::from(request)).map_or(0.0, Duration::as_secs_f64);
+    let carried = plan.parts().filter(|(_, known, _)| *known == arm);
+    carried.map(|(request, _, part)| plan.spec.rate * part * served_s(request)).sum()
 }
 
 /// Refuses a plan whose kept-alive connections would be busy all the time: its attempts would wait for each other.
-pub fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError> {
+pub(crate) fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError> {
     for arm in [Arm::Reused, Arm::Blind] {
         let busy = busy_connections(plan, arm, service);
         #[expect(clippy::cast_precision_loss, reason = "connections stay below the descriptor limit")]
@@ -76,7 +57,6 @@ pub fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError
 
 /// New connections a second that so many local ports carry, if each rests as shortly as it may and `kept` are held by
 /// kept-alive connections.
-#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "there are at most 65,536 ports")]
 fn connections_per_s(ports: usize, kept: usize) -> f64 {
     ports.saturating_sub(kept) as f64 / SHORTEST_REST_S
@@ -96,9 +76,8 @@ pub(super) fn check_ports(plan: &LoadPlan) -> Result<(), LoadError> {
 }
 
 /// The default cap on attempts in flight: what an open loop needs if nothing is answered at all, rate x timeout.
-#[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the product is positive; `as` saturates")]
-pub fn max_in_flight(rate: f64, timeout: Duration) -> usize {
+pub(crate) fn max_in_flight(rate: f64, timeout: Duration) -> usize {
     ((rate * timeout.as_secs_f64()).ceil() as usize).max(1)
 }
 

@@ -44,13 +44,9 @@ pub(super) struct SocketFacts {
 /// A copy of [`SocketFacts`] to decide on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct SocketSnapshot {
-    /// Bytes written.
     pub(super) bytes_out: u64,
-    /// Bytes read.
     pub(super) bytes_in: u64,
-    /// When the first byte was written.
     pub(super) sent: Option<Stamp>,
-    /// When the first byte was read.
     pub(super) first_byte: Option<Stamp>,
     /// The error number of the last failed call.
     pub(super) errno: Option<i32>,
@@ -79,7 +75,6 @@ impl SocketFacts {
         self.read_gate.store(write_first, Relaxed);
     }
 
-    /// What happened so far.
     pub(super) fn seen(&self) -> SocketSnapshot {
         let moment = |stamp: &AtomicU64| Some(stamp.load(Relaxed)).filter(|at| *at != 0);
         SocketSnapshot {

@@ -11,8 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::socket::{CountedSocket, SocketSnapshot};
 use crate::clock::Clock;
-use crate::record::outcome::{RaceEvidence, sum};
 use crate::record::{Arm, Outcome, Sum};
+use crate::record::{RaceEvidence, sum};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 

@@ -10,7 +10,6 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// A timer that tasks can wait for.
 pub(super) struct KernelTimer {
     fd: AsyncFd<TimerDescriptor>,
 }
@@ -24,7 +23,6 @@ impl AsRawFd for TimerDescriptor {
 }
 
 impl KernelTimer {
-    /// A timer of the present runtime.
     pub(super) fn new() -> io::Result<Self> {
         let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         #[expect(

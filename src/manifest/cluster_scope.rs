@@ -32,8 +32,7 @@ const CLUSTER_SCOPED: [&str; 24] = [
 ];
 
 /// Whether the object lives outside every namespace. Kinds of custom resources are unknown here, and taken to have one.
-#[must_use]
-pub fn is_cluster_scoped(object: &Value) -> bool {
+pub(crate) fn is_cluster_scoped(object: &Value) -> bool {
     let group =
         object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
     let own = !group.contains('.') || group.ends_with(".k8s.io");

@@ -10,68 +10,56 @@ pub(super) const MAX_OBJECTS: usize = 1_000;
 
 /// One object as the user wrote it, and where.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ManifestObject {
-    /// The whole object.
-    pub value: Value,
-    /// The input that holds it.
-    pub source: YamlSource,
+pub(crate) struct ManifestObject {
+    pub(crate) value: Value,
+    pub(crate) source: YamlSource,
     /// Where its document begins.
-    pub place: YamlPlace,
+    pub(crate) place: YamlPlace,
 }
 
 impl ManifestObject {
     /// Its kind, for example `Deployment`.
-    #[must_use]
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         text(&self.value, "/kind")
     }
 
     /// Its group and version, for example `apps/v1`.
-    #[must_use]
-    pub fn api_version(&self) -> &str {
+    pub(crate) fn api_version(&self) -> &str {
         text(&self.value, "/apiVersion")
     }
 
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         text(&self.value, "/metadata/name")
     }
 
     /// Its namespace, empty if it names none.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
+    pub(crate) fn namespace(&self) -> &str {
         text(&self.value, "/metadata/namespace")
     }
 
     /// Kind and name as kubectl writes them, for example `deployment/web`.
-    #[must_use]
-    pub fn reference(&self) -> String {
+    pub(crate) fn reference(&self) -> String {
         reference(self.kind(), self.name())
     }
 
     /// Whether this is the same kind of object, group included, version aside.
-    #[must_use]
-    pub fn is(&self, kind: &str, group: &str) -> bool {
+    pub(crate) fn is(&self, kind: &str, group: &str) -> bool {
         self.kind() == kind && group_of(self.api_version()) == group
     }
 }
 
 /// Kind and name as kubectl writes them.
-#[must_use]
-pub fn reference(kind: &str, name: &str) -> String {
+pub(crate) fn reference(kind: &str, name: &str) -> String {
     format!("{}/{name}", kind.to_ascii_lowercase())
 }
 
 /// The group in an `apiVersion`; empty for the core group.
-#[must_use]
-pub fn group_of(api_version: &str) -> &str {
+pub(crate) fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// What there is, for error messages: every reference, or the first twenty.
-#[must_use]
-pub fn list_of<'a>(objects: impl IntoIterator<Item = &'a ManifestObject>) -> String {
+pub(crate) fn list_of<'a>(objects: impl IntoIterator<Item = &'a ManifestObject>) -> String {
     let mut names = objects.into_iter().map(ManifestObject::reference).collect::<Vec<_>>();
     let more = names.len().saturating_sub(20);
     names.truncate(20);
@@ -82,12 +70,12 @@ pub fn list_of<'a>(objects: impl IntoIterator<Item = &'a ManifestObject>) -> Str
     }
 }
 
+/// The string at a JSON pointer; empty if there is none.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Parses the objects of one input.
-pub fn parse(source: &YamlSource) -> Result<Vec<ManifestObject>, ManifestError> {
+pub(crate) fn parse(source: &YamlSource) -> Result<Vec<ManifestObject>, ManifestError> {
     let mut objects = Vec::new();
     for document in yaml::documents(source)? {
         take_apart(document, &mut objects, 0)?;
@@ -97,7 +85,7 @@ pub fn parse(source: &YamlSource) -> Result<Vec<ManifestObject>, ManifestError> 
 
 /// Refuses two objects of the same kind, group and name, and too many. Only one of them could exist, even where they name
 /// different namespaces: a run puts all of a variant's objects into one namespace of its own.
-pub fn check_together(objects: &[ManifestObject]) -> Result<(), ManifestError> {
+pub(crate) fn check_together(objects: &[ManifestObject]) -> Result<(), ManifestError> {
     if objects.len() > MAX_OBJECTS {
         return Err(ManifestError::TooMany { count: objects.len() });
     }
@@ -108,10 +96,10 @@ pub fn check_together(objects: &[ManifestObject]) -> Result<(), ManifestError> {
             let elsewhere = if first.namespace() == object.namespace() {
                 ""
             } else {
-                ", in another namespace, and a run puts all objects into one namespace of its own"
+                ", in another namespace; a run puts all objects into one namespace"
             };
             let message = format!(
-                "{} is here a second time; it was first in {} line {}{elsewhere}",
+                "{} is defined twice, first in {} line {}{elsewhere}",
                 object.reference(),
                 first.source.name(),
                 first.place.line
@@ -138,10 +126,10 @@ fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: 
     };
     let Some(element_kind) = object.kind().strip_suffix("List").map(str::to_owned) else {
         let message = format!("a {} has `items`, expected them only in a kind that ends in List", object.kind());
-        return Err(fault(&object, &message, "is the kind right?"));
+        return Err(fault(&object, &message, "check the kind"));
     };
     if depth > 2 {
-        return Err(fault(&object, "lists stand inside lists", "write the objects as documents of their own"));
+        return Err(fault(&object, "lists are nested too deeply", "write the objects as documents of their own"));
     }
     for mut item in items {
         // A typed list, such as a DeploymentList, may leave its items' kind out.
@@ -158,7 +146,7 @@ fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: 
 fn check_form(object: &ManifestObject) -> Result<(), ManifestError> {
     const HELP: &str = "every document needs `apiVersion`, `kind` and `metadata.name`";
     if !object.value.is_object() {
-        return Err(fault(object, "this document is no mapping, expected a Kubernetes object", HELP));
+        return Err(fault(object, "this document is not a mapping, expected a Kubernetes object", HELP));
     }
     for (key, found) in [("apiVersion", object.api_version()), ("kind", object.kind())] {
         if found.is_empty() {

@@ -23,7 +23,7 @@ pub trait FileSource {
 
 /// The file system. Only ordinary files of at most [`MAX_BYTES`] are read.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct DiskFiles;
+pub(crate) struct DiskFiles;
 
 impl FileSource for DiskFiles {
     fn read(&self, path: &Path) -> Result<String, FileReadError> {

@@ -6,19 +6,16 @@ use sha2::{Digest, Sha256};
 /// kubectl keeps a copy of the whole object here, secrets included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Where a Secret keeps its data: in base64, and as it is (core/v1 Secret).
-pub const SECRET_DATA: [&str; 2] = ["data", "stringData"];
+pub(crate) const SECRET_DATA: [&str; 2] = ["data", "stringData"];
 
 /// `sha256:` and the first 12 hex digits of a text's SHA-256: equal texts stay equal, and a text can be checked against
 /// it. It is not salted, so that it can be compared between runs; short or common secrets could be guessed from it.
-#[must_use]
-pub fn short_hash(text: &str) -> String {
+pub(crate) fn short_hash(text: &str) -> String {
     let hex = format!("{:x}", Sha256::digest(text.as_bytes()));
     format!("sha256:{}", &hex[..12])
 }
 
-/// Copies with the data of Secrets hashed.
-#[must_use]
-pub fn without_secrets(manifests: &[Value]) -> Vec<Value> {
+pub(crate) fn without_secrets(manifests: &[Value]) -> Vec<Value> {
     let mut copies = manifests.to_vec();
     copies.iter_mut().for_each(hash_secret);
     copies
@@ -43,13 +40,12 @@ fn hash_value(value: &mut Value) {
 }
 
 /// The hash that stands in the place of a value of a Secret.
-#[must_use]
-pub fn hash_of(value: &Value) -> String {
+pub(crate) fn hash_of(value: &Value) -> String {
     value.as_str().map_or_else(|| short_hash(&value.to_string()), short_hash)
 }
 
 /// Takes kubectl's copy of the object out of it.
-pub fn without_copies(object: &mut Value) {
+pub(crate) fn without_copies(object: &mut Value) {
     if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         annotations.remove(LAST_APPLIED);
     }

@@ -9,8 +9,7 @@ const INSTALLED: [&str; 5] = ["pre-install", "post-install", "pre-upgrade", "pos
 
 /// Whether `object` is a Helm hook of other moments than installation and upgrade: tests, deletions and rollbacks. Applied
 /// with the rest, such a pod would run beside it, which it never does in a release.
-#[must_use]
-pub fn is_foreign_hook(object: &Value) -> bool {
+pub(crate) fn is_foreign_hook(object: &Value) -> bool {
     let events = text(object, "/metadata/annotations/helm.sh~1hook");
     !events.is_empty() && !events.split(',').any(|event| INSTALLED.contains(&event.trim()))
 }

@@ -11,17 +11,16 @@ const LETTERS: usize = 2;
 
 /// A key that is not known where it stands, and is near to one that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MisspeltKey {
+pub(crate) struct MisspeltKey {
     /// Where, for example `spec.template.spec.containers[0].lifecyle`.
-    pub path: String,
+    pub(crate) path: String,
     /// The key that was probably meant.
-    pub meant: &'static str,
+    pub(crate) meant: &'static str,
 }
 
 /// The slips in a patch of an object of this kind: in its containers, pod spec and workload spec. A key that resembles
 /// nothing may be newer than this program, and is no slip.
-#[must_use]
-pub fn slips(kind: &str, patch: &Value) -> Vec<MisspeltKey> {
+pub(crate) fn slips(kind: &str, patch: &Value) -> Vec<MisspeltKey> {
     let mut found = Vec::new();
     look(kind, TemplatePlace::Root, patch, "", &mut found);
     found

@@ -10,8 +10,7 @@ const HANDLERS: [&str; 5] =
 
 /// The manifests with every container port, numeric probe and hook port and numeric target port moved by `offset`. A
 /// Service port without a target port means the same number, so it is given one.
-#[must_use]
-pub fn offset_ports(manifests: &[Value], offset: u16) -> Vec<Value> {
+pub(crate) fn offset_ports(manifests: &[Value], offset: u16) -> Vec<Value> {
     let mut moved = manifests.to_vec();
     for manifest in &mut moved {
         if manifest["kind"] == "Service" {

@@ -14,23 +14,14 @@ const RETAIN_KEYS: &str = "$retainKeys";
 pub(super) const DELETE_VALUES: &str = "$deleteFromPrimitiveList/";
 const ELEMENT_ORDER: &str = "$setElementOrder/";
 
-/// What a patch did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MergeResult {
-    /// The target is no longer what it was.
-    pub changed: bool,
-}
-
-/// Applies a strategic merge patch to an object of a built-in kind, which `target`'s `kind` names.
-///
-/// # Errors
-/// When the patch does not fit; the target is then unchanged.
-pub fn strategic_merge(target: &mut Value, patch: &Value) -> Result<MergeResult, PatchError> {
+/// Applies a strategic merge patch to an object of a built-in kind, which `target`'s `kind` names; whether it changed.
+/// Where the patch does not fit, `target` stays as it was.
+pub fn strategic_merge(target: &mut Value, patch: &Value) -> Result<bool, PatchError> {
     merge(MergeKind::Patch, target, patch)
 }
 
-/// The same, with lists merged as `how` matches their elements.
-pub(super) fn merge(how: MergeKind, target: &mut Value, patch: &Value) -> Result<MergeResult, PatchError> {
+/// The same, with lists merged as `merge_kind` matches their elements.
+pub(super) fn merge(merge_kind: MergeKind, target: &mut Value, patch: &Value) -> Result<bool, PatchError> {
     let object =
         target.as_object().ok_or_else(|| PatchError::NotAMapping { what: "the object", found: kind_of(target) })?;
     let patch =
@@ -40,18 +31,19 @@ pub(super) fn merge(how: MergeKind, target: &mut Value, patch: &Value) -> Result
     if !is_built_in(&api_version) {
         return Err(PatchError::CustomResource { kind, api_version });
     }
-    let merge = PatchMerge { how, kind: &kind };
+    let merge = PatchMerge { merge_kind, kind: &kind };
     let merged = Value::Object(merge.maps(object.clone(), patch, TemplatePlace::Root, "")?);
     let changed = merged != *target;
     *target = merged;
-    Ok(MergeResult { changed })
+    Ok(changed)
 }
 
-/// Applies a JSON merge patch as RFC 7386 section 2 defines it: mappings merge, null removes, all else replaces.
-pub fn json_merge(target: &mut Value, patch: &Value) -> MergeResult {
+/// Applies a JSON merge patch as RFC 7386 section 2 defines it: mappings merge, null removes, all else
+/// replaces. Returns whether `target` changed.
+pub(crate) fn json_merge(target: &mut Value, patch: &Value) -> bool {
     let before = target.clone();
     json_merge_into(target, patch);
-    MergeResult { changed: *target != before }
+    *target != before
 }
 
 fn json_merge_into(target: &mut Value, patch: &Value) {
@@ -103,7 +95,7 @@ fn list_at<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], PatchError> 
 }
 
 struct PatchMerge<'a> {
-    how: MergeKind,
+    merge_kind: MergeKind,
     kind: &'a str,
 }
 
@@ -178,7 +170,7 @@ impl PatchMerge<'_> {
         field: &str,
         path: &str,
     ) -> Result<Vec<Value>, PatchError> {
-        match list_rule(self.how, self.kind, place, field) {
+        match list_rule(self.merge_kind, self.kind, place, field) {
             ListRule::Atomic => Ok(new.to_vec()),
             ListRule::Values => {
                 let added = new.iter().filter(|value| !old.contains(value)).cloned().collect::<Vec<_>>();

@@ -31,13 +31,10 @@ pub(super) enum TemplatePlace {
 /// What a template's `spec` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TemplateKind {
-    /// A pod.
     Pod,
-    /// A job.
     Job,
 }
 
-/// How a list is merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListRule {
     /// The patch's list replaces the whole.
@@ -51,9 +48,7 @@ pub(super) enum ListRule {
 /// What merges two lists: the two do not always match elements by the same fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MergeKind {
-    /// A strategic merge patch.
     Patch,
-    /// Server-side apply.
     Apply,
 }
 
@@ -65,7 +60,6 @@ pub(super) struct KeyField {
     pub(super) default: Option<&'static str>,
 }
 
-/// A list whose elements are matched by fields.
 struct KeyedList {
     place: TemplatePlace,
     field: &'static str,

@@ -39,7 +39,10 @@ fn lists_are_taken_apart() {
 
 #[test]
 fn what_is_no_object_is_refused_with_its_line() {
-    assert_eq!(refused("- a\n"), "reading web.yaml line 1: this document is no mapping, expected a Kubernetes object");
+    assert_eq!(
+        refused("- a\n"),
+        "reading web.yaml line 1: this document is not a mapping, expected a Kubernetes object"
+    );
     assert_eq!(
         refused("---\nkind: Service\n"),
         "reading web.yaml line 2: this document has no `apiVersion`, expected a Kubernetes object"
@@ -50,7 +53,7 @@ fn what_is_no_object_is_refused_with_its_line() {
     );
     assert_eq!(
         refused(&(service_text("web", "") + &service_text("web", ""))),
-        "reading web.yaml line 7: service/web is here a second time; it was first in web.yaml line 2"
+        "reading web.yaml line 7: service/web is defined twice, first in web.yaml line 2"
     );
 }
 

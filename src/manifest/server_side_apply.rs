@@ -7,14 +7,11 @@
 use serde_json::{Map, Value};
 
 use super::patch_error::PatchError;
-use super::patch_merge::{DELETE_VALUES, DIRECTIVE, MergeResult, identity_of, merge};
+use super::patch_merge::{DELETE_VALUES, DIRECTIVE, identity_of, merge};
 use super::patch_rules::{KeyField, ListRule, MergeKind, TemplatePlace, below, list_rule};
 
 /// Applies `new` to a live object of a built-in kind, where `last` was applied before.
-///
-/// # Errors
-/// When `new` does not fit; the live object is then unchanged.
-pub fn apply_merge(live: &mut Value, last: Option<&Value>, new: &Value) -> Result<MergeResult, PatchError> {
+pub(crate) fn apply_merge(live: &mut Value, last: Option<&Value>, new: &Value) -> Result<bool, PatchError> {
     let mut patch = new.clone();
     if let (Some(Value::Object(last)), Value::Object(patch)) = (last, &mut patch) {
         let kind = live.get("kind").and_then(Value::as_str).unwrap_or_default();

@@ -7,21 +7,18 @@ use super::manifest_error::ManifestError;
 use super::workload::ManifestWorkload;
 use crate::spec::ServiceSpec;
 
-/// The Service that was chosen.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ChosenService {
+pub(crate) struct ChosenService {
     /// Its name and ports.
-    pub spec: ServiceSpec,
+    pub(crate) spec: ServiceSpec,
     /// It is not in the manifests: this object is to be added to them.
-    pub added: Option<Value>,
+    pub(crate) added: Option<Value>,
 }
 
 /// A port of a Service, as a user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PortName {
-    /// By its number.
+pub(crate) enum PortName {
     Number(u16),
-    /// By its name.
     Name(String),
 }
 
@@ -52,7 +49,7 @@ impl std::fmt::Display for PortName {
 
 /// The Service that `wanted` names, or the only one that selects the workload's pods. With none, a Service is made up
 /// for the single port of the pods.
-pub fn service(
+pub(crate) fn service(
     objects: &[ManifestObject],
     workload: &ManifestWorkload,
     wanted: Option<&str>,

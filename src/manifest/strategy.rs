@@ -7,10 +7,7 @@ use super::workload_kind::WorkloadKind;
 
 /// Surge and unavailable pods of a rollout of `replicas` pods, or what is wrong with the strategy: also one that would not
 /// roll every pod by itself.
-///
-/// # Errors
-/// The strategy is wrong, in a sentence.
-pub fn resolve(kind: WorkloadKind, value: &Value, replicas: u32) -> Result<(u32, u32), String> {
+pub(crate) fn resolve(kind: WorkloadKind, value: &Value, replicas: u32) -> Result<(u32, u32), String> {
     match kind {
         WorkloadKind::Deployment => deployment(value, replicas),
         WorkloadKind::StatefulSet => stateful_set(value, replicas),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// The JSON merge patch (RFC 7386) that makes `original` out of `patched`: what the patch added is removed, what it
 /// changed or removed gets its first value, and a list that differs is replaced whole. The API server then fills in its
-/// defaults as it did the first time. Applying the original anew would not do: fields of another manager survive it.
+/// defaults as it did the first time. Applying the original again is not enough: fields of another manager survive it.
 #[must_use]
 pub fn undo(original: &Value, patched: &Value) -> Value {
     match (original, patched) {
@@ -64,7 +64,7 @@ mod tests {
         ] {
             let original = deployment();
             let mut object = original.clone();
-            assert!(strategic_merge(&mut object, &patch).unwrap().changed, "{patch}");
+            assert!(strategic_merge(&mut object, &patch).unwrap(), "{patch}");
             let back = undo(&original, &object);
             json_merge(&mut object, &back);
             assert_eq!(object, original, "{patch} undone by {back}");

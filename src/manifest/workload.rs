@@ -10,18 +10,23 @@ use super::strategy;
 use super::workload_kind::WorkloadKind;
 
 /// The most replicas that a run takes.
-pub const MAX_REPLICAS: u32 = 1_000;
+pub(crate) const MAX_REPLICAS: u32 = 1_000;
+
+/// Kubernetes' default of `terminationGracePeriodSeconds` (k8s.io/api core/v1, `DefaultTerminationGracePeriodSeconds`).
+pub(crate) const DEFAULT_GRACE_S: i64 = 30;
+
+/// The grace period of a pod in seconds; negative only where the API server would refuse it.
+pub(crate) fn grace_s(pod_spec: &Value) -> i64 {
+    pod_spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(DEFAULT_GRACE_S)
+}
 
 /// A workload, as far as a run must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManifestWorkload {
-    /// Its index among the objects.
+pub(crate) struct ManifestWorkload {
     pub index: usize,
-    /// What it is.
     pub kind: WorkloadKind,
     /// Kind and name, for example `deployment/web`.
-    pub reference: String,
-    /// Its name.
+    pub(crate) reference: String,
     pub name: String,
     /// Its namespace, empty if it names none.
     pub namespace: String,
@@ -32,20 +37,16 @@ pub struct ManifestWorkload {
     pub surge: u32,
     /// The pods that may be missing during a rollout.
     pub unavailable: u32,
-    /// The pod template's labels.
     pub labels: BTreeMap<String, String>,
     /// What selects its pods, as the API takes it in a query.
     pub selector: String,
-    /// The pod template's containers.
     pub containers: Vec<ManifestContainer>,
 }
 
 /// A container, as far as a run must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManifestContainer {
-    /// Its name.
+pub(crate) struct ManifestContainer {
     pub name: String,
-    /// Its image.
     pub image: String,
     /// Its TCP ports: name (empty for none) and number.
     pub ports: Vec<(String, u16)>,
@@ -54,10 +55,7 @@ pub struct ManifestContainer {
 impl ManifestWorkload {
     /// The same workload with so many pods, which is how a `DaemonSet` is filled in once its nodes are counted
     /// (`status.desiredNumberScheduled`). `manifest` is its object.
-    ///
-    /// # Errors
-    /// As [`workload`], if the manifest's strategy is wrong.
-    pub fn with_pods(&self, manifest: &Value, pods: u32) -> Result<Self, ManifestError> {
+    pub(crate) fn with_pods(&self, manifest: &Value, pods: u32) -> Result<Self, ManifestError> {
         let (surge, unavailable) = strategy::resolve(self.kind, manifest, pods)
             .map_err(|message| ManifestError::BadWorkload { workload: self.reference.clone(), message })?;
         Ok(Self { replicas: pods, surge, unavailable, ..self.clone() })
@@ -65,7 +63,7 @@ impl ManifestWorkload {
 }
 
 /// The workload that `wanted` names (`deployment/web`), or the only one.
-pub fn workload(objects: &[ManifestObject], wanted: Option<&str>) -> Result<ManifestWorkload, ManifestError> {
+pub(crate) fn workload(objects: &[ManifestObject], wanted: Option<&str>) -> Result<ManifestWorkload, ManifestError> {
     let found = objects.iter().enumerate().filter_map(|(index, object)| Some((index, kind_of(object)?, object)));
     let found = found.collect::<Vec<_>>();
     let (index, kind, object) = if let Some(wanted) = wanted {

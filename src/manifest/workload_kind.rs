@@ -36,8 +36,7 @@ impl WorkloadKind {
     }
 
     /// Kind and name as kubectl writes them, for example `statefulset/web`.
-    #[must_use]
-    pub fn reference(self, name: &str) -> String {
+    pub(crate) fn reference(self, name: &str) -> String {
         super::documents::reference(self.name(), name)
     }
 

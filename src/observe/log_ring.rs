@@ -4,12 +4,10 @@ use std::collections::VecDeque;
 
 /// Lines that are kept.
 pub(super) const KEPT: usize = 20;
-/// The longest line, in bytes.
 const LINE_MAX: usize = 512;
 /// Stands at the end of a line that was longer.
 const CUT: char = '…';
 
-/// The last lines, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LastLines {
     pub(super) lines: Vec<String>,
@@ -19,7 +17,6 @@ pub(super) struct LastLines {
     pub(super) shortened: u32,
 }
 
-/// Keeps the last lines.
 #[derive(Debug, Default)]
 pub(super) struct LogRing {
     lines: VecDeque<LogLine>,

@@ -108,7 +108,7 @@ impl Observer {
     }
 
     /// Ends all probes, for example between two trials.
-    pub fn stop_probes(&self) {
+    pub(crate) fn stop_probes(&self) {
         self.probes.lock().unwrap_or_else(PoisonError::into_inner).stop_all();
     }
 

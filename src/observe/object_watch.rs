@@ -18,7 +18,6 @@ use crate::record::{Entry, Sink};
 /// request to the API server.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// Where a watch puts what it saw.
 #[derive(Debug, Clone)]
 pub(super) struct WatchRecorder {
     pub(super) clock: Clock,
@@ -121,7 +120,7 @@ fn note<K: ResourceExt + Clone>(
     }
 }
 
-/// An object that was deleted and made anew under its name is another object.
+/// An object that was deleted and recreated under its name is another object.
 fn key<K: ResourceExt>(object: &K) -> String {
     object.uid().unwrap_or_else(|| object.name_any())
 }

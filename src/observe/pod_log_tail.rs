@@ -1,7 +1,7 @@
 //! The last lines that a pod's containers wrote before they ended: the log goes with the pod.
 //!
 //! A pod's log is followed from its deletion on, so that nothing is read while a rollout leaves the pod alone. What cannot be
-//! read is a gap in the record and never trouble of the trial.
+//! read is a gap in the record and never makes the trial invalid.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::record::entry::{GapSource, LogTail, ObservationGap, PodSeen, SeenChan
 const FOLLOWED_MAX: usize = 64;
 /// How long a log may still end after its pod is gone.
 const AFTER_GONE: Duration = Duration::from_secs(2);
-/// A cut stream is opened anew: its beginning is the last lines again, so that nothing is missing.
+/// A cut stream is opened again: its beginning is the last lines again, so that nothing is missing.
 const TRIES: u32 = 20;
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -73,7 +73,6 @@ impl PodLogs {
     }
 }
 
-/// One container's log.
 struct ContainerLog {
     api: Api<Pod>,
     to: WatchRecorder,

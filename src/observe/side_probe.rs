@@ -20,7 +20,6 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// Longer than any round trip inside a cluster; a pod that is gone without a refusal answers nothing at all.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The probes of one namespace's pods.
 #[derive(Debug)]
 pub(super) struct SideProbes {
     namespace: String,
@@ -122,7 +121,6 @@ impl Drop for SideProbes {
     }
 }
 
-/// How long a pod is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProbeUntil {
     /// Its listener is open for the first time.

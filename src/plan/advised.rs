@@ -3,22 +3,18 @@
 use serde_json::Value;
 
 use super::plan_error::PlanError;
-use super::trial_order;
 use super::types::RunPlan;
 use crate::manifest::strategic_merge;
 use crate::scenario::values::MAX_NAME;
 use crate::spec::{Expect, RunSettings, VariantSpec};
 
 /// What is added to the name of a variant that is tried with its advice.
-pub const ADVISED: &str = "-advised";
+pub(crate) const ADVISED: &str = "-advised";
 
 impl RunPlan {
     /// The plan that compares the variant `index` with the same after `patch`, a strategic merge patch of its workload: as many
     /// blocks as this plan has, in an order of their own. `None` if there is no such variant.
-    ///
-    /// # Errors
-    /// The patch does not fit the workload's manifest.
-    pub fn advised(&self, index: usize, patch: &Value) -> Result<Option<Self>, PlanError> {
+    pub(crate) fn advised(&self, index: usize, patch: &Value) -> Result<Option<Self>, PlanError> {
         let Some(source) = self.variants.get(index) else { return Ok(None) };
         let mut advised = source.clone();
         advised.spec = VariantSpec {
@@ -30,9 +26,9 @@ impl RunPlan {
             ..advised.spec
         };
         if let Some(manifest) = advised.spec.deployed_mut().manifests.get_mut(source.workload.index) {
-            strategic_merge(manifest, patch).map_err(|error| PlanError::Plain {
-                message: format!("the advice for {} does not fit its workload: {error}", source.spec.name),
-                help: "this is a bug; the advice is in report.json".to_owned(),
+            strategic_merge(manifest, patch).map_err(|error| {
+                let message = format!("the advice for {} does not fit its workload: {error}", source.spec.name);
+                PlanError::plain(message, "this is a bug; the advice is in report.json")
             })?;
         }
         let replicas = advised.workload_manifest().pointer("/spec/replicas").and_then(Value::as_u64);
@@ -49,9 +45,7 @@ impl RunPlan {
             notes: Vec::new(),
             ..self.settings.clone()
         };
-        let order = trial_order::blocks(2, settings.trials, settings.seed);
-        let (variants, aside) = (vec![source, advised], self.aside.clone());
-        Ok(Some(Self { settings, variants, order, time_budget: None, aside }))
+        Ok(Some(Self { aside: self.aside.clone(), ..Self::new(settings, vec![source, advised]) }))
     }
 }
 

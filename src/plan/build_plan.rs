@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::plan_error::{FaultContext, PlanError};
 use super::rollout_kinds::RolloutContext;
-use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice};
-use super::{hooks, patches, plan_load, plan_rollout, trial_order};
+use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
+use super::{hooks, patches, plan_load, plan_rollout};
 use crate::manifest::{
     ChosenService, FileSource, ManifestObject, ManifestWorkload, WorkloadKind, check_together, parse, service, slips,
     workload,
@@ -25,7 +25,11 @@ pub(super) const ONE_VARIANT: &str = "one variant alone: nothing shows that this
 const DEFAULT_TRIALS: u32 = 1;
 
 /// The plan of a scenario's run. Paths in it are read from `files`, relative to the scenario.
-pub fn build(scenario: &Scenario, files: &dyn FileSource, overrides: &PlanOverrides) -> Result<RunPlan, PlanError> {
+pub(crate) fn build(
+    scenario: &Scenario,
+    files: &dyn FileSource,
+    overrides: &PlanOverrides,
+) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
     let file = &scenario.file;
     let base = PlanBase {
@@ -59,7 +63,7 @@ pub fn build(scenario: &Scenario, files: &dyn FileSource, overrides: &PlanOverri
 }
 
 /// The plan of a run of manifests without a scenario: GET / at 100 requests a second, one trial, expected clean.
-pub fn build_for_manifests(
+pub(crate) fn build_for_manifests(
     sources: &[YamlSource],
     choice: &WorkloadChoice,
     overrides: &PlanOverrides,
@@ -105,7 +109,7 @@ fn name_of(workload: &str) -> String {
 pub(super) fn check_overrides(overrides: &PlanOverrides) -> Result<(), PlanError> {
     let refuse = |flag: &str| {
         let help = format!("give {flag} another value");
-        move |message: String| PlanError::Plain { message, help }
+        move |message: String| PlanError::plain(message, &help)
     };
     overrides.rate.map(RequestRate::new).transpose().map_err(refuse("--rate"))?;
     overrides.trials.map(|count| TrialCount::new(count.into())).transpose().map_err(refuse("--trials"))?;
@@ -144,8 +148,7 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
         notes.push(ONE_VARIANT.to_owned());
     }
     let settings = RunSettings { notes, ..RunSettings::new(name, seed, trials) };
-    let order = trial_order::blocks(variants.len(), trials, seed);
-    RunPlan { settings, variants, order, time_budget: None, aside: Vec::new() }
+    RunPlan::new(settings, variants)
 }
 
 /// What should be said of a variant before the start.
@@ -192,7 +195,6 @@ fn routing(embedded: &ScenarioEmbedded) -> RoutingSpec {
     }
 }
 
-/// What all variants start from.
 struct PlanBase<'a> {
     context: FaultContext<'a>,
     folder: &'a Path,
@@ -222,11 +224,7 @@ impl PlanBase<'_> {
         let Self { context, folder, files, .. } = *self;
         let subject = RolloutContext { context, folder, files, objects: &objects, workload: &workload, variant: name };
         let rollout = plan_rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
-        let foreign = matches!(
-            rollout.action,
-            RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Command { .. }
-        );
-        let shipped = shipped && !foreign;
+        let shipped = shipped && !brings_its_own(&rollout.action);
         let mut notes = notes(&workload, &documents, &rollout.action);
         notes.extend(
             objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use super::build_for_manifests;
 use super::build_plan::ONE_VARIANT;
 use super::plan_error::PlanError;
 use super::types::{PlanOverrides, RunPlan, VariantPlan};
-use super::{build_for_manifests, trial_order};
 use crate::manifest::FileSource;
 use crate::scenario::ShippedFiles;
 use crate::spec::{Arm, Expect, LoadSpec, RequestSpec, VariantSpec};
@@ -20,19 +20,16 @@ const MANIFEST: &str = "manifests/target.yaml";
 impl RunPlan {
     /// Adds the control as one more variant of each block: `GET /` at the lowest of the variants' rates, on that variant's
     /// arms in the same proportions and judged by the same ones.
-    ///
-    /// # Errors
-    /// A variant has the control's name.
-    pub fn add_control(&mut self) -> Result<(), PlanError> {
+    pub(crate) fn add_control(&mut self) -> Result<(), PlanError> {
         // A run that is run again may have had one.
         if self.settings.control.is_some() {
             return Ok(());
         }
         if self.variants.iter().any(|variant| variant.spec.name == CONTROL) {
-            return Err(PlanError::Plain {
-                message: format!("--control adds a variant named {CONTROL}, and the scenario has one of that name"),
-                help: "give the scenario's variant another name, or leave out --control".to_owned(),
-            });
+            return Err(PlanError::plain(
+                format!("--control adds a variant named {CONTROL}, and the scenario has one of that name"),
+                "give the scenario's variant another name, or leave out --control",
+            ));
         }
         let loads = self.variants.iter().map(|variant| &variant.spec.load);
         let Some(slowest) = loads.min_by(|a, b| a.rate.total_cmp(&b.rate)) else {
@@ -44,7 +41,7 @@ impl RunPlan {
         self.settings.control = Some(CONTROL.to_owned());
         self.variants.push(control);
         self.settings.notes.retain(|note| note != ONE_VARIANT);
-        self.order = trial_order::blocks(self.variants.len(), self.settings.trials, self.settings.seed);
+        self.order_trials();
         Ok(())
     }
 }
@@ -71,12 +68,8 @@ fn load(load: &LoadSpec) -> LoadSpec {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::plan_with;
+    use super::super::tests::plan;
     use super::*;
-
-    fn plan(lines: &str) -> RunPlan {
-        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &PlanOverrides::default()).unwrap()
-    }
 
     #[test]
     fn the_control_is_rolled_once_in_each_block_at_the_same_rate_over_the_same_arms() {

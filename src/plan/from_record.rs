@@ -11,8 +11,7 @@ use serde_json::Value;
 use super::build_plan::{ONE_VARIANT, build, build_for_manifests, check_overrides};
 use super::give_again::{GivenValues, give_again};
 use super::plan_error::PlanError;
-use super::trial_order;
-use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice};
+use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
 use crate::manifest::hash::without_copies;
 use crate::manifest::{ManifestObject, WorkloadKind, check_together, workload};
 use crate::record::header::Header;
@@ -20,7 +19,7 @@ use crate::scenario::http as written;
 use crate::scenario::shipped::SHIPPED;
 use crate::scenario::values::{RequestRate, ScenarioName, TrialCount};
 use crate::scenario::{self, ShippedFiles};
-use crate::spec::{RolloutAction, RunSettings, VariantSpec};
+use crate::spec::{RunSettings, VariantSpec};
 use crate::yaml::{YamlPlace, YamlSource};
 
 /// What errors call the record.
@@ -30,10 +29,7 @@ const MAX_TIME: Duration = Duration::from_hours(24);
 
 /// The plan of the run that `header` tells of, with what the user decides over it. Only the variants that `wanted` names
 /// are kept; all of them where it names none. `given` is what the record holds hashed only.
-///
-/// # Errors
-/// The record was changed, a variant is unknown, or something is not given again.
-pub fn from_record(
+pub(crate) fn from_record(
     header: &Header,
     wanted: &[String],
     given: &GivenValues,
@@ -50,9 +46,7 @@ pub fn from_record(
     let settings =
         RunSettings { seed: overrides.seed, trials: overrides.trials.unwrap_or(recorded.trials), ..recorded.clone() };
     let variants = header.spec.variants.iter().map(|variant| back(variant, overrides.rate));
-    let variants = variants.collect::<Result<Vec<_>, _>>()?;
-    let order = trial_order::blocks(variants.len(), settings.trials, settings.seed);
-    let mut plan = RunPlan { settings, variants, order, time_budget: None, aside: Vec::new() };
+    let mut plan = RunPlan::new(settings, variants.collect::<Result<_, _>>()?);
     plan.keep_variants(wanted)?;
     give_again(&mut plan, given)?;
     Ok(plan)
@@ -61,19 +55,15 @@ pub fn from_record(
 impl RunPlan {
     /// Keeps the variants that `wanted` names, in the plan's order, and plans their trials anew; keeps all where it names
     /// none. A baseline that is left out is none any more.
-    ///
-    /// # Errors
-    /// A name is none of the plan's.
-    pub fn keep_variants(&mut self, wanted: &[String]) -> Result<(), PlanError> {
+    pub(crate) fn keep_variants(&mut self, wanted: &[String]) -> Result<(), PlanError> {
         if wanted.is_empty() {
             return Ok(());
         }
         let known = || self.variants.iter().map(|variant| variant.spec.name.as_str());
         if let Some(unknown) = wanted.iter().find(|name| known().all(|known| known != name.as_str())) {
-            return Err(PlanError::Plain {
-                message: format!("there is no variant `{}`", unknown.escape_debug()),
-                help: format!("name one of {}", known().collect::<Vec<_>>().join(", ")),
-            });
+            let message = format!("there is no variant `{}`", unknown.escape_debug());
+            let known = known().collect::<Vec<_>>().join(", ");
+            return Err(PlanError::plain(message, &format!("name one of {known}")));
         }
         let (kept, left): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.variants).into_iter().partition(|variant| wanted.contains(&variant.spec.name));
@@ -87,16 +77,16 @@ impl RunPlan {
         if self.variants.len() == 1 && !settings.notes.iter().any(|note| note == ONE_VARIANT) {
             settings.notes.push(ONE_VARIANT.to_owned());
         }
-        self.order = trial_order::blocks(self.variants.len(), self.settings.trials, self.settings.seed);
+        self.order_trials();
         Ok(())
     }
 }
 
 fn damage(what: &str) -> PlanError {
-    PlanError::Plain {
-        message: format!("the record's header does not fit: {what}"),
-        help: "the record was changed after it was written; restore it from a copy, or run its scenario".to_owned(),
-    }
+    PlanError::plain(
+        format!("the record's header does not fit: {what}"),
+        "the record was changed after it was written; restore it from a copy, or run its scenario",
+    )
 }
 
 fn damaged<T>(checked: Result<T, String>) -> Result<T, PlanError> {
@@ -136,10 +126,6 @@ fn back(recorded: &VariantSpec, rate: Option<f64>) -> Result<VariantPlan, PlanEr
     let deployed = spec.deployed_mut();
     (deployed.replicas, deployed.surge) = (rolled.replicas, rolled.surge);
     Ok(VariantPlan { spec, workload: rolled, ignored: Vec::new() })
-}
-
-fn brings_its_own(rollout: &RolloutAction) -> bool {
-    matches!(rollout, RolloutAction::Image { .. } | RolloutAction::Patch { .. } | RolloutAction::Command { .. })
 }
 
 /// Whether these are the objects of a compiled-in manifest, alone or in a compiled-in scenario. The record's word is not

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::tests::{WEB, plan_with};
+use super::tests::{WEB, manifest_plan, plan_with};
 use super::{
     GivenValues, PlanError, PlanOverrides, RunFacts, RunPlan, WorkloadChoice, build_for_manifests, from_record,
 };
@@ -51,9 +51,7 @@ fn refused(result: Result<RunPlan, PlanError>) -> String {
 }
 
 fn with_secret() -> RunPlan {
-    let text = format!("{WEB}---\n{SECRET}");
-    build_for_manifests(&[YamlSource::new("web.yaml", &text)], &WorkloadChoice::default(), &PlanOverrides::default())
-        .unwrap()
+    manifest_plan("web.yaml", &format!("{WEB}---\n{SECRET}"))
 }
 
 fn secrets(text: &str) -> GivenValues {

@@ -15,13 +15,11 @@ use crate::manifest::hash::{SECRET_DATA, hash_of};
 use crate::manifest::short_hash;
 use crate::spec::HeaderText;
 
-/// What the user gives again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GivenValues {
+pub(crate) struct GivenValues {
     /// Secrets, whole.
-    pub secrets: Vec<Value>,
-    /// Request headers with their values.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) secrets: Vec<Value>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Puts what was given in the place of the hashes.
@@ -82,7 +80,7 @@ impl WantedValues {
 
     fn answer(self, given: &GivenValues) -> Result<(), PlanError> {
         let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join("; ");
-        let refuse = |message: String, help: &str| Err(PlanError::Plain { message, help: help.to_owned() });
+        let refuse = |message: String, help: &str| Err(PlanError::plain(message, help));
         if !self.secrets.is_empty() {
             let message = format!("the record holds the data of Secrets as hashes only, and {}", list(self.secrets));
             return refuse(message, "give the same Secrets again: -f FILE");

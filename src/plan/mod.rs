@@ -49,12 +49,13 @@ mod tests;
 mod trial_order;
 mod types;
 
-pub use advised::ADVISED;
-pub use build_plan::{build, build_for_manifests};
-pub use from_record::from_record;
-pub use give_again::GivenValues;
-pub use plan_comparison::ComparisonSummary;
-pub use plan_error::PlanError;
-pub use plan_header::RunFacts;
-pub use plan_summary::{PlanSummary, VariantSummary};
-pub use types::{LEAD_IN, PlanOverrides, RunPlan, TAIL, TrialPlan, VariantPlan, WorkloadChoice};
+pub(crate) use advised::ADVISED;
+pub(crate) use build_plan::{build, build_for_manifests};
+pub(crate) use from_record::from_record;
+pub(crate) use give_again::GivenValues;
+#[cfg(test)]
+use plan_error::PlanError;
+pub(crate) use plan_header::RunFacts;
+#[cfg(test)]
+pub(crate) use tests::manifest_plan;
+pub(crate) use types::{LEAD_IN, PlanOverrides, RunPlan, TAIL, TrialPlan, VariantPlan, WorkloadChoice};

@@ -65,7 +65,7 @@ pub(super) fn apply(
     let before = (object.reference(), object.namespace().to_owned());
     let merged = strategic_merge(&mut object.value, &body)
         .map_err(|error| fault(patch, variant, &error.to_string(), "`kubectl patch` would refuse it too"))?;
-    if !merged.changed {
+    if !merged {
         let message = format!("this patch leaves {} as it was, expected a change", object.reference());
         return Err(fault(patch, variant, &message, "check the names of its fields, containers and values"));
     }

@@ -4,26 +4,22 @@ use std::time::Duration;
 
 use super::plan_error::PlanError;
 use super::plan_summary::longest;
-use super::trial_order;
 use super::types::RunPlan;
 
 impl RunPlan {
     /// Leaves out the last blocks where not all fit into `budget` by the plan's longest estimate. What is left has the order
     /// that it had.
-    ///
-    /// # Errors
-    /// Not one block fits.
-    pub fn fit(&mut self, budget: Duration) -> Result<(), PlanError> {
+    pub(crate) fn fit(&mut self, budget: Duration) -> Result<(), PlanError> {
         let block: Duration = self.variants.iter().map(longest).sum();
         let fitting = u32::try_from(budget.as_nanos() / block.as_nanos().max(1)).unwrap_or(u32::MAX);
         let (block_s, budget_s) = (block.as_secs_f64().ceil(), budget.as_secs_f64());
         if fitting == 0 {
-            return Err(PlanError::Plain {
-                message: format!(
+            return Err(PlanError::plain(
+                format!(
                     "one block takes up to {block_s} s, and --time-budget is {budget_s} s, expected time for at least one"
                 ),
-                help: format!("give at least --time-budget {block_s}s, or leave out variants"),
-            });
+                &format!("give at least --time-budget {block_s}s, or leave out variants"),
+            ));
         }
         if fitting < self.settings.trials {
             self.settings.notes.push(format!(
@@ -31,7 +27,7 @@ impl RunPlan {
                 self.settings.trials
             ));
             self.settings.trials = fitting;
-            self.order = trial_order::blocks(self.variants.len(), fitting, self.settings.seed);
+            self.order_trials();
         }
         self.time_budget = Some(budget);
         Ok(())
@@ -40,13 +36,11 @@ impl RunPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PlanOverrides;
-    use super::super::tests::plan_with;
+    use super::super::tests;
     use super::*;
 
     fn plan(trials: u32) -> RunPlan {
-        let scenario = format!("name: test\nmanifests: web.yaml\ntrials: {trials}\nvariants: {{a: {{}}, b: {{}}}}\n");
-        plan_with(&scenario, "", &PlanOverrides::default()).unwrap()
+        tests::plan(&format!("trials: {trials}\nvariants: {{a: {{}}, b: {{}}}}\n"))
     }
 
     fn block() -> Duration {

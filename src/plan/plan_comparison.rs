@@ -11,33 +11,29 @@ const LOSES: f64 = 0.9;
 
 /// What the comparison of one variant with the baseline can show.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ComparisonSummary {
-    /// The baseline's name.
-    pub baseline: String,
-    /// What is looked for.
-    pub alternative: Alternative,
-    /// The blocks of the plan.
-    pub blocks: u32,
+pub(crate) struct ComparisonSummary {
+    pub(crate) baseline: String,
+    pub(crate) alternative: Alternative,
+    pub(crate) blocks: u32,
     /// Comparisons with the baseline in all, for which Holm's method adjusts.
-    pub comparisons: usize,
+    pub(crate) comparisons: usize,
     /// The smallest p that can be reached, after Holm's adjustment.
-    pub smallest_p: f64,
+    pub(crate) smallest_p: f64,
     /// The fewest blocks with which it could be at most 0.05.
-    pub blocks_to_reach: Option<u32>,
+    pub(crate) blocks_to_reach: Option<u32>,
     /// So many blocks that differ as looked for, while none differs the other way, show it whatever the other
     /// comparisons come to.
-    pub blocks_that_suffice: u32,
+    pub(crate) blocks_that_suffice: u32,
     /// The power against a baseline that loses something in nine of ten rollouts while the variant never does, or the other
     /// way round where more is looked for; `None` where both are expected alike.
-    pub power: Option<f64>,
+    pub(crate) power: Option<f64>,
 }
 
 impl RunPlan {
     /// What a comparison of `variant` with the baseline looks for. It is fixed by what is expected, before the run:
     /// fewer lost attempts where the baseline loses and the variant is clean, more in the reverse, either where both
     /// are expected alike. `None` for the baseline itself, for the control, or without a baseline.
-    #[must_use]
-    pub fn alternative(&self, variant: usize) -> Option<Alternative> {
+    pub(crate) fn alternative(&self, variant: usize) -> Option<Alternative> {
         let baseline = self.baseline().filter(|baseline| *baseline != variant)?;
         if self.control() == Some(variant) {
             return None;
@@ -143,13 +139,8 @@ impl ComparisonSummary {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PlanOverrides;
-    use super::super::tests::plan_with;
+    use super::super::tests::plan;
     use super::*;
-
-    fn plan(lines: &str) -> RunPlan {
-        plan_with(&format!("name: test\nmanifests: web.yaml\n{lines}"), "", &PlanOverrides::default()).unwrap()
-    }
 
     /// A baseline that loses and so many variants that are clean.
     fn with(variants: usize, trials: u32) -> RunPlan {

@@ -4,14 +4,11 @@ use crate::manifest::ManifestError;
 use crate::scenario::ScenarioError;
 use crate::yaml::{YamlError, YamlFault, YamlPlace, YamlSource};
 
-/// Why no plan could be made.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum PlanError {
-    /// The scenario cannot be used.
+pub(crate) enum PlanError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Scenario(#[from] ScenarioError),
-    /// The manifests cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Manifest(#[from] ManifestError),
@@ -19,19 +16,21 @@ pub enum PlanError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Yaml(#[from] YamlError),
-    /// Something in an input does not fit.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fault(Box<YamlFault>),
-    /// Something that stands in no file does not fit.
     #[error("planning the run: {message}")]
     Plain {
-        /// What is wrong and what was expected.
         message: String,
-        /// What to do.
         #[help]
         help: String,
     },
+}
+
+impl PlanError {
+    pub(super) fn plain(message: String, help: &str) -> Self {
+        Self::Plain { message, help: help.to_owned() }
+    }
 }
 
 /// Where errors point: into the scenario, if there is one.
@@ -46,7 +45,7 @@ impl FaultContext<'_> {
             Some(source) => {
                 PlanError::Fault(Box::new(YamlFault::new("reading", source, place, message).with_help(help)))
             }
-            None => PlanError::Plain { message: message.to_owned(), help: help.to_owned() },
+            None => PlanError::plain(message.to_owned(), help),
         }
     }
 

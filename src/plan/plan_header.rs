@@ -14,25 +14,22 @@ const CREDENTIALS: [&str; 10] =
 
 /// What a plan does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFacts {
+pub(crate) struct RunFacts {
     /// Wall-clock time of the run's origin, RFC 3339.
-    pub started: String,
+    pub(crate) started: String,
     /// The same in nanoseconds since 1970.
-    pub started_unix_ns: u64,
-    /// Where the run takes place.
-    pub cluster: ClusterHeader,
+    pub(crate) started_unix_ns: u64,
+    pub(crate) cluster: ClusterHeader,
     /// The same as `--cluster` names it.
-    pub choice: String,
+    pub(crate) choice: String,
     /// The folder that the plan's folders are relative to; empty leaves them as they are.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// For each variant, in the plan's order, where it lives.
-    pub places: Vec<VariantPlace>,
+    pub(crate) places: Vec<VariantPlace>,
 }
 
 impl RunPlan {
-    /// The record's header, without secrets.
-    #[must_use]
-    pub fn header(&self, facts: RunFacts) -> Header {
+    pub(crate) fn header(&self, facts: RunFacts) -> Header {
         let mut settings = self.settings.clone();
         settings.cluster.choice = facts.choice;
         for known in &mut settings.folders {

@@ -14,7 +14,6 @@ const DEFAULT_RATE: f64 = 100.0;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_ARMS: [Arm; 2] = [Arm::New, Arm::Reused];
 const DEFAULT_POD_HEADER: HeaderName = HeaderName::from_static("x-pod");
-/// The most kinds of request.
 const MAX_REQUESTS: usize = 100;
 /// The longest body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;

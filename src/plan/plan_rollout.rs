@@ -44,22 +44,7 @@ fn kind(subject: &RolloutContext<'_>, spec: &Located<ScenarioRollout>) -> Result
     let (context, workload) = (subject.context, subject.workload);
     let ScenarioRollout { restart, image, env, none, patch, scale, command, evict, timeout } = &spec.value;
     let given = [
-        restart.is_some(),
-        image.is_some(),
-        env.is_some(),
-        patch.is_some(),
-        scale.is_some(),
-        command.is_some(),
-        evict.is_some(),
-        none.is_some(),
-    ];
-    let count = given.iter().filter(|is| **is).count();
-    if count > 1 || (count == 0 && timeout.is_none()) {
-        let several = if count == 0 { "no kind" } else { "several kinds" };
-        let message = format!("the rollout names {several}, expected one of {KINDS}");
-        return Err(context.fault(Some(&spec.place), &message, "leave `rollout` out to restart"));
-    }
-    let planned = [
+        restart.as_ref().map(|_| Ok(RolloutAction::Restart)),
         image.as_ref().map(|image| image_change(context, image, workload)),
         env.as_ref().map(|env| env_change(context, env, workload, subject.manifest(), &spec.place)),
         patch.as_ref().map(|patch| rollout_kinds::patch(subject, patch)),
@@ -68,8 +53,13 @@ fn kind(subject: &RolloutContext<'_>, spec: &Located<ScenarioRollout>) -> Result
         evict.as_ref().map(|evict| rollout_kinds::evict(context, evict)),
         none.as_ref().map(|none| no_rollout(context, none)),
     ];
-    let planned = planned.into_iter().flatten().next();
-    planned.or_else(|| restart.is_some().then_some(Ok(RolloutAction::Restart))).transpose()
+    let mut given: Vec<_> = given.into_iter().flatten().collect();
+    if given.len() > 1 || (given.is_empty() && timeout.is_none()) {
+        let several = if given.is_empty() { "no kind" } else { "several kinds" };
+        let message = format!("the rollout names {several}, expected one of {KINDS}");
+        return Err(context.fault(Some(&spec.place), &message, "leave `rollout` out to restart"));
+    }
+    given.pop().transpose()
 }
 
 fn image_change(

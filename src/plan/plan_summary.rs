@@ -9,53 +9,42 @@ use super::hooks;
 use super::plan_comparison::ComparisonSummary;
 use super::types::{LEAD_IN, RunPlan, TAIL, VariantPlan};
 use crate::record::Arm;
-use crate::spec::Expect;
-use crate::spec::RolloutAction;
+use crate::spec::{Expect, RolloutAction};
 use crate::stats::{gap_ms, zero_upper_bound};
 
 /// How long a pod takes to start and be ready, where its manifest says nothing: a guess for the estimate only.
 const START: Duration = Duration::from_secs(2);
 
-/// What a plan can show.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PlanSummary {
-    /// The scenario's name.
-    pub name: String,
+pub(crate) struct PlanSummary {
+    pub(crate) name: String,
     /// Trials of all variants together.
-    pub trials: u32,
+    pub(crate) trials: u32,
     /// The run's length if pods stop at once.
-    pub shortest: Duration,
+    pub(crate) shortest: Duration,
     /// The run's length if every pod takes as long to stop as its hook sleeps.
-    pub longest: Duration,
-    /// The variants.
-    pub variants: Vec<VariantSummary>,
+    pub(crate) longest: Duration,
+    pub(crate) variants: Vec<VariantSummary>,
     /// What was decided for the user.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
-/// What a plan can show of one variant.
 #[derive(Debug, Clone, PartialEq)]
-pub struct VariantSummary {
-    /// Its name.
-    pub name: String,
-    /// What is expected of it.
-    pub expect: Expect,
-    /// Its trials.
-    pub trials: u32,
-    /// It is the control.
-    pub control: bool,
+pub(crate) struct VariantSummary {
+    pub(crate) name: String,
+    pub(crate) expect: Expect,
+    pub(crate) trials: u32,
+    pub(crate) control: bool,
     /// What the comparison with the baseline can show; `None` if there is none.
-    pub comparison: Option<ComparisonSummary>,
+    pub(crate) comparison: Option<ComparisonSummary>,
     /// The share of rollouts that lose something which no loss in all trials would leave possible, at 95 %.
-    pub missed_share: f64,
+    pub(crate) missed_share: f64,
     /// The shortest gap of one listener that a trial would see at 95 %; `None` where no judged arm makes connections.
-    pub gap_ms: Option<f64>,
+    pub(crate) gap_ms: Option<f64>,
 }
 
 impl RunPlan {
-    /// What this plan can show.
-    #[must_use]
-    pub fn summary(&self) -> PlanSummary {
+    pub(crate) fn summary(&self) -> PlanSummary {
         let each = |length: fn(&VariantPlan) -> Duration| {
             self.variants.iter().map(length).sum::<Duration>().saturating_mul(self.settings.trials)
         };

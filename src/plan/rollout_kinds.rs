@@ -9,12 +9,10 @@ use super::plan_error::{FaultContext, PlanError};
 use crate::manifest::workload::MAX_REPLICAS;
 use crate::manifest::{FileSource, ManifestObject, ManifestWorkload, WorkloadKind, workload};
 use crate::scenario::model::{ScenarioEvict, ScenarioScale};
-use crate::scenario::scenario_command::ScenarioCommand;
-use crate::scenario::shapes::{OneOrMore, PatchSource};
+use crate::scenario::shapes::{OneOrMore, PatchSource, ScenarioCommand};
 use crate::spec::RolloutAction;
 use crate::yaml::Located;
 
-/// What a rollout is planned for.
 #[derive(Clone, Copy)]
 pub(super) struct RolloutContext<'a> {
     pub(super) context: FaultContext<'a>,

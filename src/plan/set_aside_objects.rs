@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::types::{RunPlan, VariantPlan};
-use crate::manifest::documents::reference;
+use crate::manifest::documents::{reference, text};
 
 /// The most objects that a note names.
 const NAMED: usize = 20;
@@ -14,7 +14,7 @@ impl RunPlan {
     /// Sets every object aside for which `foreign` holds, whatever the variant, and notes them once, after `why`: they
     /// stay in the record and are not applied. The workload and its Service are never set aside: without them there is no
     /// run, and the cluster's own refusal says more.
-    pub fn set_aside(&mut self, why: &str, foreign: impl Fn(&Value) -> bool) {
+    pub(crate) fn set_aside(&mut self, why: &str, foreign: impl Fn(&Value) -> bool) {
         let mut named = BTreeSet::new();
         for variant in &mut self.variants {
             variant.set_aside(&foreign, &mut named);
@@ -34,14 +34,14 @@ impl VariantPlan {
         let mut index_of_workload = 0;
         let mut kept = Vec::with_capacity(self.spec.manifests().len());
         for (index, object) in std::mem::take(&mut self.spec.deployed_mut().manifests).into_iter().enumerate() {
-            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let (kind, name) = (text(&object, "/kind"), text(&object, "/metadata/name"));
             let is_workload = index == self.workload.index;
-            let is_service = text("/kind") == "Service" && text("/metadata/name") == self.spec.service().name;
+            let is_service = kind == "Service" && name == self.spec.service().name;
             if is_workload {
                 index_of_workload = kept.len();
             }
             if foreign(&object) && !is_workload && !is_service {
-                named.insert(reference(text("/kind"), text("/metadata/name")));
+                named.insert(reference(kind, name));
                 self.ignored.push(object);
             } else {
                 kept.push(object);

@@ -11,12 +11,10 @@ use crate::manifest::{FileReadError, FileSource};
 use crate::record::Arm;
 use crate::record::header::{ClusterHeader, VariantPlace};
 use crate::scenario::{ShippedFiles, load};
-use crate::spec::Expect;
-use crate::spec::RolloutAction;
+use crate::spec::{Expect, RolloutAction};
 use crate::stats::Alternative;
 use crate::yaml::YamlSource;
 
-/// Files in memory.
 pub(super) struct MemoryFiles(pub(super) BTreeMap<&'static str, String>);
 
 impl FileSource for MemoryFiles {
@@ -25,6 +23,12 @@ impl FileSource for MemoryFiles {
         let known = self.0.get(path.as_str()).cloned();
         known.ok_or(FileReadError { path, why: "there is no such file; check the path".to_owned() })
     }
+}
+
+/// The plan of one manifest, chosen and decided as by default.
+pub(crate) fn manifest_plan(name: &str, text: &str) -> RunPlan {
+    let sources = [YamlSource::new(name, text)];
+    build_for_manifests(&sources, &WorkloadChoice::default(), &PlanOverrides::default()).unwrap()
 }
 
 pub(super) const WEB: &str = include_str!("../../manifests/apache.yaml");
@@ -36,7 +40,8 @@ pub(super) fn plan_with(scenario: &str, patch: &str, overrides: &PlanOverrides) 
     build(&load(Path::new("run.yaml"), &files)?, &files, overrides)
 }
 
-fn plan(scenario: &str) -> RunPlan {
+/// The plan of a scenario with these lines beside its name and manifests.
+pub(super) fn plan(scenario: &str) -> RunPlan {
     plan_with(&format!("name: test\nmanifests: web.yaml\n{scenario}"), "", &PlanOverrides::default()).unwrap()
 }
 
@@ -194,12 +199,7 @@ fn manifests_alone_make_a_plan() {
 fn a_run_is_named_after_its_workload_in_letters_that_namespaces_and_folders_take() {
     let name = |workload: &str| {
         let text = WEB.replacen("name: web", &format!("name: \"{workload}\""), 1);
-        let plan = build_for_manifests(
-            &[YamlSource::new("a.yaml", &text)],
-            &WorkloadChoice::default(),
-            &PlanOverrides::default(),
-        );
-        plan.unwrap().settings.scenario
+        manifest_plan("a.yaml", &text).settings.scenario
     };
     assert_eq!(name("shop"), "shop");
     assert_eq!(name("shop.v1"), "shop-v1");
@@ -337,8 +337,7 @@ fn the_pods_of_a_scale_are_those_of_its_larger_side() {
 fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
     let daemon = WEB.replace("kind: Deployment", "kind: DaemonSet").replace("  replicas: 2\n", "");
     let overrides = PlanOverrides::default();
-    let mut plan =
-        build_for_manifests(&[YamlSource::new("web.yaml", &daemon)], &WorkloadChoice::default(), &overrides).unwrap();
+    let mut plan = manifest_plan("web.yaml", &daemon);
     assert!(
         plan.settings.notes.iter().any(|note| note.contains("daemonset/web has one pod for each node")),
         "{:?}",

@@ -1,11 +1,25 @@
 //! The order of trials: complete blocks, each one trial of every variant in random order.
 
-use super::types::TrialPlan;
+use super::types::{RunPlan, TrialPlan, VariantPlan};
 use crate::rng::Rng;
+use crate::spec::RunSettings;
+
+impl RunPlan {
+    /// The plan of these variants, its trials in the order that the settings' seed decides.
+    pub(super) fn new(settings: RunSettings, variants: Vec<VariantPlan>) -> Self {
+        let mut plan = Self { settings, variants, order: Vec::new(), time_budget: None, aside: Vec::new() };
+        plan.order_trials();
+        plan
+    }
+
+    /// Orders the trials anew, after a change of their number or of the variants.
+    pub(super) fn order_trials(&mut self) {
+        self.order = blocks(self.variants.len(), self.settings.trials, self.settings.seed);
+    }
+}
 
 /// `trials` blocks of `variants` trials each. The seed decides the order within each block.
-#[must_use]
-pub(super) fn blocks(variants: usize, trials: u32, seed: u64) -> Vec<TrialPlan> {
+fn blocks(variants: usize, trials: u32, seed: u64) -> Vec<TrialPlan> {
     let mut rng = Rng::stream(seed, "block-order");
     let mut order = Vec::new();
     for block in 1..=trials {

@@ -100,7 +100,7 @@ pub struct Attempt {
     pub end_ns: Stamp,
     /// How late the load's own thread was at most between the write, or the start, and the end, in nanoseconds: the end may have been
     /// there for so long. Less than 0.5 ms counts as nothing.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub late_ns: u64,
     /// Bytes of this request written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,11 +139,6 @@ impl Attempt {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_zero(value: &u64) -> bool {
-    *value == 0
-}
-
 impl ConnectionUse {
     /// The round-trip time, in nanoseconds. A connect that a busy client or a SYN sent twice made long is none, and would make
     /// a request that was cut look raced.
@@ -165,7 +160,7 @@ pub struct ConnectionUse {
     /// Its connect time, in nanoseconds: a round trip, and whatever kept the client or a packet waiting.
     pub rtt_ns: u64,
     /// The shortest connect time of the load's connections until then, in nanoseconds: the round trip itself. 0 in records before it.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub least_rtt_ns: u64,
     /// Its local port.
     pub local_port: u16,

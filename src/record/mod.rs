@@ -13,22 +13,28 @@
 //! - `sink`: the bounded channel into the record
 //! - `writer`: the thread that writes lines to the file
 
-pub mod attempt;
+mod attempt;
 pub mod entry;
 pub mod header;
-pub mod outcome;
-pub mod reader;
+mod outcome;
+mod reader;
 mod reproduce;
 #[doc(hidden)]
 pub mod sample;
-pub mod seen;
+mod seen;
 pub mod sink;
-pub mod writer;
+mod writer;
 
 pub use crate::spec::Arm;
 pub use entry::{Entry, FORMAT};
 pub use outcome::{Outcome, OutcomeGroup, Sum};
+pub(crate) use outcome::{RaceEvidence, sum};
 pub use reader::{Reader, RecordReadError};
 pub use reproduce::reproduction_command;
 pub use sink::{Sink, SinkReceiver};
 pub use writer::{WriteError, Writer, WriterStatus};
+
+/// For fields that older records lack: serde leaves out a zero.
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
+}

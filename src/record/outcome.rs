@@ -149,27 +149,26 @@ pub enum Sum {
 
 /// What [`sum`] needs besides the outcome.
 #[derive(Debug, Clone, Copy)]
-pub struct RaceEvidence {
+pub(crate) struct RaceEvidence {
     /// The request's method is idempotent (RFC 9110 section 9.2.2).
-    pub idempotent: bool,
+    pub(crate) idempotent: bool,
     /// The server's FIN or RST came before the request was written.
-    pub ended_before_write: bool,
+    pub(crate) ended_before_write: bool,
     /// Bytes of the request that the server's kernel had acknowledged when the failure was noticed; `None` if that is not known.
-    pub bytes_acked: Option<u64>,
+    pub(crate) bytes_acked: Option<u64>,
     /// Time from the request's first written byte to the failure, in nanoseconds; `None` if nothing was written.
-    pub write_to_failure_ns: Option<u64>,
+    pub(crate) write_to_failure_ns: Option<u64>,
     /// The round-trip time, in nanoseconds; `None` if the connection was made for this attempt.
-    pub rtt_ns: Option<u64>,
+    pub(crate) rtt_ns: Option<u64>,
     /// How late the client may have noticed the failure, in nanoseconds.
-    pub late_ns: u64,
+    pub(crate) late_ns: u64,
 }
 
 /// Beyond twice the round trip, this much is allowed between a write and the failure of a raced attempt.
 const RACE_ALLOWANCE_NS: u64 = 5_000_000;
 
 /// The sum that an attempt with this arm and outcome falls into.
-#[must_use]
-pub fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
+pub(crate) fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
     match outcome.group() {
         OutcomeGroup::Answered if outcome == Outcome::Ok => Sum::Ok,
         OutcomeGroup::Harness => Sum::Harness,

@@ -81,9 +81,6 @@ pub struct Reader<R> {
 
 impl Reader<BufReader<File>> {
     /// Opens a record and reads its header.
-    ///
-    /// # Errors
-    /// The file cannot be opened, is no record, or is a newer one.
     pub fn open(path: &Path) -> Result<Self, RecordReadError> {
         let failed = |source| RecordReadError::Open { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
@@ -93,9 +90,6 @@ impl Reader<BufReader<File>> {
 
 impl<R: BufRead> Reader<R> {
     /// Reads the header of `input`.
-    ///
-    /// # Errors
-    /// It is no record, or a newer one.
     pub fn new(mut input: R) -> Result<Self, RecordReadError> {
         let mut buffer = Vec::new();
         read_line(&mut input, &mut buffer, 1)?;
@@ -118,9 +112,6 @@ impl<R: BufRead> Reader<R> {
 
     /// The next entry of a record that is still being written; `None` where no whole line follows yet, and the next call reads on
     /// from there. What the iterator gives is for a record that has ended.
-    ///
-    /// # Errors
-    /// The record cannot be read on; there is no place from which a later call could.
     pub fn next_whole(&mut self) -> Result<Option<Entry>, RecordReadError> {
         // The beginning of a line stays in the buffer.
         if !read_line(&mut self.input, &mut self.buffer, self.line + 1)? {

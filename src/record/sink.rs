@@ -43,9 +43,6 @@ impl Sink {
 
     /// Records `entry`, or gives it back if the channel is full: for a sender that can wait. Once the reader is gone it
     /// is lost and counted.
-    ///
-    /// # Errors
-    /// The channel is full.
     pub fn offer(&self, entry: Box<Entry>) -> Result<(), Box<Entry>> {
         match self.channel.try_send(entry) {
             Ok(()) => Ok(()),
@@ -72,9 +69,6 @@ impl SinkReceiver {
     }
 
     /// The next entry within `wait`; `Ok(None)` when none came.
-    ///
-    /// # Errors
-    /// All sinks are gone.
     pub fn recv_within(&self, wait: std::time::Duration) -> Result<Option<Entry>, std::sync::mpsc::RecvTimeoutError> {
         match self.channel.recv_timeout(wait) {
             Ok(entry) => Ok(Some(*entry)),

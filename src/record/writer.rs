@@ -91,24 +91,14 @@ pub struct Writer {
 impl Writer {
     /// Makes the file (mode 0600, never over another), writes the header into it, and starts the thread that writes
     /// what comes out of `source` until all its sinks are gone. `clock` stamps the lines that tell of losses.
-    ///
-    /// # Errors
-    /// The file cannot be made or the header not be written.
     pub fn create(path: &Path, header: Header, source: SinkReceiver, clock: Clock) -> Result<Self, WriteError> {
-        let failed = |source| WriteError::Create { path: path.to_owned(), source };
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-        Self::start(file, Some(header), source, clock)
+        Self::start(new_file(path)?, Some(header), source, clock)
     }
 
     /// As [`Self::create`], for lines on their way to a record elsewhere: without a header, and at most `bytes_max`. Beyond
     /// that it behaves as on a full disk.
-    ///
-    /// # Errors
-    /// The file cannot be made.
     pub fn spool(path: &Path, bytes_max: u64, source: SinkReceiver, clock: Clock) -> Result<Self, WriteError> {
-        let failed = |source| WriteError::Create { path: path.to_owned(), source };
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-        Self::start(BoundedFile { file, room: bytes_max }, None, source, clock)
+        Self::start(BoundedFile { file: new_file(path)?, room: bytes_max }, None, source, clock)
     }
 
     fn start(
@@ -140,9 +130,6 @@ impl Writer {
     }
 
     /// Waits until every entry is written; all sinks must be dropped first. Returns the number of lines.
-    ///
-    /// # Errors
-    /// Something could not be written.
     pub fn finish(self) -> Result<u64, WriteError> {
         if self.thread.join().is_err() {
             return Err(WriteError::Thread { reason: "it panicked".to_owned() });
@@ -152,6 +139,11 @@ impl Writer {
             None => Ok(self.status.lines()),
         }
     }
+}
+
+fn new_file(path: &Path) -> Result<File, WriteError> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    opened.map_err(|source| WriteError::Create { path: path.to_owned(), source })
 }
 
 fn write_all(source: &SinkReceiver, lines: &mut LineBuffer<impl Storage>, clock: Clock) {

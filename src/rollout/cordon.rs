@@ -1,4 +1,4 @@
-//! Cordoning a node and giving it back. A cordoned node carries the run's mark, so that it is found again also after a
+//! Cordons and uncordons a node. A cordoned node carries the run's mark, so that it is found again also after a
 //! crash.
 
 use k8s_openapi::api::core::v1::Node;
@@ -6,57 +6,19 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::api_words;
+use super::rollout_error::CordonError;
+use crate::cluster::kube::CORDONED_BY;
 
-/// The annotation of a node that a run has cordoned; its value is the run.
-pub const CORDONED_BY: &str = "rollproof.dev/cordoned-by";
 /// How often a node is read again because somebody else wrote it in between.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 
-/// A node that a run has cordoned and not given back.
+/// A node that a run has cordoned and not uncordoned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CordonedNode {
     /// The node.
     pub node: String,
     /// The run.
     pub run: String,
-}
-
-/// Why a node could not be cordoned, or not be given back.
-#[derive(Debug, thiserror::Error)]
-pub enum CordonError {
-    /// It is not this run's to cordon.
-    #[error(
-        "cordoning node {node}: it is cordoned already, and only a node that nobody has cordoned is; uncordon it, name another, or leave `cordon` out"
-    )]
-    Already {
-        /// The node.
-        node: String,
-    },
-    /// Somebody else kept writing it.
-    #[error("cordoning node {node}: it was changed by somebody else each of {TRIES} times; try again")]
-    Contended {
-        /// The node.
-        node: String,
-    },
-    /// The API did not answer in time.
-    #[error(
-        "uncordoning the nodes of run {run}: the API had not answered after {after_s} s; `rollproof cluster clean` gives them back"
-    )]
-    Left {
-        /// The run.
-        run: String,
-        /// How long it was waited for.
-        after_s: u64,
-    },
-    /// The API refused it.
-    #[error("{doing}: {}", api_words(source))]
-    Api {
-        /// What was being done.
-        doing: String,
-        /// What the API said.
-        source: Box<kube::Error>,
-    },
 }
 
 fn failed(doing: String) -> impl FnOnce(kube::Error) -> CordonError {
@@ -68,9 +30,6 @@ fn unschedulable(node: &Node) -> bool {
 }
 
 /// Cordons `node` for `run`, unless it is cordoned already.
-///
-/// # Errors
-/// It is cordoned already, or the API refused.
 pub async fn cordon(client: &Client, node: &str, run: &str) -> Result<(), CordonError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let doing = || format!("cordoning node {node}");
@@ -91,10 +50,7 @@ pub async fn cordon(client: &Client, node: &str, run: &str) -> Result<(), Cordon
     Err(CordonError::Contended { node: node.to_owned() })
 }
 
-/// The nodes that runs have cordoned and not given back, by name.
-///
-/// # Errors
-/// The API did not list the nodes.
+/// The nodes that runs have cordoned and not uncordoned, by name.
 pub async fn leftovers(client: &Client) -> Result<Vec<CordonedNode>, CordonError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let listed = nodes.list(&ListParams::default()).await.map_err(failed("listing the nodes".to_owned()))?;
@@ -107,10 +63,7 @@ pub async fn leftovers(client: &Client) -> Result<Vec<CordonedNode>, CordonError
     Ok(marked)
 }
 
-/// Gives one node back: it takes pods again and bears no mark. One that is gone needs nothing.
-///
-/// # Errors
-/// The API refused.
+/// Uncordons one node and removes the mark. A node that no longer exists needs nothing.
 pub async fn release(client: &Client, node: &str) -> Result<(), CordonError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let patch = json!({"metadata": {"annotations": {CORDONED_BY: null}}, "spec": {"unschedulable": null}});
@@ -121,10 +74,7 @@ pub async fn release(client: &Client, node: &str) -> Result<(), CordonError> {
     }
 }
 
-/// Gives back all nodes that `run` has cordoned; which they were.
-///
-/// # Errors
-/// The API refused.
+/// Uncordons all nodes that `run` has cordoned; returns their names.
 pub async fn uncordon(client: &Client, run: &str) -> Result<Vec<String>, CordonError> {
     let mut given = Vec::new();
     for leftover in leftovers(client).await?.into_iter().filter(|leftover| leftover.run == run) {

@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use kube::{Api, ResourceExt};
 
+use super::RolloutHandle;
 use super::owned::{finished, own_pods};
-use super::{RolloutHandle, api_words};
+use crate::cluster::kube::api_words;
 
 /// How long a refused eviction waits where the server names no time: its own controllers need about that long to see a
 /// replacement.
@@ -25,19 +26,14 @@ pub struct Eviction {
     pub cordon: bool,
 }
 
-/// A pod that is to be evicted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodToEvict {
-    /// Its name.
     pub name: String,
-    /// Its uid.
     pub uid: String,
 }
 
-/// The node and the workload's pods on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvictionChoice {
-    /// The node.
     pub node: String,
     /// Its pods, by name.
     pub pods: Vec<PodToEvict>,
@@ -59,45 +55,16 @@ pub enum EvictionAnswer {
     },
 }
 
-/// Why pods could not be evicted.
 #[derive(Debug, thiserror::Error)]
 pub enum EvictError {
-    /// The node has none of them.
     #[error("choosing the pods to evict: no pod of {workload} runs on {wanted}, expected one of {present}")]
-    NoPods {
-        /// The workload.
-        workload: String,
-        /// The node that was asked for.
-        wanted: String,
-        /// The nodes that its pods are on.
-        present: String,
-    },
-    /// The API did not do it.
+    NoPods { workload: String, wanted: String, present: String },
     #[error("{doing} in namespace {namespace}: {}", api_words(source))]
-    Api {
-        /// What was being done.
-        doing: String,
-        /// Where.
-        namespace: String,
-        /// What the API said.
-        source: Box<kube::Error>,
-    },
-}
-
-impl Eviction {
-    /// In a few words.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let node = self.node.as_deref().map_or_else(|| "the fullest node".to_owned(), |node| format!("node {node}"));
-        format!("evict from {node}{}", if self.cordon { ", cordoned" } else { "" })
-    }
+    Api { doing: String, namespace: String, source: Box<kube::Error> },
 }
 
 /// The node that `wanted` names, else the one with most of `pods`, the first by name among equals; and its pods.
-///
-/// # Errors
-/// There is none.
-pub fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<EvictionChoice, EvictError> {
+pub(crate) fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<EvictionChoice, EvictError> {
     let mut by_node: BTreeMap<&str, Vec<PodToEvict>> = BTreeMap::new();
     let live = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none() && !finished(pod));
     for pod in live {
@@ -124,9 +91,6 @@ pub fn choose(pods: &[Pod], wanted: Option<&str>, workload: &str) -> Result<Evic
 }
 
 /// [`choose`] among the pods that the workload has now.
-///
-/// # Errors
-/// There is no such pod, or the API did not answer.
 pub async fn pods_to_evict(handle: &RolloutHandle, eviction: &Eviction) -> Result<EvictionChoice, EvictError> {
     let pods = own_pods(handle).await.map_err(|source| EvictError::Api {
         doing: "listing the pods".to_owned(),
@@ -137,9 +101,6 @@ pub async fn pods_to_evict(handle: &RolloutHandle, eviction: &Eviction) -> Resul
 }
 
 /// Asks once for the eviction of `pod`.
-///
-/// # Errors
-/// The API answered with anything else than yes, gone, or not now.
 pub async fn evict(handle: &RolloutHandle, pod: &PodToEvict) -> Result<EvictionAnswer, EvictError> {
     let namespace = &handle.workload.namespace;
     let pods: Api<Pod> = Api::namespaced(handle.client.clone(), namespace);

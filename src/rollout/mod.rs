@@ -5,6 +5,7 @@
 //! - `evict_pods`: evicts pods through the Eviction API
 //! - `owned`: which pods are a workload's own
 //! - `rollout_command`: a rollout by the user's own program
+//! - `rollout_error`: why a rollout could not be made or followed
 //! - `rollout_follow`: follows a rollout through two watches
 //! - `rollout_progress`: how far a rollout is (pure)
 //! - `rollout_step`: the step with which a rollout begins
@@ -15,6 +16,7 @@ pub mod cordon;
 mod evict_pods;
 mod owned;
 mod rollout_command;
+mod rollout_error;
 mod rollout_follow;
 mod rollout_progress;
 mod rollout_step;
@@ -27,16 +29,15 @@ use kube::api::{ApiResource, GroupVersionKind};
 
 use crate::manifest::WorkloadKind;
 
-use evict_pods::EvictError;
 pub(crate) use evict_pods::PodToEvict;
-pub use evict_pods::{Eviction, EvictionAnswer, choose, evict, pods_to_evict};
-pub use owned::{belongs, finished, own_pods};
-
-pub use rollout_follow::{RolloutEnd, follow, wait_complete};
+pub use evict_pods::{Eviction, EvictionAnswer, evict, pods_to_evict};
+pub(crate) use owned::finished;
+pub use owned::own_pods;
+pub(crate) use rollout_error::{CordonError, RolloutError};
+pub(crate) use rollout_follow::follow;
+pub use rollout_follow::{RolloutEnd, wait_complete};
+pub use rollout_progress::ReplacedPods;
 pub(crate) use rollout_progress::RolloutCounts;
-pub use rollout_progress::{ReplacedPods, progress};
-use rollout_step::StepError;
-pub(crate) use rollout_step::api_words;
 pub use rollout_step::{RolloutStep, StepOutcome, perform};
 
 /// The workload that is rolled.
@@ -54,8 +55,7 @@ pub struct RolledWorkload {
 
 impl RolledWorkload {
     /// Kind and name as kubectl writes them, for example `statefulset/web`.
-    #[must_use]
-    pub fn reference(&self) -> String {
+    pub(crate) fn reference(&self) -> String {
         self.kind.reference(&self.name)
     }
 
@@ -72,32 +72,8 @@ pub fn resource(kind: WorkloadKind) -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("apps", "v1", kind.name()), kind.plural())
 }
 
-/// What went wrong while a rollout was followed.
-#[derive(Debug, thiserror::Error)]
-pub enum RolloutError {
-    /// A step was not taken.
-    #[error(transparent)]
-    Step(#[from] StepError),
-    /// Pods could not be evicted.
-    #[error(transparent)]
-    Evict(#[from] EvictError),
-    /// A node could not be cordoned, or not be given back.
-    #[error(transparent)]
-    Cordon(#[from] cordon::CordonError),
-    /// The API could not be followed.
-    #[error("following {workload} in namespace {namespace}: the API has not answered for 30 s: {why}")]
-    Api {
-        /// The workload, for example `deployment/web`.
-        workload: String,
-        /// Its namespace.
-        namespace: String,
-        /// What the API said.
-        why: String,
-    },
-}
-
 /// How long the API may be silent while a rollout is followed, before it counts as gone.
-pub const API_SILENCE_MAX: Duration = Duration::from_secs(30);
+pub(crate) const API_SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A shorthand that keeps the client beside what it is asked about.
 #[derive(Clone)]
@@ -108,7 +84,7 @@ pub struct RolloutHandle {
     pub workload: RolledWorkload,
     /// The run, as the marks that it leaves on nodes name it.
     pub run: String,
-    /// What a command of the user's own is told beside the trial and the namespace, as environment variables.
+    /// Environment variables of the user's command, beside those for the trial and the namespace.
     pub variables: BTreeMap<String, String>,
 }
 

@@ -14,8 +14,7 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 /// Whether `pod` is one of `workload`'s, by its controller. A Deployment's pods are controlled by a `ReplicaSet` that is
 /// named after the Deployment and the template's hash, which the pod carries as a label
 /// (`getNewReplicaSet` in kubernetes/pkg/controller/deployment/sync.go, v1.34); sets control their pods themselves.
-#[must_use]
-pub fn belongs(workload: &RolledWorkload, pod: &Pod) -> bool {
+pub(crate) fn belongs(workload: &RolledWorkload, pod: &Pod) -> bool {
     let owners = pod.owner_references();
     let Some(owner) = owners.iter().find(|owner| owner.controller == Some(true)) else { return false };
     match workload.kind {
@@ -30,16 +29,12 @@ pub fn belongs(workload: &RolledWorkload, pod: &Pod) -> bool {
 }
 
 /// Whether `pod` has ended by itself: nothing replaces it any more, and it may stay for long.
-#[must_use]
-pub fn finished(pod: &Pod) -> bool {
+pub(crate) fn finished(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// The workload's own pods, as the API has them now.
-///
-/// # Errors
-/// The API did not answer.
 pub async fn own_pods(handle: &RolloutHandle) -> Result<Vec<Pod>, kube::Error> {
     let workload = &handle.workload;
     let pods: Api<Pod> = Api::namespaced(handle.client.clone(), &workload.namespace);

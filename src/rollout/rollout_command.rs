@@ -11,6 +11,8 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
+use crate::manifest::expand;
+
 /// How much of a command's output an error shows, from its end.
 const OUTPUT_MAX: usize = 4_096;
 /// How long what the command left running may hold its output open after it has ended.
@@ -18,39 +20,16 @@ const OUTPUT_ENDS_WITHIN: Duration = Duration::from_millis(500);
 /// A command line is shown up to here.
 const SHOWN_MAX: usize = 200;
 
-/// Why a command did not roll the workload.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// It could not be started.
     #[error("starting `{shown}`: {why}; name a program that is in PATH, or give its path")]
-    NotStarted {
-        /// The command.
-        shown: String,
-        /// What the system said.
-        why: String,
-    },
-    /// It ended without success.
-    #[error("`{shown}` ended with {status}, expected exit code 0; it wrote: {output}")]
-    Failed {
-        /// The command.
-        shown: String,
-        /// How it ended.
-        status: String,
-        /// The end of its output.
-        output: String,
-    },
-    /// It did not end in time and was killed.
+    NotStarted { shown: String, why: String },
+    #[error("`{shown}` failed with {status}, expected exit code 0; output: {output}")]
+    Failed { shown: String, status: String, output: String },
     #[error(
-        "`{shown}` had not ended after {after_s} s and was killed; let it return sooner, or raise the rollout's timeout; it wrote: {output}"
+        "`{shown}` did not finish within {after_s} s and was killed; make it return sooner, or raise the rollout's timeout; output: {output}"
     )]
-    TimedOut {
-        /// The command.
-        shown: String,
-        /// How long it was waited for.
-        after_s: u64,
-        /// The end of its output.
-        output: String,
-    },
+    TimedOut { shown: String, after_s: u64, output: String },
 }
 
 /// Kills the process group when it is dropped, so that nothing of a command outlives its step.
@@ -65,7 +44,6 @@ impl Drop for CommandGroup {
     }
 }
 
-/// The last bytes that a command wrote.
 #[derive(Debug, Clone, Default)]
 struct OutputTail(Arc<Mutex<Vec<u8>>>);
 
@@ -88,9 +66,6 @@ impl OutputTail {
 
 /// Runs `words`, in which `$(NAME)` state for a variable of `variables`, as in a container's command; the variables are
 /// in its environment too, which is otherwise this program's own.
-///
-/// # Errors
-/// It could not be started, failed, or had not ended after `bound`.
 pub(super) async fn run(
     words: &[String],
     variables: &BTreeMap<String, String>,
@@ -160,29 +135,6 @@ pub(super) fn shown(words: &[String]) -> String {
     line
 }
 
-/// `$(NAME)` is replaced where the variable is known and stays where it is not; `$$` escapes (Kubernetes'
-/// `third_party/forked/golang/expansion`).
-fn expand(word: &str, variables: &BTreeMap<String, String>) -> String {
-    let mut expanded = String::with_capacity(word.len());
-    let mut rest = word;
-    while let Some(at) = rest.find('$') {
-        expanded.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        if let Some(after) = after.strip_prefix('$') {
-            expanded.push('$');
-            rest = after;
-            continue;
-        }
-        let name = after.strip_prefix('(').and_then(|inner| inner.split_once(')'));
-        let known = name.and_then(|(name, after)| Some((variables.get(name)?.as_str(), after)));
-        let (value, after) = known.unwrap_or(("$", after));
-        expanded.push_str(value);
-        rest = after;
-    }
-    expanded.push_str(rest);
-    expanded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,20 +149,6 @@ mod tests {
         [("ROLLPROOF_TRIAL", "7"), ("ROLLPROOF_NAMESPACE", "web-a")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
     }
 
-    #[test]
-    fn variables_are_expanded_as_in_a_container_s_command() {
-        for (word, expected) in [
-            ("--namespace=$(ROLLPROOF_NAMESPACE)", "--namespace=web-a"),
-            ("$(ROLLPROOF_TRIAL)$(ROLLPROOF_TRIAL)", "77"),
-            ("$$(ROLLPROOF_TRIAL)", "$(ROLLPROOF_TRIAL)"),
-            ("$(OTHER) $HOME $", "$(OTHER) $HOME $"),
-            ("$(ROLLPROOF_TRIAL", "$(ROLLPROOF_TRIAL"),
-            ("ä$(ROLLPROOF_TRIAL)ö", "ä7ö"),
-        ] {
-            assert_eq!(expand(word, &variables()), expected);
-        }
-    }
-
     #[tokio::test]
     async fn a_command_sees_the_trial_and_the_namespace_and_its_own_environment() {
         let script = "test \"$ROLLPROOF_TRIAL$1\" = 7web-a && test -n \"$PATH\"";
@@ -223,10 +161,10 @@ mod tests {
     async fn a_command_that_fails_is_told_with_the_end_of_its_output() {
         let script = "yes filler | head -n 5000; echo out; echo Error: no such chart >&2; exit 3";
         let error = run(&shell(script), &variables(), BOUND).await.unwrap_err().to_string();
-        assert!(error.contains("ended with exit code 3") && error.contains("Error: no such chart"), "{error}");
+        assert!(error.contains("failed with exit code 3") && error.contains("Error: no such chart"), "{error}");
         assert!(error.len() < OUTPUT_MAX + 500, "bounded: {}", error.len());
         let silent = run(&shell("exit 1"), &variables(), BOUND).await.unwrap_err().to_string();
-        assert!(silent.ends_with("it wrote: nothing"), "{silent}");
+        assert!(silent.ends_with("output: nothing"), "{silent}");
         let missing = run(&["no-such-program".to_owned()], &variables(), BOUND).await.unwrap_err().to_string();
         assert!(missing.starts_with("starting `no-such-program`") && missing.contains("PATH"), "{missing}");
     }
@@ -257,7 +195,7 @@ mod tests {
         let script = format!("echo waiting; sleep 600 & echo $! > {}; wait", path.display());
         let error = run(&shell(&script), &variables(), Duration::from_secs(1)).await.unwrap_err();
         assert!(matches!(error, CommandError::TimedOut { after_s: 1, .. }), "{error}");
-        assert!(error.to_string().ends_with("it wrote: waiting"), "{error}");
+        assert!(error.to_string().ends_with("output: waiting"), "{error}");
         tokio::time::timeout(BOUND, gone(written_pid(&path).await)).await.unwrap();
     }
 

@@ -19,7 +19,7 @@ use super::{API_SILENCE_MAX, RolledWorkload, RolloutError, RolloutHandle};
 pub enum RolloutEnd {
     /// Complete, and no replaced or terminating pod is left.
     Done,
-    /// The workload is not there any more, in a sentence.
+    /// The workload no longer exists, in a sentence.
     Gone(String),
     /// The controller gave up, in its own words.
     Failed(String),
@@ -56,8 +56,8 @@ pub async fn wait_complete(
     follow(handle, replaced, bound, complete, |_| {}).await
 }
 
-/// As [`wait_complete`]; `shows` is told how far the rollout is whenever something has changed.
-pub async fn follow(
+/// As [`wait_complete`]; `shows` is called with the state of the rollout after each change.
+pub(crate) async fn follow(
     handle: &RolloutHandle,
     replaced: &ReplacedPods,
     bound: Duration,
@@ -67,7 +67,7 @@ pub async fn follow(
     let mut events = events(handle);
     let mut view = RolloutView::default();
     let mut told = false;
-    let mut state = "nothing was seen of it".to_owned();
+    let mut state = "no status was received".to_owned();
     let deadline = tokio::time::sleep(bound);
     tokio::pin!(deadline);
     let silence = tokio::time::sleep(API_SILENCE_MAX);
@@ -176,7 +176,7 @@ impl RolloutView {
     /// `None` until both watches have shown their first list.
     fn progress(&self, workload: &RolledWorkload, replaced: &ReplacedPods) -> Option<RolloutProgress> {
         if self.deleted && self.workload.is_none() && self.workload_known {
-            let why = "is not there any more: somebody else deleted it, or its namespace";
+            let why = "no longer exists: somebody else deleted it or its namespace";
             return Some(RolloutProgress::Gone(format!("{} {why}", workload.reference())));
         }
         let object = self.workload.as_ref()?;

@@ -13,34 +13,31 @@ use crate::manifest::WorkloadKind;
 /// The pods that a rollout replaces, by uid: those that were there before its first step.
 pub type ReplacedPods = BTreeSet<String>;
 
-/// How far a rollout is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RolloutProgress {
+pub(crate) enum RolloutProgress {
     /// The controller has not finished; in words for people.
     Rolling(String),
     /// The workload is complete; this many replaced (or terminating) pods are left.
     OldPodsLeft(usize),
     /// Complete, and none is left.
     Done,
-    /// The workload is not there any more, in a sentence.
+    /// The workload no longer exists, in a sentence.
     Gone(String),
     /// The controller gave up: `ProgressDeadlineExceeded`.
     Failed(String),
 }
 
-/// How far a rollout is, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RolloutCounts {
+pub(crate) struct RolloutCounts {
     /// Pods that there should be.
-    pub wanted: i64,
+    pub(crate) wanted: i64,
     /// Pods that are ready and stay: neither replaced nor terminating.
-    pub ready: usize,
+    pub(crate) ready: usize,
     /// Pods that are to go and are not gone.
-    pub old_left: usize,
+    pub(crate) old_left: usize,
 }
 
 /// How far a rollout is, in numbers. `pods` are the workload's own.
-#[must_use]
 pub(super) fn rollout_counts(
     kind: WorkloadKind,
     workload: &DynamicObject,
@@ -63,8 +60,7 @@ pub(super) fn rollout_counts(
 /// and beyond that as many ready pods as there should be, none of them replaced, none too many, and no replaced and no
 /// terminating pod left: `rollout status` returns before those end, and knows nothing of an eviction. `pods` are the
 /// workload's own.
-#[must_use]
-pub fn progress(
+pub(crate) fn progress(
     kind: WorkloadKind,
     workload: &DynamicObject,
     pods: &[Pod],
@@ -86,7 +82,6 @@ pub fn progress(
     with_pods(desired, pods, replaced)
 }
 
-/// What the API shows of a workload.
 struct WorkloadStatus<'a> {
     data: &'a Value,
 }
@@ -154,7 +149,7 @@ impl WorkloadStatus<'_> {
         }
         // A new DaemonSet that nobody has counted nodes for is complete by these numbers.
         if wanted == 0 {
-            return rolling("no node is to run it yet".to_owned());
+            return rolling("no node is scheduled to run it yet".to_owned());
         }
         Ok(wanted)
     }

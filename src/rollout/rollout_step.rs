@@ -6,6 +6,8 @@ use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use crate::cluster::kube::api_words;
+
 use super::rollout_command::{self, CommandError};
 use super::{RolledWorkload, RolloutHandle};
 
@@ -39,31 +41,12 @@ pub enum RolloutStep {
     Command(Vec<String>),
 }
 
-/// A rollout's step was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// The API did not take it.
     #[error("rolling {workload} in namespace {namespace} ({what}): {}", api_words(source))]
-    Api {
-        /// The workload, for example `deployment/web`.
-        workload: String,
-        /// Its namespace.
-        namespace: String,
-        /// The step.
-        what: String,
-        /// What the API said.
-        source: Box<kube::Error>,
-    },
-    /// The user's command did not do it.
+    Api { workload: String, namespace: String, what: String, source: Box<kube::Error> },
     #[error("rolling {workload} in namespace {namespace}: {source}")]
-    Command {
-        /// The workload, for example `deployment/web`.
-        workload: String,
-        /// Its namespace.
-        namespace: String,
-        /// What went wrong.
-        source: CommandError,
-    },
+    Command { workload: String, namespace: String, source: CommandError },
 }
 
 /// What came of a step.
@@ -71,23 +54,13 @@ pub enum StepError {
 pub enum StepOutcome {
     /// The workload changed, as far as can be told.
     Changed,
-    /// The API took the step and found nothing to change, so that nothing rolls.
+    /// The API accepted the step and found nothing to change, so that nothing rolls.
     Nothing,
-}
-
-/// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
-#[must_use]
-pub(crate) fn api_words(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
-        other => other.to_string(),
-    }
 }
 
 impl RolloutStep {
     /// In a few words, for the record and for people.
-    #[must_use]
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Restart => "restart".to_owned(),
             Self::Env { container, name } => format!("env {name} of container {container}"),
@@ -118,11 +91,8 @@ impl RolloutStep {
     }
 }
 
-/// Takes the step of `trial`; a command may take as long as `bound`. Never repeated: a step that was answered with an
-/// error has failed. When it is dropped, a command that runs is ended with all that it started.
-///
-/// # Errors
-/// The API refused the step, or the command failed.
+/// Performs the step of `trial`; a command may take as long as `bound`. A step is never repeated: one that was answered
+/// with an error has failed. Dropping the future kills a command with all that it started.
 pub async fn perform(
     handle: &RolloutHandle,
     roll: &RolloutStep,

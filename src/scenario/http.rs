@@ -1,14 +1,10 @@
 //! Parts of an HTTP request as a scenario writes them, checked where they are read.
 
-use std::borrow::Cow;
-
-use http::{HeaderName, StatusCode, uri::PathAndQuery};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use http::{HeaderName, uri::PathAndQuery};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::spec::{HeaderSpec, HeaderText};
 
-/// The most headers of a request.
 const MAX_HEADERS: usize = 64;
 /// The longest path with query, in bytes.
 const MAX_PATH: usize = 8 * 1024;
@@ -29,13 +25,11 @@ const OWN_HEADERS: [&str; 9] = [
     "upgrade",
 ];
 
-/// A path with query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestPath(pub PathAndQuery);
+pub(crate) struct RequestPath(pub(crate) PathAndQuery);
 
 impl RequestPath {
-    /// A path, or what is wrong with it.
-    pub fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         let fits = text.starts_with('/') && text.len() <= MAX_PATH && !text.contains('#');
         let shown = text.chars().take(80).flat_map(char::escape_debug).collect::<String>();
         fits.then(|| text.parse().ok())
@@ -45,54 +39,17 @@ impl RequestPath {
     }
 }
 
-/// A request's method.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestMethod(pub http::Method);
+pub(crate) struct RequestMethod(pub(crate) http::Method);
 
-/// A status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExpectedStatus(pub u16);
+pub(crate) struct ExpectedStatus(pub(crate) u16);
 
-/// The name of a response header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodHeader(pub HeaderName);
+pub(crate) struct PodHeader(pub(crate) HeaderName);
 
-/// A request's headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RequestHeaders(pub Vec<HeaderSpec>);
-
-impl<'de> Deserialize<'de> for RequestPath {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for RequestMethod {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let known = METHODS.contains(&text.as_str()).then(|| text.parse().ok()).flatten();
-        known.map(Self).ok_or_else(|| {
-            D::Error::custom(format!("the method is `{}`, expected one of {}", text.escape_debug(), METHODS.join(", ")))
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for ExpectedStatus {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(deserializer)?;
-        let status = u16::try_from(number).ok().and_then(|n| StatusCode::from_u16(n).ok());
-        match status {
-            Some(status) if (200..600).contains(&status.as_u16()) => Ok(Self(status.as_u16())),
-            _ => Err(D::Error::custom(format!("the status is {number}, expected 200 to 599"))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for PodHeader {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        header_name(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
-    }
-}
+pub(crate) struct RequestHeaders(pub(crate) Vec<HeaderSpec>);
 
 fn header_name(text: &str) -> Result<HeaderName, String> {
     text.parse().map_err(|_| {
@@ -146,25 +103,29 @@ impl<'de> Deserialize<'de> for RequestHeaders {
     }
 }
 
-macro_rules! schema {
-    ($type:ty, $name:literal, $schema:tt) => {
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    };
+fn method(text: &str) -> Result<RequestMethod, String> {
+    let known = METHODS.contains(&text).then(|| text.parse().ok()).flatten();
+    known
+        .map(RequestMethod)
+        .ok_or_else(|| format!("the method is `{}`, expected one of {}", text.escape_debug(), METHODS.join(", ")))
 }
 
-schema!(RequestPath, "Path", {"type": "string", "pattern": "^/[^#\\s]*$", "maxLength": MAX_PATH});
-schema!(RequestMethod, "Method", {"enum": METHODS});
-schema!(ExpectedStatus, "Status", {"type": "integer", "minimum": 200, "maximum": 599});
-schema!(PodHeader, "HeaderName", {"type": "string", "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"});
-schema!(RequestHeaders, "Headers", {
+fn status(number: i64) -> Result<ExpectedStatus, String> {
+    let status = u16::try_from(number).ok().filter(|status| (200..600).contains(status));
+    status.map(ExpectedStatus).ok_or_else(|| format!("the status is {number}, expected 200 to 599"))
+}
+
+scenario_value!(
+    RequestPath, "Path", {"type": "string", "pattern": "^/[^#\\s]*$", "maxLength": MAX_PATH},
+    String, |text: String| RequestPath::new(&text)
+);
+scenario_value!(RequestMethod, "Method", {"enum": METHODS}, String, |text: String| method(&text));
+scenario_value!(ExpectedStatus, "Status", {"type": "integer", "minimum": 200, "maximum": 599}, i64, status);
+scenario_value!(
+    PodHeader, "HeaderName", {"type": "string", "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},
+    String, |text: String| header_name(&text).map(PodHeader)
+);
+scenario_value!(RequestHeaders, "Headers", {
     "type": "object",
     "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},
     "additionalProperties": {"type": "string"},

@@ -11,31 +11,25 @@ use crate::yaml::{self, YamlError, YamlFault, YamlPlace, YamlSource, nearest};
 /// A scenario, the text it was read from, and the folder that its paths are relative to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Its content.
-    pub file: ScenarioFile,
-    /// Its text.
-    pub source: YamlSource,
+    pub(crate) file: ScenarioFile,
+    pub(crate) source: YamlSource,
     /// The folder that it stands in.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
-/// Why a scenario cannot be used.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ScenarioError {
-    /// It cannot be read.
     #[error(transparent)]
     Read(#[from] FileReadError),
     /// It does not parse, or a value has the wrong form.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Yaml(#[from] YamlError),
-    /// Its values do not fit each other.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fault(Box<YamlFault>),
 }
 
-/// Reads the scenario at `path`.
 pub fn load(path: &Path, files: &dyn FileSource) -> Result<Scenario, ScenarioError> {
     let text = files.read(path)?;
     let source = YamlSource::new(&path.display().to_string(), &text);
@@ -43,7 +37,7 @@ pub fn load(path: &Path, files: &dyn FileSource) -> Result<Scenario, ScenarioErr
 }
 
 /// Parses a scenario whose paths are relative to `folder`.
-pub fn parse(source: YamlSource, folder: &Path) -> Result<Scenario, ScenarioError> {
+pub(crate) fn parse(source: YamlSource, folder: &Path) -> Result<Scenario, ScenarioError> {
     let file = yaml::single::<ScenarioFile>(&source)?;
     let scenario = Scenario { file, source, folder: folder.to_owned() };
     scenario.check()?;

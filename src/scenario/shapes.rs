@@ -16,7 +16,7 @@ use crate::yaml::Located;
 
 /// One value, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OneOrMore<T>(pub Vec<Located<T>>);
+pub(crate) struct OneOrMore<T>(pub(crate) Vec<Located<T>>);
 
 impl<T> Default for OneOrMore<T> {
     fn default() -> Self {
@@ -92,10 +92,9 @@ impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
 
 /// A patch: a file, or the patch itself.
 #[derive(Debug, Clone, PartialEq)]
-pub enum PatchSource {
+pub(crate) enum PatchSource {
     /// A file, relative to the scenario.
     File(String),
-    /// The patch itself.
     Inline(Value),
 }
 
@@ -123,22 +122,14 @@ impl<'de> Deserialize<'de> for PatchSource {
     }
 }
 
-impl JsonSchema for PatchSource {
-    fn schema_name() -> Cow<'static, str> {
-        "Patch".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "The path of a strategic merge patch, relative to the scenario, or the patch itself.",
-            "type": ["string", "object"]
-        })
-    }
-}
+scenario_value!(PatchSource, "Patch", {
+    "description": "The path of a strategic merge patch, relative to the scenario, or the patch itself.",
+    "type": ["string", "object"]
+});
 
 /// The arms that carry a kind of request, with weights above 0: a list weighs all alike.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ArmWeights(pub Vec<(Arm, f64)>);
+pub(crate) struct ArmWeights(pub(crate) Vec<(Arm, f64)>);
 
 struct ArmWeightsVisitor;
 
@@ -205,9 +196,62 @@ impl JsonSchema for ArmWeights {
     }
 }
 
+/// A program with its arguments, and another that undoes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScenarioCommand {
+    pub(crate) run: Vec<String>,
+    /// The unmeasured way back.
+    pub(crate) back: Option<Vec<String>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandKeys {
+    run: Vec<String>,
+    #[serde(default)]
+    back: Option<Vec<String>>,
+}
+
+struct CommandVisitor;
+
+impl<'de> Visitor<'de> for CommandVisitor {
+    type Value = ScenarioCommand;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a program with its arguments, such as [helm, upgrade, web, ./chart], or {run: [...], back: [...]}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ScenarioCommand, A::Error> {
+        let run = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+        Ok(ScenarioCommand { run, back: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ScenarioCommand, A::Error> {
+        let CommandKeys { run, back } = CommandKeys::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(ScenarioCommand { run, back })
+    }
+}
+
+impl<'de> Deserialize<'de> for ScenarioCommand {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CommandVisitor)
+    }
+}
+
+scenario_value!(ScenarioCommand, "Command", {
+    "description": "A program with its arguments, or `run` with one and `back` with one that undoes it.",
+    "oneOf": [
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        {"type": "object", "properties": {
+            "run": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "back": {"type": "array", "items": {"type": "string"}, "minItems": 1}
+        }, "required": ["run"], "additionalProperties": false}
+    ]
+});
+
 /// A port of the Service, by number or by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortSetting(pub PortName);
+pub(crate) struct PortSetting(pub(crate) PortName);
 
 struct PortVisitor;
 
@@ -246,22 +290,14 @@ impl<'de> Deserialize<'de> for PortSetting {
     }
 }
 
-impl JsonSchema for PortSetting {
-    fn schema_name() -> Cow<'static, str> {
-        "Port".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"oneOf": [
-            {"type": "integer", "minimum": 1, "maximum": 65535},
-            {"type": "string", "minLength": 1}
-        ]})
-    }
-}
+scenario_value!(PortSetting, "Port", {"oneOf": [
+    {"type": "integer", "minimum": 1, "maximum": 65535},
+    {"type": "string", "minLength": 1}
+]});
 
 /// A mapping from names, in the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedList<T>(pub Vec<(Located<ScenarioName>, T)>);
+pub(crate) struct NamedList<T>(pub(crate) Vec<(Located<ScenarioName>, T)>);
 
 impl<T> Default for NamedList<T> {
     fn default() -> Self {

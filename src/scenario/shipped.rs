@@ -11,7 +11,7 @@ macro_rules! shipped {
 }
 
 /// Path and text of every file, sorted by path.
-pub const SHIPPED: &[(&str, &str)] = shipped![
+pub(crate) const SHIPPED: &[(&str, &str)] = shipped![
     "manifests/apache-prefork.yaml",
     "manifests/apache.yaml",
     "manifests/nginx.yaml",
@@ -42,12 +42,11 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
 
 /// The compiled-in files, by their path in the project.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ShippedFiles;
+pub(crate) struct ShippedFiles;
 
 impl ShippedFiles {
     /// Whether this very text is compiled in: then what it runs on the machine is known.
-    #[must_use]
-    pub fn holds(text: &str) -> bool {
+    pub(crate) fn holds(text: &str) -> bool {
         SHIPPED.iter().any(|(_, known)| *known == text)
     }
 }

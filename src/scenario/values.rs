@@ -1,69 +1,57 @@
 //! The small values of a scenario. Each is checked where it is read, so that an error points at it.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 /// The most requests a second that a scenario may ask for.
-pub const MAX_RATE: f64 = 1_000_000.0;
-/// The most trials of a variant.
-pub const MAX_TRIALS: u32 = 1_000;
-/// The longest duration.
+pub(crate) const MAX_RATE: f64 = 1_000_000.0;
+pub(crate) const MAX_TRIALS: u32 = 1_000;
 const MAX_DURATION: Duration = Duration::from_hours(24);
 /// The longest name of a scenario or a variant; namespaces are named after them.
-pub const MAX_NAME: usize = 40;
+pub(crate) const MAX_NAME: usize = 40;
 
 /// Requests a second: above 0 and at most [`MAX_RATE`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RequestRate(f64);
+pub(crate) struct RequestRate(f64);
 
 impl RequestRate {
-    /// A rate, or what is wrong with it.
-    pub fn new(per_s: f64) -> Result<Self, String> {
+    pub(crate) fn new(per_s: f64) -> Result<Self, String> {
         if per_s > 0.0 && per_s <= MAX_RATE {
             Ok(Self(per_s))
         } else {
             Err(format!("the rate is {per_s}, expected a number of requests a second above 0 and at most {MAX_RATE}"))
         }
     }
-
-    /// Requests a second.
-    #[must_use]
-    pub fn per_s(self) -> f64 {
+    pub(crate) fn per_s(self) -> f64 {
         self.0
     }
 }
 
 /// Trials of each variant: 1 to [`MAX_TRIALS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrialCount(u32);
+pub(crate) struct TrialCount(u32);
 
 impl TrialCount {
     /// A number of trials, or what is wrong with it.
-    pub fn new(count: i64) -> Result<Self, String> {
+    pub(crate) fn new(count: i64) -> Result<Self, String> {
         u32::try_from(count)
             .ok()
             .filter(|count| (1..=MAX_TRIALS).contains(count))
             .map(Self)
             .ok_or_else(|| format!("the number of trials is {count}, expected 1 to {MAX_TRIALS}"))
     }
-
-    /// How many.
-    #[must_use]
-    pub fn count(self) -> u32 {
+    pub(crate) fn count(self) -> u32 {
         self.0
     }
 }
 
 /// A name of letters `a` to `z`, digits and `-`, as DNS labels are (RFC 1123): it becomes part of namespaces and paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ScenarioName(String);
+pub(crate) struct ScenarioName(String);
 
 impl ScenarioName {
-    /// A name, or what is wrong with it.
-    pub fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if letters && (1..=MAX_NAME).contains(&text.len()) && !text.starts_with('-') && !text.ends_with('-') {
             return Ok(Self(text.to_owned()));
@@ -73,21 +61,18 @@ impl ScenarioName {
             "the name is `{shown}`, expected 1 to {MAX_NAME} of the letters a-z, digits and `-`, not at either end"
         ))
     }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// A duration with its unit: `500ms`, `10s`, `2m`, `1h`, or several in a row, as in `1m30s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ScenarioDuration(pub Duration);
+pub(crate) struct ScenarioDuration(pub(crate) Duration);
 
 impl ScenarioDuration {
     /// Parses a duration, or says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let refuse = || format!("`{text}` is not a duration, expected a number with a unit, such as 500ms, 10s or 2m");
         let mut rest = text.trim();
         let mut total = Duration::ZERO;
@@ -127,10 +112,9 @@ impl std::fmt::Display for ScenarioDuration {
 
 /// A part of all attempts: a percentage such as `10%`, or a fraction above 0 and up to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LoadShare(pub f64);
+pub(crate) struct LoadShare(pub(crate) f64);
 
 impl LoadShare {
-    /// A fraction, or what is wrong with it.
     fn fraction(fraction: f64) -> Result<Self, String> {
         if fraction > 0.0 && fraction <= 1.0 {
             Ok(Self(fraction))
@@ -142,7 +126,7 @@ impl LoadShare {
     }
 
     /// Parses a percentage or a fraction, or says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let refuse = || format!("the share is `{text}`, expected a percentage such as 10% or a fraction such as 0.1");
         match text.trim().strip_suffix('%') {
             Some(percent) => {
@@ -189,31 +173,6 @@ impl<T> Visitor<'_> for NumberOrText<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for RequestRate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A typed number, because an untyped NaN would be refused without saying what was expected.
-        Self::new(f64::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for TrialCount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(i64::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for ScenarioName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for ScenarioDuration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
 impl<'de> Deserialize<'de> for LoadShare {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NumberOrText {
@@ -224,30 +183,21 @@ impl<'de> Deserialize<'de> for LoadShare {
     }
 }
 
-macro_rules! schema {
-    ($type:ty, $name:literal, $schema:tt) => {
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    };
-}
-
-schema!(RequestRate, "Rate", {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE});
-schema!(TrialCount, "Trials", {"type": "integer", "minimum": 1, "maximum": MAX_TRIALS});
-schema!(ScenarioName, "Name", {
+// Rates are typed numbers, because an untyped NaN would be refused without saying what was expected.
+scenario_value!(
+    RequestRate, "Rate", {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE}, f64, RequestRate::new
+);
+scenario_value!(
+    TrialCount, "Trials", {"type": "integer", "minimum": 1, "maximum": MAX_TRIALS}, i64, TrialCount::new
+);
+scenario_value!(ScenarioName, "Name", {
     "type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-});
-schema!(ScenarioDuration, "Duration", {
+}, String, |text: String| ScenarioName::new(&text));
+scenario_value!(ScenarioDuration, "Duration", {
     "description": "A duration with its unit, such as `500ms`, `10s`, `2m` or `1m30s`.",
     "type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"
-});
-schema!(LoadShare, "Share", {
+}, String, |text: String| ScenarioDuration::parse(&text));
+scenario_value!(LoadShare, "Share", {
     "description": "A part of all attempts: a percentage such as `10%`, or a fraction.",
     "oneOf": [
         {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%$"},

@@ -14,6 +14,6 @@ mod server_table;
 mod signal;
 mod stop_command;
 
-pub use pre_stop::{HookScript, HookStep, PreStop};
-pub use recognise::Server;
-pub use server_table::{DrainLimit, ServerFacts, StopKind};
+pub(crate) use pre_stop::{HookScript, HookStep, PreStop};
+pub(crate) use recognise::Server;
+pub(crate) use server_table::{DrainLimit, ServerFacts, StopKind};

@@ -9,7 +9,6 @@ use super::recognise::{Server, base};
 use super::server_table::StopKind;
 use super::stop_command;
 
-/// The preStop hook of a container.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum PreStop {
     /// There is none, or nothing is known of it.
@@ -34,14 +33,12 @@ pub struct HookScript {
     pub stop: Option<StopKind>,
 }
 
-/// A step of a hook.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum HookStep {
     /// It waits, in seconds.
     Sleeps(f64),
     /// It tells the server to stop.
     Stops(StopKind),
-    /// It runs something else.
     Runs,
 }
 
@@ -68,9 +65,7 @@ impl HookStep {
 }
 
 impl PreStop {
-    /// The preStop hook of a container in a manifest.
-    #[must_use]
-    pub fn of_container(container: &Value) -> Self {
+    pub(crate) fn of_container(container: &Value) -> Self {
         let Some(handler) = container.pointer("/lifecycle/preStop") else { return Self::None };
         if let Some(seconds) = handler.pointer("/sleep/seconds").and_then(Value::as_f64) {
             return Self::Sleep(seconds);
@@ -84,8 +79,7 @@ impl PreStop {
     }
 
     /// The seconds that it surely lasts if nothing goes wrong.
-    #[must_use]
-    pub fn least_s(&self) -> f64 {
+    pub(crate) fn least_s(&self) -> f64 {
         match self {
             Self::Sleep(seconds) => *seconds,
             Self::Exec(script) => script.sleep_s(),
@@ -94,14 +88,12 @@ impl PreStop {
     }
 
     /// The same in nanoseconds.
-    #[must_use]
-    pub fn least_ns(&self) -> u64 {
+    pub(crate) fn least_ns(&self) -> u64 {
         nanoseconds(self.least_s())
     }
 
     /// Whether it waits and does nothing else, so that its end follows from its beginning.
-    #[must_use]
-    pub fn only_sleeps(&self) -> bool {
+    pub(crate) fn only_sleeps(&self) -> bool {
         match self {
             Self::Sleep(_) => true,
             Self::Exec(script) => {
@@ -112,8 +104,7 @@ impl PreStop {
     }
 
     /// Whether it can be read how long it waits.
-    #[must_use]
-    pub fn length_is_known(&self) -> bool {
+    pub(crate) fn length_is_known(&self) -> bool {
         match self {
             Self::Sleep(_) => true,
             Self::Exec(script) => script.steps.is_some(),
@@ -122,7 +113,6 @@ impl PreStop {
     }
 
     /// How it begins the server's stop by itself, if it does.
-    #[must_use]
     pub const fn stop(&self) -> Option<StopKind> {
         match self {
             Self::Exec(script) => script.stop,
@@ -131,8 +121,7 @@ impl PreStop {
     }
 
     /// The seconds that it sleeps before it does anything else; 0 where that is not known.
-    #[must_use]
-    pub fn first_sleep_s(&self) -> f64 {
+    pub(crate) fn first_sleep_s(&self) -> f64 {
         match self {
             Self::Sleep(seconds) => *seconds,
             Self::Exec(script) => script.first_sleep_s(),
@@ -141,13 +130,11 @@ impl PreStop {
     }
 
     /// The same in nanoseconds.
-    #[must_use]
-    pub fn first_sleep_ns(&self) -> u64 {
+    pub(crate) fn first_sleep_ns(&self) -> u64 {
         nanoseconds(self.first_sleep_s())
     }
 
     /// The hook as it is written, for people.
-    #[must_use]
     pub fn words(&self) -> String {
         match self {
             Self::None => "no preStop hook".to_owned(),

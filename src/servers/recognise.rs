@@ -7,9 +7,8 @@ use super::server_table::{BUILT_IN, SERVERS, ServerFacts};
 /// Programs that start another one, which is then the server: `tini -- gunicorn`, `python -m uvicorn`, `bundle exec puma`.
 const STARTERS: [&str; 8] = ["tini", "dumb-init", "catatonit", "env", "exec", "bundle", "python", "python3"];
 
-/// What a container runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Server {
+pub(crate) enum Server {
     /// `rollproof target`, which drains as its arguments say.
     BuiltIn,
     /// A server of the table.
@@ -20,8 +19,7 @@ pub enum Server {
 
 impl Server {
     /// The server of a container. A name that only contains a server's name (`nginx-exporter`) tells nothing.
-    #[must_use]
-    pub fn of_container(container: &Value) -> Self {
+    pub(crate) fn of_container(container: &Value) -> Self {
         let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
         if image.split([':', '@']).next() == Some("rollproof/target") {
             return Self::BuiltIn;
@@ -29,9 +27,7 @@ impl Server {
         by_image(image).or_else(|| by_program(main_program(container)?)).map_or(Self::Unknown, Self::Known)
     }
 
-    /// What is known of it.
-    #[must_use]
-    pub fn facts(self) -> Option<&'static ServerFacts> {
+    pub(crate) fn facts(self) -> Option<&'static ServerFacts> {
         match self {
             Self::BuiltIn => Some(&BUILT_IN),
             Self::Known(facts) => Some(facts),
@@ -40,8 +36,7 @@ impl Server {
     }
 
     /// The command of a hook that lets it answer what is in flight and then end, in its usual image.
-    #[must_use]
-    pub fn graceful_command(self) -> Option<&'static str> {
+    pub(crate) fn graceful_command(self) -> Option<&'static str> {
         self.facts()?.graceful_command
     }
 }

@@ -7,7 +7,6 @@ use super::signal::Signal::{self, Hup, Int, Quit, Term, Usr1, Usr2, Winch};
 use SignalEffect::{Drains, GoesOn, Quits};
 use StopKind::{Graceful, Quick};
 
-/// How a server stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopKind {
     /// It answers what is in flight first.
@@ -18,31 +17,28 @@ pub enum StopKind {
     Unknown,
 }
 
-/// What a signal does to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignalEffect {
     /// It answers what is in flight, then ends.
     Drains,
     /// It ends, and cuts what is in flight.
     Quits,
-    /// It goes on serving: it reads its configuration anew, opens its log anew, or ignores the signal.
+    /// It goes on serving: it reloads its configuration, reopens its log, or ignores the signal.
     GoesOn,
 }
 
 /// How long a draining server waits for what is in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DrainLimit {
+pub(crate) struct DrainLimit {
     /// The setting that limits it.
-    pub setting: &'static str,
+    pub(crate) setting: &'static str,
     /// Its default in seconds; `None` if it then waits without limit.
-    pub default_s: Option<u64>,
+    pub(crate) default_s: Option<u64>,
 }
 
-/// What is known of one server.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ServerFacts {
-    /// Its name, for people.
-    pub name: &'static str,
+pub(crate) struct ServerFacts {
+    pub(crate) name: &'static str,
     /// The images that run it, by the last part of their names.
     pub(super) images: &'static [&'static str],
     /// A part of the tag of images that run it under another name.
@@ -56,11 +52,11 @@ pub struct ServerFacts {
     /// What signals to its main process do.
     pub(super) signals: &'static [(Signal, SignalEffect)],
     /// The command of a hook that drains it, in its usual image; `None` where a hook needs none, or none is known.
-    pub graceful_command: Option<&'static str>,
+    pub(crate) graceful_command: Option<&'static str>,
     /// How long it drains, where that is known.
-    pub drain_limit: Option<DrainLimit>,
+    pub(crate) drain_limit: Option<DrainLimit>,
     /// Where this is said.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
 }
 
 impl ServerFacts {
@@ -70,11 +66,24 @@ impl ServerFacts {
     }
 
     /// Whether SIGTERM, which the kubelet sends where an image names no other signal, drains it.
-    #[must_use]
-    pub fn drains_on_sigterm(&self) -> bool {
+    pub(crate) fn drains_on_sigterm(&self) -> bool {
         self.effect(Signal::Term) == Some(SignalEffect::Drains)
     }
 }
+
+/// What a row leaves out.
+const NO_FACTS: ServerFacts = ServerFacts {
+    name: "",
+    images: &[],
+    image_tag: None,
+    programs: &[],
+    controls: &[],
+    commands: &[],
+    signals: &[],
+    graceful_command: None,
+    drain_limit: None,
+    source: "",
+};
 
 pub(super) static APACHE: ServerFacts = ServerFacts {
     name: "Apache httpd",
@@ -82,18 +91,17 @@ pub(super) static APACHE: ServerFacts = ServerFacts {
     // Images of PHP and of what is written in it name the server in their tag: `php:8.3-apache`.
     image_tag: Some("apache"),
     programs: &["httpd", "httpd-foreground", "apache2", "apache2ctl", "apachectl", "apache2-foreground"],
-    controls: &[],
     commands: &[(&["graceful-stop"], Graceful), (&["stop"], Quick)],
     signals: &[(Term, Quits), (Winch, Drains), (Usr1, GoesOn), (Hup, GoesOn)],
     graceful_command: Some("apachectl -k graceful-stop"),
     drain_limit: Some(DrainLimit { setting: "GracefulShutdownTimeout", default_s: None }),
     source: "httpd 2.4 manual, \"Stopping and Restarting\", and mpm_common, \"GracefulShutdownTimeout\"",
+    ..NO_FACTS
 };
 
 pub(super) static NGINX: ServerFacts = ServerFacts {
     name: "nginx",
     images: &["nginx", "nginx-unprivileged"],
-    image_tag: None,
     programs: &["nginx"],
     controls: &["openresty", "angie", "freenginx", "tengine"],
     commands: &[(&["-s", "quit"], Graceful), (&["-s", "stop"], Quick)],
@@ -102,20 +110,15 @@ pub(super) static NGINX: ServerFacts = ServerFacts {
     graceful_command: Some("nginx -s quit"),
     drain_limit: Some(DrainLimit { setting: "worker_shutdown_timeout", default_s: None }),
     source: "nginx documentation, \"Controlling nginx\", and ngx_core_module, \"worker_shutdown_timeout\"",
+    ..NO_FACTS
 };
 
 pub(super) static BUILT_IN: ServerFacts = ServerFacts {
     name: "rollproof's target",
-    images: &[],
-    image_tag: None,
-    programs: &[],
-    controls: &[],
-    commands: &[],
     // What SIGTERM does, its argument --on-term says.
     signals: &[(Quit, Drains)],
-    graceful_command: None,
-    drain_limit: None,
     source: "rollproof target --help",
+    ..NO_FACTS
 };
 
 /// All of them, except the built-in server, which is recognised by its image's whole name.
@@ -125,110 +128,78 @@ pub(super) static SERVERS: [&ServerFacts; 11] = [
     &ServerFacts {
         name: "HAProxy",
         images: &["haproxy"],
-        image_tag: None,
         programs: &["haproxy"],
-        controls: &[],
-        commands: &[],
         signals: &[(Term, Quits), (Usr1, Drains)],
         graceful_command: Some("kill -USR1 1"),
         drain_limit: Some(DrainLimit { setting: "hard-stop-after", default_s: None }),
         source: "HAProxy Management Guide, \"4. Stopping and restarting HAProxy\"",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "Envoy",
         images: &["envoy"],
-        image_tag: None,
         programs: &["envoy"],
-        controls: &[],
-        commands: &[],
         signals: &[(Term, Quits), (Int, Quits), (Usr1, GoesOn), (Hup, GoesOn)],
-        graceful_command: None,
-        drain_limit: None,
         source: "Envoy documentation, \"Draining\", and source/server/server.cc, RunHelper",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "Traefik",
         images: &["traefik"],
-        image_tag: None,
         programs: &["traefik"],
-        controls: &[],
-        commands: &[],
         signals: &[(Term, Drains), (Int, Drains), (Usr1, GoesOn)],
-        graceful_command: None,
         drain_limit: Some(DrainLimit { setting: "transport.lifeCycle.graceTimeOut", default_s: Some(10) }),
         source: "Traefik documentation, \"EntryPoints\", lifeCycle",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "Caddy",
         images: &["caddy"],
-        image_tag: None,
         programs: &["caddy"],
-        controls: &[],
         commands: &[(&["stop"], Graceful)],
         signals: &[(Term, Drains), (Int, Drains), (Quit, Quits), (Hup, GoesOn), (Usr2, GoesOn)],
-        graceful_command: None,
         drain_limit: Some(DrainLimit { setting: "grace_period", default_s: None }),
         source: "Caddy documentation, \"Command Line\", signals and caddy stop",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "gunicorn",
-        images: &[],
-        image_tag: None,
         programs: &["gunicorn"],
-        controls: &[],
-        commands: &[],
         signals: &[(Term, Drains), (Quit, Quits), (Int, Quits), (Hup, GoesOn), (Usr1, GoesOn)],
-        graceful_command: None,
         drain_limit: Some(DrainLimit { setting: "graceful_timeout", default_s: Some(30) }),
         source: "gunicorn documentation, \"Signal Handling\", and \"Settings\", graceful_timeout",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "uvicorn",
-        images: &[],
-        image_tag: None,
         programs: &["uvicorn"],
-        controls: &[],
-        commands: &[],
         signals: &[(Term, Drains), (Int, Drains)],
-        graceful_command: None,
         drain_limit: Some(DrainLimit { setting: "--timeout-graceful-shutdown", default_s: None }),
         source: "uvicorn/server.py, HANDLED_SIGNALS and shutdown()",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "uWSGI",
-        images: &[],
-        image_tag: None,
         programs: &["uwsgi"],
-        controls: &[],
         commands: &[(&["--stop"], Quick)],
         // SIGTERM reloads brutally, or with --die-on-term ends at once: what is in flight is cut by both.
         signals: &[(Term, Quits), (Int, Quits), (Quit, Quits), (Hup, GoesOn), (Usr1, GoesOn), (Usr2, GoesOn)],
-        graceful_command: None,
-        drain_limit: None,
         source: "uWSGI documentation, \"Managing the uWSGI server\", signals",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "Puma",
-        images: &[],
-        image_tag: None,
         programs: &["puma"],
-        controls: &[],
-        commands: &[],
         signals: &[(Term, Drains), (Int, Drains)],
-        graceful_command: None,
-        drain_limit: None,
         source: "puma/puma docs/signals.md",
+        ..NO_FACTS
     },
     &ServerFacts {
         name: "Unicorn",
-        images: &[],
-        image_tag: None,
         programs: &["unicorn", "unicorn_rails"],
-        controls: &[],
-        commands: &[],
         signals: &[(Term, Quits), (Int, Quits), (Quit, Drains), (Usr1, GoesOn), (Hup, GoesOn)],
         graceful_command: Some("kill -QUIT 1"),
-        drain_limit: None,
         source: "Unicorn documentation, SIGNALS",
+        ..NO_FACTS
     },
 ];

@@ -1,6 +1,5 @@
 //! Signals as `kill`, `pkill` and `killall` write them.
 
-/// A signal, as far as a server is stopped by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signal {
     /// Signal 0 asks whether a process is there, and sends nothing (`kill(2)`).
@@ -13,7 +12,6 @@ pub(super) enum Signal {
     Usr2,
     Term,
     Winch,
-    /// Any other.
     Other,
 }
 

@@ -22,7 +22,6 @@ struct SharedConnections {
     open: Mutex<BTreeMap<u64, ConnectionState>>,
 }
 
-/// One open connection.
 struct ConnectionState {
     doing: ConnectionActivity,
     /// The status of an answer whose body has ended and which is not yet written.
@@ -39,7 +38,6 @@ impl OpenConnections {
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a line to the truth log.
     pub(super) fn note(&self, what: TargetEvent) {
         self.inner.truth.write(what);
     }
@@ -101,7 +99,6 @@ impl ConnectionHandle {
         self.all.open().get(&self.id).is_some_and(|state| state.doing == ConnectionActivity::Fresh)
     }
 
-    /// A request's head was read.
     pub(super) fn read(&self, path: &str) {
         self.update(|state| *state = ConnectionState { doing: ConnectionActivity::Answering, ending: None });
         if self.all.inner.truth.is_on() {

@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
     match read {
         Some(duration) if duration <= LONGEST => Ok(duration),
         Some(_) => Err(format!("`{text}` is longer than 24 hours")),
-        None => Err(format!("`{text}` is no duration; expected a whole number with a unit, as in 500ms, 3s or 2m")),
+        None => Err(format!("`{text}` is not a duration; expected a whole number with a unit, as in 500ms, 3s or 2m")),
     }
 }
 

@@ -18,40 +18,22 @@ mod target_server;
 pub mod target_truth;
 
 pub(crate) use target_args::TargetArgs;
-pub use target_server::run;
+pub(crate) use target_server::run;
 
-/// Why the server could not start or go on.
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    /// The pod's name cannot be sent in a header.
+pub(crate) enum TargetError {
     #[error(
         "reading --pod: `{name}` cannot be the value of a response header; expected visible ASCII characters, as in a \
          pod's name"
     )]
-    PodName {
-        /// The name.
-        name: String,
-    },
-    /// The address is not free, or not of this machine.
+    PodName { name: String },
     #[error(
         "listening on {address}: {source}; expected a free port on an address of this machine; choose another with \
          --listen"
     )]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// The truth log cannot be opened.
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
     #[error("opening the truth log {path}: {source}; expected a file that can be appended to; change --truth-file")]
-    Truth {
-        /// The file.
-        path: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// The system gave no runtime or no signal handler.
+    Truth { path: String, source: std::io::Error },
     #[error("starting the server: {0}; expected room for a few more file descriptors; raise the limit (ulimit -n)")]
     Start(std::io::Error),
 }

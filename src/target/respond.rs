@@ -61,7 +61,7 @@ fn decide(path: &str, query: &str, ready: bool, status: u16) -> Result<TargetAns
             let status = u16::try_from(code).ok().filter(|code| *code >= 200);
             match status.and_then(|code| StatusCode::from_u16(code).ok()) {
                 Some(status) => TargetAnswer::Text(status, format!("{}\n", status.as_u16()), Duration::ZERO),
-                None => return Err(format!("code={code} is no final status; expected 200 to 599")),
+                None => return Err(format!("code={code} is not a final status; expected 200 to 599")),
             }
         }
         _ => text(StatusCode::NOT_FOUND, "no such path; there are / /ready /slow /body /chunked /status /echo"),
@@ -78,7 +78,7 @@ fn number(query: &str, name: &str, most: u64) -> Result<u64, String> {
     let Some((_, value)) = pairs.find(|(key, _)| *key == name) else { return Ok(0) };
     match value.parse::<u64>() {
         Ok(number) if number <= most => Ok(number),
-        _ => Err(format!("{name}={value} cannot be; expected a whole number from 0 to {most}")),
+        _ => Err(format!("{name}={value}: expected a whole number from 0 to {most}")),
     }
 }
 

@@ -18,13 +18,13 @@ const DEFAULT_PORT: u16 = 8080;
 ///
 /// SIGQUIT begins a drain whatever --on-term says, as nginx's does; with `--on-term exit` a SIGTERM then cuts the drain.
 #[derive(Debug, Clone, clap::Args)]
-pub struct TargetArgs {
+pub(crate) struct TargetArgs {
     /// Address to listen on [default: --pod-ip and --port]
     #[arg(long, env = "ROLLPROOF_TARGET_LISTEN", value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
     /// Address to listen on where --listen is not given [default: 0.0.0.0]
     #[arg(long, env = "ROLLPROOF_POD_IP", value_name = "IP")]
-    pub pod_ip: Option<IpAddr>,
+    pub(crate) pod_ip: Option<IpAddr>,
     /// Port to listen on where --listen is not given [default: 8080]
     #[arg(long, env = "ROLLPROOF_PORT")]
     pub port: Option<u16>,
@@ -33,10 +33,10 @@ pub struct TargetArgs {
     pub pod: Option<String>,
     /// Wait this long before listening
     #[arg(long, env = "ROLLPROOF_TARGET_START_DELAY", value_name = "DURATION", default_value = "0", value_parser = duration::parse)]
-    pub start_delay: Duration,
+    pub(crate) start_delay: Duration,
     /// Listen, but answer /ready with 503 for this long
     #[arg(long, env = "ROLLPROOF_TARGET_READY_DELAY", value_name = "DURATION", default_value = "0", value_parser = duration::parse)]
-    pub ready_delay: Duration,
+    pub(crate) ready_delay: Duration,
     /// For this long after listening began, delay each answer by what is left of it, at most 1s
     #[arg(long, env = "ROLLPROOF_TARGET_SLOW_START", value_name = "DURATION", default_value = "0", value_parser = duration::parse)]
     pub slow_start: Duration,
@@ -48,18 +48,18 @@ pub struct TargetArgs {
     pub on_term: OnTerm,
     /// With `--on-term drain`: go on accepting connections (and being ready) for this long after SIGTERM
     #[arg(long, env = "ROLLPROOF_TARGET_DRAIN_KEEPS_LISTENING", value_name = "DURATION", default_value = "0", value_parser = duration::parse)]
-    pub drain_keeps_listening: Duration,
+    pub(crate) drain_keeps_listening: Duration,
     /// With `--on-term drain`: cut what is not answered this long after the listener closed
     #[arg(long, env = "ROLLPROOF_TARGET_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "10m", value_parser = duration::parse)]
-    pub drain_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
     /// Append what this server accepted, read, answered and cut to this file, as JSON lines
     #[arg(long, env = "ROLLPROOF_TRUTH_FILE", value_name = "FILE")]
-    pub truth_file: Option<PathBuf>,
+    pub(crate) truth_file: Option<PathBuf>,
 }
 
 /// What a server does when it is told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum OnTerm {
+pub(crate) enum OnTerm {
     /// Exit at once with code 0; what is in flight is cut.
     Exit,
     /// Close the listener, answer what is in flight, close idle connections in order, then exit with code 0.
@@ -69,9 +69,7 @@ pub enum OnTerm {
 }
 
 impl TargetArgs {
-    /// The address to listen on.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| {
             let ip = self.pod_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
             SocketAddr::new(ip, self.port.unwrap_or(DEFAULT_PORT))

@@ -29,7 +29,6 @@ const LONGEST_SLOW_START: Duration = Duration::from_secs(1);
 /// After an accept that the system refused (out of descriptors), and while full.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// What answering needs to know.
 struct TargetService {
     pod: Option<HeaderValue>,
     clock: Clock,
@@ -41,17 +40,13 @@ struct TargetService {
     status: u16,
 }
 
-/// The signals that stop it.
 struct StopSignals {
     term: Signal,
     quit: Signal,
 }
 
 /// Serves until SIGTERM ends it in the way that was chosen; with `OnTerm::Ignore` it does not return.
-///
-/// # Errors
-/// The address, the truth log or the runtime cannot be had.
-pub fn run(args: &TargetArgs) -> Result<(), TargetError> {
+pub(crate) fn run(args: &TargetArgs) -> Result<(), TargetError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(TargetError::Start)?;
     runtime.block_on(serve(args))
 }
@@ -238,20 +233,21 @@ async fn respond(
     }
     let ready = now >= service.ready_ns;
     let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready, service.status);
+    let end = |status: StatusCode| BodyEndNote { handle: handle.clone(), status: status.as_u16() };
     let (status, body) = match chosen {
-        TargetAnswer::Filler { bytes, told, pause } => (StatusCode::OK, AnswerContent::Filler(bytes, told, pause)),
+        TargetAnswer::Filler { bytes, told, pause } => {
+            (StatusCode::OK, AnswerBody::filler(bytes, told, pause, end(StatusCode::OK)))
+        }
         TargetAnswer::Text(status, text, delay) => {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
-            (status, AnswerContent::Whole(Bytes::from(text)))
+            (status, AnswerBody::whole(Bytes::from(text), end(status)))
         }
-        TargetAnswer::Echo => echo(request).await,
-    };
-    let end = BodyEndNote { handle, status: status.as_u16() };
-    let body = match body {
-        AnswerContent::Whole(bytes) => AnswerBody::whole(bytes, end),
-        AnswerContent::Filler(bytes, told, pause) => AnswerBody::filler(bytes, told, pause, end),
+        TargetAnswer::Echo => {
+            let (status, bytes) = echo(request).await;
+            (status, AnswerBody::whole(bytes, end(status)))
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -262,16 +258,9 @@ async fn respond(
     Ok(response)
 }
 
-enum AnswerContent {
-    Whole(Bytes),
-    Filler(u64, bool, Duration),
-}
-
-async fn echo(request: Request<Incoming>) -> (StatusCode, AnswerContent) {
+async fn echo(request: Request<Incoming>) -> (StatusCode, Bytes) {
     match Limited::new(request.into_body(), LONGEST_ECHO).collect().await {
-        Ok(body) => (StatusCode::OK, AnswerContent::Whole(body.to_bytes())),
-        Err(_) => {
-            (StatusCode::PAYLOAD_TOO_LARGE, AnswerContent::Whole(Bytes::from_static(b"at most 1 MiB is echoed\n")))
-        }
+        Ok(body) => (StatusCode::OK, body.to_bytes()),
+        Err(_) => (StatusCode::PAYLOAD_TOO_LARGE, Bytes::from_static(b"at most 1 MiB is echoed\n")),
     }
 }

@@ -97,32 +97,26 @@ pub enum TargetEvent {
     Full,
 }
 
-/// The log, or none.
 #[derive(Debug)]
-pub struct TargetTruth {
+pub(crate) struct TargetTruth {
     pod: String,
     file: Option<Mutex<(File, u64)>>,
 }
 
 impl TargetTruth {
     /// Opens the log for appending, made with mode 0600 where it is not there; without a path nothing is written.
-    ///
-    /// # Errors
-    /// The system refuses the file.
-    pub fn open(pod: &str, path: Option<&Path>) -> std::io::Result<Self> {
+    pub(crate) fn open(pod: &str, path: Option<&Path>) -> std::io::Result<Self> {
         let open = |path| OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         let file = path.map(open).transpose()?;
         Ok(Self { pod: pod.to_owned(), file: file.map(|file| Mutex::new((file, 0))) })
     }
 
-    /// Whether anything is written.
-    #[must_use]
-    pub const fn is_on(&self) -> bool {
+    pub(crate) const fn is_on(&self) -> bool {
         self.file.is_some()
     }
 
     /// Appends a line. A line that cannot be written is left out: the server's work does not depend on its log.
-    pub fn write(&self, what: TargetEvent) {
+    pub(crate) fn write(&self, what: TargetEvent) {
         let Some(Ok(mut guard)) = self.file.as_ref().map(Mutex::lock) else { return };
         let (file, lines) = &mut *guard;
         let what = match *lines {

@@ -9,7 +9,9 @@ use super::serving::Serving;
 use super::tracked_pods::TrackedPods;
 use super::trial::{Gathering, Trial};
 use crate::clock::Stamp;
-use crate::record::entry::{EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart, WatchLateness};
+use crate::record::entry::{
+    EndpointsSeen, Entry, HarnessTrouble, LogTail, Overflow, RunEnd, TrialEnd, TrialStart, WatchLateness,
+};
 use crate::record::header::Header;
 use crate::servers::PreStop;
 

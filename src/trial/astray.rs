@@ -15,7 +15,8 @@ use kube::api::ListParams;
 
 use super::RunningVariant;
 use super::site::SiteError;
-use crate::rollout::{api_words, finished};
+use crate::cluster::kube::api_words;
+use crate::rollout::finished;
 
 /// Connections that show whether routing leads anywhere: enough that a dead endpoint among a few is met.
 const ROUTED_TRIES: usize = 16;
@@ -82,7 +83,7 @@ async fn endpoints_and_pods(variant: &RunningVariant) -> Result<(BTreeSet<Socket
     Ok((routed_to(&slices, &variant.service_port_name), addresses))
 }
 
-/// Whose fault it is that connections lead nowhere.
+/// What prevents new connections from reaching a pod.
 #[derive(Debug, PartialEq, Eq)]
 enum AstrayFault {
     /// The Service has no endpoint: the manifests'.

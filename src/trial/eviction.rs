@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::run_trial::{RolloutResult, rolled};
 use super::{RunningVariant, TrialError};
 use crate::record::entry::MarkName;
-use crate::rollout::{Eviction, EvictionAnswer, PodToEvict, ReplacedPods, RolloutError, cordon, evict, pods_to_evict};
+use crate::rollout::{
+    CordonError, Eviction, EvictionAnswer, PodToEvict, ReplacedPods, RolloutError, cordon, evict, pods_to_evict,
+};
 
 /// How long a node's return may take at the end of a trial.
 const UNCORDON_WITHIN: Duration = Duration::from_secs(10);
 
 /// Evicts and follows until the workload is whole again. The whole takes at most the rollout's timeout.
-pub(super) async fn evicted(
+pub(super) async fn evict_and_follow(
     variant: &RunningVariant,
     trial: u32,
     eviction: &Eviction,
@@ -26,7 +28,7 @@ pub(super) async fn evicted(
     let mut stood = String::new();
     let each = async {
         for pod in &chosen.pods {
-            one(variant, trial, &chosen.node, pod, &mut stood).await?;
+            evict_one(variant, trial, &chosen.node, pod, &mut stood).await?;
         }
         Ok::<(), TrialError>(())
     };
@@ -41,7 +43,7 @@ pub(super) async fn evicted(
 }
 
 /// Asks for one pod's eviction until it is granted; each refusal is kept in `stood`, in words.
-async fn one(
+async fn evict_one(
     variant: &RunningVariant,
     trial: u32,
     node: &str,
@@ -68,23 +70,12 @@ async fn one(
     }
 }
 
-/// Gives back what the eviction of this trial cordoned, however the trial ended.
-pub(super) async fn give_back(variant: &RunningVariant) -> Result<(), RolloutError> {
+/// Uncordons what the eviction of this trial cordoned, however the trial ended.
+pub(super) async fn uncordon(variant: &RunningVariant) -> Result<(), RolloutError> {
     let handle = &variant.handle;
     let given = tokio::time::timeout(UNCORDON_WITHIN, cordon::uncordon(&handle.client, &handle.run)).await;
     match given {
         Ok(given) => Ok(given.map(|_| ())?),
-        Err(_) => Err(cordon::CordonError::Left { run: handle.run.clone(), after_s: UNCORDON_WITHIN.as_secs() }.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::cluster::kube::CORDONED_BY;
-    use crate::rollout::cordon;
-
-    #[test]
-    fn what_a_run_cordons_is_found_by_what_cleans_up() {
-        assert_eq!(cordon::CORDONED_BY, CORDONED_BY);
+        Err(_) => Err(CordonError::Left { run: handle.run.clone(), after_s: UNCORDON_WITHIN.as_secs() }.into()),
     }
 }

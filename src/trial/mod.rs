@@ -8,7 +8,6 @@
 //! - `running_variant`: a variant on the cluster: its workload, its load, its rollout
 //! - `settle`: waits until a workload is at rest before a trial, and resets it once
 //! - `site`: where a variant's load and watches run: in this process or in the agent
-//! - `trial_step`: the step that a running trial is at, for its progress line
 
 mod astray;
 mod eviction;
@@ -16,62 +15,29 @@ mod run_trial;
 mod running_variant;
 mod settle;
 mod site;
-mod trial_step;
 
-use crate::cluster::kube::ApplyError;
-use crate::rollout::{RolloutError, api_words};
+use crate::cluster::kube::{ApplyError, api_words};
+use crate::rollout::RolloutError;
 
-pub use run_trial::{TrialSetup, run};
-pub use running_variant::{RunningVariant, TrialAction};
-pub use settle::{SettleResult, settle};
-pub use site::{AgentSite, LoadSite, LocalSite, SiteError, SiteLoad};
-pub use trial_step::TrialStep;
+pub(crate) use run_trial::{TrialSetup, run};
+pub(crate) use running_variant::{RunningVariant, TrialAction, TrialStep};
+pub(crate) use settle::{SettleResult, settle};
+pub(crate) use site::{AgentSite, LoadSite, LocalSite, SiteError, SiteLoad};
 
-/// A trial could not be run to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum TrialError {
-    /// The load could not start, or the agent is in trouble.
+pub(crate) enum TrialError {
     #[error(transparent)]
     Site(#[from] SiteError),
-    /// The API went away.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
-    /// The API refused something that a trial needs.
     #[error("{doing} in namespace {namespace}: {}", api_words(source))]
-    Api {
-        /// What was being done.
-        doing: String,
-        /// Where.
-        namespace: String,
-        /// What the API said.
-        source: Box<kube::Error>,
-    },
-    /// The workload could not be recreated.
+    Api { doing: String, namespace: String, source: Box<kube::Error> },
     #[error("recreating the workload in namespace {namespace}: {source}")]
-    Apply {
-        /// Where.
-        namespace: String,
-        /// Why not.
-        source: Box<ApplyError>,
-    },
-    /// The run was stopped.
+    Apply { namespace: String, source: Box<ApplyError> },
     #[error("the run was stopped during trial {trial}")]
-    Stopped {
-        /// The trial.
-        trial: u32,
-    },
-    /// The workload was not at rest before a trial, twice.
+    Stopped { trial: u32 },
     #[error(
-        "{workload} in namespace {namespace} was not at rest within {waited_s} s, and again after it was recreated: {stood}"
+        "{workload} in namespace {namespace} did not become stable within {waited_s} s, nor after it was recreated: {stood}"
     )]
-    Unsettled {
-        /// The workload, for example `deployment/web`.
-        workload: String,
-        /// Its namespace.
-        namespace: String,
-        /// How long each wait was.
-        waited_s: u64,
-        /// Where it stood.
-        stood: String,
-    },
+    Unsettled { workload: String, namespace: String, waited_s: u64, stood: String },
 }

@@ -8,10 +8,9 @@ use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
 
 use super::astray::astray;
-use super::eviction::{evicted, give_back};
-use super::running_variant::TrialAction;
+use super::eviction::{evict_and_follow, uncordon};
+use super::running_variant::{TrialAction, TrialStep};
 use super::site::{SiteError, SiteLoad};
-use super::trial_step::TrialStep;
 use super::{RunningVariant, TrialError};
 use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
@@ -32,23 +31,20 @@ pub(super) struct RolloutResult {
     pub(super) trouble: String,
 }
 
-/// What a trial needs to know beside its variant.
 #[derive(Debug, Clone, Copy)]
-pub struct TrialSetup {
-    /// The trial's number.
-    pub trial: u32,
-    /// Its block.
-    pub block: u32,
+pub(crate) struct TrialSetup {
+    pub(crate) trial: u32,
+    pub(crate) block: u32,
     /// The workload was recreated before it.
-    pub reset: bool,
+    pub(crate) reset: bool,
     /// How often the load is shown.
-    pub every: Duration,
+    pub(crate) every: Duration,
 }
 
 /// Runs one trial of `variant`, which must have settled. Everything that it starts has stopped when it returns, also when
 /// it returns an error, unless that is the site's own: then nobody can be asked to stop. What was recorded until then
 /// stays. `live` is shown the load now and then.
-pub async fn run(
+pub(crate) async fn run(
     stop: &CancellationToken,
     variant: &RunningVariant,
     run: TrialSetup,
@@ -66,7 +62,7 @@ pub async fn run(
     site.record(Entry::TrialStart(start)).await?;
     let (mut outcome, planned) = under_load(stop, variant, run, live).await;
     if matches!(&variant.action, TrialAction::Evict(eviction) if eviction.cordon) {
-        let given = give_back(variant).await;
+        let given = uncordon(variant).await;
         outcome = outcome.and_then(|middle| given.map(|()| middle).map_err(TrialError::from));
     }
     if let Err(error @ TrialError::Site(SiteError::Agent(_))) = outcome {
@@ -156,7 +152,7 @@ async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods
                 rolled(variant, number, replaced, variant.timeout).await?
             }
         }
-        TrialAction::Evict(eviction) => evicted(variant, number, eviction).await?,
+        TrialAction::Evict(eviction) => evict_and_follow(variant, number, eviction).await?,
     };
     variant.set_step(TrialStep::Tail);
     // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
@@ -164,12 +160,12 @@ async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods
     Ok(middle)
 }
 
-/// Waiting for the old pods to go would be in vain.
+/// The old pods stay, so there is nothing to wait for.
 fn nothing_changed(variant: &RunningVariant, roll: &RolloutStep) -> RolloutResult {
     let workload = variant.handle.workload.reference();
     let reason = format!(
-        "the API took the step ({}) and found {workload} to be so already, so that no pod is replaced; change something \
-         that it is not by default",
+        "the step ({}) changed nothing in {workload}, so no pod is replaced; choose a change that differs from what the \
+         workload already has",
         roll.describe()
     );
     RolloutResult { reason, ..RolloutResult::default() }

@@ -7,42 +7,35 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::site::LoadSite;
-use super::trial_step::TrialStep;
 use crate::load::LoadPlan;
-use crate::rollout::{Eviction, RolloutHandle, RolloutStep};
+use crate::rollout::{Eviction, RolloutCounts, RolloutHandle, RolloutStep};
 
-/// A variant that runs.
-pub struct RunningVariant {
-    /// Its name.
-    pub name: String,
+pub(crate) struct RunningVariant {
+    pub(crate) name: String,
     /// The workload, in the variant's own namespace.
-    pub handle: RolloutHandle,
+    pub(crate) handle: RolloutHandle,
     /// Its merged manifests, from which it is recreated.
-    pub manifests: Vec<Value>,
+    pub(crate) manifests: Vec<Value>,
     /// The name of the Service that carries the load.
-    pub service: String,
+    pub(crate) service: String,
     /// The name of the Service's port, empty if it has none.
-    pub service_port_name: String,
+    pub(crate) service_port_name: String,
     /// Where its load and watches live.
-    pub site: LoadSite,
+    pub(crate) site: LoadSite,
     /// Its load; the trial's number and seed are filled in for each trial.
-    pub load: LoadPlan,
-    /// What is measured.
-    pub action: TrialAction,
+    pub(crate) load: LoadPlan,
+    pub(crate) action: TrialAction,
     /// A measured change stands, which its way back has yet to undo.
-    pub changed: AtomicBool,
-    /// Where its present trial stands, to be shown.
-    pub step: Mutex<TrialStep>,
+    pub(crate) changed: AtomicBool,
+    pub(crate) step: Mutex<TrialStep>,
     /// The longest that a rollout may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// How long the Service's routing may take to follow a change of its endpoints.
-    pub routing_lag: Duration,
+    pub(crate) routing_lag: Duration,
 }
 
 impl RunningVariant {
-    /// Where its present trial stands.
-    #[must_use]
-    pub fn step(&self) -> TrialStep {
+    pub(crate) fn step(&self) -> TrialStep {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -51,9 +44,22 @@ impl RunningVariant {
     }
 }
 
-/// What a trial measures.
+/// Where a trial stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum TrialStep {
+    /// The load runs, and nothing is rolled out yet.
+    #[default]
+    LeadIn,
+    /// The rollout is under way; how far it is, once its watches have told.
+    Rolling(Option<RolloutCounts>),
+    /// Nothing is to be rolled out: a control.
+    Control,
+    /// The rollout is over, and the load goes on for a moment.
+    Tail,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TrialAction {
+pub(crate) enum TrialAction {
     /// A rollout, and for one that alternates the way back, which is not measured.
     Roll {
         /// The measured change.
@@ -64,26 +70,11 @@ pub enum TrialAction {
     /// Pods are evicted from a node.
     Evict(Eviction),
     /// Nothing is rolled out for this long: a control.
-    None {
-        /// How long.
-        duration: Duration,
-    },
-}
-
-impl TrialAction {
-    /// In a few words.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Roll { roll, .. } => roll.describe(),
-            Self::Evict(eviction) => eviction.describe(),
-            Self::None { .. } => "none".to_owned(),
-        }
-    }
+    None { duration: Duration },
 }
 
 impl std::fmt::Debug for RunningVariant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Variant").field("name", &self.name).field("handle", &self.handle).finish_non_exhaustive()
+        f.debug_struct("RunningVariant").field("name", &self.name).field("handle", &self.handle).finish_non_exhaustive()
     }
 }

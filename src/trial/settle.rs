@@ -1,5 +1,5 @@
-//! Before a trial the workload must be at rest: complete, with no terminating pod. What does not come to rest is made
-//! anew once; failing again ends the variant.
+//! Before a trial the workload must be at rest: complete, with no terminating pod. A workload that does not come to
+//! rest is recreated once; a second failure ends the variant.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,25 +16,24 @@ use crate::rollout::{ReplacedPods, RolloutEnd, RolloutError, perform, wait_compl
 /// How long a workload may take to come to rest.
 const REST_WITHIN: Duration = Duration::from_mins(1);
 
-/// How a workload came to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettleResult {
+pub(crate) enum SettleResult {
     /// As it was.
     AtRest,
-    /// Made anew.
+    /// Recreated.
     Reset,
 }
 
 /// Within this time a workload at rest is seen to be so: two lists of the API.
 const AT_ONCE: Duration = Duration::from_millis(750);
 
-/// Brings `variant` to rest before trial `number`. The way back of a change that alternates happens here, unmeasured.
-pub async fn settle(
+/// Brings `variant` to rest before trial `number`, and undoes a change that alternates, unmeasured.
+pub(crate) async fn settle(
     stop: &CancellationToken,
     variant: &RunningVariant,
     number: u32,
 ) -> Result<SettleResult, TrialError> {
-    let rolled_back = way_back(stop, variant, number).await?;
+    let rolled_back = roll_back(stop, variant, number).await?;
     // A workload that comes to rest only now has replaced pods meanwhile: after a rollout that ran into its timeout, or was
     // left when the agent was lost.
     let quick = tokio::time::timeout(AT_ONCE, at_rest(stop, variant, number)).await;
@@ -49,7 +48,7 @@ pub async fn settle(
         }
         return Ok(SettleResult::AtRest);
     }
-    make_anew(variant).await?;
+    recreate(variant).await?;
     variant.changed.store(false, Ordering::Relaxed);
     match at_rest(stop, variant, number).await? {
         None => {
@@ -66,7 +65,7 @@ pub async fn settle(
 }
 
 /// Undoes the change of an earlier trial, if there is one that has to be undone.
-async fn way_back(stop: &CancellationToken, variant: &RunningVariant, number: u32) -> Result<bool, TrialError> {
+async fn roll_back(stop: &CancellationToken, variant: &RunningVariant, number: u32) -> Result<bool, TrialError> {
     let TrialAction::Roll { back: Some(back), .. } = &variant.action else { return Ok(false) };
     if !variant.changed.load(Ordering::Relaxed) {
         return Ok(false);
@@ -107,7 +106,7 @@ async fn at_rest(
     })
 }
 
-async fn make_anew(variant: &RunningVariant) -> Result<(), TrialError> {
+async fn recreate(variant: &RunningVariant) -> Result<(), TrialError> {
     let workload = &variant.handle.workload;
     let failed = |doing: &str, source: kube::Error| TrialError::Api {
         doing: doing.to_owned(),

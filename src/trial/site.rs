@@ -17,171 +17,155 @@ use crate::record::{Arm, Entry, Sink};
 const FINISH_POLL: Duration = Duration::from_millis(10);
 
 /// Where a variant's load and watches live.
-pub enum LoadSite {
-    /// In this process.
-    Here(LocalSite),
-    /// In a pod of the cluster.
+pub(crate) enum LoadSite {
+    Local(LocalSite),
     Agent(AgentSite),
 }
 
-/// In this process.
-pub struct LocalSite {
-    /// The run's clock.
-    pub clock: Clock,
-    /// The record.
-    pub sink: Sink,
+pub(crate) struct LocalSite {
+    pub(crate) clock: Clock,
+    pub(crate) sink: Sink,
     /// How the Service is reached.
-    pub route: Arc<dyn Route>,
+    pub(crate) route: Arc<dyn Route>,
     /// The watches, which run from the variant's creation to the end of the run.
-    pub observer: Observer,
+    pub(crate) observer: Observer,
 }
 
-/// In the agent.
 #[derive(Debug)]
-pub struct AgentSite {
+pub(crate) struct AgentSite {
     /// The way to it.
-    pub remote: RemoteAgent,
+    pub(crate) remote: RemoteAgent,
     /// Its lines, on their way into the record.
-    pub follower: Arc<Follower>,
-    /// The variant's namespace.
-    pub namespace: String,
-    /// The Service's address.
-    pub address: SocketAddr,
+    pub(crate) follower: Arc<Follower>,
+    pub(crate) namespace: String,
+    pub(crate) address: SocketAddr,
 }
 
-/// What can go wrong where the load is.
 #[derive(Debug, thiserror::Error)]
-pub enum SiteError {
-    /// The load could not start.
+pub(crate) enum SiteError {
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The agent could not do it.
     #[error(transparent)]
     Agent(#[from] AgentError),
 }
 
-/// A load under way.
-pub enum SiteLoad {
-    /// In this process.
-    Here(RunningLoad),
-    /// In the agent.
-    Agent {
-        /// The way to it.
-        remote: RemoteAgent,
-        /// Its counters.
-        follower: Arc<Follower>,
-    },
+pub(crate) enum SiteLoad {
+    Local(RunningLoad),
+    Agent { remote: RemoteAgent, follower: Arc<Follower> },
 }
 
 impl std::fmt::Debug for LoadSite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Here(here) => f.debug_tuple("Here").field(&here.clock).finish(),
-            Self::Agent(seat) => f.debug_tuple("Agent").field(seat).finish(),
+            Self::Local(local) => f.debug_tuple("Local").field(&local.clock).finish(),
+            Self::Agent(agent) => f.debug_tuple("Agent").field(agent).finish(),
         }
     }
 }
 
 impl LoadSite {
     /// A moment on the load's clock.
-    pub async fn now(&self) -> Result<Stamp, SiteError> {
+    pub(crate) async fn now(&self) -> Result<Stamp, SiteError> {
         Ok(match self {
-            Self::Here(here) => here.clock.now(),
-            Self::Agent(seat) => seat.remote.mark().await?,
+            Self::Local(local) => local.clock.now(),
+            Self::Agent(agent) => agent.remote.mark().await?,
         })
     }
 
     /// Puts `entry` into the record, behind what was recorded so far.
-    pub async fn record(&self, entry: Entry) -> Result<(), SiteError> {
+    pub(crate) async fn record(&self, entry: Entry) -> Result<(), SiteError> {
         match self {
-            Self::Here(here) => here.sink.send(entry),
-            Self::Agent(seat) => seat.remote.record(&entry).await?,
+            Self::Local(local) => local.sink.send(entry),
+            Self::Agent(agent) => agent.remote.record(&entry).await?,
         }
         Ok(())
     }
 
     /// Records a step that began at `before_ns` and has just ended.
-    pub async fn mark(&self, trial: u32, name: MarkName, before_ns: Stamp, detail: &str) -> Result<(), SiteError> {
+    pub(crate) async fn mark(
+        &self,
+        trial: u32,
+        name: MarkName,
+        before_ns: Stamp,
+        detail: &str,
+    ) -> Result<(), SiteError> {
         let after_ns = self.now().await?;
         self.record(Entry::Mark(Mark { trial, name, before_ns, after_ns, detail: detail.to_owned() })).await
     }
 
     /// Begins to probe the listeners of the pods that are there now.
-    pub async fn probe_present_pods(&self) -> Result<(), SiteError> {
+    pub(crate) async fn probe_present_pods(&self) -> Result<(), SiteError> {
         match self {
-            Self::Here(here) => here.observer.probe_present_pods(),
-            Self::Agent(seat) => seat.remote.probes(&seat.namespace, true).await?,
+            Self::Local(local) => local.observer.probe_present_pods(),
+            Self::Agent(agent) => agent.remote.probes(&agent.namespace, true).await?,
         }
         Ok(())
     }
 
-    /// Ends all probes.
-    pub async fn stop_probes(&self) -> Result<(), SiteError> {
+    pub(crate) async fn stop_probes(&self) -> Result<(), SiteError> {
         match self {
-            Self::Here(here) => here.observer.stop_probes(),
-            Self::Agent(seat) => seat.remote.probes(&seat.namespace, false).await?,
+            Self::Local(local) => local.observer.stop_probes(),
+            Self::Agent(agent) => agent.remote.probes(&agent.namespace, false).await?,
         }
         Ok(())
     }
 
     /// One request of each kind of `plan`.
-    pub async fn preflight(&self, plan: &LoadPlan) -> Result<Vec<Preflight>, SiteError> {
+    pub(crate) async fn preflight(&self, plan: &LoadPlan) -> Result<Vec<Preflight>, SiteError> {
         match self {
-            Self::Here(here) => {
-                let (plan, route, clock) = (plan.clone(), Arc::clone(&here.route), here.clock);
+            Self::Local(local) => {
+                let (plan, route, clock) = (plan.clone(), Arc::clone(&local.route), local.clock);
                 Ok(blocking(move || load::preflight(&plan, route, clock)).await?)
             }
-            Self::Agent(seat) => Ok(seat.remote.preflight(plan, seat.address).await?),
+            Self::Agent(agent) => Ok(agent.remote.preflight(plan, agent.address).await?),
         }
     }
 
-    /// Makes so many connections and closes them; how the first that came nowhere ended.
-    pub async fn reach(&self, tries: usize) -> Result<Option<String>, SiteError> {
+    /// Makes `tries` connections and closes them; why the first one without an answer failed.
+    pub(crate) async fn reach(&self, tries: usize) -> Result<Option<String>, SiteError> {
         Ok(match self {
-            Self::Here(here) => load::reach(&here.route, tries).await,
-            Self::Agent(seat) => seat.remote.reach(seat.address, tries).await?,
+            Self::Local(local) => load::reach(&local.route, tries).await,
+            Self::Agent(agent) => agent.remote.reach(agent.address, tries).await?,
         })
     }
 
-    /// Makes a connection to a pod's own address and closes it; how it ended if it came nowhere.
+    /// Makes a connection to a pod's own address and closes it; why it failed if it got no answer.
     pub(super) async fn reach_pod(&self, address: SocketAddr) -> Result<Option<String>, SiteError> {
         Ok(match self {
-            Self::Here(_) => {
+            Self::Local(_) => {
                 let route: Arc<dyn Route> = Arc::new(address);
                 load::reach(&route, 1).await
             }
-            Self::Agent(seat) => seat.remote.reach(address, 1).await?,
+            Self::Agent(agent) => agent.remote.reach(address, 1).await?,
         })
     }
 
-    /// Starts the load of `plan`.
-    pub async fn start_load(&self, plan: LoadPlan) -> Result<SiteLoad, SiteError> {
+    pub(crate) async fn start_load(&self, plan: LoadPlan) -> Result<SiteLoad, SiteError> {
         match self {
-            Self::Here(here) => {
-                let (route, clock, sink) = (Arc::clone(&here.route), here.clock, here.sink.clone());
-                Ok(SiteLoad::Here(blocking(move || load::start(plan, route, clock, sink)).await?))
+            Self::Local(local) => {
+                let (route, clock, sink) = (Arc::clone(&local.route), local.clock, local.sink.clone());
+                Ok(SiteLoad::Local(blocking(move || load::start(plan, route, clock, sink)).await?))
             }
-            Self::Agent(seat) => {
-                seat.remote.start_load(&plan, seat.address).await?;
-                Ok(SiteLoad::Agent { remote: seat.remote.clone(), follower: Arc::clone(&seat.follower) })
+            Self::Agent(agent) => {
+                agent.remote.start_load(&plan, agent.address).await?;
+                Ok(SiteLoad::Agent { remote: agent.remote.clone(), follower: Arc::clone(&agent.follower) })
             }
         }
     }
 
     /// Ends the watches that are in this process; those of an agent end with it.
-    pub async fn close(self) {
-        if let Self::Here(here) = self {
-            here.observer.stop().await;
+    pub(crate) async fn close(self) {
+        if let Self::Local(local) = self {
+            local.observer.stop().await;
         }
     }
 }
 
 impl SiteLoad {
     /// Attempts that have ended, and those among them that were lost.
-    #[must_use]
-    pub fn live(&self) -> (u64, u64) {
+    pub(crate) fn live(&self) -> (u64, u64) {
         match self {
-            Self::Here(running) => (running.live().ended(), running.live().lost()),
+            Self::Local(running) => (running.live().ended(), running.live().lost()),
             Self::Agent { follower, .. } => {
                 let live = follower.now().live;
                 (live.ended, live.lost)
@@ -189,28 +173,26 @@ impl SiteLoad {
         }
     }
 
-    /// Plans no further attempts.
-    pub async fn stop(&self) -> Result<(), SiteError> {
+    pub(crate) async fn stop(&self) -> Result<(), SiteError> {
         match self {
-            Self::Here(running) => running.stop(),
+            Self::Local(running) => running.stop(),
             Self::Agent { remote, .. } => remote.end_load(false).await?,
         }
         Ok(())
     }
 
-    /// Ends at once.
-    pub async fn abort(&self) -> Result<(), SiteError> {
+    pub(crate) async fn abort(&self) -> Result<(), SiteError> {
         match self {
-            Self::Here(running) => running.abort(),
+            Self::Local(running) => running.abort(),
             Self::Agent { remote, .. } => remote.end_load(true).await?,
         }
         Ok(())
     }
 
     /// Waits until every attempt has ended. Goes on where it was when it is called again.
-    pub async fn finished(&self) -> Result<(), SiteError> {
+    pub(crate) async fn finished(&self) -> Result<(), SiteError> {
         match self {
-            Self::Here(running) => {
+            Self::Local(running) => {
                 while !running.is_finished() {
                     tokio::time::sleep(FINISH_POLL).await;
                 }
@@ -223,9 +205,9 @@ impl SiteLoad {
     }
 
     /// The attempts planned by each arm of a load that is finished.
-    pub async fn planned(self) -> Result<BTreeMap<Arm, u64>, SiteError> {
+    pub(crate) async fn planned(self) -> Result<BTreeMap<Arm, u64>, SiteError> {
         Ok(match self {
-            Self::Here(running) => blocking(move || running.wait()).await?.planned(),
+            Self::Local(running) => blocking(move || running.wait()).await?.planned(),
             Self::Agent { remote, .. } => remote.await_load().await?,
         })
     }

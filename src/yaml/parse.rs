@@ -19,7 +19,6 @@ const MAX_DOCUMENTS: usize = 1_000;
 /// One document of a YAML stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct YamlDocument {
-    /// Its content.
     pub value: Value,
     /// The input that holds it.
     pub source: YamlSource,
@@ -34,16 +33,10 @@ pub enum YamlError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Form(Box<YamlFault>),
-    /// It is too large.
     #[error(
         "reading {name}: it has {bytes} bytes, expected at most {MAX_BYTES}; name only the manifests that the run needs"
     )]
-    TooLarge {
-        /// The input's name.
-        name: String,
-        /// Its size.
-        bytes: usize,
-    },
+    TooLarge { name: String, bytes: usize },
 }
 
 /// Parses every document of `source`. Empty documents are left out.

@@ -17,19 +17,16 @@ pub struct YamlSource {
 }
 
 impl YamlSource {
-    /// A text with its name.
     #[must_use]
     pub fn new(name: &str, text: &str) -> Self {
         Self { name: name.into(), text: text.into() }
     }
 
-    /// The name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -76,7 +73,6 @@ impl YamlPlace {
 /// A value and where it stands, so that a later check can point at it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Located<T> {
-    /// The value.
     pub value: T,
     /// Where it stands.
     pub place: YamlPlace,

@@ -166,7 +166,7 @@ fn shows() {
     let (path, out) = (exit_and_drain(folder.path()), folder.path().join("out"));
     let arguments = ["--variant", "exit", "--until-loss", "--trials", "9", "--out"];
     let ran = run(program().arg("run").arg(&path).args(arguments).arg(&out)).expect_code(0);
-    ran.says(&["9 trials of 1 variant", "a loss has shown after 1 rollout: trial 1 of exit lost", "the run ends here"]);
+    ran.says(&["9 trials of 1 variant", "a loss was seen after 1 rollout: trial 1 of exit lost", "the run ends here"]);
     let first = report(&out);
     assert_eq!(first["variants"].as_array().unwrap().len(), 1);
     assert_eq!(first["variants"][0]["trials_list"].as_array().unwrap().len(), 1);
@@ -177,7 +177,7 @@ fn shows() {
         run(command.arg(folder.path().join("again")))
     };
     again("drain").expect_code(2).says(&["there is no variant `drain`", "name one of exit"]);
-    again("exit").expect_code(0).says(&["20 trials of 1 variant", "a loss has shown after 1 rollout"]);
+    again("exit").expect_code(0).says(&["20 trials of 1 variant", "a loss was seen after 1 rollout"]);
 }
 
 fn does_not_show() {
@@ -185,7 +185,7 @@ fn does_not_show() {
     let (path, out) = (exit_and_drain(folder.path()), folder.path().join("out"));
     let arguments = ["--variant", "drain", "--until-loss", "--trials", "2", "--out"];
     let ran = run(program().arg("run").arg(&path).args(arguments).arg(&out)).expect_code(0);
-    ran.says(&["no loss has shown in 2 rollouts of drain", "up to 77.6 % of its rollouts could lose something"]);
+    ran.says(&["no loss was seen in 2 rollouts of drain", "up to 77.6 % of its rollouts could still lose something"]);
     assert_eq!(report(&out)["variants"][0]["trials_list"].as_array().unwrap().len(), 2);
 }
 

@@ -164,7 +164,7 @@ fn misplaced() {
         (&["--cluster", "context:none", "--kind-config", "a.yaml"], "--kind-config"),
         (&["--cluster", "kind:none", "--host-network"], "--host-network"),
     ] {
-        refused_with(flags, SCENARIO, &[flag, "means nothing on cluster", "leave it out"]);
+        refused_with(flags, SCENARIO, &[flag, "requires", "leave it out"]);
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         beside("interrupted_in_the_load_leaves_a_report_and_no_child", Needs::Nothing, || interrupted("load-started")),
         beside("interrupted_in_the_rollout_leaves_a_report_and_no_child", Needs::Nothing, || {
-            interrupted("rollout-step")
+            interrupted("rollout-step");
         }),
         beside("interrupted_before_the_first_trial", Needs::Nothing, || interrupted("\"t\":\"header\"")),
         beside("killed_outright_leaves_no_child_and_a_readable_record", Needs::Nothing, killed),

@@ -105,7 +105,7 @@ fn by_default() {
     let record = lines(&out);
     let end = record.iter().find(|line| line["t"] == "trial-end").unwrap();
     let reason = end["reason"].as_str().unwrap();
-    assert!(reason.contains("deployment/target to be so already, so that no pod is replaced"), "{reason}");
+    assert!(reason.contains("changed nothing in deployment/target, so no pod is replaced"), "{reason}");
 }
 
 fn refused() {

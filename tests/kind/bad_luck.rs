@@ -134,7 +134,7 @@ fn namespace_deleted() {
         kubectl(&["delete", "namespace", &namespace, "--wait=false"]).expect_code(0);
     }
     let ran = finish(child).expect_code(3);
-    assert!(ran.stderr.contains("deployment/web is not there any more"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("deployment/web no longer exists"), "{}", ran.stderr);
     let namespace = namespaces_of(&out).remove(0);
     assert!(ran.stderr.contains("namespace") && ran.stderr.contains(&namespace[..10]), "{}", ran.stderr);
     nothing_left(&out);

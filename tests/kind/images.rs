@@ -283,7 +283,7 @@ fn stuck() {
 fn not_own() {
     let marked = kubectl(&["get", "configmap", "rollproof-cluster", "-n", "kube-system"]).code == Some(0);
     assert!(!marked, "this test would delete a cluster that rollproof made");
-    rollproof(&["down", "--name", &name()]).expect_code(2).says(&["not made by rollproof", "--force"]);
+    rollproof(&["down", "--name", &name()]).expect_code(2).says(&["not created by rollproof", "--force"]);
     assert!(wait(KindCluster::clusters()).unwrap().contains(&name()), "it is still there");
 }
 

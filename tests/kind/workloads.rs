@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use libtest_mimic::Trial;
-use rollproof::cluster::kube::apply;
+use rollproof::cluster::kube::{CORDONED_BY, apply};
 use rollproof::manifest::{WorkloadKind, strategic_merge, undo};
 use rollproof::rollout::{
     Eviction, EvictionAnswer, ReplacedPods, RolledWorkload, RolloutEnd, RolloutHandle, RolloutStep, StepOutcome,
@@ -224,7 +224,7 @@ async fn forth_and_back(place: Place) {
     assert_ne!(template(&handle).await.0, before.0);
     step(&handle, &RolloutStep::Patch(json!({"spec": {"template": {"spec": {"dnsPolicy": null}}}}))).await;
     let mut patched = original.clone();
-    assert!(strategic_merge(&mut patched, &patch).unwrap().changed);
+    assert!(strategic_merge(&mut patched, &patch).unwrap());
     let old = uids(&handle).await;
     assert_eq!(step(&handle, &RolloutStep::Patch(undo(&patched, &original))).await, StepOutcome::Changed);
     done(&handle, &old).await;
@@ -319,10 +319,7 @@ async fn cordoning(place: Place) {
     let name = nodes.list(&ListParams::default()).await.unwrap().items[0].name_any();
     let cordoned = async || {
         let node = nodes.get(&name).await.unwrap();
-        (
-            node.spec.clone().unwrap().unschedulable.unwrap_or(false),
-            node.annotations().get(cordon::CORDONED_BY).cloned(),
-        )
+        (node.spec.clone().unwrap().unschedulable.unwrap_or(false), node.annotations().get(CORDONED_BY).cloned())
     };
     assert_eq!(cordoned().await, (false, None), "the cluster's nodes must be free for this test");
     cordon::cordon(client, &name, run).await.unwrap();
@@ -335,7 +332,7 @@ async fn cordoning(place: Place) {
     let after = cordoned().await;
     assert_eq!(after, (false, None));
     assert_eq!(marked, (true, Some(run.to_owned())));
-    assert!(again.unwrap_err().to_string().contains("it is cordoned already"));
+    assert!(again.unwrap_err().to_string().contains("it is already cordoned"));
     assert_eq!(of_another.unwrap(), Vec::<String>::new());
     let mine = cordon::CordonedNode { node: name.clone(), run: run.to_owned() };
     assert!(left.unwrap().contains(&mine));

@@ -95,7 +95,7 @@ fn a_cluster_that_cannot_be_asked_who_made_it_is_deleted_by_force_only() {
 fn a_cluster_is_made_as_asked_and_the_users_kubeconfig_is_left_alone() {
     let fake = Fake::kind("'get clusters') ;;\n'create cluster'*) echo 'ERROR: no such image' >&2; exit 1;;");
     let mut up = fake.cluster(&["up", "--name", "mine", "--kind-config", "k.yaml", "--kind-image", "node:1"]);
-    run(&mut up).expect_code(3).says(&["making the kind cluster mine", "no such image"]);
+    run(&mut up).expect_code(3).says(&["creating the kind cluster mine", "no such image"]);
     let calls = fake.calls();
     let create = calls.lines().find(|call| call.starts_with("create")).unwrap();
     for part in ["--name mine", "--config k.yaml", "--image node:1", "--wait", "--kubeconfig /"] {

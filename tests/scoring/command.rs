@@ -7,14 +7,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::conditions::{self, Conditions};
 use crate::draw::draw;
-use crate::execute::{Job, run_all};
+use crate::execute::{Job, longest, run_all};
 use crate::forced::{self, Forced, Verdict};
-use crate::score::{Score, Shares, failed, score};
-use crate::{show, write};
+use crate::limits::{Decision, decide};
+use crate::score::{Score, failed, score};
+use crate::{blocks, show, write};
 
 /// Scores diagnosis against the truth over random scenarios. Ends with 1 if more than 1 % of the requests or incidents are
-/// explained wrongly or more than 5 % are unknown.
+/// explained wrongly or more than 5 % are unknown (15 % with --busy), and with 3 if too little was valid to decide.
 #[derive(Debug, Parser)]
 struct Args {
     /// How many scenarios
@@ -26,24 +28,32 @@ struct Args {
     /// How many run at once
     #[arg(long, default_value_t = 6)]
     at_once: usize,
+    /// Keep each core busy with a thread that spins; with --from: the kept runs were made so
+    #[arg(long)]
+    busy: bool,
     /// Keep the runs in this folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Run nothing: score the runs that an earlier --keep left in this folder again
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["keep", "seed"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["keep", "seed", "scenarios"])]
     from: Option<PathBuf>,
     /// Leave out the real servers
     #[arg(long)]
     no_servers: bool,
-    /// Write the matrix into this page
+    /// Write the matrix into this page, between the markers for quiet or busy runs
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
 
+/// How the folder of a run begins; its seed follows.
+const PREFIX: &str = "seed-";
+
 /// Everything that was scored.
 struct Whole {
+    conditions: Conditions,
     random: Score,
     forced: Vec<Verdict>,
+    decision: Decision,
 }
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
@@ -51,16 +61,14 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(2);
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
     match whole(&args) {
-        Ok(whole) => {
-            say(&show::whole(&whole.random, &whole.forced));
-            let matrices = [&whole.random.requests, &whole.random.incidents];
-            let good = matrices.into_iter().all(|matrix| Shares::of(matrix).good());
-            let forced = whole.forced.iter().all(|verdict| verdict.good() || verdict.said.is_empty());
-            ExitCode::from(u8::from(!(good && forced)))
+        Ok(Whole { conditions, random, forced, decision }) => {
+            say(&(show::heading(&conditions, &decision) + &show::whole(&random, &forced)));
+            say(&decision.sentence());
+            ExitCode::from(decision.code())
         }
         Err(why) => {
             say(&format!("error: {why}"));
@@ -70,23 +78,43 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 }
 
 fn whole(args: &Args) -> Result<Whole, String> {
+    let block = if args.busy { "score-busy" } else { "score" };
+    if let Some(page) = &args.write {
+        blocks::check(page, block)?;
+    }
     let temporary = tempfile::tempdir().map_err(|error| format!("making a folder for the runs: {error}"))?;
-    let folder = args.from.as_deref().or(args.keep.as_deref()).unwrap_or(temporary.path());
-    let scores = if args.from.is_some() { again(folder)? } else { anew(args, folder)? };
+    let (conditions, scores, forced) = match &args.from {
+        Some(folder) => again(args, folder)?,
+        None => anew(args, args.keep.as_deref().unwrap_or(temporary.path()))?,
+    };
     let mut random = Score::default();
     for score in scores {
         random.merge(score);
     }
-    let forced = if args.no_servers { Vec::new() } else { servers(args, folder)? };
+    let decision = decide(&random, &forced, &conditions);
     if let Some(page) = &args.write {
-        show::write(page, &show::summary(&random, &forced))?;
+        blocks::write(page, block, &(show::heading(&conditions, &decision) + &show::summary(&random, &forced)))?;
     }
-    Ok(Whole { random, forced })
+    Ok(Whole { conditions, random, forced, decision })
 }
 
-fn anew(args: &Args, folder: &Path) -> Result<Vec<Score>, String> {
-    let jobs = jobs(args.seed..args.seed + args.scenarios, folder)?;
-    Ok(run_all(&jobs, args.at_once, |index, job, ran| {
+type Found = (Conditions, Vec<Score>, Vec<Verdict>);
+
+fn anew(args: &Args, folder: &Path) -> Result<Found, String> {
+    if conditions::is_taken(folder) {
+        return Err(format!("{} holds kept runs already: keep these in another folder", folder.display()));
+    }
+    let end =
+        args.seed.checked_add(args.scenarios).ok_or("the seeds exceed the largest number: choose a smaller --seed")?;
+    let seeds: Vec<u64> = (args.seed..end).collect();
+    let jobs = jobs(seeds.iter().copied(), folder)?;
+    let (here, skipped) = servers(args);
+    let servers: Vec<Job> = here.iter().map(|forced| forced.job(folder)).collect::<Result<_, _>>()?;
+    let servers_at_once = args.at_once.min(3);
+    let mut conditions = Conditions::now(args.busy, seeds);
+    conditions.keep(folder)?;
+    let hogs = conditions.begin(longest(&jobs, args.at_once) + longest(&servers, servers_at_once))?;
+    let scores = run_all(&jobs, args.at_once, |index, job, ran| {
         let result = ran.and_then(|()| score(&job.name, &job.out));
         let told = match &result {
             Ok(score) => format!("{} lost requests", score.requests.values().sum::<u64>()),
@@ -94,8 +122,17 @@ fn anew(args: &Args, folder: &Path) -> Result<Vec<Score>, String> {
         };
         say(&format!("{} of {}: {}, {told}", index + 1, jobs.len(), job.name));
         forget(args, job);
-        result.unwrap_or_else(|why| failed(&job.name, why))
-    }))
+        result.unwrap_or_else(|why| failed(&job.name, job.trials, why))
+    });
+    let verdicts = run_all(&servers, servers_at_once, |index, job, ran| {
+        let verdict = here[index].verdict(ran, &job.out);
+        say(&format!("{}: {}", job.name, show::said(&verdict)));
+        forget(args, job);
+        verdict
+    });
+    conditions.end(hogs);
+    conditions.keep(folder)?;
+    Ok((conditions, scores, verdicts.into_iter().chain(skipped).collect()))
 }
 
 /// Removes a run that need not be kept: a hundred runs fill a disk.
@@ -105,44 +142,56 @@ fn forget(args: &Args, job: &Job) {
     }
 }
 
-/// The scenarios on real servers.
-fn servers(args: &Args, folder: &Path) -> Result<Vec<Verdict>, String> {
-    let (here, missing): (Vec<Forced>, Vec<Forced>) = forced::all().into_iter().partition(Forced::is_here);
-    let skipped = missing.iter().map(Forced::skipped);
-    if args.from.is_some() {
-        let again = here.iter().map(|forced| forced.verdict(Ok(()), &folder.join(forced.name).join("run")));
-        return Ok(again.chain(skipped).collect());
+/// The scenarios on real servers that are to be run, and the verdicts of those whose server is not installed.
+fn servers(args: &Args) -> (Vec<Forced>, Vec<Verdict>) {
+    if args.no_servers {
+        return (Vec::new(), Vec::new());
     }
-    let jobs: Vec<Job> = here.iter().map(|forced| forced.job(folder)).collect::<Result<_, _>>()?;
-    let verdicts = run_all(&jobs, args.at_once.min(3), |index, job, ran| {
-        let verdict = here[index].verdict(ran, &job.out);
-        say(&format!("{}: {}", job.name, show::said(&verdict)));
-        forget(args, job);
-        verdict
-    });
-    Ok(verdicts.into_iter().chain(skipped).collect())
+    let (here, missing): (Vec<Forced>, Vec<Forced>) = forced::all().into_iter().partition(Forced::is_here);
+    (here, missing.iter().map(Forced::skipped).collect())
 }
 
 /// Writes the scenarios of these seeds.
 pub(crate) fn jobs(seeds: impl Iterator<Item = u64>, folder: &Path) -> Result<Vec<Job>, String> {
     let job = |seed: u64| {
-        let name = format!("seed-{seed}");
+        let name = format!("{PREFIX}{seed}");
         let place = folder.join(&name);
-        let file = write::write(&draw(seed), &place).map_err(|e| format!("writing {}: {e}", place.display()))?;
-        Ok(Job { name, file, out: place.join("run") })
+        let drawn = draw(seed);
+        let file = write::write(&drawn, &place).map_err(|e| format!("writing {}: {e}", place.display()))?;
+        Ok(Job::scored(name, file, place.join("run"), drawn.trials))
     };
     seeds.map(job).collect()
 }
 
-fn again(folder: &Path) -> Result<Vec<Score>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("reading {}: {error}", folder.display()))?;
-    let mut names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| name.starts_with("seed-"));
-    names.sort();
-    let one = |name: &String| score(name, &folder.join(name).join("run")).unwrap_or_else(|why| failed(name, why));
-    Ok(names.iter().map(one).collect())
+/// Scores kept runs. A run of its seeds that is no longer there has failed.
+fn again(args: &Args, folder: &Path) -> Result<Found, String> {
+    let conditions = match Conditions::read(folder)? {
+        Some(known) => known,
+        None => Conditions::unrecorded(args.busy, kept_seeds(folder)?),
+    };
+    if let Some(why) = conditions.refuses(args.busy) {
+        return Err(why);
+    }
+    let one = |seed: &u64| {
+        let name = format!("{PREFIX}{seed}");
+        score(&name, &folder.join(&name).join("run")).unwrap_or_else(|why| failed(&name, draw(*seed).trials, why))
+    };
+    let scores = conditions.seeds.iter().map(one).collect();
+    let (here, skipped) = servers(args);
+    let verdicts = here.iter().map(|forced| forced.verdict(Ok(()), &folder.join(forced.name).join("run")));
+    let verdicts = verdicts.chain(skipped).collect();
+    Ok((conditions, scores, verdicts))
 }
 
-fn say(text: &str) {
+/// The seeds of the runs in `folder`, by the names of their folders.
+fn kept_seeds(folder: &Path) -> Result<Vec<u64>, String> {
+    let entries = fs::read_dir(folder).map_err(|error| format!("reading {}: {error}", folder.display()))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut seeds: Vec<u64> = names.filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok()).collect();
+    seeds.sort_unstable();
+    Ok(seeds)
+}
+
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -124,7 +124,7 @@ impl Forced {
     pub(crate) fn job(&self, folder: &Path) -> Result<Job, String> {
         let place = folder.join(self.name);
         let file = self.write(&place).map_err(|error| format!("writing {}: {error}", place.display()))?;
-        Ok(Job { name: self.name.to_owned(), file, out: place.join("run") })
+        Ok(Job::scored(self.name.to_owned(), file, place.join("run"), 1))
     }
 
     fn write(&self, place: &Path) -> std::io::Result<PathBuf> {

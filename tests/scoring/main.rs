@@ -2,17 +2,23 @@
 //! diagnosis gives each lost request is compared with the logs of the cluster and of the server.
 //!
 //! `cargo test --test scoring` scores a dozen scenarios; `cargo test --test scoring -- score` scores any number
-//! (`score --help`).
+//! (`score --help`). `cargo test --test scoring -- null` repeats trials whose result is known (`null --help`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+mod blocks;
 mod command;
+mod conditions;
 mod draw;
 mod execute;
 mod forced;
+mod hogs;
 mod join;
 mod label;
+mod limits;
 mod logs;
+mod null;
+mod null_count;
 mod score;
 mod show;
 mod tests;
@@ -22,8 +28,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    if arguments.get(1).is_some_and(|first| first == "score") {
-        return command::main(&arguments[1..]);
+    match arguments.get(1).map(String::as_str) {
+        Some("score") => return command::main(&arguments[1..]),
+        Some("null") => return null::main(&arguments[1..]),
+        _ => {}
     }
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), tests::tests()).exit_code()
 }

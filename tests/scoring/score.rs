@@ -41,6 +41,8 @@ pub(crate) struct Score {
     pub(crate) scenarios: u64,
     pub(crate) trials: u64,
     pub(crate) trials_invalid: u64,
+    /// Planned trials of the scenarios that gave nothing.
+    pub(crate) trials_failed: u64,
     /// Scenarios that gave nothing to score, with the reason.
     pub(crate) failed: Vec<(String, String)>,
 }
@@ -72,11 +74,6 @@ impl Shares {
     pub(crate) fn percent(&self, part: u64) -> f64 {
         if self.all == 0 { 0.0 } else { 100.0 * part as f64 / self.all as f64 }
     }
-
-    /// At most 1 % wrong, at most 5 % unknown, and something to judge by.
-    pub(crate) fn good(&self) -> bool {
-        self.all > 0 && self.percent(self.wrong) <= 1.0 && self.percent(self.unknown) <= 5.0
-    }
 }
 
 impl Score {
@@ -99,13 +96,14 @@ impl Score {
         self.scenarios += other.scenarios;
         self.trials += other.trials;
         self.trials_invalid += other.trials_invalid;
+        self.trials_failed += other.trials_failed;
         self.failed.extend(other.failed);
     }
 }
 
-/// The score of a scenario without anything to score.
-pub(crate) fn failed(name: &str, why: String) -> Score {
-    Score { failed: vec![(name.to_owned(), why)], ..Score::default() }
+/// The score of a scenario with this many trials and without anything to score.
+pub(crate) fn failed(name: &str, trials: u32, why: String) -> Score {
+    Score { failed: vec![(name.to_owned(), why)], trials_failed: trials.into(), ..Score::default() }
 }
 
 fn add(into: &mut Matrix, from: Matrix) {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 use rollproof::diagnose::Cause;
 
+use crate::conditions::Conditions;
 use crate::forced::Verdict;
+use crate::limits::{Decision, Limits};
 use crate::score::{Example, Matrix, Said, Score, Shares};
 
-const BEGIN: &str = "<!-- score: begin -->";
-const END: &str = "<!-- score: end -->";
+/// The conditions of a score, its limits, and whether they were met.
+pub(crate) fn heading(conditions: &Conditions, decision: &Decision) -> String {
+    let limits = Limits::of(conditions.busy).sentence();
+    format!("{}\n\n{limits} {}\n\n", conditions.sentence(), decision.sentence())
+}
 
 /// The whole score, with examples of errors.
 pub(crate) fn whole(score: &Score, forced: &[Verdict]) -> String {
@@ -121,21 +124,4 @@ fn places(examples: &[Example]) -> String {
         format!("{scenario} trial {trial} attempt {attempt} ({}, {outcome})", arm.name())
     };
     examples.iter().map(place).collect::<Vec<_>>().join("; ")
-}
-
-/// Puts `text` between the markers of the page at `path`.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
-    let failed = |error| format!("writing the score into {}: {error}", path.display());
-    let page = fs::read_to_string(path).map_err(failed)?;
-    fs::write(path, between(&page, text)?).map_err(failed)
-}
-
-/// The page with `text` between its markers.
-pub(crate) fn between(page: &str, text: &str) -> Result<String, String> {
-    let begin = page.find(BEGIN).map(|at| at + BEGIN.len());
-    let end = page.find(END);
-    match begin.zip(end) {
-        Some((begin, end)) if begin <= end => Ok(format!("{}\n\n{}\n\n{}", &page[..begin], text.trim(), &page[end..])),
-        _ => Err(format!("the page has no `{BEGIN}` before a `{END}`; put both where the score belongs")),
-    }
 }

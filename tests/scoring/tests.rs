@@ -1,18 +1,28 @@
 //! The part of the scoring that `cargo test` runs: the judge, each case with a bad twin, and a dozen scenarios.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use rollproof::diagnose::Cause;
 use rollproof::record::entry::Attempt;
+use rollproof::spec::Expect;
 use rollproof::target::target_truth::ConnectionActivity;
+use rollproof::verdict::State;
 use serde_json::json;
 
+use crate::blocks::between;
 use crate::command::jobs;
+use crate::conditions::{Conditions, load_average, ranges};
 use crate::draw::{Drawn, Hook, Strategy, draw};
 use crate::execute::run_all;
+use crate::forced::Verdict;
+use crate::hogs::{self, Hogs};
 use crate::label::{Truth, label};
+use crate::limits::{Limits, decide};
 use crate::logs::{Connection, End, Life, World};
+use crate::null::{KNOWN, cluster_name};
+use crate::null_count::{NullResult, Report, Shown, Tally, TrialSeen, shown, split};
 use crate::score::{Matrix, Score, Shares, failed, score};
 use crate::show;
 
@@ -38,8 +48,21 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("what_is_written_between_a_kill_and_the_end_of_the_process_is_not_scored", idle_as_killed),
         test("a_timeout_of_a_request_that_was_accepted_is_overload", timeouts),
         test("a_status_is_the_servers_own", status),
-        test("the_matrix_stands_between_its_markers_or_nowhere", markers),
-        test("a_matrix_is_good_with_one_percent_wrong_and_five_unknown", shares),
+        test("a_result_stands_between_its_markers_or_nowhere", markers),
+        test("a_block_that_is_written_leaves_the_others_as_they_are", other_blocks),
+        test("one_percent_may_be_wrong_and_five_unknown_or_fifteen_if_the_machine_is_busy", limits),
+        test("too_few_trials_or_incidents_decide_nothing", too_little),
+        test("a_real_server_whose_cause_is_not_found_misses_the_limits", real_servers),
+        test("conditions_are_kept_and_decide_which_limits_hold", kept_conditions),
+        test("seeds_are_named_in_ranges", seed_ranges),
+        test("the_load_average_is_three_numbers", averages),
+        test("hogs_spin_on_each_core_until_they_are_stopped_or_their_time_is_over", spinning),
+        test("a_null_trial_is_right_wrong_or_inconclusive", null_trials),
+        test("trials_that_were_not_made_are_inconclusive", missing_trials),
+        test("a_null_result_passes_with_no_wrong_trial_and_a_fifth_inconclusive", null_results),
+        test("null_trials_are_split_evenly", even_runs),
+        test("what_is_known_of_the_shipped_scenarios_is_what_they_say", shipped),
+        test("the_name_of_a_kind_cluster_is_plain", cluster_names),
         test("a_dozen_random_scenarios_are_explained", dozen),
     ]
 }
@@ -94,7 +117,7 @@ fn dozen() {
     assert_eq!(jobs.len(), 12);
     let mut all = Score::default();
     for scored in run_all(&jobs, 8, |_, job, ran| {
-        ran.and_then(|()| score(&job.name, &job.out)).unwrap_or_else(|why| failed(&job.name, why))
+        ran.and_then(|()| score(&job.name, &job.out)).unwrap_or_else(|why| failed(&job.name, job.trials, why))
     }) {
         all.merge(scored);
     }
@@ -110,15 +133,200 @@ fn dozen() {
     assert!(shares.percent(shares.unknown) <= MOST_UNKNOWN, "{shown}");
 }
 
-fn shares() {
-    let of = |wrong, unknown| {
+/// A score of 1,000 requests and 1,000 incidents, so many of them wrong and unknown, in a hundred valid trials.
+fn scored(requests: (u64, u64), incidents: (u64, u64)) -> Score {
+    let matrix = |(wrong, unknown): (u64, u64)| -> Matrix {
         let cells =
-            [(Some(Cause::EndpointRace), 100 - wrong - unknown), (Some(Cause::NoEndpoint), wrong), (None, unknown)];
-        Shares::of(&cells.map(|(said, count)| ((Cause::EndpointRace, said), count)).into_iter().collect())
+            [(Some(Cause::EndpointRace), 1_000 - wrong - unknown), (Some(Cause::NoEndpoint), wrong), (None, unknown)];
+        cells.map(|(said, count)| ((Cause::EndpointRace, said), count)).into_iter().collect()
     };
-    assert!(of(1, 5).good());
-    assert!(!of(2, 0).good() && !of(0, 6).good());
-    assert!(!Shares::of(&Matrix::new()).good(), "nothing is no proof");
+    Score { requests: matrix(requests), incidents: matrix(incidents), trials: 100, ..Score::default() }
+}
+
+fn conditions(busy: bool) -> Conditions {
+    Conditions { complete: true, ..Conditions::now(busy, vec![1, 2, 3]) }
+}
+
+fn limits() {
+    let code = |busy, requests, incidents| decide(&scored(requests, incidents), &[], &conditions(busy)).code();
+    for (busy, most, over) in [(false, 50, 51), (true, 150, 151)] {
+        assert_eq!(code(busy, (10, most), (10, most)), 0, "busy: {busy}");
+        for bad in [(11, 0), (0, over)] {
+            assert_eq!(code(busy, bad, (0, 0)), 1, "requests, busy: {busy}");
+            assert_eq!(code(busy, (0, 0), bad), 1, "incidents, busy: {busy}");
+        }
+    }
+    let missed = decide(&scored((0, 0), (11, 51)), &[], &conditions(false)).sentence();
+    assert!(missed.contains("1.10 % of the incidents are wrong") && missed.contains("5.10 %"), "{missed}");
+    assert!(Limits::of(true).sentence().contains("1 % wrong and 15 % unknown"));
+}
+
+fn too_little() {
+    let code = |score: &Score| decide(score, &[], &conditions(true)).code();
+    let valid = |trials, trials_invalid, trials_failed| Score {
+        trials,
+        trials_invalid,
+        trials_failed,
+        ..scored((0, 0), (0, 0))
+    };
+    assert_eq!(code(&valid(80, 20, 0)), 0);
+    assert_eq!(code(&valid(80, 10, 10)), 0);
+    assert_eq!(code(&valid(80, 21, 0)), 3);
+    assert_eq!(code(&valid(80, 0, 21)), 3, "a scenario that gave nothing counts too");
+    assert_eq!(code(&valid(0, 0, 0)), 3);
+    let incidents = |count| Score {
+        incidents: [((Cause::NoEndpoint, Some(Cause::NoEndpoint)), count)].into_iter().collect(),
+        ..scored((0, 0), (0, 0))
+    };
+    assert_eq!([500, 499].map(|count| code(&incidents(count))), [0, 3]);
+    assert_eq!(code(&Score { trials_invalid: 30, ..scored((500, 0), (500, 0)) }), 3, "neither met nor missed");
+    let cut_short = Conditions { complete: false, ..conditions(true) };
+    assert_eq!(decide(&scored((0, 0), (0, 0)), &[], &cut_short).code(), 3);
+}
+
+fn real_servers() {
+    let code = |said: &[(Cause, u64)]| {
+        let said = said.iter().map(|(cause, count)| (Some(*cause), *count)).collect();
+        let verdict = Verdict { name: "apache", expected: Cause::CutAtStop, said, missing: String::new() };
+        decide(&scored((0, 0), (0, 0)), &[verdict], &conditions(false)).code()
+    };
+    assert_eq!(code(&[(Cause::CutAtStop, 2), (Cause::EndpointRace, 1)]), 0);
+    assert_eq!(code(&[(Cause::CutAtStop, 1), (Cause::EndpointRace, 2)]), 1);
+    assert_eq!(code(&[]), 0, "its server is not installed");
+}
+
+fn kept_conditions() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Conditions::read(folder.path()), Ok(None), "older runs were kept without");
+    let busy = Conditions { load_average: Some([8.25, 7.0, 3.0]), ..conditions(true) };
+    busy.keep(folder.path()).unwrap();
+    let read = Conditions::read(folder.path()).unwrap().unwrap();
+    assert_eq!(read, busy);
+    assert!(read.sentence().contains("seeds 1 to 3;") && read.sentence().contains("8.2, 7.0, 3.0"), "{read:?}");
+    assert_eq!(read.refuses(true), None);
+    assert!(read.refuses(false).unwrap().contains("--busy"), "busy runs are not quiet ones that may be worse");
+    assert!(conditions(false).refuses(true).is_some());
+    let text = serde_json::to_string(&busy).unwrap();
+    for wrong in [text.replace(&busy.date, "<b>today"), text.replace("\"busy\"", "\"bsy\"")] {
+        std::fs::write(folder.path().join("conditions.json"), wrong).unwrap();
+        assert!(Conditions::read(folder.path()).is_err());
+    }
+}
+
+fn seed_ranges() {
+    assert_eq!(ranges(&[5, 1, 2, 3, 9, 8]), "1 to 3, 5, 8 to 9");
+    assert_eq!(ranges(&[7]), "7");
+    assert_eq!(ranges(&[u64::MAX, 0]), format!("0, {}", u64::MAX));
+}
+
+fn averages() {
+    assert_eq!(load_average("10.23 9.12 6.10 12/345 6789\n"), Some([10.23, 9.12, 6.1]));
+    assert_eq!(["", "1.0 2.0", "1.0 x 2.0", "nan 1 1"].map(load_average), [None; 4]);
+}
+
+/// Whether this program comes to have so many hogs. That takes a while, because a thread has its name only when it has begun, and the system
+/// lists it a little longer than it runs.
+fn hogs_become(count: usize) -> bool {
+    let threads = || -> usize {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.trim() == hogs::NAME).count()
+    };
+    (0..1_000).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        threads() == count
+    })
+}
+
+fn spinning() {
+    let hour = Duration::from_hours(1);
+    let running = Hogs::start(hour).unwrap();
+    assert!(hogs_become(hogs::cores()));
+    assert!(running.stop(), "they were spinning until they were stopped");
+    assert!(hogs_become(0));
+    let running = Hogs::start(hour).unwrap();
+    assert!(hogs_become(hogs::cores()));
+    drop(running);
+    assert!(hogs_become(0), "they end with what started them, also after an error");
+    assert!(!Hogs::start(Duration::ZERO).unwrap().stop(), "their time was over before");
+}
+
+fn seen(state: State, lost: u64) -> TrialSeen {
+    TrialSeen { state, reason: String::new(), attempts: 100, lost, complete: true }
+}
+
+fn null_trials() {
+    let counts = |lost| seen(State::Counts, lost);
+    assert_eq!(shown(Expect::Clean, &counts(0)), Shown::Right);
+    assert_eq!(shown(Expect::Clean, &counts(1)), Shown::Wrong);
+    assert_eq!(shown(Expect::Loss, &counts(1)), Shown::Right);
+    assert_eq!(shown(Expect::Loss, &counts(0)), Shown::Wrong);
+    for state in [State::Dirty, State::Invalid, State::Incomplete] {
+        for (expect, lost) in [(Expect::Clean, 0), (Expect::Clean, 1), (Expect::Loss, 0), (Expect::Loss, 1)] {
+            assert_eq!(shown(expect, &seen(state, lost)), Shown::Inconclusive);
+        }
+    }
+    let stalled = |lost| TrialSeen { complete: false, ..counts(lost) };
+    assert_eq!(shown(Expect::Clean, &stalled(0)), Shown::Inconclusive, "nothing was replaced");
+    assert_eq!(shown(Expect::Clean, &stalled(1)), Shown::Wrong);
+    assert_eq!(shown(Expect::Loss, &stalled(1)), Shown::Right);
+    assert_eq!(shown(Expect::Clean, &TrialSeen { attempts: 0, ..counts(0) }), Shown::Inconclusive);
+}
+
+fn missing_trials() {
+    let trial = |state, lost| json!({"trial": 1, "state": state, "attempts": 9, "lost": lost, "complete": true});
+    let trials = [trial("counts", 0), trial("invalid", 3), trial("counts", 2)];
+    let report = json!({"format": 1, "variants": [{"name": "drain", "trials_list": trials}]});
+    let report: Report = serde_json::from_value(report).unwrap();
+    let of = |variant, planned| Tally::of(Expect::Clean, report.trials(variant), planned);
+    assert_eq!(of("drain", 3), Tally { right: 1, wrong: 1, inconclusive: 1 });
+    assert_eq!(of("drain", 2), of("drain", 3), "one of them is an extra one");
+    assert_eq!(of("drain", 5), Tally { right: 1, wrong: 1, inconclusive: 3 });
+    assert_eq!(of("exit", 4), Tally { right: 0, wrong: 0, inconclusive: 4 });
+    let without = json!({"variants": [{"name": "drain", "trials_list": [{"state": "counts", "attempts": 9}]}]});
+    assert!(serde_json::from_value::<Report>(without).is_err(), "a trial that does not say what it lost lost nothing?");
+}
+
+fn null_results() {
+    let tally = |right, wrong, inconclusive| Tally { right, wrong, inconclusive };
+    let code = |tallies: &[Tally]| NullResult::of(tallies).code();
+    assert_eq!(code(&[tally(40, 0, 10), tally(50, 0, 0)]), 0);
+    assert_eq!(code(&[tally(40, 0, 11), tally(50, 0, 0)]), 3);
+    assert_eq!(code(&[tally(50, 0, 0), tally(49, 1, 0)]), 1);
+    assert_eq!(code(&[tally(0, 0, 50), tally(0, 1, 49)]), 1, "a wrong trial is one, whatever the others are");
+    assert_eq!([code(&[]), code(&[tally(0, 0, 0)])], [3, 3], "nothing is no proof");
+    let mut sum = tally(1, 2, 3);
+    sum.add(tally(4, 5, 6));
+    assert_eq!((sum, sum.trials()), (tally(5, 7, 9), 21));
+}
+
+fn even_runs() {
+    assert_eq!(split(50, 5), [5; 10]);
+    assert_eq!(split(7, 5), [4, 3]);
+    assert_eq!(split(2, 5), [2]);
+    assert!((1..=60).all(|trials| {
+        let runs = split(trials, 5);
+        runs.iter().sum::<u32>() == trials && runs.iter().all(|run| (1..=5).contains(run))
+    }));
+}
+
+fn shipped() {
+    for scenario in &KNOWN {
+        let path = format!("{}/scenarios/{}.yaml", env!("CARGO_MANIFEST_DIR"), scenario.name);
+        let text = std::fs::read_to_string(path).unwrap();
+        let file: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        let variants = file["variants"].as_object().unwrap();
+        let said: BTreeMap<&str, &serde_json::Value> =
+            variants.iter().map(|(name, variant)| (name.as_str(), &variant["expect"])).collect();
+        let known: BTreeMap<&str, serde_json::Value> =
+            scenario.variants.iter().map(|(name, expect)| (*name, serde_json::to_value(expect).unwrap())).collect();
+        assert_eq!(said, known.iter().map(|(name, expect)| (*name, expect)).collect());
+    }
+}
+
+fn cluster_names() {
+    assert_eq!(cluster_name("rollproof-2.test"), Ok("rollproof-2.test".to_owned()));
+    assert!(["", "a b", "a`b", "a\nb"].iter().all(|name| cluster_name(name).is_err()));
 }
 
 /// Pods `old` and `new`, to both of which new connections go: the old one ends itself at 10 s, the new one goes on.
@@ -314,8 +522,24 @@ fn status() {
 
 fn markers() {
     let page = "# Title\n\n<!-- score: begin -->\nold\n<!-- score: end -->\nafter\n";
-    let new = show::between(page, "new\n").unwrap();
+    let new = between(page, "score", "new\n").unwrap();
     assert!(new.contains("begin -->\n\nnew\n\n<!-- score: end -->\nafter") && !new.contains("old"), "{new}");
-    assert_eq!(show::between(&new, "new").unwrap(), new, "writing it again changes nothing");
-    assert!(show::between("# Title\n<!-- score: end --><!-- score: begin -->", "new").is_err());
+    assert_eq!(between(&new, "score", "new").unwrap(), new, "writing it again changes nothing");
+    let [swapped, twice] = ["<!-- score: end --><!-- score: begin -->", &page.repeat(2)].map(str::to_owned);
+    assert!(between(&swapped, "score", "new").is_err());
+    assert!(between(&twice, "score", "new").unwrap_err().contains("more than once"));
+    assert!(between(page, "score-busy", "new").unwrap_err().contains("<!-- score-busy: begin -->"));
+}
+
+fn other_blocks() {
+    let block = |name: &str, text: &str| format!("<!-- {name}: begin -->\n\n{text}\n\n<!-- {name}: end -->\n");
+    let page = block("score", "quiet") + "between\n" + &block("score-busy", "busy") + &block("null", "none");
+    let new = between(&page, "score-busy", "other").unwrap();
+    assert_eq!(new, block("score", "quiet") + "between\n" + &block("score-busy", "other") + &block("null", "none"));
+    let quiet = between(&new, "score", "calm").unwrap();
+    assert_eq!(quiet, block("score", "calm") + "between\n" + &block("score-busy", "other") + &block("null", "none"));
+    let tangled = "<!-- score: begin --> <!-- score-busy: begin --> <!-- score: end --> <!-- score-busy: end -->";
+    for name in ["score", "score-busy"] {
+        assert!(between(tangled, name, "new").unwrap_err().contains("another marker"), "it would be lost");
+    }
 }

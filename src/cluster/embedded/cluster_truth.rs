@@ -28,54 +28,41 @@ pub(super) enum TruthLine {
     Pick(BackendPick),
     /// The routing table was changed.
     Table(TableSynced),
-    /// What the node did, in its own words.
     Node(Value),
     /// Lines that were lost because the writer was behind.
     Overflow {
-        /// How many.
         lines: u64,
     },
 }
 
-/// An address was chosen for a new connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct BackendPick {
-    /// When.
-    pub at_ns: Stamp,
-    /// The Service's namespace.
-    pub namespace: String,
-    /// The Service's name.
-    pub service: String,
-    /// The Service's port.
-    pub port: u16,
-    /// The address.
-    pub to: SocketAddr,
+    pub(crate) at_ns: Stamp,
+    pub(crate) namespace: String,
+    pub(crate) service: String,
+    pub(crate) port: u16,
+    pub(crate) to: SocketAddr,
     /// The pod behind it; `None` if the connection was to be refused.
-    pub pod: Option<String>,
+    pub(crate) pod: Option<String>,
     /// Whether that pod was chosen although it was terminating, because no other was left.
-    pub terminating: bool,
+    pub(crate) terminating: bool,
 }
 
-/// The routing table was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct TableSynced {
     /// When the new table took effect.
-    pub at_ns: Stamp,
-    /// Every Service port.
-    pub services: Vec<ServiceRow>,
+    pub(crate) at_ns: Stamp,
+    pub(crate) services: Vec<ServiceRow>,
 }
 
 /// Where one Service port leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ServiceRow {
-    /// The Service's namespace.
-    pub namespace: String,
-    /// The Service's name.
-    pub service: String,
-    /// The Service's port.
-    pub port: u16,
+    pub(crate) namespace: String,
+    pub(crate) service: String,
+    pub(crate) port: u16,
     /// Pods that new connections may go to.
-    pub pods: Vec<String>,
+    pub(crate) pods: Vec<String>,
 }
 
 /// Where truth goes. Clones share the log.
@@ -93,9 +80,7 @@ pub(super) struct TruthWriter {
 
 /// The truth log cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "writing the truth log of the embedded cluster to {path}: {source}; choose an output directory that can be written"
-)]
+#[error("writing the truth log of the embedded cluster to {path}: {source}; choose a writable output directory")]
 pub(crate) struct TruthError {
     path: String,
     source: std::io::Error,
@@ -108,9 +93,6 @@ impl ClusterTruth {
     }
 
     /// A log in a new file at `path`, written by a thread of its own until the last clone is gone.
-    ///
-    /// # Errors
-    /// The file cannot be created, or no thread can be started.
     pub(super) fn create(path: &Path) -> Result<(Self, TruthWriter), TruthError> {
         let fail = |source| TruthError { path: path.display().to_string(), source };
         let private = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -132,15 +114,13 @@ impl ClusterTruth {
         }
     }
 
-    /// Adds what the node did.
     pub(super) fn node(&self, entry: &impl Serialize) {
         if let Ok(value) = serde_json::to_value(entry) {
             self.send(TruthLine::Node(value));
         }
     }
 
-    /// Whether lines are kept, so that nobody prepares them in vain.
-    #[must_use]
+    /// Whether lines are kept: otherwise they need not be built.
     pub(super) fn is_on(&self) -> bool {
         self.channel.is_some()
     }
@@ -148,9 +128,6 @@ impl ClusterTruth {
 
 impl TruthWriter {
     /// Waits until everything is on disk. Every [`ClusterTruth`] must be dropped before.
-    ///
-    /// # Errors
-    /// The file could not be written to the end.
     pub(super) fn finish(&self, path: &Path) -> Result<(), TruthError> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return Ok(()) };

@@ -5,30 +5,23 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The ending of a log's file.
 const ENDING: &str = ".log";
 
-/// The logs of a node's containers.
 #[derive(Debug, Clone)]
 pub(super) struct ContainerLogs {
     folder: PathBuf,
 }
 
 impl ContainerLogs {
-    /// Those of the node that keeps its files in `folder`.
-    #[must_use]
     pub(super) fn new(folder: &Path) -> Self {
         Self { folder: folder.join("logs") }
     }
 
-    /// The log of one container.
-    #[must_use]
     pub(super) fn container(&self, ns: &str, pod: &str, container: &str) -> PathBuf {
         self.pod(ns, pod).join(format!("{container}{ENDING}"))
     }
 
     /// The containers of a pod that have a log, sorted.
-    #[must_use]
     pub(super) fn containers(&self, ns: &str, pod: &str) -> Vec<String> {
         if !(is_name(ns) && is_name(pod)) {
             return Vec::new();
@@ -40,7 +33,6 @@ impl ContainerLogs {
         names
     }
 
-    /// Removes the logs of a pod.
     pub(super) fn forget(&self, ns: &str, pod: &str) {
         let _ = fs::remove_dir_all(self.pod(ns, pod));
     }

@@ -16,26 +16,24 @@ use super::proxy::{ProxyLag, ServiceProxy, ServiceRoute, SyncRule};
 use super::store::{ApiError, ObjectKind, Store, WallClock};
 use crate::clock::Clock;
 
-/// What a cluster is made of.
 #[derive(Debug, Clone)]
 pub(super) struct ControlPlaneConfig {
     /// The seed of names, uids, jitter and choices.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The run's clock, for the truth log and the routing's lag.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// The name of the one node, as `spec.nodeName` of pods has it.
-    pub node_name: String,
+    pub(crate) node_name: String,
     /// How the routing table lags behind the `EndpointSlice`s.
-    pub sync: SyncRule,
+    pub(crate) sync: SyncRule,
     /// An address on which nothing listens: where connections go when a Service has no endpoint.
-    pub reject: SocketAddr,
+    pub(crate) reject: SocketAddr,
     /// Where the node keeps its containers' output; `None` if it keeps none.
-    pub logs: Option<ContainerLogs>,
+    pub(crate) logs: Option<ContainerLogs>,
     /// Where picks and tables are written down.
-    pub truth: ClusterTruth,
+    pub(crate) truth: ClusterTruth,
 }
 
-/// A running control plane.
 #[derive(Debug)]
 pub(super) struct ControlPlane {
     api: EmbeddedApi,
@@ -47,9 +45,6 @@ pub(super) struct ControlPlane {
 
 impl ControlPlane {
     /// Starts controllers and routing on the current tokio runtime, and registers the node as ready.
-    ///
-    /// # Errors
-    /// The node's name cannot be stored.
     pub(super) fn start(config: ControlPlaneConfig) -> Result<Self, ApiError> {
         let store = Store::new(WallClock::system(), config.seed);
         let since = store.now_text();
@@ -67,23 +62,19 @@ impl ControlPlane {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(control::run(store.clone(), stop.clone()));
         tasks.spawn(proxy.clone().run(store.clone(), stop.clone()));
-        Ok(Self { api: EmbeddedApi::new(store.clone()).with_logs(config.logs), store, proxy, stop, tasks })
+        Ok(Self { api: EmbeddedApi::new(store.clone(), config.logs), store, proxy, stop, tasks })
     }
 
     /// A client of this cluster, whose default namespace is `default`.
-    #[must_use]
     pub(super) fn client(&self) -> kube::Client {
         self.api.client()
     }
 
-    /// The cluster's objects, for the node.
-    #[must_use]
     pub(super) const fn store(&self) -> &Store {
         &self.store
     }
 
     /// The way to a Service port; an address is chosen for each connection. The Service need not exist yet.
-    #[must_use]
     pub(super) fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
         self.proxy.route(namespace, service, port)
     }

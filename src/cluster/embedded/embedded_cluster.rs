@@ -20,47 +20,33 @@ use crate::clock::{Clock, saturating_ns};
 
 /// Begins the names of folders for pods' files; the process's number follows.
 const FOLDER_PREFIX: &str = "rollproof-pods-";
-/// The only node.
 const NODE: &str = "embedded";
 /// How long everything that runs in a pod may take to end when the cluster does.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
-/// How the cluster is set up.
 #[derive(Clone)]
 pub(crate) struct EmbeddedConfig {
-    /// The run's clock.
-    pub clock: Clock,
-    /// The run's seed.
-    pub seed: u64,
+    pub(crate) clock: Clock,
+    pub(crate) seed: u64,
     /// From a change of endpoints until a sync of the routing table is due.
-    pub base: Duration,
+    pub(crate) base: Duration,
     /// The least time between two syncs.
-    pub min_sync_period: Duration,
+    pub(crate) min_sync_period: Duration,
     /// Whether pods share the network with the machine.
-    pub shared_network: bool,
+    pub(crate) shared_network: bool,
     /// Folders of the manifests, beside which `images/NAME/` is looked for.
-    pub image_folders: Vec<PathBuf>,
-    /// Where the truth log goes.
-    pub truth: PathBuf,
-    /// Takes the cluster's own trouble, which no workload is to blame for.
-    pub trouble: NodeTrouble,
+    pub(crate) image_folders: Vec<PathBuf>,
+    pub(crate) truth: PathBuf,
+    /// Receives errors of the cluster itself, which no workload caused.
+    pub(crate) trouble: NodeTrouble,
 }
 
-/// The embedded cluster could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// The system refused something.
     #[error("{doing}: {source}")]
-    System {
-        /// What was being done.
-        doing: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The truth log cannot be written.
+    System { doing: &'static str, source: io::Error },
     #[error(transparent)]
     Truth(#[from] TruthError),
-    /// The store refused its own node.
     #[error("registering the node: {0}")]
     Node(#[from] ApiError),
 }
@@ -87,7 +73,7 @@ impl EmbeddedCluster {
         let folder = tempfile::Builder::new()
             .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
             .tempdir_in(&temporary)
-            .map_err(system("making a folder for the pods' files where TMPDIR says"))?;
+            .map_err(system("creating a folder for the pods' files in TMPDIR"))?;
         let reject = TcpSocket::new_v4().map_err(system("making a socket that refuses"))?;
         reject.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(system("binding a socket that refuses"))?;
         let control_plane = ControlPlane::start(ControlPlaneConfig {
@@ -123,20 +109,15 @@ impl EmbeddedCluster {
         Ok(Self { control_plane, node, truth: writer, truth_path: config.truth, _reject: reject, _folder: folder })
     }
 
-    /// A client of its API.
-    #[must_use]
     pub(crate) fn client(&self) -> kube::Client {
         self.control_plane.client()
     }
 
-    /// The way to a Service's port.
-    #[must_use]
     pub(crate) fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
         self.control_plane.route(namespace, service, port)
     }
 
     /// For people: the last log lines of the pods of `namespace` that are not ready, and what their containers wait for.
-    #[must_use]
     pub(crate) fn why_not_ready(&self, namespace: &str, lines: usize) -> String {
         let (pods, _) = self.control_plane.store().list(ObjectKind::Pod, Some(namespace));
         let mut told = Vec::new();

@@ -41,7 +41,6 @@ impl FakeNode {
         self.run_on(store);
     }
 
-    /// Starts it where the node is already known.
     pub(crate) fn run_on(self, store: &Store) {
         tokio::spawn(self.run(store.clone()));
     }

@@ -2,94 +2,33 @@
 
 use std::path::PathBuf;
 
-/// Why a kind cluster or an image could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KindError {
-    /// A program is not installed.
-    #[error("{program} was not found on the PATH, and a kind cluster needs it; install it: {hint}")]
-    Missing {
-        /// The program.
-        program: &'static str,
-        /// Where it is to be had.
-        hint: &'static str,
-    },
-    /// Docker does not answer.
-    #[error(
-        "{doing}: Docker does not answer; is it running, may this user reach it, and is DOCKER_HOST right? It was said: {said}"
-    )]
-    DockerDown {
-        /// What was being done.
-        doing: String,
-        /// Its client's words.
-        said: String,
-    },
-    /// The user interrupted the making of a cluster, which was deleted again.
-    #[error("interrupted while making the kind cluster {name}; what was there of it is deleted")]
-    Interrupted {
-        /// The cluster.
-        name: String,
-    },
-    /// A program failed.
+    #[error("{program} is not on the PATH; a kind cluster needs it; install it: {hint}")]
+    Missing { program: &'static str, hint: &'static str },
+    #[error("{doing}: Docker does not answer ({said}); check that it runs, that this user may use it, and DOCKER_HOST")]
+    DockerDown { doing: String, said: String },
+    #[error("interrupted while creating the kind cluster {name}; the incomplete cluster is deleted")]
+    Interrupted { name: String },
     #[error("{doing}: `{command}` ended with {status}: {said}")]
-    Failed {
-        /// What was being done.
-        doing: String,
-        /// The command.
-        command: String,
-        /// Its exit code, or signal.
-        status: String,
-        /// The end of what it printed.
-        said: String,
-    },
-    /// A program took too long and was ended.
-    #[error("{doing}: `{command}` was not done within {within_s} s and was ended; it had said: {said}")]
-    TooLong {
-        /// What was being done.
-        doing: String,
-        /// The command.
-        command: String,
-        /// How long it was given.
-        within_s: u64,
-        /// The end of what it printed.
-        said: String,
-    },
-    /// An image was built, and the local Docker does not have it.
+    Failed { doing: String, command: String, status: String, said: String },
+    #[error("{doing}: `{command}` did not finish within {within_s} s and was killed; its last output: {said}")]
+    TooLong { doing: String, command: String, within_s: u64, said: String },
     #[error(
-        "`docker build` made image {image}, and the local Docker does not have it: the builder in use keeps its images to \
-         itself; choose one that does not, for example with `docker buildx use default`"
+        "`docker build` built image {image}, but the local Docker does not have it, because the builder in use does not \
+         load its images into Docker; select one that does, for example with `docker buildx use default`"
     )]
-    NotKept {
-        /// The image.
-        image: String,
-    },
-    /// A file could not be read or written.
+    NotKept { image: String },
     #[error("{doing}: {path}: {why}")]
-    File {
-        /// What was being done.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        why: String,
-    },
-    /// There is no such cluster.
+    File { doing: &'static str, path: PathBuf, why: String },
     #[error(
-        "there is no kind cluster named `{name}`; there are: {known}; make one with `rollproof cluster up --name {name}`"
+        "kind cluster `{name}` does not exist; existing clusters: {known}; create it with `rollproof cluster up --name {name}`"
     )]
-    NoCluster {
-        /// The name.
-        name: String,
-        /// Those there are.
-        known: String,
-    },
-    /// The executable cannot be put into an image here.
+    NoCluster { name: String, known: String },
     #[error(
-        "the agent's image cannot be made from this program: {why}; build one with a Dockerfile of three lines \
+        "cannot build the agent's image from this program: {why}; build one with a Dockerfile of three lines \
          (FROM debian:stable-slim, COPY rollproof /rollproof, ENTRYPOINT [\"/rollproof\"]) from a rollproof of the nodes' \
-         architecture, push or load it, and name it with --agent-image"
+         architecture, push or load it, and pass it with --agent-image"
     )]
-    NotPackable {
-        /// Why.
-        why: String,
-    },
+    NotPackable { why: String },
 }

@@ -29,9 +29,6 @@ pub struct ImageRecipe {
 
 /// Finds the recipe of `image`, beside the manifests or among those that come with rollproof; `None` if it is the name of
 /// a real image.
-///
-/// # Errors
-/// The folder cannot be read.
 pub fn recipe(image: &str, folders: &[PathBuf]) -> Result<Option<ImageRecipe>, KindError> {
     if let Some(folder) = recipe_folder(image, "Dockerfile", folders) {
         let mut files = Vec::new();
@@ -65,13 +62,16 @@ fn read_folder(root: &Path, under: &Path, files: &mut Vec<(String, u32, Vec<u8>)
         } else if facts.is_file() {
             let before: u64 = files.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
             if before.saturating_add(facts.len()) > RECIPE_MAX {
-                let why = format!("the recipe holds more than {} MiB; keep large files out of it", RECIPE_MAX >> 20);
+                let why = format!("the recipe has more than {} MiB; remove large files from it", RECIPE_MAX >> 20);
                 return Err(failed(&path, std::io::Error::other(why)));
             }
             let bytes = fs::read(&path).map_err(|why| failed(&path, why))?;
             files.push((name.display().to_string(), facts.permissions().mode() & 0o777, bytes));
         } else {
-            return Err(failed(&path, std::io::Error::other("it is no regular file, and cannot be part of an image")));
+            return Err(failed(
+                &path,
+                std::io::Error::other("it is not a regular file, so it cannot be part of an image"),
+            ));
         }
     }
     Ok(())
@@ -79,13 +79,11 @@ fn read_folder(root: &Path, under: &Path, files: &mut Vec<(String, u32, Vec<u8>)
 
 impl ImageRecipe {
     /// Where it is, for people.
-    #[must_use]
     pub fn place(&self) -> String {
-        self.folder.as_ref().map_or_else(|| "it comes with rollproof".to_owned(), |folder| folder.display().to_string())
+        self.folder.as_ref().map_or_else(|| "included in rollproof".to_owned(), |folder| folder.display().to_string())
     }
 
     /// The image's name: it holds the content's hash, so that a changed recipe is another image.
-    #[must_use]
     pub fn tag(&self) -> String {
         let mut hash = Sha256::new();
         for (name, mode, bytes) in &self.files {
@@ -128,7 +126,7 @@ impl ImageRecipe {
 }
 
 impl KindCluster {
-    /// Sees to it that every node has the image of `recipe`; its name. `say` is told before something takes long.
+    /// Gives every node the image of `recipe` and returns its name. `say` is called before each slow step.
     pub async fn provide_recipe(
         &self,
         nodes: &[String],
@@ -149,7 +147,7 @@ impl KindCluster {
     /// Gives the nodes an image of the user's own that the local Docker has; the name under which they know it. Others are
     /// the nodes' to pull.
     ///
-    /// That name holds the image's identity, so that one that was built anew under its old name is loaded, and one that
+    /// That name holds the image's identity, so that one that was rebuilt under its name is loaded, and one that
     /// did not change is not.
     pub async fn provide_local(
         &self,
@@ -200,7 +198,7 @@ mod tests {
         fs::write(own.join("Dockerfile"), "FROM scratch\n").unwrap();
         nix::unistd::mkfifo(&own.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let error = recipe("web", &[folder.path().to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("pipe") && error.contains("no regular file"), "{error}");
+        assert!(error.contains("pipe") && error.contains("not a regular file"), "{error}");
         fs::remove_file(own.join("pipe")).unwrap();
         fs::File::create(own.join("big")).unwrap().set_len(RECIPE_MAX + 1).unwrap();
         let error = recipe("web", &[folder.path().to_owned()]).unwrap_err().to_string();
@@ -229,6 +227,6 @@ mod tests {
         for image in ["nginx:1.29", "ghcr.io/a/b", "a/b", "..", "", ".hidden", "x@sha256:00", "unheard-of"] {
             assert_eq!(recipe(image, &[PathBuf::from("/")]).unwrap(), None, "{image}");
         }
-        assert!(recipe("apache", &[]).unwrap().is_some(), "it comes with rollproof");
+        assert!(recipe("apache", &[]).unwrap().is_some(), "included in rollproof");
     }
 }

@@ -25,5 +25,4 @@ pub(crate) use rewrite::{ImageRewrite, images_of};
 pub(crate) use tool::ClusterCreation;
 pub use tool::KindCluster;
 
-/// The name of rollproof's own cluster.
-pub const DEFAULT_NAME: &str = "rollproof";
+pub(crate) const DEFAULT_NAME: &str = "rollproof";

@@ -22,20 +22,14 @@ const PROGRAM: &str = "rollproof";
 /// Nobody, as distroless images number it.
 const USER: &str = "65532:65532";
 
-/// What goes into the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PackedImage {
     tag: String,
     /// The path in the image, without a leading slash, and the file here.
     files: Vec<(String, PathBuf)>,
-    /// The folders of the libraries.
     folders: Vec<String>,
 }
 
-/// Looks at the running program.
-///
-/// # Errors
-/// It is no Linux program for this machine, or its files cannot be read.
 pub(super) fn pack() -> Result<PackedImage, KindError> {
     let not = |why: String| KindError::NotPackable { why };
     let own = PathBuf::from("/proc/self/exe");
@@ -88,7 +82,7 @@ fn inside(path: &Path) -> String {
     path.display().to_string().trim_start_matches('/').to_owned()
 }
 
-/// Twelve digits that differ when any file does: by their sizes and times of change, because reading a large program anew
+/// Twelve digits that differ when any file does: by their sizes and times of change, because reading a large program again
 /// for each run costs more than the rest of its start.
 fn identity(files: &[(String, PathBuf)]) -> io::Result<String> {
     let mut hash = Sha256::new();
@@ -101,8 +95,6 @@ fn identity(files: &[(String, PathBuf)]) -> io::Result<String> {
 }
 
 impl PackedImage {
-    /// The image's name.
-    #[must_use]
     pub(super) fn tag(&self) -> &str {
         &self.tag
     }
@@ -182,7 +174,7 @@ fn architecture() -> &'static str {
 }
 
 impl KindCluster {
-    /// Sees to it that every node has the image of this program; its name. `say` is told before something takes long.
+    /// Gives every node the image of this program and returns its name. `say` is called before each slow step.
     pub async fn provide_program(&self, nodes: &[String], say: &(dyn Fn(&str) + Sync)) -> Result<String, KindError> {
         let packed = pack()?;
         if self.has(nodes, packed.tag()).await? {

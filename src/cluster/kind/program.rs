@@ -16,9 +16,6 @@ const SAID_MAX: usize = 2_000;
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
 
 /// Runs `program` with `arguments` and returns what it printed on standard output.
-///
-/// # Errors
-/// It is missing, fails, or is not done in time; in the latter case it is killed.
 pub(super) async fn run(
     doing: &str,
     program: &'static str,
@@ -120,7 +117,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>, last: bool
 
 fn end_of(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(&said[said.len().saturating_sub(SAID_MAX)..]).trim().to_owned();
-    if text.is_empty() { "(nothing was printed)".to_owned() } else { text }
+    if text.is_empty() { "(no output)".to_owned() } else { text }
 }
 
 fn missing(program: &'static str) -> KindError {
@@ -140,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_program_is_named_with_where_it_is_to_be_had() {
         let error = run("trying", "rollproof-no-such-program", &[], SOON).await.unwrap_err();
-        assert!(error.to_string().contains("rollproof-no-such-program was not found"), "{error}");
+        assert!(error.to_string().contains("rollproof-no-such-program is not on the PATH"), "{error}");
         assert!(missing("kind").to_string().contains("https://kind.sigs.k8s.io"));
     }
 
@@ -180,7 +177,7 @@ mod tests {
             "permission denied while trying to connect to the Docker daemon socket",
         ] {
             let error = run("asking", "sh", &["-c", &format!("echo '{words}' >&2; exit 1")], SOON).await.unwrap_err();
-            assert!(error.to_string().contains("is it running") && error.to_string().contains(words), "{error}");
+            assert!(error.to_string().contains("check that it runs") && error.to_string().contains(words), "{error}");
         }
     }
 

@@ -9,13 +9,12 @@ use super::kind_images::{LOCAL, REGISTRY};
 /// The image that stands for this program's built-in server.
 const BUILT_IN: &str = "rollproof/target";
 
-/// What image names become.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ImageRewrite {
     /// Names that the nodes know under another.
-    pub names: BTreeMap<String, String>,
+    pub(crate) names: BTreeMap<String, String>,
     /// The image that holds this program, which `rollproof/target` is run from.
-    pub program: Option<String>,
+    pub(crate) program: Option<String>,
 }
 
 /// Whether `image` is the built-in server, with or without a tag.
@@ -24,7 +23,6 @@ fn is_built_in(image: &str) -> bool {
 }
 
 /// All images that containers of `manifests` name, but for the built-in server.
-#[must_use]
 pub(crate) fn images_of(manifests: &[Value]) -> BTreeSet<String> {
     let mut images = BTreeSet::new();
     let mut copies = manifests.to_vec();
@@ -39,8 +37,6 @@ pub(crate) fn images_of(manifests: &[Value]) -> BTreeSet<String> {
 }
 
 impl ImageRewrite {
-    /// Whether a container of `manifests` is the built-in server.
-    #[must_use]
     pub(crate) fn names_program(manifests: &[Value]) -> bool {
         let mut copies = manifests.to_vec();
         let mut found = false;
@@ -52,8 +48,6 @@ impl ImageRewrite {
         found
     }
 
-    /// The name under which the nodes know `image`.
-    #[must_use]
     pub(crate) fn name(&self, image: &str) -> String {
         if let (true, Some(program)) = (is_built_in(image), &self.program) {
             return program.clone();
@@ -63,7 +57,6 @@ impl ImageRewrite {
 
     /// The manifests with the nodes' names. An image that only the nodes have is never pulled, whatever is asked for: no
     /// registry has it. One of the user's own that is to be pulled always is left to the nodes.
-    #[must_use]
     pub(crate) fn apply(&self, manifests: &[Value]) -> Vec<Value> {
         let mut copies = manifests.to_vec();
         for manifest in &mut copies {

@@ -21,12 +21,10 @@ pub struct KindCluster {
     name: String,
 }
 
-/// How a missing cluster is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClusterCreation {
     /// kind's own configuration file.
     pub config: Option<PathBuf>,
-    /// The node image.
     pub image: Option<String>,
 }
 
@@ -75,7 +73,7 @@ impl KindCluster {
 
     async fn make(&self, creation: &ClusterCreation) -> Result<(), KindError> {
         let folder = tempfile::tempdir().map_err(|why| KindError::File {
-            doing: "making a folder for kind's kubeconfig",
+            doing: "creating a folder for kind's kubeconfig",
             path: std::env::temp_dir(),
             why: why.to_string(),
         })?;
@@ -90,7 +88,7 @@ impl KindCluster {
         if let Some(image) = &creation.image {
             arguments.extend(["--image", image]);
         }
-        run(&format!("making the kind cluster {}", self.name), "kind", &arguments, CREATION).await.map(|_| ())
+        run(&format!("creating the kind cluster {}", self.name), "kind", &arguments, CREATION).await.map(|_| ())
     }
 
     /// Deletes it.
@@ -131,23 +129,20 @@ impl KindCluster {
         Ok(run(&doing, "docker", &["exec", node, "uname", "-m"], ANSWER).await?.trim().to_owned())
     }
 
-    /// Loads an archive of images into all nodes.
-    pub async fn load_archive(&self, archive: &Path) -> Result<(), KindError> {
+    pub(crate) async fn load_archive(&self, archive: &Path) -> Result<(), KindError> {
         let path = archive.to_string_lossy();
         let doing = format!("loading images into the kind cluster {}", self.name);
         run(&doing, "kind", &["load", "image-archive", "--name", &self.name, &path], IMAGE).await.map(|_| ())
     }
 
-    /// Loads an image of the local Docker into all nodes that do not have it.
-    pub async fn load_image(&self, image: &str) -> Result<(), KindError> {
+    pub(crate) async fn load_image(&self, image: &str) -> Result<(), KindError> {
         let doing = format!("loading image {image} into the kind cluster {}", self.name);
         run(&doing, "kind", &["load", "docker-image", "--name", &self.name, image], IMAGE).await.map(|_| ())
     }
 }
 
-/// Asks Docker whether it runs.
 pub(super) async fn docker_runs() -> Result<(), KindError> {
-    run("asking Docker", "docker", &["version", "--format", "{{.Server.Version}}"], ANSWER).await.map(|_| ())
+    run("querying Docker", "docker", &["version", "--format", "{{.Server.Version}}"], ANSWER).await.map(|_| ())
 }
 
 /// The identity of `image` in the local Docker, which changes with its content; `None` if it is not there.
@@ -161,14 +156,12 @@ pub(super) async fn docker_identity(image: &str) -> Result<Option<String>, KindE
 
 /// Gives `image` another name in the local Docker.
 pub(super) async fn docker_tag(image: &str, name: &str) -> Result<(), KindError> {
-    run(&format!("naming image {image}"), "docker", &["tag", image, name], ANSWER).await.map(|_| ())
+    run(&format!("tagging image {image}"), "docker", &["tag", image, name], ANSWER).await.map(|_| ())
 }
 
 /// Takes a name from the local Docker; the image stays under its others.
 pub(super) async fn docker_untag(name: &str) -> Result<(), KindError> {
-    run(&format!("taking the name {name} away"), "docker", &["image", "rm", "--no-prune", name], ANSWER)
-        .await
-        .map(|_| ())
+    run(&format!("untagging image {name}"), "docker", &["image", "rm", "--no-prune", name], ANSWER).await.map(|_| ())
 }
 
 /// Waits until the user interrupts this program, or somebody asks it to end.
@@ -184,7 +177,6 @@ async fn interrupted() {
     }
 }
 
-/// Builds the image of `folder`.
 pub(super) async fn docker_build(folder: &Path, image: &str) -> Result<(), KindError> {
     let path = folder.to_string_lossy();
     let doing = format!("building the image of {path}");

@@ -7,8 +7,9 @@ use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::known_kinds::{group_version, is_known, reference, text};
-use super::words;
+use super::api_words;
+use super::known_kinds::{group_version, is_known, reference};
+use crate::manifest::documents::text;
 use crate::manifest::is_cluster_scoped;
 
 /// Who applies, as the API's managed fields show it.
@@ -19,8 +20,8 @@ const FIELD_MANAGER: &str = "rollproof";
 pub enum ApplyError {
     /// Some stand for the whole cluster. Nothing was applied.
     #[error(
-        "{}: not in a namespace; a run works in namespaces of its own and changes nothing for others, so take this out \
-         of the manifests and apply it to the cluster yourself",
+        "{}: not namespaced; a run creates objects only in its own namespaces; remove this from the manifests and apply \
+         it to the cluster yourself",
         .objects.join(", ")
     )]
     ClusterScoped {
@@ -29,7 +30,7 @@ pub enum ApplyError {
     },
     /// The cluster does not know the kind. Nothing was applied.
     #[error(
-        "{object}: this cluster knows no kind {kind} in {api_version} ({why}); install what defines it, or take it out"
+        "{object}: the cluster has no kind {kind} in {api_version} ({why}); install its CustomResourceDefinition, or remove the object"
     )]
     UnknownKind {
         /// `kind/name`.
@@ -42,7 +43,7 @@ pub enum ApplyError {
         why: String,
     },
     /// The API refused one. Those before it in the manifests were applied.
-    #[error("{object}: {}", words(.source))]
+    #[error("{object}: {}", api_words(.source))]
     Refused {
         /// `kind/name`.
         object: String,
@@ -74,7 +75,6 @@ pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Res
     Ok(())
 }
 
-/// The resource of each manifest, in their order.
 async fn resources(client: &Client, manifests: &[Value]) -> Result<Vec<ApiResource>, ApplyError> {
     let mut asked: BTreeMap<(String, String), ApiResource> = BTreeMap::new();
     let mut found = Vec::with_capacity(manifests.len());
@@ -114,11 +114,10 @@ fn unknown_kind(manifest: &Value, error: &kube::Error) -> ApplyError {
         object: reference(manifest),
         kind: text(manifest, "/kind").to_owned(),
         api_version: text(manifest, "/apiVersion").to_owned(),
-        why: words(error),
+        why: api_words(error),
     }
 }
 
-/// Creates a namespace of the run's own, labelled as such.
 pub(crate) async fn create_namespace(client: &Client, name: &str, run: &str) -> Result<(), kube::Error> {
     let api: Api<DynamicObject> =
         Api::all_with(client.clone(), &ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Namespace")));

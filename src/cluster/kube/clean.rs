@@ -8,11 +8,11 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
+use super::api_words;
 use super::labels::{CORDONED_BY, MANAGED_BY, MANAGER, RUN_LABEL};
 use super::leftovers::{
     CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, NodeCordon, leftover_of, seen_node,
 };
-use super::words;
 
 /// How long the removal of namespaces is waited for.
 pub(super) const GONE_WITHIN: Duration = Duration::from_mins(1);
@@ -20,23 +20,22 @@ const POLL: Duration = Duration::from_millis(250);
 /// How often a node is asked again after somebody else changed it meanwhile.
 const UNCORDON_TRIES: usize = 5;
 
-/// What a clean-up did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CleanReport {
+pub(crate) struct CleanReport {
     /// The namespaces that are gone.
-    pub removed: Vec<LeftoverNamespace>,
-    /// Those that were asked to go and are still there after [`GONE_WITHIN`].
-    pub remaining: Vec<LeftoverNamespace>,
+    pub(crate) removed: Vec<LeftoverNamespace>,
+    /// Those whose deletion was requested and that still exist after [`GONE_WITHIN`].
+    pub(crate) remaining: Vec<LeftoverNamespace>,
     /// The nodes that pods may be scheduled to again.
-    pub uncordoned: Vec<String>,
+    pub(crate) uncordoned: Vec<String>,
     /// Nodes that could not be, with the reason.
-    pub still_cordoned: Vec<(String, String)>,
+    pub(crate) still_cordoned: Vec<(String, String)>,
     /// The namespaces of other runs, which were left alone.
-    pub left_alone: Vec<LeftoverNamespace>,
+    pub(crate) left_alone: Vec<LeftoverNamespace>,
     /// Why nodes could not be looked at.
-    pub nodes_unseen: Option<String>,
+    pub(crate) nodes_unseen: Option<String>,
     /// How long the namespaces were waited for at most.
-    pub waited_s: u64,
+    pub(crate) waited_s: u64,
 }
 
 /// Lists what runs have on the cluster at `now_s` (seconds since 1970). A user who may not list nodes sees the namespaces all the same.
@@ -60,7 +59,7 @@ pub(super) async fn run_namespaces(client: &Client, now_s: u64) -> Result<Vec<Le
 }
 
 /// Removes what `which` names, as it is at `now_s` (seconds since 1970), and waits for it.
-pub async fn clean(client: &Client, which: &CleanSelection, now_s: u64) -> Result<CleanReport, kube::Error> {
+pub(crate) async fn clean(client: &Client, which: &CleanSelection, now_s: u64) -> Result<CleanReport, kube::Error> {
     let found = find_leftovers(client, now_s).await?;
     let mut cleaned =
         CleanReport { nodes_unseen: found.nodes_unseen, waited_s: GONE_WITHIN.as_secs(), ..CleanReport::default() };
@@ -129,12 +128,12 @@ async fn wait(
     }
 }
 
-/// Lets pods be scheduled to a node again that a run cordoned, and takes the run's annotation off.
+/// Uncordons a node that a run cordoned, and removes the run's annotation.
 async fn uncordon(client: &Client, name: &str) -> Result<(), String> {
     let api: Api<Node> = Api::all(client.clone());
     let mut last = String::new();
     for _ in 0..UNCORDON_TRIES {
-        let node = api.get(name).await.map_err(|error| words(&error))?;
+        let node = api.get(name).await.map_err(|error| api_words(&error))?;
         if !node.annotations().contains_key(CORDONED_BY) {
             return Ok(());
         }
@@ -144,7 +143,7 @@ async fn uncordon(client: &Client, name: &str) -> Result<(), String> {
         match api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(_) => return Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 => last.clone_from(&status.message),
-            Err(error) => return Err(words(&error)),
+            Err(error) => return Err(api_words(&error)),
         }
     }
     Err(last)

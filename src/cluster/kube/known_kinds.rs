@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::manifest::documents::{self, text};
+
 /// Kinds of Kubernetes 1.34 that live in namespaces, by group (`kubectl api-resources --namespaced=true`).
 const NAMESPACED: &[(&str, &[&str])] = &[
     (
@@ -46,13 +48,8 @@ pub(super) fn group_version(manifest: &Value) -> (&str, &str) {
     api_version.rsplit_once('/').unwrap_or(("", api_version))
 }
 
-/// `kind/name`, as `kubectl` writes it.
 pub(super) fn reference(manifest: &Value) -> String {
-    format!("{}/{}", text(manifest, "/kind").to_lowercase(), text(manifest, "/metadata/name"))
-}
-
-pub(super) fn text<'a>(manifest: &'a Value, pointer: &str) -> &'a str {
-    manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    documents::reference(text(manifest, "/kind"), text(manifest, "/metadata/name"))
 }
 
 #[cfg(test)]

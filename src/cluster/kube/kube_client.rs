@@ -8,7 +8,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::timeout::TimeoutLayer;
 
-use super::words;
+use super::api_words;
 
 /// To a server that is there, a connection is made at once.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -21,7 +21,6 @@ const SILENCE: Duration = Duration::from_mins(5);
 /// A cluster that answered.
 #[derive(Clone)]
 pub struct ConnectedCluster {
-    /// The client.
     pub client: Client,
     /// The server's version, for example `v1.34.4`.
     pub version: String,
@@ -36,28 +35,14 @@ impl std::fmt::Debug for ConnectedCluster {
     }
 }
 
-/// Why a cluster could not be connected to.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// There is no kubeconfig, or it cannot be read.
-    #[error("reading the kubeconfig: {0}; set KUBECONFIG, or make one with your cluster's own tool")]
+    #[error("reading the kubeconfig: {0}; set KUBECONFIG, or create one with your cluster's own tool")]
     Kubeconfig(String),
-    /// The context is not in it.
     #[error("the kubeconfig has no context `{context}`; it has: {known}")]
-    NoContext {
-        /// The one asked for.
-        context: String,
-        /// Those there are.
-        known: String,
-    },
-    /// The cluster does not answer.
-    #[error("connecting to the cluster of {whose}: {why}; is it running, and may this user reach it?")]
-    Unreachable {
-        /// The context, or what stands for it.
-        whose: String,
-        /// The last failure.
-        why: String,
-    },
+    NoContext { context: String, known: String },
+    #[error("connecting to the cluster of {whose}: {why}; check that it runs and that this user may reach it")]
+    Unreachable { whose: String, why: String },
 }
 
 /// Connects to the cluster of a context in the user's kubeconfig.
@@ -91,7 +76,7 @@ async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<
         .map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
     let unreachable = |why: String| ConnectError::Unreachable { whose: whose.to_owned(), why };
     let client = bounded(config, HEAD).map_err(unreachable)?;
-    let version = client.apiserver_version().await.map_err(|error| unreachable(words(&error)))?.git_version;
+    let version = client.apiserver_version().await.map_err(|error| unreachable(api_words(&error)))?.git_version;
     Ok(ConnectedCluster { client, version, kubeconfig })
 }
 
@@ -107,9 +92,6 @@ fn only(mut config: Kubeconfig, context: Option<&str>) -> Kubeconfig {
 }
 
 /// The client of a program in a pod, with its service account.
-///
-/// # Errors
-/// It is not in a pod.
 pub(crate) fn in_cluster() -> Result<Client, ConnectError> {
     let unreachable = |why: String| ConnectError::Unreachable { whose: "this pod's service account".to_owned(), why };
     let config = Config::incluster().map_err(|error| unreachable(error.to_string()))?;

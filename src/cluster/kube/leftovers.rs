@@ -10,9 +10,8 @@ use kube::ResourceExt;
 
 use super::labels::{ALIVE_FOR, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
 
-/// How a run's namespace stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamespaceLife {
+pub(crate) enum NamespaceLife {
     /// Its run lives.
     Alive,
     /// Its run has not been heard of for [`ALIVE_FOR`].
@@ -21,63 +20,52 @@ pub enum NamespaceLife {
     Going,
 }
 
-/// A namespace that a run made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftoverNamespace {
-    /// Its name.
-    pub namespace: String,
+pub(crate) struct LeftoverNamespace {
+    pub(crate) namespace: String,
     /// Its identity: another namespace of the same name has another.
-    pub uid: Option<String>,
-    /// The run's identity.
-    pub run: String,
+    pub(crate) uid: Option<String>,
+    pub(crate) run: String,
     /// The scenario's name, if it is written there.
-    pub scenario: Option<String>,
+    pub(crate) scenario: Option<String>,
     /// Seconds since it was made, by the cluster's clock and this machine's; zero if that lies ahead.
-    pub age_s: u64,
+    pub(crate) age_s: u64,
     /// Seconds since the run's last heartbeat, or since the namespace was made where there is none that can be read.
-    pub silent_s: u64,
-    /// How it stands.
-    pub life: NamespaceLife,
+    pub(crate) silent_s: u64,
+    pub(crate) life: NamespaceLife,
     /// Why it is not gone yet, in the cluster's words.
-    pub held_by: Vec<String>,
+    pub(crate) held_by: Vec<String>,
 }
 
 /// A node, as far as a run may have changed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeenNode {
-    /// Its name.
-    pub node: String,
+    pub(crate) node: String,
     /// Whether kubelet says that it is ready.
-    pub ready: bool,
-    /// Whether pods may be scheduled to it.
-    pub schedulable: bool,
-    /// The run that cordoned it.
-    pub cordon: Option<NodeCordon>,
+    pub(crate) ready: bool,
+    pub(crate) schedulable: bool,
+    pub(crate) cordon: Option<NodeCordon>,
 }
 
-/// Who cordoned a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeCordon {
+pub(crate) struct NodeCordon {
     /// The run, as the annotation says it.
-    pub by: String,
+    pub(crate) by: String,
     /// Whether that run lives.
-    pub alive: bool,
+    pub(crate) alive: bool,
 }
 
 /// All that runs have on a cluster, in the order of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Leftovers {
-    /// Their namespaces.
-    pub namespaces: Vec<LeftoverNamespace>,
-    /// The cluster's nodes.
-    pub nodes: Vec<SeenNode>,
+    pub(crate) namespaces: Vec<LeftoverNamespace>,
+    pub(crate) nodes: Vec<SeenNode>,
     /// Why nodes could not be looked at.
-    pub nodes_unseen: Option<String>,
+    pub(crate) nodes_unseen: Option<String>,
 }
 
-/// Which runs' objects to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CleanSelection {
+pub(crate) enum CleanSelection {
     /// Those of runs that do not live any more.
     Dead,
     /// Those of all runs.
@@ -87,9 +75,7 @@ pub enum CleanSelection {
 }
 
 impl CleanSelection {
-    /// Whether the objects of `run` are to be removed.
-    #[must_use]
-    pub fn takes(&self, run: &str, alive: bool) -> bool {
+    pub(crate) fn takes(&self, run: &str, alive: bool) -> bool {
         match self {
             Self::Dead => !alive,
             Self::All => true,
@@ -133,7 +119,6 @@ pub(super) fn leftover_of(namespace: &Namespace, now_s: u64) -> Option<LeftoverN
     })
 }
 
-/// How `node` stands. `namespaces` tell which runs live.
 pub(super) fn seen_node(node: &Node, namespaces: &[LeftoverNamespace]) -> SeenNode {
     let cordon = node.annotations().get(CORDONED_BY).map(|by| {
         let alive = namespaces.iter().any(|one| one.run == *by && one.life == NamespaceLife::Alive);

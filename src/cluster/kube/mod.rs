@@ -4,10 +4,10 @@
 //! - `clean`: finds and removes what runs have left
 //! - `known_kinds`: kinds whose path need not be looked up (pure)
 //! - `kube_client`: a connection whose every request is bounded
-//! - `labels`: labels and annotations of rollproof's own objects
+//! - `labels`: what marks rollproof's own objects and clusters
 //! - `leftovers`: what runs have left, and what may be removed (pure)
+//! - `leftovers_tests`: what is taken, and what never is
 //! - `namespaces`: the namespaces of a run
-//! - `origin`: whether rollproof made the cluster
 //!
 //! None of it knows what a run measures.
 
@@ -17,23 +17,21 @@ mod known_kinds;
 mod kube_client;
 mod labels;
 mod leftovers;
-pub mod namespaces;
-mod origin;
+pub(crate) mod namespaces;
 
 pub(crate) use apply_objects::create_namespace;
 pub use apply_objects::{ApplyError, apply};
-pub use clean::clean;
-pub(crate) use clean::{CleanReport, find_leftovers};
+pub(crate) use clean::{CleanReport, clean, find_leftovers};
 pub(crate) use kube_client::{ConnectError, ConnectedCluster, in_cluster};
 pub use kube_client::{connect, connect_with};
-pub use labels::{CORDONED_BY, MANAGED_BY, MANAGER, SCENARIO};
-pub use leftovers::NodeCordon;
+pub use labels::CORDONED_BY;
+pub(crate) use labels::{is_own, mark_as_own};
+#[cfg(test)]
+pub(crate) use leftovers::NodeCordon;
 pub(crate) use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, SeenNode};
-pub(crate) use origin::{is_own, mark_as_own};
 
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
-#[must_use]
-pub fn words(error: &kube::Error) -> String {
+pub(crate) fn api_words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
         other => with_causes(other),
@@ -41,8 +39,7 @@ pub fn words(error: &kube::Error) -> String {
 }
 
 /// An error with what caused it: the outermost alone says that a connection failed, and not that a certificate expired.
-#[must_use]
-pub fn with_causes(error: &dyn std::error::Error) -> String {
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -1,4 +1,4 @@
-//! The namespaces of runs on a real cluster: made, kept alive for others to see, and removed.
+//! Creates a run's namespaces on a real cluster, renews their heartbeat, and removes them.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 
+use super::api_words;
 use super::clean::{request_deletion, run_namespaces};
 use super::labels::{BEAT_EVERY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
 use super::leftovers::NamespaceLife;
-use super::words;
 
 /// How long the removal of a run's namespaces may take, before it is left to the cluster.
 const GONE_WITHIN: Duration = Duration::from_mins(2);
@@ -20,8 +20,8 @@ fn now_s() -> u64 {
     crate::clock::wall_unix_ns() / 1_000_000_000
 }
 
-/// Makes a namespace of run `run`. One that is there already is another's and not touched.
-pub async fn create(
+/// Creates a namespace of `run`. One that exists already belongs to somebody else and stays as it is.
+pub(crate) async fn create(
     client: &Client,
     name: &str,
     run: &str,
@@ -38,8 +38,8 @@ pub async fn create(
     Api::all(client.clone()).create(&PostParams::default(), &namespace).await.map(|_| ())
 }
 
-/// Says now and then that the run lives, until it is dropped. A beat that fails is made up for by the next.
-pub async fn beat(client: Client, names: Vec<String>) {
+/// Renews the run's heartbeat until it is dropped. The next update makes up for one that fails.
+pub(crate) async fn beat(client: Client, names: Vec<String>) {
     let api: Api<Namespace> = Api::all(client);
     loop {
         tokio::time::sleep(BEAT_EVERY).await;
@@ -52,14 +52,14 @@ pub async fn beat(client: Client, names: Vec<String>) {
 
 /// Removes those of `names` that rollproof made, and waits until they are gone; what is left, in a sentence. Their pods are
 /// given a second: nobody needs their hooks any more.
-pub async fn remove(client: &Client, names: &[String]) -> Option<String> {
-    let mut last = "they are still there".to_owned();
+pub(crate) async fn remove(client: &Client, names: &[String]) -> Option<String> {
+    let mut last = "deletion is not complete".to_owned();
     let removal = async {
         loop {
             match step(client, names).await {
                 Ok(0) => return,
-                Ok(left) => last = format!("{left} are still there"),
-                Err(error) => last = words(&error),
+                Ok(left) => last = format!("{left} still exist"),
+                Err(error) => last = api_words(&error),
             }
             tokio::time::sleep(GONE_POLL).await;
         }
@@ -67,7 +67,7 @@ pub async fn remove(client: &Client, names: &[String]) -> Option<String> {
     let removed = tokio::time::timeout(GONE_WITHIN, removal).await;
     removed
         .is_err()
-        .then(|| format!("the namespaces {} are not gone after {} s ({last})", names.join(", "), GONE_WITHIN.as_secs()))
+        .then(|| format!("the namespaces {} still exist after {} s ({last})", names.join(", "), GONE_WITHIN.as_secs()))
 }
 
 /// Asks for the removal of what is not being removed yet; how many are left.

@@ -3,10 +3,10 @@
 use kube::Client;
 
 use crate::agent::{AgentRight, agent_rights, missing_rights};
+use crate::cluster::kube::api_words;
 use crate::commands::ending::CommandFailure;
 use crate::manifest::WorkloadKind;
 use crate::plan::RunPlan;
-use crate::rollout::api_words;
 use crate::spec::RolloutAction;
 
 use super::LoadPlace;

@@ -3,22 +3,14 @@
 use std::sync::Arc;
 
 use super::NotReady;
-use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig, VERSION};
-use crate::cluster::kube::{apply, create_namespace};
+use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig};
+use crate::cluster::kube::{api_words, apply, create_namespace};
 use crate::commands::context::RunContext;
 use crate::commands::variants;
 use crate::observe::Observer;
 use crate::record::entry::HarnessTrouble;
 use crate::record::{Entry, Sink};
-use crate::rollout::api_words;
 use crate::trial::{LoadSite, LocalSite, RunningVariant};
-
-/// Lines of each container's output that are shown when it does not get ready.
-const LOG_LINES: usize = 10;
-
-pub(in crate::commands) fn version() -> &'static str {
-    VERSION
-}
 
 pub(super) fn start(run: &RunContext<'_>, sink: &Sink) -> Result<EmbeddedCluster, String> {
     let (clock, sink) = (run.clock, sink.clone());
@@ -57,14 +49,10 @@ pub(super) async fn variants(
         let observer = Observer::start(&client, &target, run.clock, sink);
         apply(&client, namespace, planned.spec.manifests()).await.map_err(|error| failed(error.to_string()))?;
         let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));
-        let site = LoadSite::Here(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
+        let site = LoadSite::Local(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
         let manifests = planned.spec.manifests().to_vec();
         let lag = run.plan.settings.cluster.routing.lag_max();
         started.push(variants::variant(run, index, planned, &client, site, manifests, planned.patched().as_ref(), lag));
     }
     Ok(started)
-}
-
-pub(super) fn why_not_ready(embedded: &EmbeddedCluster, namespace: &str) -> String {
-    embedded.why_not_ready(namespace, LOG_LINES)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{LoadPlace, NotReady};
-use crate::cluster::kind::{ImageRewrite, KindCluster, KindError, recipe};
+use crate::cluster::kind::{ImageRewrite, KindCluster, recipe};
 use crate::commands::context::RunContext;
 use crate::commands::recipes::images;
 
@@ -14,7 +14,6 @@ pub(super) async fn provide(
     agent_image: Option<String>,
     nodes: Option<(KindCluster, Vec<String>)>,
 ) -> Result<ImageRewrite, NotReady> {
-    let machine = |error: KindError| NotReady::Machine(error.to_string());
     let mut rewrite = ImageRewrite { program: agent_image, ..ImageRewrite::default() };
     let built_in = run.plan.variants.iter().any(|variant| ImageRewrite::names_program(variant.spec.manifests()));
     let named: BTreeSet<String> = run.plan.variants.iter().flat_map(images).collect();
@@ -27,24 +26,24 @@ pub(super) async fn provide(
             ));
         }
         for image in &named {
-            if recipe(image, &run.plan.settings.folders).map_err(machine)?.is_some() {
-                run.talk.say(&format!(
+            if recipe(image, &run.plan.settings.folders)?.is_some() {
+                run.output.say(&format!(
                     "note: the nodes pull image {image}; rollproof builds its recipe for kind clusters only"
                 ));
             }
         }
         return Ok(rewrite);
     };
-    let say = |text: &str| run.talk.progress(text);
+    let say = |text: &str| run.output.progress(text);
     if rewrite.program.is_none() && (built_in || from == LoadPlace::Pod) {
-        rewrite.program = Some(kind.provide_program(&nodes, &say).await.map_err(machine)?);
+        rewrite.program = Some(kind.provide_program(&nodes, &say).await?);
     }
     for image in &named {
-        if let Some(recipe) = recipe(image, &run.plan.settings.folders).map_err(machine)? {
-            run.talk.say(&format!("image {image} is built from a recipe of that name: {}", recipe.place()));
-            let tag = kind.provide_recipe(&nodes, &recipe, &say).await.map_err(machine)?;
+        if let Some(recipe) = recipe(image, &run.plan.settings.folders)? {
+            run.output.say(&format!("image {image} is built from a recipe of that name: {}", recipe.place()));
+            let tag = kind.provide_recipe(&nodes, &recipe, &say).await?;
             rewrite.names.insert(image.clone(), tag);
-        } else if let Some(tag) = kind.provide_local(&nodes, image, &say).await.map_err(machine)? {
+        } else if let Some(tag) = kind.provide_local(&nodes, image, &say).await? {
             rewrite.names.insert(image.clone(), tag);
         }
     }

@@ -24,7 +24,9 @@ use super::context::RunContext;
 use super::ending::{CommandFailure, UserOutput};
 use super::options::WhereArgs;
 use super::stage::RunStage;
-use crate::cluster::embedded::EmbeddedCluster;
+use crate::agent::AgentError;
+use crate::cluster::embedded::{EmbeddedCluster, VERSION};
+use crate::cluster::kind::KindError;
 use crate::manifest::WorkloadKind;
 use crate::plan::{RunPlan, VariantPlan};
 use crate::record::Sink;
@@ -33,18 +35,14 @@ use crate::trial::RunningVariant;
 use reach_cluster::ReachedCluster;
 use real_cluster::RealCluster;
 
-pub(super) use embedded::version as embedded_version;
-pub(super) use reach_cluster::{connect_failure, connect_to, create};
+pub(super) use reach_cluster::{connect_to, create};
 
-/// Where to run, as the user names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum ClusterChoice {
-    /// Processes of this machine.
+pub(crate) enum ClusterChoice {
     #[default]
     Embedded,
     /// A kind cluster, by its name; rollproof's own by default.
     Kind(Option<String>),
-    /// Any cluster, by the name of its context.
     Context(String),
 }
 
@@ -74,9 +72,12 @@ impl FromStr for ClusterChoice {
     }
 }
 
+/// Lines of each container's output that are shown when it does not get ready.
+const LOG_LINES: usize = 10;
+
 /// Where the load comes from, on a cluster with a network of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum LoadPlace {
+pub(crate) enum LoadPlace {
     /// From a pod, to the Service's `ClusterIP`
     #[default]
     Pod,
@@ -91,8 +92,19 @@ pub(super) enum NotReady {
     Machine(String),
     /// What the user wrote.
     User(String),
-    /// The run was stopped.
     Stopped,
+}
+
+impl From<AgentError> for NotReady {
+    fn from(error: AgentError) -> Self {
+        Self::Machine(error.to_string())
+    }
+}
+
+impl From<KindError> for NotReady {
+    fn from(error: KindError) -> Self {
+        Self::Machine(error.to_string())
+    }
 }
 
 /// A cluster that was found and can be asked.
@@ -101,22 +113,20 @@ pub(super) enum FoundCluster {
     Real(Box<ReachedCluster>),
 }
 
-/// A cluster that a run takes place on.
 pub(super) enum RunCluster {
     Embedded(Box<EmbeddedCluster>),
     Real(Box<RealCluster>),
 }
 
-/// Finds the cluster that the user named.
 pub(super) async fn find(
     place: &WhereArgs,
     plan: &RunPlan,
     stage: Option<&RunStage>,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<FoundCluster, CommandFailure> {
     match stage {
         Some(stage) => Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() }),
-        None => Ok(FoundCluster::Real(Box::new(reach_cluster::reach(place, plan, talk).await?))),
+        None => Ok(FoundCluster::Real(Box::new(reach_cluster::reach(place, plan, output).await?))),
     }
 }
 
@@ -141,7 +151,7 @@ impl FoundCluster {
         match self {
             Self::Embedded { private_network } => ClusterHeader {
                 kind: "embedded".to_owned(),
-                version: embedded_version().to_owned(),
+                version: VERSION.to_owned(),
                 private_network: Some(*private_network),
             },
             Self::Real(reached) => reached.header(),
@@ -172,7 +182,7 @@ impl RunCluster {
             Self::Embedded(cluster) => embedded::variants(cluster, run, sink).await?,
             Self::Real(real) => real.variants(run, sink).await?,
         };
-        run.talk.progress("waiting for the variants to be ready");
+        run.output.progress("waiting for the variants to be ready");
         let ready = run.plan.variants.iter().zip(&variants).map(|(planned, variant)| self.ready(run, planned, variant));
         futures_util::future::try_join_all(ready).await?;
         Ok(variants)
@@ -197,13 +207,13 @@ impl RunCluster {
 
     async fn why_not_ready(&self, namespace: &str) -> String {
         match self {
-            Self::Embedded(cluster) => embedded::why_not_ready(cluster, namespace),
-            Self::Real(real) => real.why_not_ready(namespace).await,
+            Self::Embedded(cluster) => cluster.why_not_ready(namespace, LOG_LINES),
+            Self::Real(real) => why_not_ready::why_not_ready(&real.client, namespace).await,
         }
     }
 
     /// Waits until the record has all lines of `trial`.
-    pub(super) async fn recorded(&self, trial: u32) -> Result<(), crate::agent::AgentError> {
+    pub(super) async fn recorded(&self, trial: u32) -> Result<(), AgentError> {
         match self {
             Self::Embedded(_) => Ok(()),
             Self::Real(real) => real.recorded(trial).await,

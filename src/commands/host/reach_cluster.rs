@@ -6,12 +6,12 @@ use kube::{Api, Client};
 
 use super::{ClusterChoice, LoadPlace};
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
-use crate::cluster::kube::{ConnectError, ConnectedCluster, connect, connect_with, mark_as_own, words};
+use crate::cluster::kube::{ConnectedCluster, api_words, connect, connect_with, mark_as_own};
+use crate::commands::cluster_view::names;
 use crate::commands::ending::{CommandFailure, UserOutput};
 use crate::commands::options::WhereArgs;
 use crate::plan::RunPlan;
 use crate::record::header::ClusterHeader;
-use crate::rollout::api_words;
 
 /// A cluster that answers, and its nodes where it is kind's.
 pub(in crate::commands) struct ReachedCluster {
@@ -50,17 +50,16 @@ pub(super) async fn nodes(client: &Client) -> Result<Vec<Node>, String> {
     listed.map(|list| list.items).map_err(|error| format!("listing the nodes: {}", api_words(&error)))
 }
 
-/// Reaches the cluster that the user named.
 pub(super) async fn reach(
     place: &WhereArgs,
     plan: &RunPlan,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<ReachedCluster, CommandFailure> {
     let (connected, whose, nodes) = match place.cluster() {
         ClusterChoice::Embedded => return Err(CommandFailure::Bug("the embedded cluster is not reached".to_owned())),
-        ClusterChoice::Kind(name) => kind_cluster(name.as_deref(), place, talk).await?,
+        ClusterChoice::Kind(name) => kind_cluster(name.as_deref(), place, output).await?,
         ClusterChoice::Context(name) => {
-            let connected = connect(name).await.map_err(connect_failure)?;
+            let connected = connect(name).await?;
             (connected, format!("context {name}"), None)
         }
     };
@@ -84,50 +83,46 @@ pub(super) async fn reach(
 }
 
 /// Makes a kind cluster, which rollproof may delete again.
-pub(in crate::commands) async fn create(kind: &KindCluster, creation: &ClusterCreation) -> Result<(), CommandFailure> {
-    kind.create(creation).await.map_err(|error| match error {
-        KindError::Interrupted { .. } => CommandFailure::Interrupted,
-        other => CommandFailure::Machine(other.to_string()),
-    })?;
+pub(in crate::commands) async fn create(
+    kind: &KindCluster,
+    creation: &ClusterCreation,
+    output: &dyn UserOutput,
+) -> Result<(), CommandFailure> {
+    output.say(&format!("creating the kind cluster {}; this takes a minute or more", kind.name()));
+    kind.create(creation).await?;
     let connected = connect_to(kind).await?;
     mark_as_own(&connected.client).await.map_err(|error| {
-        CommandFailure::Machine(format!("marking the kind cluster {} as rollproof's: {}", kind.name(), words(&error)))
+        CommandFailure::Machine(format!(
+            "marking the kind cluster {} as rollproof's: {}",
+            kind.name(),
+            api_words(&error)
+        ))
     })
 }
 
 /// Connects to a kind cluster that is there, whatever the user's kubeconfig holds.
 pub(in crate::commands) async fn connect_to(kind: &KindCluster) -> Result<ConnectedCluster, CommandFailure> {
-    let kubeconfig = kind.kubeconfig().await.map_err(|error| CommandFailure::Machine(error.to_string()))?;
-    connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await.map_err(connect_failure)
-}
-
-pub(in crate::commands) fn connect_failure(error: ConnectError) -> CommandFailure {
-    match error {
-        ConnectError::NoContext { .. } => CommandFailure::User(error.to_string()),
-        other => CommandFailure::Machine(other.to_string()),
-    }
+    let kubeconfig = kind.kubeconfig().await?;
+    Ok(connect_with(&kubeconfig, &format!("the kind cluster {}", kind.name())).await?)
 }
 
 /// The kind cluster of that name. rollproof's own is made where it is missing; another must be there.
 async fn kind_cluster(
     name: Option<&str>,
     place: &WhereArgs,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<(ConnectedCluster, String, Option<(KindCluster, Vec<String>)>), CommandFailure> {
-    let machine = |error: KindError| CommandFailure::Machine(error.to_string());
     let kind = KindCluster::new(name.unwrap_or(DEFAULT_NAME));
-    let clusters = KindCluster::clusters().await.map_err(machine)?;
+    let clusters = KindCluster::clusters().await?;
     if !clusters.iter().any(|known| known == kind.name()) {
         if name.is_some() {
-            let known = if clusters.is_empty() { "none".to_owned() } else { clusters.join(", ") };
-            return Err(CommandFailure::User(KindError::NoCluster { name: kind.name().to_owned(), known }.to_string()));
+            return Err(KindError::NoCluster { name: kind.name().to_owned(), known: names(&clusters) }.into());
         }
-        talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
         let creation = ClusterCreation { config: place.kind_config.clone(), image: place.kind_image.clone() };
-        create(&kind, &creation).await?;
+        create(&kind, &creation, output).await?;
     }
     let whose = format!("the kind cluster {}", kind.name());
     let connected = connect_to(&kind).await?;
-    let nodes = kind.nodes().await.map_err(machine)?;
+    let nodes = kind.nodes().await?;
     Ok((connected, whose, Some((kind, nodes))))
 }

@@ -10,28 +10,26 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::reach_cluster::{ReachedCluster, nodes};
-use super::run_agent::{AgentLife, RunAgent, check_rights, machine};
-use super::{LoadPlace, NotReady, image_preparation, why_not_ready};
+use super::run_agent::{AgentLife, RunAgent, check_rights};
+use super::{LoadPlace, NotReady, image_preparation};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::ImageRewrite;
-use crate::cluster::kube::{apply, namespaces};
+use crate::cluster::kube::{api_words, apply, namespaces};
 use crate::commands::context::RunContext;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{ObservedWorkload, Observer};
 use crate::plan::VariantPlan;
 use crate::record::Sink;
-use crate::rollout::api_words;
 use crate::spec::{RolloutAction, RolloutSpec};
-use crate::trial::{AgentSite, LoadSite, LocalSite, RunningVariant};
+use crate::trial::{LoadSite, LocalSite, RunningVariant};
 
 /// How long routing may follow a change of endpoints: kube-proxy's minimal sync period is 1 s where nobody changed it, and
 /// its sync takes what it takes.
 const ROUTING_LAG: Duration = Duration::from_secs(2);
 
-/// The cluster of a run.
 pub(in crate::commands) struct RealCluster {
-    client: Client,
+    pub(super) client: Client,
     names: Vec<String>,
     from: LoadPlace,
     keep: bool,
@@ -91,7 +89,7 @@ impl RealCluster {
         let prepared = run.stop.run_until_cancelled(real.prepare(run, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
             if let Some(left) = real.end().await {
-                run.talk.say(&left);
+                run.output.say(&left);
             }
             return Err(error);
         }
@@ -107,7 +105,7 @@ impl RealCluster {
                 .map_err(|error| NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error))))?;
         }
         if let Some(agent) = &mut self.agent {
-            run.talk.progress("starting the agent");
+            run.output.progress("starting the agent");
             for index in 0..run.plan.variants.len() {
                 agent.grant(&self.client, run.places.namespace(index)).await?;
             }
@@ -162,7 +160,7 @@ impl RealCluster {
         let target = variants::target(run.plan, run.places, index, planned);
         if let Some(life) = self.life() {
             check_rights(life, &target.namespace).await?;
-            life.remote.watch(&target).await.map_err(machine)?;
+            life.remote.watch(&target).await?;
             return Ok(None);
         }
         // Pods have addresses of the cluster's own network, which this machine cannot be expected to reach.
@@ -179,8 +177,8 @@ impl RealCluster {
         observer: Option<Observer>,
     ) -> Result<LoadSite, NotReady> {
         match (self.life(), observer) {
-            (Some(life), _) => Ok(LoadSite::Agent(seat(life, namespace, address))),
-            (None, Some(observer)) => Ok(LoadSite::Here(LocalSite {
+            (Some(life), _) => Ok(LoadSite::Agent(life.site(namespace, address))),
+            (None, Some(observer)) => Ok(LoadSite::Local(LocalSite {
                 clock: run.clock,
                 sink: sink.clone(),
                 route: Arc::new(address),
@@ -245,10 +243,6 @@ impl RealCluster {
         internal.ok_or_else(|| NotReady::Machine("no node has an InternalIP to reach its node ports at".to_owned()))
     }
 
-    pub(super) async fn why_not_ready(&self, namespace: &str) -> String {
-        why_not_ready::why_not_ready(&self.client, namespace).await
-    }
-
     pub(super) async fn recorded(&self, trial: u32) -> Result<(), AgentError> {
         match &self.agent {
             Some(agent) => agent.recorded(trial).await,
@@ -268,7 +262,7 @@ impl RealCluster {
         for ((index, planned), variant) in run.plan.variants.iter().enumerate().zip(variants) {
             self.watch(run, index, planned, sink).await?;
             if let LoadSite::Agent(old) = &variant.site {
-                variant.site = LoadSite::Agent(seat(&life, &old.namespace, old.address));
+                variant.site = LoadSite::Agent(life.site(&old.namespace, old.address));
             }
         }
         Ok(())
@@ -302,13 +296,4 @@ fn private_file(text: &str) -> std::io::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(text.as_bytes())?;
     Ok(file)
-}
-
-fn seat(life: &AgentLife, namespace: &str, address: SocketAddr) -> AgentSite {
-    AgentSite {
-        remote: life.remote.clone(),
-        follower: Arc::clone(&life.follower),
-        namespace: namespace.to_owned(),
-        address,
-    }
 }

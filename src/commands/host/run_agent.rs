@@ -1,5 +1,6 @@
 //! The agent of a run: deployed, followed, and replaced when it is lost.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use super::NotReady;
 use crate::agent::{AgentDeployment, AgentError, Follower, RemoteAgent, agent_rights, deploy, grant, retire};
 use crate::clock::Clock;
 use crate::record::Sink;
+use crate::trial::AgentSite;
 
 /// Lines come four times a second; this is far beyond any delay that is not a fault.
 const LINES_WITHIN: Duration = Duration::from_mins(1);
 /// Agents of one run: one, and two more where it is lost.
 const MOST: u32 = 3;
 
-/// The agent of a run.
 pub(super) struct RunAgent {
     pub(super) namespace: String,
     image: String,
@@ -30,7 +31,19 @@ pub(super) struct RunAgent {
 #[derive(Clone)]
 pub(super) struct AgentLife {
     pub(super) remote: RemoteAgent,
-    pub(super) follower: Arc<Follower>,
+    follower: Arc<Follower>,
+}
+
+impl AgentLife {
+    /// Where this agent's load connects to, for a workload in `namespace`.
+    pub(super) fn site(&self, namespace: &str, address: SocketAddr) -> AgentSite {
+        AgentSite {
+            remote: self.remote.clone(),
+            follower: Arc::clone(&self.follower),
+            namespace: namespace.to_owned(),
+            address,
+        }
+    }
 }
 
 impl RunAgent {
@@ -45,7 +58,7 @@ impl RunAgent {
         }
         // A lost agent may still carry its load: it must be gone before the next trial is loaded by another.
         if self.number > 0 {
-            retire(client, &self.namespace, self.number).await.map_err(machine)?;
+            retire(client, &self.namespace, self.number).await?;
         }
         self.number += 1;
         self.life = None;
@@ -56,7 +69,7 @@ impl RunAgent {
             origin_unix_ns: self.origin_unix_ns,
             number: self.number,
         };
-        let deployed = deploy(client, &deployment, self.clock).await.map_err(machine)?;
+        let deployed = deploy(client, &deployment, self.clock).await?;
         let follower = Arc::new(Follower::start(deployed.remote.clone(), sink.clone()));
         let life = AgentLife { remote: deployed.remote, follower };
         self.life = Some(life.clone());
@@ -67,9 +80,8 @@ impl RunAgent {
         self.life.as_ref()
     }
 
-    /// Gives the agent its rights in `namespace`.
     pub(super) async fn grant(&self, client: &Client, namespace: &str) -> Result<(), NotReady> {
-        grant(client, namespace, &self.namespace).await.map_err(machine)
+        Ok(grant(client, namespace, &self.namespace).await?)
     }
 
     /// Waits until the record has the lines of `trial`.
@@ -92,7 +104,7 @@ impl RunAgent {
 pub(super) async fn check_rights(life: &AgentLife, namespace: &str) -> Result<(), NotReady> {
     const WITHIN: u32 = 20;
     for last in (0..WITHIN).rev() {
-        let missing = life.remote.missing_rights(&agent_rights(namespace)).await.map_err(machine)?;
+        let missing = life.remote.missing_rights(&agent_rights(namespace)).await?;
         if missing.is_empty() {
             return Ok(());
         }
@@ -103,9 +115,4 @@ pub(super) async fn check_rights(life: &AgentLife, namespace: &str) -> Result<()
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     Ok(())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-pub(super) fn machine(error: AgentError) -> NotReady {
-    NotReady::Machine(error.to_string())
 }

@@ -45,5 +45,5 @@ pub(super) async fn why_not_ready(client: &Client, namespace: &str) -> String {
         let words = [event.reason, event.message].map(Option::unwrap_or_default).join(": ");
         lines.push(format!("event of {about}: {words}"));
     }
-    if lines.is_empty() { "the cluster says nothing of why".to_owned() } else { lines.join("\n") }
+    if lines.is_empty() { "the cluster reports no reason".to_owned() } else { lines.join("\n") }
 }

@@ -6,7 +6,6 @@ use crate::cluster::embedded::store::{ApiError, DeleteOptions, LabelSelector, Ob
 
 use super::fields::FieldSelector;
 
-/// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResourceTarget {
     pub(super) kind: ObjectKind,
@@ -16,7 +15,6 @@ pub(super) struct ResourceTarget {
 }
 
 impl ResourceTarget {
-    /// Reads a path below `/api` or `/apis`.
     pub(super) fn parse(path: &str) -> Result<Self, ApiError> {
         let unknown = || ApiError::NoResource { path: path.to_owned() };
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -51,7 +49,6 @@ impl ResourceTarget {
     }
 }
 
-/// A request's query.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RequestQuery(BTreeMap<String, String>);
 

@@ -25,23 +25,14 @@ pub(crate) struct EmbeddedApi {
 }
 
 impl EmbeddedApi {
-    /// The API over `store`.
-    #[must_use]
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store, applied: Arc::default(), addresses: Arc::default(), logs: None }
-    }
-
-    /// The same API, which also serves the logs of pods.
-    #[must_use]
-    pub(crate) fn with_logs(self, logs: Option<ContainerLogs>) -> Self {
-        Self { logs, ..self }
+    pub(crate) fn new(store: Store, logs: Option<ContainerLogs>) -> Self {
+        Self { store, applied: Arc::default(), addresses: Arc::default(), logs }
     }
 
     /// A client of this API, whose default namespace is `default`.
     ///
     /// # Panics
     /// Outside a tokio runtime, because kube starts a task for the client.
-    #[must_use]
     pub(crate) fn client(&self) -> kube::Client {
         let api = self.clone();
         let service = tower::service_fn(move |request| {
@@ -81,13 +72,13 @@ impl EmbeddedApi {
             return self.read(&target, &query, path);
         }
         if !query.text("dryRun").is_empty() {
-            let detail = "the embedded cluster does no dry runs; leave dryRun out".to_owned();
+            let detail = "the embedded cluster does not support dryRun; remove it".to_owned();
             return Err(ApiError::BadRequest { detail });
         }
         let content = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let how = if head.method == Method::PATCH { Some(PatchType::parse(content)?) } else { None };
+        let patch_type = if head.method == Method::PATCH { Some(PatchType::parse(content)?) } else { None };
         let body = body::read(body).await?;
-        let (code, answer) = self.write(&head.method, path, &target, &query, how, body)?;
+        let (code, answer) = self.write(&head.method, path, &target, &query, patch_type, body)?;
         Ok(body::json(code, &answer))
     }
 
@@ -127,7 +118,7 @@ impl EmbeddedApi {
         path: &str,
         target: &ResourceTarget,
         query: &RequestQuery,
-        how: Option<PatchType>,
+        patch_type: Option<PatchType>,
         body: Value,
     ) -> Result<(u16, Value), ApiError> {
         let denied = || ApiError::MethodNotAllowed { method: method.to_string(), path: path.to_owned() };
@@ -141,8 +132,8 @@ impl EmbeddedApi {
             }
             ("PUT", Some(name), sub) => mutation.replace(name, sub, path, body).map(|object| (200, object)),
             ("PATCH", Some(name), sub) => {
-                let Some(how) = how else { return Err(denied()) };
-                mutation.patch(name, sub, path, how, &body)
+                let Some(patch_type) = patch_type else { return Err(denied()) };
+                mutation.patch(name, sub, path, patch_type, &body)
             }
             ("DELETE", Some(name), None) => {
                 let options = query.delete_options(&body)?;

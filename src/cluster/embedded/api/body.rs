@@ -10,18 +10,15 @@ use serde_json::Value;
 
 use crate::cluster::embedded::store::ApiError;
 
-/// The body of the API's responses.
 pub(crate) type ApiBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// The largest request body, as the API server's limit: 3 MiB.
 const LIMIT: usize = 3 << 20;
 
-/// A response with one JSON value.
 pub(super) fn json(code: u16, value: &Value) -> Response<ApiBody> {
     response(code, Full::new(Bytes::from(value.to_string())).boxed_unsync())
 }
 
-/// A response with this JSON body.
 pub(super) fn response(code: u16, body: ApiBody) -> Response<ApiBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

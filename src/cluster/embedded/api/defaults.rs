@@ -37,7 +37,6 @@ fn default(object: &mut Value, field: &str, value: Value) {
     }
 }
 
-/// Runs `each` on every element of a list, if there is one.
 fn for_each(object: &mut Value, field: &str, each: impl FnMut(&mut Value)) {
     if let Some(list) = object.get_mut(field).and_then(Value::as_array_mut) {
         list.iter_mut().for_each(each);

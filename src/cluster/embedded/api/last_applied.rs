@@ -10,7 +10,6 @@ use crate::cluster::embedded::store::{ObjectKind, Store};
 /// What was applied to which object (kind, namespace, name) by which field manager.
 type AppliedKey = (ObjectKind, String, String, String);
 
-/// The last applied object of each manager.
 #[derive(Debug, Default)]
 pub(super) struct LastApplied(Mutex<BTreeMap<AppliedKey, Value>>);
 
@@ -26,7 +25,7 @@ impl LastApplied {
         known.insert(key, applied);
     }
 
-    /// Forgets what was applied to an object that is created anew.
+    /// Forgets what was applied to an object that is created again.
     pub(super) fn forget(&self, kind: ObjectKind, ns: &str, name: &str) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|key, _| (key.0, key.1.as_str(), key.2.as_str()) != (kind, ns, name));

@@ -10,6 +10,7 @@
 //! - `last_applied`: what each field manager applied last
 //! - `mutate`: creates, replaces and patches objects
 //! - `pod_log`: the log subresource of pods
+//! - `tests`: the API through `kube::Client`
 //! - `validate`: rules for types and fields
 //! - `validate_pod`: rules for pod specs
 //! - `watch_stream`: watches over HTTP

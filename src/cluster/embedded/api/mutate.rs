@@ -10,7 +10,6 @@ use super::{defaults, validate};
 use crate::cluster::embedded::store::{ApiError, ObjectKind, StatusCause, meta, set_status};
 use crate::manifest::{apply_merge, json_merge, strategic_merge};
 
-/// The patch types that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PatchType {
     Apply,
@@ -66,10 +65,10 @@ impl Mutation<'_> {
         name: &str,
         sub: Option<&str>,
         path: &str,
-        how: PatchType,
+        patch_type: PatchType,
         body: &Value,
     ) -> Result<(u16, Value), ApiError> {
-        if how == PatchType::Apply {
+        if patch_type == PatchType::Apply {
             if self.manager.is_empty() {
                 let detail = "fieldManager is required for apply patch".to_owned();
                 return Err(ApiError::BadRequest { detail });
@@ -80,7 +79,7 @@ impl Mutation<'_> {
         }
         let merged = self.change(name, sub, path, |object| {
             self.check_seen(body, object)?;
-            merge(how, object, None, body)
+            merge(patch_type, object, None, body)
         })?;
         Ok((200, merged))
     }
@@ -235,12 +234,12 @@ impl Mutation<'_> {
 }
 
 /// Merges `body` into `object`; `last` is what the same manager applied before.
-fn merge(how: PatchType, object: &mut Value, last: Option<&Value>, body: &Value) -> Result<(), ApiError> {
+fn merge(patch_type: PatchType, object: &mut Value, last: Option<&Value>, body: &Value) -> Result<(), ApiError> {
     let bad = |detail: String| ApiError::BadRequest { detail };
     if !body.is_object() {
         return Err(bad("a patch must be a JSON object".to_owned()));
     }
-    match how {
+    match patch_type {
         PatchType::Merge => {
             json_merge(object, body);
         }
@@ -272,7 +271,6 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
-/// Whether the kind has a `scale` subresource.
 pub(super) const fn scales(kind: ObjectKind) -> bool {
     matches!(kind, ObjectKind::Deployment | ObjectKind::ReplicaSet)
 }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use serde_json::Value;
 
 use super::api_request::{RequestQuery, ResourceTarget};
 use super::api_server::EmbeddedApi;
@@ -31,13 +30,13 @@ pub(super) fn serve(
 ) -> Result<Response<ApiBody>, ApiError> {
     let bad = |detail: String| Err(ApiError::BadRequest { detail });
     if let Some(unknown) = UNKNOWN.into_iter().find(|key| !matches!(query.text(key), "" | "false" | "All")) {
-        return bad(format!("the embedded cluster serves logs without `{unknown}`; leave it out"));
+        return bad(format!("the embedded cluster does not support `{unknown}` for logs; remove it"));
     }
     let ns = target.namespace();
     let pod = api.store.get(ObjectKind::Pod, ns, name);
     let kept = api.logs.as_ref().map(|logs| logs.containers(ns, name)).unwrap_or_default();
     let containers: Vec<String> = match &pod {
-        Ok(pod) => meta::list(pod, "/spec/containers").iter().map(|one| text(one, "name").to_owned()).collect(),
+        Ok(pod) => meta::list(pod, "/spec/containers").iter().map(|one| meta::text(one, "/name").to_owned()).collect(),
         Err(error) if kept.is_empty() => return Err(error.clone()),
         Err(_) => kept.clone(),
     };
@@ -118,13 +117,9 @@ impl LogStream {
     fn runs(&self) -> bool {
         let Ok(pod) = self.store.get(ObjectKind::Pod, &self.ns, &self.name) else { return false };
         let statuses = meta::list(&pod, "/status/containerStatuses");
-        let own = statuses.iter().find(|status| text(status, "name") == self.container);
+        let own = statuses.iter().find(|status| meta::text(status, "/name") == self.container);
         meta::uid(&pod) == self.pod && own.is_some_and(|status| status["state"]["running"].is_object())
     }
-}
-
-fn text<'a>(object: &'a Value, field: &str) -> &'a str {
-    object[field].as_str().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -150,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let logs = ContainerLogs::new(folder.path());
         let store = Store::new(WallClock::system(), 1);
-        let client = EmbeddedApi::new(store.clone()).with_logs(Some(logs.clone())).client();
+        let client = EmbeddedApi::new(store.clone(), Some(logs.clone())).client();
         let shop: Namespace = serde_json::from_value(json!({"metadata": {"name": "shop"}})).unwrap();
         KubeApi::all(client.clone()).create(&PostParams::default(), &shop).await.unwrap();
         let pods: KubeApi<Pod> = KubeApi::namespaced(client, "shop");
@@ -189,7 +184,7 @@ mod tests {
         assert!(refused("web", &of("b")).await.contains("waiting to start"));
         assert!(refused("other", &of("a")).await.contains("\"other\" not found"));
         let since = LogParams { since_seconds: Some(1), ..of("a") };
-        assert!(refused("web", &since).await.contains("without `sinceSeconds`"));
+        assert!(refused("web", &since).await.contains("does not support `sinceSeconds`"));
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use crate::cluster::embedded::store::{ObjectKind, Store, WallClock};
 
 fn cluster() -> (Store, kube::Client) {
     let store = Store::new(WallClock::new(|| "2026-01-02T03:04:05Z".parse().unwrap()), 1);
-    let client = EmbeddedApi::new(store.clone()).client();
+    let client = EmbeddedApi::new(store.clone(), None).client();
     (store, client)
 }
 

@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::validate_pod;
 use crate::cluster::embedded::store::{ApiError, LabelSelector, ObjectKind, StatusCause, meta};
 
-/// Findings about one object.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<StatusCause>);
 

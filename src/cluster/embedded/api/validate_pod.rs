@@ -10,7 +10,6 @@ const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 const PROBE_HANDLERS: &[&str] = &["exec", "httpGet", "tcpSocket", "grpc"];
 const HOOK_HANDLERS: &[&str] = &["exec", "httpGet", "tcpSocket", "sleep"];
 
-/// Checks the pod spec that stands at `path`.
 pub(super) fn spec(findings: &mut Findings, spec: &Value, path: &str) {
     let containers = meta::list(spec, "/containers");
     findings.check(!containers.is_empty(), &format!("{path}.containers"), "Required value");

@@ -23,7 +23,6 @@ const DEFAULT_TIMEOUT_S: u64 = 1_800;
 /// The longest `timeoutSeconds` that is honoured.
 const MAX_TIMEOUT_S: u64 = 86_400;
 
-/// Answers a watch request.
 pub(super) fn serve(
     store: &Store,
     target: &ResourceTarget,

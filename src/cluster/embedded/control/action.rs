@@ -5,56 +5,37 @@ use serde_json::Value;
 use crate::cluster::embedded::store::{DeleteOptions, EventText, ObjectKind, Store, event, meta};
 use crate::manifest::patch_merge::json_merge;
 
-/// One change.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ControllerAction {
-    /// Create an object.
     Create {
-        /// Its kind.
         kind: ObjectKind,
-        /// The object.
         object: Value,
     },
     /// Create a pod of a `ReplicaSet`, and say so in an Event with the name that it got.
     CreatePod {
-        /// The `ReplicaSet`.
         set: Value,
-        /// The pod.
         pod: Value,
         /// When, as `metav1.Time` is written.
         now: String,
     },
     /// Merge a JSON merge patch (RFC 7386) into an object.
     Merge {
-        /// Its kind.
         kind: ObjectKind,
-        /// Its namespace.
         ns: String,
-        /// Its name.
         name: String,
-        /// The patch.
         patch: Value,
     },
-    /// Replace an object's status.
     Status {
-        /// Its kind.
         kind: ObjectKind,
-        /// Its namespace.
         ns: String,
-        /// Its name.
         name: String,
-        /// The new status.
         status: Value,
     },
     /// Delete an object, unless it is another one by now.
     Delete {
-        /// Its kind.
         kind: ObjectKind,
-        /// Its namespace.
         ns: String,
-        /// Its name.
         name: String,
-        /// Its uid.
         uid: String,
     },
 }

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-/// The conditions of one Deployment while a step works on them.
 #[derive(Debug, Clone)]
 pub(super) struct DeploymentConditions {
     list: Vec<Value>,

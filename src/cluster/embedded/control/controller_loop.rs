@@ -16,7 +16,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The longest sleep; a later moment is looked at again then.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
-/// Runs the controllers until `stop`.
 pub(crate) async fn run(store: Store, stop: CancellationToken) {
     let mut changed = store.changed();
     loop {
@@ -49,7 +48,6 @@ fn settle(store: &Store) -> Duration {
     RETRY
 }
 
-/// One step of every controller.
 pub(super) fn plan(view: &ControllerView, now: Timestamp) -> ControllerPlan {
     let mut plan = ControllerPlan::at(now);
     deployment::step(view, &mut plan);

@@ -13,7 +13,6 @@ use crate::cluster::embedded::store::{ObjectKind, meta};
 
 const COMPONENT: &str = "deployment-controller";
 
-/// One step for every Deployment.
 pub(super) fn step(view: &ControllerView, plan: &mut ControllerPlan) {
     for deployment in &view.deployments {
         let (new, old) = history::sets(view, deployment);

@@ -13,7 +13,6 @@ const PROGRESSING: &str = "Progressing";
 pub(super) const COMPLETE: &str = "NewReplicaSetAvailable";
 const TIMED_OUT: &str = "ProgressDeadlineExceeded";
 
-/// Counts of a Deployment's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReplicaCounts {
     pub(super) replicas: i64,

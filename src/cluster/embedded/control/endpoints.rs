@@ -15,7 +15,6 @@ const MANAGER: &str = "endpointslice-controller.k8s.io";
 /// Endpoints in one slice (`--max-endpoints-per-slice`).
 const MAX_ENDPOINTS: usize = 100;
 
-/// What one slice should hold.
 #[derive(Debug, Clone, PartialEq)]
 struct SliceContent {
     ports: Value,

@@ -11,7 +11,6 @@ use crate::cluster::embedded::store::{ObjectKind, meta};
 
 const COMPONENT: &str = "replicaset-controller";
 
-/// One step for every `ReplicaSet`.
 pub(super) fn step(view: &ControllerView, plan: &mut ControllerPlan) {
     for set in &view.replica_sets {
         let pods: Vec<&Value> = ControllerView::controlled(&view.pods, set).filter(|pod| active(pod)).collect();

@@ -24,7 +24,7 @@ struct ControllerWorld {
 impl ControllerWorld {
     fn start() -> Self {
         let store = Store::new(virtual_wall(), 3);
-        let client = EmbeddedApi::new(store.clone()).client();
+        let client = EmbeddedApi::new(store.clone(), None).client();
         let stop = CancellationToken::new();
         tokio::spawn(super::run(store.clone(), stop.clone()));
         NODE.start(&store);

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::action::ControllerAction;
 use crate::cluster::embedded::store::{ObjectKind, Store, meta, whole_seconds};
 
-/// The objects at one moment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ControllerView {
     pub(super) deployments: Vec<Arc<Value>>,
@@ -32,7 +31,6 @@ impl ControllerView {
         }
     }
 
-    /// The objects that `owner` controls.
     pub(super) fn controlled<'a>(objects: &'a [Arc<Value>], owner: &Value) -> impl Iterator<Item = &'a Value> {
         let uid = meta::uid(owner).to_owned();
         objects.iter().map(|object| &**object).filter(move |object| meta::controller_uid(object) == uid)
@@ -42,11 +40,8 @@ impl ControllerView {
 /// What steps decided so far, and when time alone would change the answer.
 #[derive(Debug, Clone)]
 pub(super) struct ControllerPlan {
-    /// The present moment.
     pub(super) now: Timestamp,
-    /// The changes, in order.
     pub(super) actions: Vec<ControllerAction>,
-    /// Look again at this time.
     pub(super) look_at: Option<Timestamp>,
 }
 
@@ -84,7 +79,6 @@ pub(super) fn ended(pod: &Value) -> bool {
     matches!(meta::text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 
-/// The `Ready` condition holds.
 pub(super) fn ready(pod: &Value) -> bool {
     meta::condition_true(pod, "Ready")
 }

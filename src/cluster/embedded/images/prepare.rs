@@ -16,24 +16,23 @@ const NOT_INSTALLED: i32 = 69;
 /// Bytes of environment that a recipe may print.
 const MAX_ENVIRONMENT_BYTES: usize = 64 * 1024;
 
-/// Where a container runs.
 #[derive(Debug, Clone)]
 pub(crate) struct ContainerPlace {
     /// Its private folder, which exists.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// This program's executable, for the built-in server.
-    pub executable: PathBuf,
+    pub(crate) executable: PathBuf,
     /// The container's environment without the image's part.
-    pub env: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 /// What an image adds to a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PreparedImage {
     /// What is executed where the container has no `command`; its `args` follow.
-    pub entrypoint: Vec<String>,
+    pub(crate) entrypoint: Vec<String>,
     /// The environment of main process, hooks and exec probes: the container's own with the recipe's on top.
-    pub env: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 /// Prepares `image` for one container; `name` is how the manifest writes it.

@@ -33,18 +33,15 @@ pub(crate) enum Image {
 /// A folder `images/NAME/`, or its compiled-in twin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EmbeddedRecipe {
-    /// The image's name.
-    pub name: String,
-    /// Its `embedded` script.
-    pub script: RecipeScript,
+    pub(crate) name: String,
+    pub(crate) script: RecipeScript,
     /// The number of the Dockerfile's `STOPSIGNAL`; SIGTERM without one.
-    pub stop_signal: i32,
+    pub(crate) stop_signal: i32,
 }
 
 /// Where a recipe's script is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RecipeScript {
-    /// In a file.
     File(PathBuf),
     /// In this program; it is written to the container's folder first.
     Compiled(&'static str),
@@ -52,7 +49,6 @@ pub(crate) enum RecipeScript {
 
 impl Image {
     /// The signal that stops a container of this image unless its `lifecycle.stopSignal` says otherwise.
-    #[must_use]
     pub(crate) fn stop_signal(&self) -> i32 {
         match self {
             Self::BuiltIn => SIGTERM,
@@ -62,7 +58,6 @@ impl Image {
 }
 
 /// The files of a recipe that comes with rollproof, by name.
-#[must_use]
 pub(crate) fn compiled(image: &str) -> Option<Vec<(&'static str, &'static str)>> {
     let (_, script, dockerfile) = COMPILED.iter().find(|(name, ..)| *name == image)?;
     Some(vec![("Dockerfile", *dockerfile), ("embedded", *script)])
@@ -97,7 +92,6 @@ pub(crate) fn resolve(image: &str, folders: &[PathBuf]) -> Result<Image, ImageEr
 
 /// The folder `images/NAME/` that holds the recipe of `image` beside the manifests: the first with `file` in it. `None` if
 /// none has, or if that is the name of a real image.
-#[must_use]
 pub(crate) fn recipe_folder(image: &str, file: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     if !is_plain(image) {
         return None;

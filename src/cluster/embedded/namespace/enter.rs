@@ -17,7 +17,7 @@ use super::netlink;
 /// process is in namespaces as [`enter`] makes them is looked at too.
 pub const MARK: &str = "ROLLPROOF_NETWORK";
 /// The value of [`MARK`] in the process that only tries.
-pub const PROBE: &str = "probe";
+pub(crate) const PROBE: &str = "probe";
 /// The user namespace's users: `INSIDE OUTSIDE COUNT` in each line.
 const UID_MAP: &str = "/proc/self/uid_map";
 /// The least port of this network that everybody may listen on.

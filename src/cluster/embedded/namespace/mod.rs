@@ -9,5 +9,6 @@
 mod enter;
 mod netlink;
 
+pub(crate) use enter::PROBE;
 pub(in crate::cluster::embedded) use enter::map_ids;
-pub use enter::{EnteredNetwork, MARK, PROBE, enter};
+pub use enter::{EnteredNetwork, MARK, enter};

@@ -11,7 +11,6 @@ use super::node_error::NodeError;
 const FIRST: u8 = 2;
 const LAST: u8 = 254;
 
-/// The addresses of one node.
 #[derive(Debug)]
 pub(super) struct PodAddresses {
     prefix: [u8; 3],
@@ -23,7 +22,6 @@ pub(super) struct PodAddresses {
 
 impl PodAddresses {
     /// Addresses for the process `pid`; `shared` if its network is the machine's.
-    #[must_use]
     pub(super) fn new(pid: u32, shared: bool) -> Self {
         let [.., high, low] = pid.to_be_bytes();
         // From 127.128 on: people and other programs use the low ones.
@@ -31,7 +29,6 @@ impl PodAddresses {
     }
 
     /// The node's own address (`status.hostIP`).
-    #[must_use]
     pub(super) fn host(&self) -> Ipv4Addr {
         let [a, b, c] = self.prefix;
         Ipv4Addr::new(a, b, c, 1)
@@ -63,7 +60,6 @@ impl PodAddresses {
         Err(busy.unwrap_or(NodeError::NoAddress { limit: usize::from(LAST - FIRST) + 1 }))
     }
 
-    /// Gives an address back.
     pub(super) fn release(&mut self, address: Ipv4Addr) {
         self.taken.remove(&address.octets()[3]);
     }

@@ -7,7 +7,7 @@ use super::node_truth::NodeTruth;
 use crate::clock::Clock;
 use crate::cluster::embedded::supervise::Isolation;
 
-/// Takes trouble of the harness's own: the namespace that it befell, and a sentence.
+/// Receives errors of the harness itself: the namespace concerned, and a sentence.
 pub(crate) type NodeTrouble = Arc<dyn Fn(&str, String) + Send + Sync>;
 
 /// One node's settings.
@@ -29,7 +29,7 @@ pub struct NodeConfig {
     pub target_truth: Option<PathBuf>,
     /// How containers are kept apart from the machine's other processes.
     pub isolation: Isolation,
-    /// Takes the node's own trouble: what befell a container and would not have on a real node.
+    /// Receives the node's own errors: those that a real node would not have had.
     pub trouble: NodeTrouble,
     /// The run's clock, for truth entries.
     pub clock: Clock,

@@ -27,7 +27,6 @@ const RELIST_PERIOD_NS: u64 = 1_000_000_000;
 /// apart for a waiting container, and what is missing may come.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How one run of a container ended.
 #[derive(Debug, Clone)]
 pub(super) struct FinishedRun {
     pub(super) end: ProcessEnd,
@@ -35,7 +34,6 @@ pub(super) struct FinishedRun {
     at: String,
 }
 
-/// One run of a container.
 pub(super) struct ContainerRun {
     pub(super) number: u64,
     pub(super) supervisor: Arc<Supervisor>,
@@ -265,8 +263,8 @@ pub(super) async fn probes(pod: &Arc<NodePod>, index: usize) {
         }
     };
     let trigger = pod.look(index, |shared| Arc::clone(&shared.trigger));
-    let line = ContainerProbeHost { pod, index, trigger };
-    let tasks = probes.into_iter().map(|probe| probe::run(probe, &line));
+    let host = ContainerProbeHost { pod, index, trigger };
+    let tasks = probes.into_iter().map(|probe| probe::run(probe, &host));
     futures_util::future::join_all(tasks).await;
 }
 

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::expand::expand;
+use crate::manifest::expand;
 
 /// Fields of a pod that `fieldRef` may name here, apart from labels and annotations.
 pub(super) const FIELDS: [&str; 8] = [
@@ -21,11 +21,8 @@ pub(super) const FIELDS: [&str; 8] = [
     "status.hostIP",
 ];
 
-/// Where values come from.
 pub(super) trait EnvSource {
-    /// The `ConfigMap` of the pod's namespace with this name.
     fn config_map(&self, name: &str) -> Option<Value>;
-    /// The Secret of the pod's namespace with this name.
     fn secret(&self, name: &str) -> Option<Value>;
 }
 
@@ -58,7 +55,6 @@ pub(super) fn environment(
 }
 
 /// The value of a `fieldRef`; nothing if the field is not known here.
-#[must_use]
 pub(super) fn field(pod: &Value, path: &str) -> Option<String> {
     for map in ["labels", "annotations"] {
         let key = path.strip_prefix(&format!("metadata.{map}['")).and_then(|rest| rest.strip_suffix("']"));

@@ -6,21 +6,17 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::cluster::embedded::store::{ObjectKind, Store};
+use crate::cluster::embedded::store::{EventText, ObjectKind, Store, event, meta};
 
-/// Distinct events kept for one pod; a new one beyond that is not counted up but written anew.
+/// Distinct events kept for one pod; beyond that the counts begin again.
 const MAX_KNOWN: usize = 64;
 
-/// Whether an event is good news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventType {
-    /// `Normal`.
     Normal,
-    /// `Warning`.
     Warning,
 }
 
-/// Writes one pod's events.
 #[derive(Debug)]
 pub(super) struct PodEvents {
     store: Store,
@@ -30,11 +26,9 @@ pub(super) struct PodEvents {
 }
 
 impl PodEvents {
-    /// For `pod`, from the kubelet of `node`.
-    #[must_use]
     pub(super) fn new(store: Store, node: &str, pod: &Value) -> Self {
         let known = Mutex::new(BTreeMap::new());
-        Self { store, node: node.to_owned(), pod: pod["metadata"].clone(), known }
+        Self { store, node: node.to_owned(), pod: json!({"metadata": pod["metadata"]}), known }
     }
 
     /// Records an event about a container of the pod, or about the pod itself where `container` is empty. A namespace
@@ -42,7 +36,7 @@ impl PodEvents {
     pub(super) fn record(&self, container: &str, kind: EventType, reason: &str, message: &str) {
         let key = (container.to_owned(), reason.to_owned(), message.to_owned());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let ns = self.pod["namespace"].as_str().unwrap_or_default();
+        let ns = meta::namespace(&self.pod);
         let now = self.store.now_text();
         if let Some(name) = known.get(&key) {
             let counted = self.store.update(ObjectKind::Event, ns, name, |event| {
@@ -59,29 +53,20 @@ impl PodEvents {
             if known.len() >= MAX_KNOWN {
                 known.clear();
             }
-            known.insert(key, created["metadata"]["name"].as_str().unwrap_or_default().to_owned());
+            known.insert(key, meta::name(&created).to_owned());
         }
     }
 
     fn event(&self, container: &str, kind: EventType, reason: &str, message: &str, now: &str) -> Value {
-        let mut involved = json!({
-            "kind": "Pod", "apiVersion": "v1", "name": self.pod["name"], "namespace": self.pod["namespace"],
-            "uid": self.pod["uid"], "resourceVersion": self.pod["resourceVersion"],
-        });
-        if !container.is_empty() {
-            involved["fieldPath"] = format!("spec.containers{{{container}}}").into();
-        }
         let kind = if kind == EventType::Normal { "Normal" } else { "Warning" };
-        json!({
-            "metadata": {
-                "generateName": format!("{}.", self.pod["name"].as_str().unwrap_or_default()),
-                "namespace": self.pod["namespace"],
-            },
-            "involvedObject": involved, "type": kind, "reason": reason, "message": message, "count": 1,
-            "firstTimestamp": now, "lastTimestamp": now, "eventTime": null,
-            "source": {"component": "kubelet", "host": self.node},
-            "reportingComponent": "kubelet", "reportingInstance": self.node,
-        })
+        let text = EventText { kind, reason, message, component: "kubelet" };
+        let mut event = event(ObjectKind::Pod, &self.pod, text, now);
+        if !container.is_empty() {
+            event["involvedObject"]["fieldPath"] = format!("spec.containers{{{container}}}").into();
+        }
+        event["source"]["host"] = self.node.clone().into();
+        event["reportingInstance"] = self.node.clone().into();
+        event
     }
 }
 

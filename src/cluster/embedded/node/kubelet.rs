@@ -24,7 +24,7 @@ use super::node_error::NodeError;
 use super::pod::NodePod;
 use super::refusals::refusals;
 use crate::cluster::embedded::ContainerLogs;
-use crate::cluster::embedded::store::{ChangeVerb, DeleteOptions, ObjectChange, ObjectKind, Store};
+use crate::cluster::embedded::store::{ChangeVerb, DeleteOptions, ObjectChange, ObjectKind, Store, meta};
 use crate::cluster::embedded::supervise;
 
 /// Pods on one node; Kubernetes' default is 110 (`maxPods`), and there are as many addresses as this.
@@ -86,7 +86,6 @@ struct Kubelet {
     logs: Arc<Mutex<VecDeque<(String, String)>>>,
 }
 
-/// A pod that was taken over.
 struct AssignedPod {
     address: Ipv4Addr,
     deletion: watch::Sender<Option<i64>>,
@@ -135,7 +134,7 @@ impl Kubelet {
         match change.verb {
             ChangeVerb::Added | ChangeVerb::Modified => self.seen(&change.object),
             ChangeVerb::Deleted => {
-                let uid = text(&change.object["metadata"], "uid");
+                let uid = meta::uid(&change.object);
                 self.refused.remove(uid);
                 self.removed(uid);
             }
@@ -158,13 +157,12 @@ impl Kubelet {
     }
 
     fn seen(&mut self, object: &Value) {
-        let metadata = &object["metadata"];
-        if text(&object["spec"], "nodeName") != self.config.name {
+        if meta::text(object, "/spec/nodeName") != self.config.name {
             return;
         }
-        let grace = metadata["deletionGracePeriodSeconds"].as_i64();
-        let deleted = metadata["deletionTimestamp"].is_string();
-        if let Some(pod) = self.pods.get(text(metadata, "uid")) {
+        let grace = meta::number(object, "/metadata/deletionGracePeriodSeconds");
+        let deleted = meta::terminating(object);
+        if let Some(pod) = self.pods.get(meta::uid(object)) {
             if deleted {
                 pod.deletion.send_if_modified(|known| known.is_none() && known.replace(grace.unwrap_or(0)).is_none());
             }
@@ -175,14 +173,14 @@ impl Kubelet {
             remove(&self.store, object);
             return;
         }
-        let ended = matches!(text(&object["status"], "phase"), "Succeeded" | "Failed");
-        if !ended && !self.refused.contains(text(metadata, "uid")) {
+        let ended = matches!(meta::text(object, "/status/phase"), "Succeeded" | "Failed");
+        if !ended && !self.refused.contains(meta::uid(object)) {
             self.take_over(object);
         }
     }
 
     fn take_over(&mut self, object: &Value) {
-        let uid = text(&object["metadata"], "uid").to_owned();
+        let uid = meta::uid(object).to_owned();
         let address = match self.admit(object) {
             Ok(address) => address,
             Err(error) => {
@@ -204,7 +202,7 @@ impl Kubelet {
             let _ = done.send(id).await;
         });
         self.pods.insert(uid, AssignedPod { address, deletion, task });
-        self.remember_logs(text(&object["metadata"], "namespace"), text(&object["metadata"], "name"));
+        self.remember_logs(meta::namespace(object), meta::name(object));
     }
 
     fn admit(&mut self, object: &Value) -> Result<Ipv4Addr, NodeError> {
@@ -218,7 +216,6 @@ impl Kubelet {
     /// A pod that cannot run here stays pending and says why. The kubelet would fail one that it does not admit, but
     /// then its `ReplicaSet` makes another without end.
     fn refuse(&self, object: &Value, error: &NodeError) {
-        let metadata = &object["metadata"];
         let message = error.to_string();
         PodEvents::new(self.store.clone(), &self.config.name, object).record(
             "",
@@ -236,7 +233,7 @@ impl Kubelet {
                 })
             })
             .collect();
-        let (ns, name) = (text(metadata, "namespace"), text(metadata, "name"));
+        let (ns, name) = (meta::namespace(object), meta::name(object));
         let _ = self.store.update_status(ObjectKind::Pod, ns, name, |pod| {
             pod["status"]["phase"] = "Pending".into();
             pod["status"]["message"] = message.clone().into();
@@ -300,11 +297,6 @@ fn remove_folder(pod: &NodePod) {
 
 /// Removes exactly this pod from the API; another of the same name stays.
 fn remove(store: &Store, object: &Value) {
-    let metadata = &object["metadata"];
-    let options = DeleteOptions { uid: Some(text(metadata, "uid").to_owned()), ..DeleteOptions::grace(0) };
-    let _ = store.delete(ObjectKind::Pod, text(metadata, "namespace"), text(metadata, "name"), &options);
-}
-
-fn text<'a>(object: &'a Value, field: &str) -> &'a str {
-    object[field].as_str().unwrap_or_default()
+    let options = DeleteOptions { uid: Some(meta::uid(object).to_owned()), ..DeleteOptions::grace(0) };
+    let _ = store.delete(ObjectKind::Pod, meta::namespace(object), meta::name(object), &options);
 }

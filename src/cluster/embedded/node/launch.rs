@@ -9,33 +9,30 @@ use serde_json::Value;
 
 use super::config::NodeConfig;
 use super::env::{EnvSource, environment};
-use super::expand::expand;
 use super::node_error::NodeError;
 use crate::cluster::embedded::ContainerLogs;
 use crate::cluster::embedded::images::{self, ContainerPlace, Image};
-use crate::cluster::embedded::store::{ObjectKind, Store};
+use crate::cluster::embedded::store::{ObjectKind, Store, meta};
 use crate::cluster::embedded::supervise::{self, MAIN, ProcessSpawn};
+use crate::manifest::expand;
 
-/// A container that can be started.
 #[derive(Debug, Clone)]
 pub(super) struct ContainerLaunch {
     /// Its main process; hooks and exec probes take its environment and folder.
     pub(super) main: ProcessSpawn,
-    /// The number of its stop signal.
     pub(super) stop_signal: i32,
 }
 
 /// Where a container of a pod keeps its files.
 #[derive(Debug, Clone)]
 pub(super) struct ContainerFiles {
-    /// Its private folder, made anew at each start.
+    /// Its private folder, recreated at each start.
     pub(super) folder: PathBuf,
     /// Its log, kept after the pod.
     pub(super) log: PathBuf,
 }
 
 impl ContainerFiles {
-    /// Those of `container` in the pod `ns`/`name`.
     pub(super) fn of(node: &Path, ns: &str, name: &str, container: &str) -> Self {
         let folder = node.join("pods").join(ns).join(name).join(container);
         Self { folder, log: ContainerLogs::new(node).container(ns, name, container) }
@@ -54,7 +51,7 @@ pub(super) async fn launch(
     if let Some(logs) = files.log.parent() {
         folder(logs)?;
     }
-    let image_name = text(container, "image");
+    let image_name = meta::text(container, "/image");
     let image = images::resolve(image_name, &config.image_folders)?;
     let env = own_environment(config, store, pod, container, &image, files)?;
     let place = ContainerPlace { folder: files.folder.clone(), executable: config.executable.clone(), env };
@@ -67,7 +64,7 @@ pub(super) async fn launch(
     let command = words("command");
     let mut argv = if command.is_empty() { prepared.entrypoint.clone() } else { command };
     argv.extend(words("args"));
-    let cwd = Some(text(container, "workingDir")).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let cwd = Some(meta::text(container, "/workingDir")).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let cwd = Some(cwd.unwrap_or_else(|| files.folder.clone()));
     let main = ProcessSpawn { id: MAIN, argv, env: prepared.env, cwd, log: Some(files.log.clone()) };
     let named = container["lifecycle"]["stopSignal"].as_str().and_then(supervise::number);
@@ -81,7 +78,7 @@ pub(super) fn ports(store: &Store, pod: &Value) -> Vec<u16> {
 }
 
 fn port(store: &Store, pod: &Value, container: &Value) -> Result<u16, NodeError> {
-    let (services, _) = store.list_shared(ObjectKind::Service, Some(text(&pod["metadata"], "namespace")));
+    let (services, _) = store.list_shared(ObjectKind::Service, Some(meta::namespace(pod)));
     let labels = &pod["metadata"]["labels"];
     let selecting: Vec<&Value> =
         services.iter().map(AsRef::as_ref).filter(|service| selects(&service["spec"]["selector"], labels)).collect();
@@ -103,16 +100,15 @@ fn own_environment(
     image: &Image,
     files: &ContainerFiles,
 ) -> Result<BTreeMap<String, String>, NodeError> {
-    let metadata = &pod["metadata"];
     let folder = files.folder.display().to_string();
     let mut base = BTreeMap::new();
     for (name, value) in [
         ("PATH", config.path.as_str()),
-        ("HOSTNAME", text(metadata, "name")),
+        ("HOSTNAME", meta::name(pod)),
         ("HOME", &folder),
         ("ROLLPROOF_POD_DIR", &folder),
-        ("ROLLPROOF_POD_IP", text(&pod["status"], "podIP")),
-        ("ROLLPROOF_POD_NAME", text(metadata, "name")),
+        ("ROLLPROOF_POD_IP", meta::text(pod, "/status/podIP")),
+        ("ROLLPROOF_POD_NAME", meta::name(pod)),
     ] {
         base.insert(name.to_owned(), value.to_owned());
     }
@@ -125,8 +121,8 @@ fn own_environment(
     if let (Image::BuiltIn, Some(truth)) = (image, &config.target_truth) {
         base.insert("ROLLPROOF_TRUTH_FILE".to_owned(), truth.display().to_string());
     }
-    let objects = NamespaceObjects { store, ns: text(metadata, "namespace") };
-    let fail = |problem| NodeError::Environment { container: text(container, "name").to_owned(), problem };
+    let objects = NamespaceObjects { store, ns: meta::namespace(pod) };
+    let fail = |problem| NodeError::Environment { container: meta::text(container, "/name").to_owned(), problem };
     environment(pod, container, &base, &objects).map_err(fail)
 }
 
@@ -143,10 +139,6 @@ impl EnvSource for NamespaceObjects<'_> {
     fn secret(&self, name: &str) -> Option<Value> {
         self.store.get(ObjectKind::Secret, self.ns, name).ok()
     }
-}
-
-fn text<'a>(object: &'a Value, field: &str) -> &'a str {
-    object[field].as_str().unwrap_or_default()
 }
 
 /// A container starts with an empty file system, also when it is restarted.

@@ -6,7 +6,6 @@
 //! - `container`: starts, watches and restarts one container
 //! - `env`: a container's environment (pure)
 //! - `events`: the kubelet's Events
-//! - `expand`: `$(NAME)` in commands and values (pure)
 //! - `kubelet`: takes over the pods that are assigned to the node
 //! - `launch`: from a container's manifest to a process
 //! - `lifecycle_hook`: runs `postStart` and `preStop` handlers
@@ -28,7 +27,6 @@ mod config;
 mod container;
 mod env;
 mod events;
-mod expand;
 mod kubelet;
 mod launch;
 mod lifecycle_hook;
@@ -46,4 +44,4 @@ pub(crate) use config::NodeTrouble;
 pub use kubelet::Node;
 
 pub use node_truth::{NodeAction, NodeEntry};
-pub use refusals::refusals;
+pub(crate) use refusals::refusals;

@@ -12,11 +12,10 @@ use super::launch::ContainerLaunch;
 use super::node_truth::{NodeAction, NodeEntry};
 use super::pod_status::{self, ContainerRunState, ContainerStatus, NodePodFacts};
 use super::probe::{ContainerProbe, ContainerProgress, ProbeKind, ProbeView};
-use crate::cluster::embedded::store::{ObjectKind, Store};
+use crate::cluster::embedded::store::{ObjectKind, Store, meta};
 use crate::cluster::embedded::supervise::Supervisor;
 use crate::manifest;
 
-/// One pod on this node.
 pub(super) struct NodePod {
     pub(super) config: Arc<NodeConfig>,
     pub(super) store: Store,
@@ -72,7 +71,7 @@ impl NodePod {
         object["status"]["podIP"] = address.to_string().into();
         object["status"]["hostIP"] = host.to_string().into();
         let events = PodEvents::new(store.clone(), &config.name, &object);
-        let containers = list(&object["spec"]["containers"]).iter().map(SharedContainer::new).collect();
+        let containers = meta::list(&object, "/spec/containers").iter().map(SharedContainer::new).collect();
         let start_time = store.now_text();
         let state = Mutex::new(PodContainers { containers, over: false });
         let tried = watch::Sender::new(0);
@@ -80,18 +79,17 @@ impl NodePod {
     }
 
     pub(super) fn namespace(&self) -> &str {
-        self.object["metadata"]["namespace"].as_str().unwrap_or_default()
+        meta::namespace(&self.object)
     }
 
     pub(super) fn name(&self) -> &str {
-        self.object["metadata"]["name"].as_str().unwrap_or_default()
+        meta::name(&self.object)
     }
 
     pub(super) fn uid(&self) -> &str {
-        self.object["metadata"]["uid"].as_str().unwrap_or_default()
+        meta::uid(&self.object)
     }
 
-    /// The manifest of one container.
     pub(super) fn container(&self, index: usize) -> &Value {
         &self.object["spec"]["containers"][index]
     }
@@ -135,7 +133,6 @@ impl NodePod {
         result
     }
 
-    /// Publishes the status as it is.
     pub(super) fn publish(&self) {
         self.publish_locked(&mut self.lock());
     }
@@ -240,8 +237,4 @@ impl SharedContainer {
             self.trigger.notify_one();
         }
     }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }

@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-/// How a container's last run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TerminatedRun {
     /// 128 plus the signal's number where one ended it.
@@ -12,13 +11,10 @@ pub(super) struct TerminatedRun {
     pub(super) reason: String,
     /// When it was started, in whole seconds as the API writes it.
     pub(super) started_at: String,
-    /// When it ended.
     pub(super) finished_at: String,
-    /// The id of that run.
     pub(super) container_id: String,
 }
 
-/// What a container does now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ContainerRunState {
     /// It does not run yet, or not again yet.
@@ -28,29 +24,22 @@ pub(super) enum ContainerRunState {
         /// In a sentence; may be empty.
         message: String,
     },
-    /// It runs.
     Running {
-        /// Since when.
         started_at: String,
-        /// The id of this run.
         container_id: String,
     },
     /// It has ended and is not started again.
     Terminated(TerminatedRun),
 }
 
-/// One container, as its status shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ContainerStatus {
-    /// Its name.
     pub(super) name: String,
     /// Its image, as the manifest writes it.
     pub(super) image: String,
-    /// What it does.
     pub(super) state: ContainerRunState,
     /// How the run before ended.
     pub(super) last: Option<TerminatedRun>,
-    /// How often it was started again.
     pub(super) restarts: u32,
     /// Its startup probe has succeeded, or it has none and runs.
     pub(super) started: bool,
@@ -60,7 +49,6 @@ pub(super) struct ContainerStatus {
 
 impl ContainerStatus {
     /// A container that has not been started.
-    #[must_use]
     pub(super) fn new(name: &str, image: &str) -> Self {
         let state = ContainerRunState::Waiting { reason: "ContainerCreating".to_owned(), message: String::new() };
         Self {
@@ -77,21 +65,17 @@ impl ContainerStatus {
 
 /// The reason of an ended container (`pkg/kubelet/kuberuntime/kuberuntime_container.go`, `toKubeContainerStatus`, as
 /// containerd fills it).
-#[must_use]
 pub(super) fn ended_reason(exit_code: i32) -> &'static str {
     if exit_code == 0 { "Completed" } else { "Error" }
 }
 
-/// What the node knows of the pod itself.
 #[derive(Debug, Clone)]
 pub(super) struct NodePodFacts {
     /// The pod's address; empty before it has one.
     pub(super) pod_ip: String,
-    /// The node's address.
     pub(super) host_ip: String,
     /// When the node first saw the pod.
     pub(super) start_time: String,
-    /// `restartPolicy`.
     pub(super) restart_policy: String,
     /// The pod is being deleted and all its containers have ended for good.
     pub(super) terminal: bool,

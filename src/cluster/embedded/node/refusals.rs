@@ -7,8 +7,7 @@ use crate::cluster::embedded::supervise;
 
 /// What the embedded cluster cannot do of this pod's `spec`, one clause each; empty if it can run it. Usable before a
 /// run, on a Deployment's `spec.template.spec`.
-#[must_use]
-pub fn refusals(spec: &Value) -> Vec<String> {
+pub(crate) fn refusals(spec: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (field, noun) in [("initContainers", "init container"), ("ephemeralContainers", "ephemeral container")] {
         for container in list(&spec[field]) {

@@ -16,7 +16,7 @@ use super::termination;
 
 /// SIGKILL is certain, but a process in an uninterruptible call takes its time.
 const KILL_LIMIT: Duration = Duration::from_secs(15);
-/// A hook that dies with its container says so at once; its event should come before the pod is gone.
+/// A hook that dies with its container ends at once; its event should come before the pod is gone.
 const HOOK_END_LIMIT: Duration = Duration::from_secs(1);
 
 /// Stops a run of a container within `grace_s` and, at the most, the minimum that is always left for the signal.

@@ -8,19 +8,16 @@ const MINIMUM_GRACE_S: i64 = 2;
 
 /// The grace of a pod that is deleted: what the API server wrote at the deletion, else the pod's own; never below one
 /// second.
-#[must_use]
 pub(super) fn effective_grace_s(deletion_grace_s: Option<i64>, spec_grace_s: i64) -> i64 {
     deletion_grace_s.filter(|grace| *grace > 0).unwrap_or(spec_grace_s).max(1)
 }
 
 /// How long the preStop hook is waited for. It is not stopped then: it ends with its container.
-#[must_use]
 pub(super) fn hook_limit(grace_s: i64) -> Duration {
     Duration::from_secs(grace_s.try_into().unwrap_or(0))
 }
 
 /// From the stop signal to SIGKILL: the grace without the whole seconds that the hook took.
-#[must_use]
 pub(super) fn after_hook(grace_s: i64, hook_took: Duration) -> Duration {
     let took = i64::try_from(hook_took.as_secs()).unwrap_or(i64::MAX);
     let left = grace_s.saturating_sub(took).max(MINIMUM_GRACE_S);

@@ -9,7 +9,6 @@ use crate::cluster::embedded::cluster_truth::{BackendPick, ClusterTruth, TruthLi
 use crate::load::Route;
 use crate::rng::Rng;
 
-/// The table that is in effect.
 pub(super) type CurrentTable = Arc<RwLock<Arc<RoutingTable>>>;
 
 /// A Service port. Clones share the sequence of choices.

@@ -9,15 +9,13 @@ use serde_json::Value;
 use crate::cluster::embedded::control::SERVICE_NAME;
 use crate::cluster::embedded::store::meta;
 
-/// One endpoint of a Service port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Backend {
-    /// Its address.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The pod's name; empty if the slice names none.
-    pub pod: String,
+    pub(crate) pod: String,
     /// It is terminating, and used because nothing else is left.
-    pub terminating: bool,
+    pub(crate) terminating: bool,
 }
 
 /// Namespace, Service and port.
@@ -32,7 +30,6 @@ pub(crate) struct RoutingTable {
 impl RoutingTable {
     /// The table for these Services and `EndpointSlice`s. Of each Service port the ready endpoints; if there are none,
     /// those that are serving and terminating (`pkg/proxy/topology.go`, `CategorizeEndpoints`; KEP-1669).
-    #[must_use]
     pub(crate) fn of(services: &[Arc<Value>], slices: &[Arc<Value>]) -> Self {
         let mut rows = BTreeMap::new();
         for service in services {
@@ -52,7 +49,6 @@ impl RoutingTable {
     }
 
     /// The backends of a Service port; empty if it is unknown or has none.
-    #[must_use]
     pub(super) fn backends(&self, port: &ServicePort) -> &[Backend] {
         self.rows.get(port).map_or(&[], Vec::as_slice)
     }

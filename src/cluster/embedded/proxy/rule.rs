@@ -18,9 +18,9 @@ const MAX_WAITING: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SyncRule {
     /// From a change until the proxy sees it; jittered by half of it to either side.
-    pub base_ns: u64,
+    pub(crate) base_ns: u64,
     /// From the end of one sync until the next may run.
-    pub min_sync_period_ns: u64,
+    pub(crate) min_sync_period_ns: u64,
 }
 
 impl Default for SyncRule {
@@ -41,7 +41,6 @@ pub(crate) struct SyncSchedule<T> {
 
 impl<T> SyncSchedule<T> {
     /// Nothing has been synced or waits yet. The jitter comes from `seed`.
-    #[must_use]
     pub(crate) fn new(rule: SyncRule, seed: u64) -> Self {
         Self { rule, rng: Rng::stream(seed, "proxy-lag"), waiting: VecDeque::new(), last_sync: None }
     }
@@ -58,7 +57,6 @@ impl<T> SyncSchedule<T> {
     }
 
     /// When the next sync is due; `None` while nothing waits.
-    #[must_use]
     pub(crate) fn due(&self) -> Option<Stamp> {
         let (seen, _) = self.waiting.front()?;
         let free = self.last_sync.map_or(0, |ended| ended.saturating_add(self.rule.min_sync_period_ns));

@@ -20,13 +20,10 @@ pub(crate) type NowFn = Arc<dyn Fn() -> Stamp + Send + Sync>;
 /// Without a change the driver looks again after this; nothing depends on it.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
-/// How the table lags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProxyLag {
-    /// The rule.
-    pub rule: SyncRule,
-    /// The seed of jitter and of choices.
-    pub seed: u64,
+    pub(crate) rule: SyncRule,
+    pub(crate) seed: u64,
 }
 
 /// The Service routing of one cluster. Clones share it.
@@ -47,13 +44,11 @@ impl std::fmt::Debug for ServiceProxy {
 
 impl ServiceProxy {
     /// A proxy with an empty table. `reject` is an address on which nothing listens.
-    #[must_use]
     pub(crate) fn new(lag: ProxyLag, reject: SocketAddr, truth: ClusterTruth, now: NowFn) -> Self {
         Self { table: Arc::default(), reject, truth, now, lag }
     }
 
     /// The way to a Service port. It need not exist yet.
-    #[must_use]
     pub(crate) fn route(&self, namespace: &str, service: &str, port: u16) -> ServiceRoute {
         let rng = Rng::stream(self.lag.seed, &format!("route/{namespace}/{service}/{port}"));
         ServiceRoute {

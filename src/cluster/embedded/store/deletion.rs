@@ -20,9 +20,9 @@ pub struct DeleteOptions {
     /// `preconditions.uid`: delete only the object with this uid.
     pub uid: Option<String>,
     /// `preconditions.resourceVersion`: delete only this version of it.
-    pub resource_version: Option<String>,
+    pub(crate) resource_version: Option<String>,
     /// `propagationPolicy: Orphan`: leave what the object owns.
-    pub orphan: bool,
+    pub(crate) orphan: bool,
 }
 
 impl DeleteOptions {
@@ -38,9 +38,6 @@ impl Store {
     /// `deletionTimestamp` is the time of the request plus the grace in whole seconds, and it stays until it is
     /// deleted again with a grace of 0 (`pkg/registry/core/pod/strategy.go`, `CheckGracefulDelete`). A namespace stays
     /// until its last object is gone. Returns the object's last or marked state.
-    ///
-    /// # Errors
-    /// `NotFound`; `Conflict` if a precondition does not hold.
     pub fn delete(&self, kind: ObjectKind, ns: &str, name: &str, options: &DeleteOptions) -> Result<Value, ApiError> {
         self.write(|state| state.delete(kind, ns, name, options).map(|object| (*object).clone()))
     }

@@ -5,23 +5,19 @@ use serde_json::{Value, json};
 use super::meta;
 use super::object_kind::ObjectKind;
 
-/// What an Event says.
 #[derive(Debug, Clone, Copy)]
-pub struct EventText<'a> {
-    /// `Normal` or `Warning`.
-    pub kind: &'a str,
+pub(crate) struct EventText<'a> {
+    pub(crate) kind: &'a str,
     /// `reason`, for example `ScalingReplicaSet`.
-    pub reason: &'a str,
-    /// `message`.
-    pub message: &'a str,
+    pub(crate) reason: &'a str,
+    pub(crate) message: &'a str,
     /// `source.component`, for example `kubelet`.
-    pub component: &'a str,
+    pub(crate) component: &'a str,
 }
 
 /// The Event object (core/v1) about `object`, which is of kind `about`. `now` is a `metav1.Time` text. The name is
 /// completed by the store.
-#[must_use]
-pub fn event(about: ObjectKind, object: &Value, text: EventText<'_>, now: &str) -> Value {
+pub(crate) fn event(about: ObjectKind, object: &Value, text: EventText<'_>, now: &str) -> Value {
     let namespace = if meta::namespace(object).is_empty() { "default" } else { meta::namespace(object) };
     json!({
         "metadata": {"generateName": format!("{}.", meta::name(object)), "namespace": namespace},

@@ -2,56 +2,40 @@
 
 use serde_json::Value;
 
-/// The string at a JSON pointer; empty if there is none.
-#[must_use]
-pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
+pub(crate) use crate::manifest::documents::text;
 
-/// The whole number at a JSON pointer.
-#[must_use]
 pub(crate) fn number(object: &Value, pointer: &str) -> Option<i64> {
     object.pointer(pointer).and_then(Value::as_i64)
 }
 
 /// The list at a JSON pointer; empty if there is none.
-#[must_use]
 pub(crate) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// `metadata.name`.
-#[must_use]
 pub(crate) fn name(object: &Value) -> &str {
     text(object, "/metadata/name")
 }
 
 /// `metadata.namespace`; empty for objects without one.
-#[must_use]
 pub(crate) fn namespace(object: &Value) -> &str {
     text(object, "/metadata/namespace")
 }
 
-/// `metadata.uid`.
-#[must_use]
 pub(crate) fn uid(object: &Value) -> &str {
     text(object, "/metadata/uid")
 }
 
 /// `metadata.resourceVersion` as a number; 0 if there is none.
-#[must_use]
 pub(crate) fn version(object: &Value) -> u64 {
     text(object, "/metadata/resourceVersion").parse().unwrap_or(0)
 }
 
-/// Whether the object is being deleted.
-#[must_use]
 pub(crate) fn terminating(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some_and(|stamp| !stamp.is_null())
 }
 
 /// The uid of the owner that has `controller: true`; empty if there is none.
-#[must_use]
 pub(crate) fn controller_uid(object: &Value) -> &str {
     list(object, "/metadata/ownerReferences")
         .iter()
@@ -60,25 +44,19 @@ pub(crate) fn controller_uid(object: &Value) -> &str {
 }
 
 /// The value of a label; `None` if the object does not carry it.
-#[must_use]
 pub(crate) fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get("metadata")?.get("labels")?.get(key)?.as_str()
 }
 
 /// The value of an annotation; `None` if the object does not carry it.
-#[must_use]
 pub(crate) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get("metadata")?.get("annotations")?.get(key)?.as_str()
 }
 
-/// The condition of this type in `status.conditions`.
-#[must_use]
 pub(crate) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     list(object, "/status/conditions").iter().find(|condition| condition["type"] == kind)
 }
 
-/// Whether the object has the condition with status `True`.
-#[must_use]
 pub(crate) fn condition_true(object: &Value, kind: &str) -> bool {
     condition(object, kind).is_some_and(|condition| condition["status"] == "True")
 }

@@ -8,6 +8,7 @@
 //! - `selector`: label selectors
 //! - `store_state`: the lock, the state, and reading
 //! - `store_watch`: a position in the history
+//! - `tests`: versions, watches, grace and garbage collection
 //! - `wall`: wall-clock time as an argument
 //! - `writes`: creates and changes objects
 //!
@@ -29,8 +30,7 @@ mod writes;
 
 pub(crate) use api_error::{ApiError, StatusCause};
 pub use deletion::DeleteOptions;
-pub(crate) use event::EventText;
-pub use event::event;
+pub(crate) use event::{EventText, event};
 pub use object_kind::ObjectKind;
 pub(crate) use selector::LabelSelector;
 pub use store_state::Store;

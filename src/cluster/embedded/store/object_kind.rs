@@ -22,7 +22,6 @@ pub enum ObjectKind {
     Namespace,
 }
 
-/// What the API's paths and bodies say about a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KindInfo {
     /// The API group; empty for the core group.
@@ -36,9 +35,9 @@ pub struct KindInfo {
     /// Whether objects live in namespaces.
     pub namespaced: bool,
     /// Whether the API has a `status` subresource for it.
-    pub has_status: bool,
+    pub(crate) has_status: bool,
     /// Whether the API server counts `metadata.generation` for it.
-    pub has_generation: bool,
+    pub(crate) has_generation: bool,
 }
 
 const fn info(
@@ -100,8 +99,7 @@ impl ObjectKind {
     }
 
     /// `apiVersion` in bodies, for example `apps/v1`.
-    #[must_use]
-    pub fn api_version(self) -> String {
+    pub(crate) fn api_version(self) -> String {
         let info = self.info();
         if info.group.is_empty() { info.version.to_owned() } else { format!("{}/{}", info.group, info.version) }
     }
@@ -121,9 +119,7 @@ impl ObjectKind {
             .find(|kind| object["kind"] == kind.info().kind && object["apiVersion"] == kind.api_version().as_str())
     }
 
-    /// The kind that a path names.
-    #[must_use]
-    pub fn from_path(group: &str, version: &str, plural: &str) -> Option<Self> {
+    pub(crate) fn from_path(group: &str, version: &str, plural: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| {
             let info = kind.info();
             (info.group, info.version, info.plural) == (group, version, plural)

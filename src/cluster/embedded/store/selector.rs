@@ -26,7 +26,6 @@ enum LabelTest {
 
 impl LabelSelector {
     /// A `LabelSelector` object (`matchLabels`, `matchExpressions`). `None` if an operator is unknown.
-    #[must_use]
     pub(crate) fn from_object(selector: &Value) -> Option<Self> {
         let mut requirements = from_map(&selector["matchLabels"]);
         for expression in meta::list(selector, "/matchExpressions") {
@@ -44,28 +43,20 @@ impl LabelSelector {
     }
 
     /// A map of labels that must all be there, as a Service's `spec.selector`.
-    #[must_use]
     pub(crate) fn from_labels(labels: &Value) -> Self {
         Self { requirements: from_map(labels) }
     }
 
     /// The text of a `labelSelector` query: `a=b,c!=d,e in (f,g),h notin (i),j,!k`.
-    ///
-    /// # Errors
-    /// The part that cannot be read.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let parts = split(text).into_iter().map(str::trim).filter(|part| !part.is_empty());
         Ok(Self { requirements: parts.map(requirement).collect::<Result<_, _>>()? })
     }
 
-    /// Whether it matches everything.
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.requirements.is_empty()
     }
 
-    /// Whether an object's labels fulfil it.
-    #[must_use]
     pub(crate) fn matches(&self, object: &Value) -> bool {
         self.requirements.iter().all(|LabelRequirement { key, test }| match (test, meta::label(object, key)) {
             (LabelTest::In(values), Some(value)) => values.iter().any(|wanted| wanted == value),

@@ -33,7 +33,6 @@ struct SharedStore {
     changed: tokio::sync::watch::Sender<u64>,
 }
 
-/// What the lock guards.
 #[derive(Debug)]
 pub(super) struct StoreState {
     pub(super) objects: BTreeMap<ObjectKind, BTreeMap<ObjectKey, Arc<Value>>>,
@@ -65,9 +64,6 @@ impl Store {
     }
 
     /// One object.
-    ///
-    /// # Errors
-    /// `NotFound`.
     pub fn get(&self, kind: ObjectKind, ns: &str, name: &str) -> Result<Value, ApiError> {
         self.read(|state| state.find(kind, ns, name).map(|object| (*object).clone()))
     }
@@ -80,8 +76,7 @@ impl Store {
     }
 
     /// As [`Store::list`], without copying the objects.
-    #[must_use]
-    pub fn list_shared(&self, kind: ObjectKind, ns: Option<&str>) -> (Vec<Arc<Value>>, u64) {
+    pub(crate) fn list_shared(&self, kind: ObjectKind, ns: Option<&str>) -> (Vec<Arc<Value>>, u64) {
         self.read(|state| {
             let objects = state.objects.get(&kind).into_iter().flatten();
             let wanted = objects.filter(|((namespace, _), _)| ns.is_none_or(|ns| ns == namespace));
@@ -102,8 +97,7 @@ impl Store {
     }
 
     /// The present moment as `metav1.Time` is written: whole seconds.
-    #[must_use]
-    pub fn now_text(&self) -> String {
+    pub(crate) fn now_text(&self) -> String {
         whole_seconds(self.now())
     }
 

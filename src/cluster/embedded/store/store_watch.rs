@@ -21,19 +21,16 @@ pub enum ChangeVerb {
     Deleted,
 }
 
-/// One change of one object.
 #[derive(Debug, Clone)]
 pub struct ObjectChange {
     /// The store's version that the change made.
     pub version: u64,
-    /// The object's kind.
     pub kind: ObjectKind,
-    /// What happened.
     pub verb: ChangeVerb,
     /// The object after the change; of a removed one its last state.
     pub object: Arc<Value>,
     /// The object before it; `None` if it was created.
-    pub previous: Option<Arc<Value>>,
+    pub(crate) previous: Option<Arc<Value>>,
 }
 
 /// A position in the history of one kind, in one namespace or in all.
@@ -48,9 +45,6 @@ pub struct StoreWatch {
 
 impl Store {
     /// A watch of what changes after version `since`.
-    ///
-    /// # Errors
-    /// `Gone` if the history no longer reaches back to `since`; `TooLarge` if `since` is in the future.
     pub fn watch(&self, kind: ObjectKind, ns: Option<&str>, since: u64) -> Result<StoreWatch, ApiError> {
         self.read(|state| state.reaches(since))?;
         let changed = self.changed();
@@ -69,9 +63,6 @@ impl Store {
 
 impl StoreWatch {
     /// Everything that changed since the last call, oldest first; may be empty.
-    ///
-    /// # Errors
-    /// `Gone` if this watch fell behind the history.
     pub fn take(&mut self) -> Result<Vec<ObjectChange>, ApiError> {
         let (changes, version) = self.store.read(|state| {
             state.reaches(self.since)?;
@@ -84,9 +75,6 @@ impl StoreWatch {
     }
 
     /// Waits until something changed and takes it; never empty. Safe to drop at any await point.
-    ///
-    /// # Errors
-    /// `Gone` if this watch fell behind the history.
     pub async fn next(&mut self) -> Result<Vec<ObjectChange>, ApiError> {
         loop {
             self.changed.mark_unchanged();
@@ -102,7 +90,6 @@ impl StoreWatch {
     }
 
     /// The version up to which this watch has seen everything, for bookmarks.
-    #[must_use]
     pub const fn version(&self) -> u64 {
         self.since
     }

@@ -36,7 +36,6 @@ impl WallClock {
 }
 
 /// `at` as `metav1.Time` is written: RFC 3339 in UTC, cut to whole seconds.
-#[must_use]
 pub(crate) fn whole_seconds(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }

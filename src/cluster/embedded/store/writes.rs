@@ -23,10 +23,6 @@ const FIXED: [&str; 6] =
 
 impl Store {
     /// Creates an object. Fills name (from `generateName`), uid, creation time, generation and resource version.
-    ///
-    /// # Errors
-    /// `AlreadyExists`; `NotFound` or `Forbidden` if its namespace does not exist or is being deleted; `Invalid` if it
-    /// has no name.
     pub fn create(&self, kind: ObjectKind, object: Value) -> Result<Value, ApiError> {
         self.write(|state| state.create(kind, object).map(|object| (*object).clone()))
     }
@@ -34,10 +30,7 @@ impl Store {
     /// Changes an object in one atomic step. What `change` does to uid, name, namespace, creation or deletion time is
     /// undone. Without a difference there is no new version; a changed `spec` counts up `metadata.generation`.
     /// `change` runs under the store's lock, so it must not use the store itself.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn update<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
+    pub(crate) fn update<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
     where
         F: FnOnce(&mut Value),
     {
@@ -48,10 +41,7 @@ impl Store {
     }
 
     /// As [`Store::update`], but only what `change` does to `status` is kept.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn update_status<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
+    pub(crate) fn update_status<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
     where
         F: FnOnce(&mut Value),
     {
@@ -64,10 +54,7 @@ impl Store {
     }
 
     /// As [`Store::update`], for a change that can fail; then nothing is changed.
-    ///
-    /// # Errors
-    /// `NotFound`, or the error of `change`.
-    pub fn try_update<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
+    pub(crate) fn try_update<F>(&self, kind: ObjectKind, ns: &str, name: &str, change: F) -> Result<Value, ApiError>
     where
         F: FnOnce(&mut Value) -> Result<(), ApiError>,
     {
@@ -80,7 +67,6 @@ impl Store {
     }
 }
 
-/// Sets or removes `status`.
 pub(crate) fn set_status(object: &mut Value, status: Option<Value>) {
     if let Some(object) = object.as_object_mut() {
         match status {
@@ -209,7 +195,6 @@ impl StoreState {
     }
 }
 
-/// The random end of a generated name.
 pub(super) fn suffix(rng: &mut Rng) -> String {
     (0..SUFFIX).map(|_| char::from(ALPHABET[rng.below(ALPHABET.len())])).collect()
 }

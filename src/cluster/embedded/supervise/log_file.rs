@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 /// Bytes in one log file before it becomes the older one. A container's log takes at most twice this.
 pub(super) const MAX_LOG_BYTES: u64 = 512 * 1024;
 
-/// The writing end.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -29,7 +28,7 @@ impl LogFile {
         Ok(Self { path: path.to_path_buf(), file, written, limit })
     }
 
-    /// Appends `bytes`, turning the file over where it would grow past the limit.
+    /// Appends `bytes`, rotating the file where it would exceed the limit.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = bytes.len() as u64;
         if self.written > 0 && self.written + length > self.limit {
@@ -53,7 +52,7 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-/// Reads a log while it is written, also where it turns over meanwhile.
+/// Reads a log while it is written and rotated.
 #[derive(Debug)]
 pub(crate) struct LogFollow {
     path: PathBuf,
@@ -64,7 +63,6 @@ pub(crate) struct LogFollow {
 
 impl LogFollow {
     /// What the log holds, or the last `lines` lines of it, and the reader of what is still to come.
-    #[must_use]
     pub(crate) fn start(path: &Path, lines: Option<usize>) -> (Vec<u8>, Self) {
         let mut bytes = fs::read(older(path)).unwrap_or_default();
         let mut follow = Self { path: path.to_path_buf(), inode: 0, at: 0 };
@@ -75,9 +73,8 @@ impl LogFollow {
         (bytes, follow)
     }
 
-    /// What was written since.
     pub(crate) fn more(&mut self) -> Vec<u8> {
-        // While it turns over there is no file for a moment; the next look finds it.
+        // During a rotation there is no file for a moment; the next read finds it.
         let Ok((current, inode)) = open(&self.path) else { return Vec::new() };
         let mut bytes = Vec::new();
         if inode != self.inode {
@@ -149,7 +146,7 @@ mod tests {
             let line = format!("line {n}\n");
             log.write(line.as_bytes()).unwrap();
             written += &line;
-            // Not at each line, so that some of a file is unread as it turns over.
+            // Not at each line, so that some of a file is unread when it is rotated.
             if n % 7 == 0 {
                 read.extend(follow.more());
             }

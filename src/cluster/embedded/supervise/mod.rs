@@ -38,11 +38,11 @@ pub use isolation::Isolation;
 pub(crate) use log_file::LogFollow;
 pub use log_file::tail;
 pub use protocol::{MAIN, ProcessEnd, ProcessSpawn};
-pub use signals::number;
+pub(crate) use signals::number;
 pub use supervisor_client::{ContainerEnd, SuperviseError, Supervisor};
 
 /// The argument that makes this program one of the processes of this module.
-pub const ARGUMENT: &str = "supervise";
+pub(crate) const ARGUMENT: &str = "supervise";
 
 /// This program's own file, also after another has taken its path.
 const ITSELF: &str = "/proc/self/exe";

@@ -11,7 +11,6 @@ use super::protocol::MAX_OUTPUT_BYTES;
 /// Reads of a pipe in one go, so that one process that talks without end cannot hold the supervisor.
 const MAX_READS: usize = 64;
 
-/// One process's output.
 #[derive(Debug)]
 pub(super) struct ProcessOutput {
     /// Nothing once every writer has closed the pipe.

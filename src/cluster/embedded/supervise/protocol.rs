@@ -20,15 +20,9 @@ pub(super) enum SupervisorRequest {
     /// Start a process. The first one is the main process.
     Spawn(ProcessSpawn),
     /// Send a signal to the main process, under the kernel's rule for PID 1.
-    Signal {
-        /// The signal's number.
-        signal: i32,
-    },
+    Signal { signal: i32 },
     /// SIGKILL one executed process, as the end of its time limit does.
-    KillExec {
-        /// Its id.
-        id: u64,
-    },
+    KillExec { id: u64 },
     /// SIGKILL the main process; its descendants follow.
     Kill {},
 }
@@ -53,32 +47,23 @@ pub struct ProcessSpawn {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum SupervisorReport {
-    /// The process runs.
     Started {
-        /// As in the request.
         id: u64,
         /// Its process id, as the supervisor's namespace sees it.
         pid: i32,
     },
-    /// The process could not be started.
     Failed {
-        /// As in the request.
         id: u64,
-        /// Why, in a sentence.
         error: String,
     },
-    /// A signal request was carried out.
     Signalled {
-        /// As in the request.
         signal: i32,
         /// Whether the main process received it; false if the rule for PID 1 discarded it.
         delivered: bool,
     },
     /// The process ended. For the main process this comes last, when no descendant is left.
     Exited {
-        /// As in the request.
         id: u64,
-        /// How.
         end: ProcessEnd,
         /// The start of its output, where no log file was named.
         output: String,

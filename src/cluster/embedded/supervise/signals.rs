@@ -5,7 +5,6 @@ use nix::sys::signal::Signal;
 
 /// Whether `signal` has an effect on a PID 1 whose `/proc/PID/status` is `status`: it catches the signal, or the
 /// signal is SIGKILL or SIGSTOP, which reach PID 1 from outside its namespace. An ignored signal has none anyway.
-#[must_use]
 pub(super) fn reaches_pid_1(status: &str, signal: i32) -> bool {
     if signal == Signal::SIGKILL as i32 || signal == Signal::SIGSTOP as i32 {
         return true;
@@ -20,8 +19,7 @@ pub(super) fn reaches_pid_1(status: &str, signal: i32) -> bool {
 
 /// The number of a stop signal as manifests and Dockerfiles write it: `SIGTERM`, `TERM` or `15`. Real-time signals
 /// are not supported and give nothing.
-#[must_use]
-pub fn number(name: &str) -> Option<i32> {
+pub(crate) fn number(name: &str) -> Option<i32> {
     let name = name.trim().to_ascii_uppercase();
     if let Ok(number) = name.parse::<i32>() {
         return Signal::try_from(number).ok().map(|signal| signal as i32);

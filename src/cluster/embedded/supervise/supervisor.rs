@@ -55,7 +55,6 @@ pub(super) fn block_termination() -> nix::Result<SigSet> {
     Ok(mask)
 }
 
-/// A process that was asked for.
 #[derive(Debug)]
 struct SupervisedChild {
     id: u64,

@@ -68,7 +68,6 @@ type SupervisorInput = tokio::sync::Mutex<Option<ChildStdin>>;
 /// A process executed beside the main process, when it has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecResult {
-    /// How it ended.
     pub end: ProcessEnd,
     /// The start of what it wrote.
     pub output: String,

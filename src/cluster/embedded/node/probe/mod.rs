@@ -11,6 +11,6 @@ mod probe_task;
 mod probe_worker;
 
 pub(super) use probe_attempt::{ProbeTarget, http_get};
-pub(super) use probe_spec::{ContainerProbe, ProbeKind, port_of, probes};
+pub(super) use probe_spec::{ContainerProbe, ProbeAction, ProbeKind, action, probes};
 pub(super) use probe_task::{ProbeHost, run};
 pub(super) use probe_worker::{ContainerProgress, ProbeView};

@@ -16,11 +16,8 @@ use crate::cluster::embedded::supervise::{ProcessEnd, ProcessSpawn, SuperviseErr
 /// Bytes of a response that are read (`maxRespBodyLength`).
 const MAX_BODY_BYTES: usize = 10 * 1024;
 
-/// What an attempt acts on.
 pub(crate) struct ProbeTarget {
-    /// The pod's address.
     pub(crate) address: Ipv4Addr,
-    /// The container.
     pub(crate) supervisor: Arc<Supervisor>,
     /// How to execute in it; the command is filled in.
     pub(crate) spawn: ProcessSpawn,

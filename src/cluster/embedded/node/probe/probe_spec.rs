@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Which of a container's probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ProbeKind {
     /// Until it succeeds, the others wait; its failure restarts the container.
@@ -18,7 +17,6 @@ pub(crate) enum ProbeKind {
 
 impl ProbeKind {
     /// As event messages begin: `Readiness`.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Startup => "Startup",
@@ -36,7 +34,6 @@ impl ProbeKind {
     }
 }
 
-/// What one attempt does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProbeAction {
     /// Executes a command in the container; exit code 0 is success.
@@ -45,34 +42,24 @@ pub(crate) enum ProbeAction {
     HttpGet {
         /// Instead of the pod's address.
         host: Option<String>,
-        /// The port.
         port: u16,
-        /// The path.
         path: String,
-        /// Header names and values.
         headers: Vec<(String, String)>,
     },
-    /// Connects.
     TcpSocket {
         /// Instead of the pod's address.
         host: Option<String>,
-        /// The port.
         port: u16,
     },
 }
 
-/// One probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ContainerProbe {
-    /// Which.
     pub(crate) kind: ProbeKind,
-    /// What an attempt does.
     pub(crate) action: ProbeAction,
     /// Seconds after the container's start before the first attempt.
     pub(crate) initial_delay_s: u64,
-    /// Time between attempts.
     pub(crate) period: Duration,
-    /// Longest attempt.
     pub(crate) timeout: Duration,
     /// Successes in a row that count.
     pub(crate) success_threshold: u32,
@@ -106,7 +93,8 @@ fn probe(kind: ProbeKind, probe: &Value, container: &Value) -> Result<ContainerP
     })
 }
 
-fn action(handler: &Value, container: &Value) -> Result<ProbeAction, String> {
+/// What a probe or hook with this `handler` does.
+pub(crate) fn action(handler: &Value, container: &Value) -> Result<ProbeAction, String> {
     let http = &handler["httpGet"];
     let tcp = &handler["tcpSocket"];
     let host = |action: &Value| action["host"].as_str().filter(|host| !host.is_empty()).map(str::to_owned);
@@ -126,7 +114,7 @@ fn action(handler: &Value, container: &Value) -> Result<ProbeAction, String> {
 }
 
 /// A port that is a number or the name of one of the container's.
-pub(crate) fn port_of(port: &Value, container: &Value) -> Result<u16, String> {
+fn port_of(port: &Value, container: &Value) -> Result<u16, String> {
     let number = |value: &Value| value.as_u64().and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
     let named = || {
         let ports = container["ports"].as_array()?;
@@ -136,7 +124,7 @@ pub(crate) fn port_of(port: &Value, container: &Value) -> Result<u16, String> {
     number(port)
         .or_else(named)
         .or_else(digits)
-        .ok_or_else(|| format!("{port} is no port number and no name among the container's ports"))
+        .ok_or_else(|| format!("{port} is neither a port number nor the name of a port of the container"))
 }
 
 #[cfg(test)]

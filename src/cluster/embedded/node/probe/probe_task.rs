@@ -9,21 +9,19 @@ use super::probe_worker::{ProbeStep, ProbeView, ProbeWorker};
 
 /// What a worker's task asks of its container, and tells it.
 pub(crate) trait ProbeHost: Sync {
-    /// The present view.
     fn view(&self) -> ProbeView;
     /// What an attempt acts on; nothing if the container does not run.
     fn target(&self) -> Option<ProbeTarget>;
     /// Rings when the container is seen started and not ready (`prober_manager.go`, `UpdatePodStatus`): readiness is
     /// then tried without waiting for the period.
     fn trigger(&self) -> &Notify;
-    /// An attempt failed.
     fn failed(&self, probe: &ContainerProbe, message: &str);
     /// The verdict about a run of the container, after it changed.
     fn verdict(&self, probe: &ContainerProbe, run: u64, verdict: Option<bool>);
 }
 
 /// Probes until the pod is over, or, for startup and liveness, until it is deleted.
-pub(crate) async fn run(probe: ContainerProbe, line: &impl ProbeHost) {
+pub(crate) async fn run(probe: ContainerProbe, host: &impl ProbeHost) {
     let mut worker = ProbeWorker::new(probe.clone());
     let mut ticks = interval(probe.period);
     // As Go's ticker: a tick missed during an attempt comes at once, later ones keep their beat.
@@ -33,22 +31,22 @@ pub(crate) async fn run(probe: ContainerProbe, line: &impl ProbeHost) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = line.trigger().notified(), if is_readiness => {}
+            () = host.trigger().notified(), if is_readiness => {}
         }
-        let step = worker.tick(&line.view());
+        let step = worker.tick(&host.view());
         if step == ProbeStep::Try
-            && let Some(target) = line.target()
+            && let Some(target) = host.target()
             && let Some(result) = attempt(&probe, &target).await
         {
             if let Err(message) = &result {
-                line.failed(&probe, message);
+                host.failed(&probe, message);
             }
             worker.result(result.is_ok());
         }
         let now = (worker.run(), worker.verdict());
         if now != told {
             told = now;
-            line.verdict(&probe, now.0, now.1);
+            host.verdict(&probe, now.0, now.1);
         }
         if step == ProbeStep::Stop {
             return;

@@ -3,7 +3,6 @@
 
 use super::probe_spec::{ContainerProbe, ProbeKind};
 
-/// How far a container has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum ContainerProgress {
     /// It does not run, or its postStart hook does.
@@ -15,22 +14,18 @@ pub(crate) enum ContainerProgress {
     Started,
 }
 
-/// What a worker sees of its container and pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ProbeView {
     /// Which run of the container this is, from 1; 0 before the first.
     pub(crate) run: u64,
-    /// How far that run has come.
     pub(crate) progress: ContainerProgress,
     /// Whole seconds since the container's start, which itself is cut to the second.
     pub(crate) running_s: u64,
-    /// The pod is being deleted.
     pub(crate) deleted: bool,
     /// No container of the pod will be started again.
     pub(crate) over: bool,
 }
 
-/// What to do at a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProbeStep {
     /// Nothing until the next tick.
@@ -41,7 +36,6 @@ pub(crate) enum ProbeStep {
     Stop,
 }
 
-/// One probe of one container.
 #[derive(Debug, Clone)]
 pub(crate) struct ProbeWorker {
     probe: ContainerProbe,
@@ -53,20 +47,16 @@ pub(crate) struct ProbeWorker {
 }
 
 impl ProbeWorker {
-    /// A worker that has seen nothing.
-    #[must_use]
     pub(crate) fn new(probe: ContainerProbe) -> Self {
         Self { probe, run: 0, on_hold: false, last: None, in_a_row: 0, verdict: None }
     }
 
     /// The probe's present verdict: of readiness it begins false, of liveness true, of startup unknown.
-    #[must_use]
     pub(crate) fn verdict(&self) -> Option<bool> {
         self.verdict
     }
 
     /// The run of the container that the verdict is about.
-    #[must_use]
     pub(crate) fn run(&self) -> u64 {
         self.run
     }
@@ -105,7 +95,6 @@ impl ProbeWorker {
         if turn && view.running_s >= self.probe.initial_delay_s { ProbeStep::Try } else { ProbeStep::Wait }
     }
 
-    /// The result of an attempt.
     pub(crate) fn result(&mut self, success: bool) {
         if self.last == Some(success) {
             self.in_a_row += 1;

@@ -5,18 +5,13 @@ use crate::cluster::kube::{CleanReport, LeftoverNamespace, Leftovers, NamespaceL
 /// How many names a sentence holds before it counts the rest.
 const NAMES_MAX: usize = 20;
 
-/// A cluster and what is on it.
 #[derive(Debug)]
 pub(super) struct ClusterView<'a> {
-    /// What to call it.
     pub(super) whose: &'a str,
-    /// The version of its API server.
     pub(super) version: &'a str,
     /// Whether rollproof made it; unknown where that was not asked.
     pub(super) own: Option<bool>,
-    /// What is on it.
     pub(super) found: &'a Leftovers,
-    /// What removes leftovers.
     pub(super) clean: &'a str,
 }
 
@@ -99,8 +94,12 @@ pub(super) fn left_alone(cleaned: &CleanReport) -> Option<String> {
         .then(|| format!("not touched, because their runs are alive: {}; --all removes them too", names(&alive)))
 }
 
-/// `names`, of which not more are shown than somebody reads.
-pub(super) fn names(names: &[&str]) -> String {
+/// `names`, of which not more are shown than somebody reads; `none` where there is none.
+pub(super) fn names(names: &[impl AsRef<str>]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     let shown = names[..names.len().min(NAMES_MAX)].join(", ");
     match names.len().saturating_sub(NAMES_MAX) {
         0 => shown,

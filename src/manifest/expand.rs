@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 /// Replaces each `$(NAME)` that `env` knows. `$$` is one `$`, so `$$(NAME)` stays as `$(NAME)`; an unknown name and
 /// anything else stay as written.
-#[must_use]
-pub(super) fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
+pub(crate) fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -48,6 +47,7 @@ mod tests {
             ("cost: 5$", "cost: 5$"),
             ("$A ${A}", "$A ${A}"),
             ("$(A", "$(A"),
+            ("\u{e4}$(A)\u{f6}", "\u{e4}1\u{f6}"),
         ] {
             assert_eq!(expand(text, &env), expected, "{text}");
         }

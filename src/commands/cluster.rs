@@ -1,47 +1,38 @@
-//! Does what `rollproof cluster` is asked to.
+//! `rollproof cluster`: makes and deletes kind clusters, and shows and removes what runs left on a cluster.
 
 use std::collections::BTreeSet;
 
-use super::cluster_view::{self, ClusterView};
+use super::cluster_view::{self, ClusterView, names};
+use super::ending::{CommandFailure, UserOutput};
+use super::execute::runtime;
+use super::host::{connect_to, create};
+use super::options::{ClusterAction, ClusterArgs, ClusterSelector};
 use crate::clock::wall_unix_ns;
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
 use crate::cluster::kube::{
-    CleanSelection, ConnectedCluster, Leftovers, clean, connect, find_leftovers, is_own, words,
+    CleanSelection, ConnectedCluster, Leftovers, api_words, clean, connect, find_leftovers, is_own,
 };
-use crate::commands::ending::{CommandFailure, UserOutput};
-use crate::commands::host::{connect_failure, connect_to, create};
-use crate::commands::options::{ClusterAction, ClusterArgs, ClusterSelector};
 
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
-fn machine(error: KindError) -> CommandFailure {
-    CommandFailure::Machine(error.to_string())
-}
-
-/// Does what was asked; the text for standard output.
-pub fn cluster(arguments: &ClusterArgs, talk: &dyn UserOutput) -> Result<String, CommandFailure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CommandFailure::Machine(format!("starting the runtime: {error}")))?;
-    runtime.block_on(async {
+/// The text for standard output.
+pub(crate) fn cluster(arguments: &ClusterArgs, output: &dyn UserOutput) -> Result<String, CommandFailure> {
+    runtime()?.block_on(async {
         match &arguments.action {
             ClusterAction::Up { name, kind_config, kind_image } => {
                 let creation = ClusterCreation { config: kind_config.clone(), image: kind_image.clone() };
-                up(&KindCluster::new(name), &creation, talk).await
+                up(&KindCluster::new(name), &creation, output).await
             }
-            ClusterAction::Down { name, force } => down(&KindCluster::new(name), *force, talk).await,
+            ClusterAction::Down { name, force } => down(&KindCluster::new(name), *force, output).await,
             ClusterAction::Status { on } => status(on).await,
-            ClusterAction::Clean { on, runs, all } => remove(on, runs, *all, talk).await,
+            ClusterAction::Clean { on, runs, all } => remove(on, runs, *all, output).await,
         }
     })
 }
 
-async fn up(kind: &KindCluster, creation: &ClusterCreation, talk: &dyn UserOutput) -> Result<String, CommandFailure> {
-    if kind.exists().await.map_err(machine)? {
-        return Ok(format!("the kind cluster {} is there already", kind.name()));
+async fn up(kind: &KindCluster, creation: &ClusterCreation, output: &dyn UserOutput) -> Result<String, CommandFailure> {
+    if kind.exists().await? {
+        return Ok(format!("the kind cluster {} exists already", kind.name()));
     }
-    talk.say(&format!("making the kind cluster {}; this takes a minute or more", kind.name()));
-    create(kind, creation).await?;
+    create(kind, creation, output).await?;
     Ok(format!(
         "the kind cluster {name} is ready: rollproof run --cluster {} ...\n\
          for kubectl: kind export kubeconfig --name {name}",
@@ -54,28 +45,27 @@ fn choice(kind: &KindCluster) -> String {
     if kind.name() == DEFAULT_NAME { "kind".to_owned() } else { format!("kind:{}", kind.name()) }
 }
 
-async fn down(kind: &KindCluster, force: bool, talk: &dyn UserOutput) -> Result<String, CommandFailure> {
-    if !kind.exists().await.map_err(machine)? {
+async fn down(kind: &KindCluster, force: bool, output: &dyn UserOutput) -> Result<String, CommandFailure> {
+    if !kind.exists().await? {
         return Ok(format!("there is no kind cluster {}", kind.name()));
     }
     if !force {
         let connected = connect_to(kind).await?;
         let own = is_own(&connected.client).await;
         if !own.map_err(|error| {
-            CommandFailure::Machine(format!("asking the kind cluster {}: {}", kind.name(), words(&error)))
+            CommandFailure::Machine(format!("asking the kind cluster {}: {}", kind.name(), api_words(&error)))
         })? {
             return Err(CommandFailure::User(format!(
-                "the kind cluster {} was not made by rollproof, and is not deleted; if you mean it, add --force",
+                "the kind cluster {} was not created by rollproof and is not deleted; add --force to delete it",
                 kind.name()
             )));
         }
     }
-    talk.say(&format!("deleting the kind cluster {}", kind.name()));
-    kind.delete().await.map_err(machine)?;
+    output.say(&format!("deleting the kind cluster {}", kind.name()));
+    kind.delete().await?;
     Ok(format!("deleted the kind cluster {}", kind.name()))
 }
 
-/// A cluster that is there.
 struct NamedCluster {
     connected: ConnectedCluster,
     /// What to call it.
@@ -87,25 +77,18 @@ struct NamedCluster {
 
 async fn reach(on: &ClusterSelector) -> Result<NamedCluster, CommandFailure> {
     if let Some(context) = &on.context {
-        let connected = connect(context).await.map_err(connect_failure)?;
+        let connected = connect(context).await?;
         let option = format!(" --context {context}");
         return Ok(NamedCluster { connected, whose: format!("context {context}"), option, is_kind: false });
     }
     let name = on.name.as_deref().unwrap_or(DEFAULT_NAME);
-    let clusters = KindCluster::clusters().await.map_err(machine)?;
+    let clusters = KindCluster::clusters().await?;
     if !clusters.iter().any(|known| known == name) {
-        return Err(CommandFailure::User(
-            KindError::NoCluster { name: name.to_owned(), known: known(&clusters) }.to_string(),
-        ));
+        return Err(KindError::NoCluster { name: name.to_owned(), known: names(&clusters) }.into());
     }
     let connected = connect_to(&KindCluster::new(name)).await?;
     let option = if name == DEFAULT_NAME { String::new() } else { format!(" --name {name}") };
     Ok(NamedCluster { connected, whose: format!("the kind cluster {name}"), option, is_kind: true })
-}
-
-fn known(clusters: &[String]) -> String {
-    let names: Vec<&str> = clusters.iter().map(String::as_str).collect();
-    if names.is_empty() { "none".to_owned() } else { cluster_view::names(&names) }
 }
 
 fn now_s() -> u64 {
@@ -117,19 +100,19 @@ async fn seen(reached: &NamedCluster) -> Result<Leftovers, CommandFailure> {
 }
 
 fn failed(reached: &NamedCluster, error: &kube::Error) -> CommandFailure {
-    CommandFailure::Machine(format!("asking {}: {}", reached.whose, words(error)))
+    CommandFailure::Machine(format!("asking {}: {}", reached.whose, api_words(error)))
 }
 
 async fn status(on: &ClusterSelector) -> Result<String, CommandFailure> {
     let mut others = Vec::new();
     if on.context.is_none() {
         let shown = on.name.as_deref().unwrap_or(DEFAULT_NAME);
-        let clusters = KindCluster::clusters().await.map_err(machine)?;
+        let clusters = KindCluster::clusters().await?;
         // Nobody named it: that it is not there is an answer, and no mistake.
         if on.name.is_none() && !clusters.iter().any(|known| known == shown) {
-            let known = known(&clusters);
             return Ok(format!(
-                "there is no kind cluster {shown}, which `rollproof cluster up` makes; kind clusters: {known}"
+                "there is no kind cluster {shown}, which `rollproof cluster up` makes; kind clusters: {}",
+                names(&clusters)
             ));
         }
         others = clusters.into_iter().filter(|known| known != shown).collect();
@@ -145,7 +128,7 @@ async fn status(on: &ClusterSelector) -> Result<String, CommandFailure> {
     let (whose, version) = (reached.whose.as_str(), reached.connected.version.as_str());
     let mut text = cluster_view::status(&ClusterView { whose, version, own, found: &found, clean: &clean });
     if !others.is_empty() {
-        text = format!("{text}\nother kind clusters: {}", known(&others));
+        text = format!("{text}\nother kind clusters: {}", names(&others));
     }
     Ok(text)
 }
@@ -154,7 +137,7 @@ async fn remove(
     on: &ClusterSelector,
     runs: &[String],
     all: bool,
-    talk: &dyn UserOutput,
+    output: &dyn UserOutput,
 ) -> Result<String, CommandFailure> {
     let reached = reach(on).await?;
     let which = match (all, runs.is_empty()) {
@@ -162,18 +145,18 @@ async fn remove(
         (false, true) => CleanSelection::Dead,
         (false, false) => CleanSelection::Runs(known_runs(runs, &seen(&reached).await?, &reached.whose)?),
     };
-    talk.progress(&format!("cleaning {}", reached.whose));
+    output.progress(&format!("cleaning {}", reached.whose));
     let cleaned = clean(&reached.connected.client, &which, now_s()).await.map_err(|error| failed(&reached, &error))?;
     if let Some(alive) = cluster_view::left_alone(&cleaned).filter(|_| which == CleanSelection::Dead) {
-        talk.say(&alive);
+        output.say(&alive);
     }
     if let Some(why) = &cleaned.nodes_unseen {
-        talk.say(&format!("note: cannot tell whether runs cordoned nodes: {why}"));
+        output.say(&format!("note: cannot tell whether runs cordoned nodes: {why}"));
     }
     match cluster_view::cleaned(&reached.whose, &cleaned) {
         (done, None) => Ok(done),
         (done, Some(failed)) => {
-            talk.say(&done);
+            output.say(&done);
             Err(CommandFailure::Machine(failed))
         }
     }
@@ -184,10 +167,10 @@ fn known_runs(runs: &[String], found: &Leftovers, whose: &str) -> Result<BTreeSe
     let cordons = found.nodes.iter().filter_map(|node| node.cordon.as_ref().map(|cordon| cordon.by.as_str()));
     let there: BTreeSet<&str> = found.namespaces.iter().map(|one| one.run.as_str()).chain(cordons).collect();
     if let Some(run) = runs.iter().find(|run| !there.contains(run.as_str())) {
-        let names: Vec<&str> = there.into_iter().collect();
-        let known = if names.is_empty() { "none".to_owned() } else { cluster_view::names(&names) };
+        let there: Vec<&str> = there.into_iter().collect();
         return Err(CommandFailure::User(format!(
-            "nothing of run {run} is on {whose}; runs that have something there: {known}"
+            "nothing of run {run} is on {whose}; runs that have something there: {}",
+            names(&there)
         )));
     }
     Ok(runs.iter().cloned().collect())
