@@ -3,7 +3,7 @@
 use super::cause::Cause;
 use super::cut::pod_vanished;
 use super::finding::{Finding, Proof};
-use super::scene::{SEEN_LATE_NS, Scene};
+use super::scene::{Outage, SEEN_LATE_NS, Scene};
 use crate::record::Outcome;
 use crate::record::entry::Attempt;
 use crate::timeline::{PodEdge, PodLife};
@@ -27,8 +27,16 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     if deaf.iter().any(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns))) {
         deaf.retain(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns)));
     }
-    if let Some(since_ns) = scene.outage_since(at_ns) {
-        return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf, scene);
+    match scene.outage(at_ns) {
+        Outage::Since(since_ns) => {
+            return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf, scene);
+        }
+        Outage::Unclear => {
+            return Finding::torn(
+                "whether a pod still listened at that moment was not observed closely enough to tell an outage from a race",
+            );
+        }
+        Outage::No => {}
     }
     // Without a ready endpoint routing falls back to those that terminate while they serve (KEP-1669). With the new pods among the
     // endpoints it would not have come here any more.
@@ -38,7 +46,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     match (scene.not_listening_yet(at_ns).as_slice(), deaf.as_slice()) {
         ([pod], []) => not_ready_yet(pod),
         ([first, ..], []) => Finding { pod: None, ..not_ready_yet(first) },
-        ([new, ..], [old, ..]) => Finding::unknown(format!(
+        ([new, ..], [old, ..]) => Finding::torn(format!(
             "the connection may have been routed to {}, which was ready before it listened, or to {}, whose listener was \
              closed; a failed connection names no pod",
             new.name, old.name

@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::finding::{Finding, Proof};
-use super::scene::{ROUTING_LAG_MAX_NS, Scene, begins_gracefully, stop_begins};
+use super::scene::{Scene, begins_gracefully, stop_begins};
 use super::timeout;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse};
@@ -20,6 +20,8 @@ const RACE_NS: u64 = 40_000_000;
 const UNSERVED_NS: u64 = 50_000_000;
 /// A connection that is so young when a listener closes may still be in its accept queue.
 const QUEUED_NS: u64 = 100_000_000;
+/// An edge that is known to this was observed, not derived.
+const OBSERVED_NS: u64 = 60_000_000;
 /// kubelet gives so much more to a server whose hook has used the grace up, and tells a container's end a second late.
 const KILL_LATE_NS: u64 = 3_500_000_000;
 
@@ -47,16 +49,17 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         .filter(|pod| may_have_carried(attempt, pod, scene))
         .filter_map(|pod| by_stop(attempt, pod, scene).map(|cause| (pod, cause, is_timely(attempt, pod))))
         .collect();
-    // A pod that something happened to at that very moment explains more than one that merely was stopping.
-    if possible.iter().any(|(_, _, timely)| *timely) {
-        possible.retain(|(_, _, timely)| *timely);
-    }
+    // A pod that something happened to at that very moment explains more than one that merely was stopping, and one whose end was
+    // observed then more than one of which that only follows. One that answered later had not ended.
+    keep_if_any(&mut possible, |(pod, _, _)| pod.served.is_none_or(|(_, last_ns)| last_ns <= attempt.end_ns));
+    keep_if_any(&mut possible, |(_, _, timely)| *timely);
+    keep_if_any(&mut possible, |(pod, _, _)| ended_then(attempt, pod));
     match possible.as_slice() {
         [] => without_stop(attempt, scene),
-        [(pod, cause, _)] => Finding::of(*cause, pod, OF_A_CUT),
+        [(pod, cause, _)] => stopped(*cause, pod),
         [(first, cause, _), rest @ ..] => match rest.iter().try_fold(*cause, |all, (_, one, _)| widest(all, *one)) {
-            Some(cause) => Finding::without_pod(cause, vec![Proof::Edges(first, OF_A_CUT)]),
-            None => Finding::unknown(format!(
+            Some(cause) if cause != Cause::Unknown => Finding::without_pod(cause, vec![Proof::Edges(first, OF_A_CUT)]),
+            Some(_) | None => Finding::torn(format!(
                 "{} pods were stopping, each in its own way, and this connection names none of them",
                 possible.len()
             )),
@@ -66,7 +69,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
 
 fn of_pod<'a>(attempt: &'a Attempt, pod: &'a PodLife, scene: &Scene<'a>) -> Finding<'a> {
     if let Some(cause) = by_stop(attempt, pod, scene) {
-        return Finding::of(cause, pod, OF_A_CUT);
+        return stopped(cause, pod);
     }
     if pod.crashed.is_some() {
         return ended_by_itself(pod).and([Proof::Edges(pod, &[PodEdge::Started])]);
@@ -105,7 +108,7 @@ fn ended_by_itself<'a>(pod: &PodLife) -> Finding<'a> {
 fn may_have_carried(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     let Some(deletion) = pod.deletion else { return false };
     let begun_ns = attempt.connected_ns.or(attempt.started_ns).unwrap_or(attempt.planned_ns);
-    let routed_until = pod.endpoint_not_ready.unwrap_or(deletion).high_ns.saturating_add(ROUTING_LAG_MAX_NS);
+    let routed_until = scene.routed_until(pod, deletion);
     let existed = pod.created.is_some_and(|created| created.low_ns <= begun_ns);
     let accepted = pod.listener_closed.is_none_or(|closed| begun_ns <= closed.high_ns);
     existed && accepted && begun_ns <= routed_until && !scene.routed_anew(pod, begun_ns)
@@ -120,7 +123,7 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
     if end_ns.saturating_add(SLACK_NS) < stop.low_ns {
         return None;
     }
-    if raced(attempt) && (failed_at_once(attempt) || !at_the_exit(attempt, pod)) {
+    if raced(attempt) && (proven_race(attempt) || failed_at_once(attempt) || !at_the_exit(attempt, pod)) {
         return Some(Cause::KeepaliveRace);
     }
     if end_ns > over_ns {
@@ -145,7 +148,12 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
     if failed_hook_before(attempt, pod) {
         return Some(Cause::PrestopFailed);
     }
-    Some(if drain_was_cut(attempt, pod) { Cause::DrainNotAwaited } else { Cause::CutAtStop })
+    Some(match drain_was_cut(attempt, pod) {
+        // It is not known whether the drain was cut, or over.
+        true if !was_in_flight_as_it_began(attempt, pod) => Cause::Unknown,
+        true => Cause::DrainNotAwaited,
+        false => Cause::CutAtStop,
+    })
 }
 
 fn failed_hook_before(attempt: &Attempt, pod: &PodLife) -> bool {
@@ -216,6 +224,41 @@ fn drain_was_cut(attempt: &Attempt, pod: &PodLife) -> bool {
     }
 }
 
+/// A drain waits for what was in flight as it began, which is when the listener closes. What came later may have met a server that was
+/// done and ended by itself.
+fn was_in_flight_as_it_began(attempt: &Attempt, pod: &PodLife) -> bool {
+    let begun_ns = attempt.sent_ns.or(attempt.connected_ns).unwrap_or(attempt.end_ns);
+    let began = pod.listener_closed.map(|closed| closed.low_ns).or(stop_begins(pod).map(|stop| stop.high_ns));
+    began.is_some_and(|began_ns| begun_ns < began_ns)
+}
+
+/// A cause that lies with a pod's stop.
+fn stopped<'a>(cause: Cause, pod: &'a PodLife) -> Finding<'a> {
+    if cause == Cause::Unknown {
+        return Finding::torn(format!(
+            "whether {} had drained and ended by itself, or its drain was cut, was not observed closely enough",
+            pod.name
+        ));
+    }
+    Finding::of(cause, pod, OF_A_CUT)
+}
+
+/// Keeps those for which something holds, if it holds for any.
+fn keep_if_any<T>(all: &mut Vec<T>, holds: impl Fn(&T) -> bool) {
+    if all.iter().any(&holds) {
+        all.retain(holds);
+    }
+}
+
+/// Its listener was observed to close, or its container to end, at the moment at which the attempt failed.
+fn ended_then(attempt: &Attempt, pod: &PodLife) -> bool {
+    [pod.listener_closed, pod.finished].into_iter().flatten().any(|edge| {
+        let precise = edge.high_ns.saturating_sub(edge.low_ns) <= OBSERVED_NS;
+        let low_ns = edge.low_ns.saturating_sub(OBSERVED_NS / 5);
+        precise && (low_ns..=edge.high_ns.saturating_add(OBSERVED_NS)).contains(&attempt.end_ns)
+    })
+}
+
 /// Something that happens once happened to this pod just before the attempt failed.
 fn is_timely(attempt: &Attempt, pod: &PodLife) -> bool {
     let near = |low: Stamp, high: Stamp| {
@@ -240,17 +283,26 @@ fn keeps_alive(attempt: &Attempt) -> bool {
     !attempt.arm.connects_anew() && attempt.connection.as_ref().is_some_and(|connection| connection.uses > 0)
 }
 
-/// The connection had ended before it was written on, or its end was on its way: what the server does with a request takes at least
-/// a round trip.
+/// The end of the connection was on its way: what the server does with a request takes at least a round trip.
 fn failed_at_once(attempt: &Attempt) -> bool {
     let rtt_ns = attempt.connection.as_ref().map_or(0, ConnectionUse::round_trip_ns);
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
-    ended_before_write(attempt) || waited.is_some_and(|waited| waited < rtt_ns / 2)
+    !request_came(attempt) && waited.is_some_and(|waited| waited < rtt_ns / 2)
 }
 
-/// The load saw the connection's end before it wrote. It looks only where a connection is kept alive.
-fn ended_before_write(attempt: &Attempt) -> bool {
-    attempt.connection.as_ref().is_some_and(|connection| connection.ended_before_write)
+/// The kernel shows that the connection had ended before the request came to the server: the peer's FIN or RST was there before the
+/// write, or the stream ended and nothing of the request was acknowledged.
+fn proven_race(attempt: &Attempt) -> bool {
+    let closed = attempt.outcome == Outcome::ClosedBeforeByte;
+    attempt
+        .connection
+        .as_ref()
+        .is_some_and(|connection| connection.ended_before_write || (closed && connection.bytes_acked == Some(0)))
+}
+
+/// The server's kernel acknowledged the request before the connection ended.
+fn request_came(attempt: &Attempt) -> bool {
+    attempt.connection.as_ref().is_some_and(|connection| connection.bytes_acked.is_some_and(|bytes| bytes > 0))
 }
 
 /// Written on a kept-alive connection, and closed before a byte within the time that the race takes.
@@ -260,7 +312,7 @@ fn raced(attempt: &Attempt) -> bool {
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
     early
         && keeps_alive(attempt)
-        && (ended_before_write(attempt)
+        && (proven_race(attempt)
             || waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(RACE_NS)))
 }
 

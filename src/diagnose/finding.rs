@@ -19,6 +19,8 @@ pub(super) struct Finding<'a> {
     pub(super) proofs: Vec<Proof<'a>>,
     /// Of an unknown cause: what is missing to decide.
     pub(super) missing: Cow<'static, str>,
+    /// Of an unknown cause: there is evidence for more than one, rather than for none.
+    pub(super) torn: bool,
 }
 
 /// Evidence that is spelled out only where it is shown: of an incident's first attempt.
@@ -37,11 +39,16 @@ impl<'a> Finding<'a> {
     }
 
     pub(super) fn without_pod(cause: Cause, proofs: Vec<Proof<'a>>) -> Self {
-        Self { cause, pod: None, proofs, missing: Cow::Borrowed("") }
+        Self { cause, pod: None, proofs, missing: Cow::Borrowed(""), torn: false }
     }
 
     pub(super) fn unknown(missing: impl Into<Cow<'static, str>>) -> Self {
         Self { missing: missing.into(), ..Self::without_pod(Cause::Unknown, Vec::new()) }
+    }
+
+    /// Unknown, because there is evidence for several causes.
+    pub(super) fn torn(missing: impl Into<Cow<'static, str>>) -> Self {
+        Self { torn: true, ..Self::unknown(missing) }
     }
 
     pub(super) fn and(mut self, more: impl IntoIterator<Item = Proof<'a>>) -> Self {

@@ -9,6 +9,7 @@
 //! - `cut`: connections that ended before the answer did
 //! - `finding`: a cause with its evidence
 //! - `incident`: the diagnosis of a run
+//! - `lateness`: whether a cause holds wherever the attempt's moment lies
 //! - `merge`: from findings to incidents
 //! - `scene`: what was going on around an attempt
 //! - `tests`: each cause, and a twin that lacks what decides
@@ -20,6 +21,7 @@ mod connect;
 mod cut;
 mod finding;
 mod incident;
+mod lateness;
 mod merge;
 mod scene;
 #[cfg(test)]
@@ -50,10 +52,10 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
         let Some(variant) = timeline.header.spec.variants.iter().find(|known| known.name == trial.start.variant) else {
             continue;
         };
-        let mut scene = Scene::new(trial, variant, std::mem::take(&mut stale_ports));
+        let mut scene = Scene::new(trial, variant, &timeline.header, std::mem::take(&mut stale_ports));
         let mut merger = merge::Merger::new(&mut all, &trial.start.variant);
         for attempt in &trial.lost {
-            merger.add(attempt, &explain(attempt, &scene));
+            merger.add(attempt, &lateness::explain(attempt, &scene));
             // The embedded cluster routes without NAT.
             if let Some(port) = timed_out_port(attempt).filter(|_| timeline.header.cluster.kind != "embedded") {
                 scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));

@@ -2,14 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::clock::Stamp;
+use crate::clock::{Stamp, saturating_ns};
 use crate::record::entry::Attempt;
+use crate::record::header::Header;
 use crate::servers::{PreStop, StopKind};
 use crate::spec::VariantSpec;
 use crate::timeline::{Edge, PodLife, Trial, Unselected};
 
-/// Longer than any routing table was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is 30 s.
-pub(super) const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
+/// Longer than a real cluster's routing was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is
+/// 30 s.
+const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
+/// What the embedded cluster's routing takes beyond the lag that it is given: its controllers and a sync.
+const EMBEDDED_LAG_MORE_NS: u64 = 100_000_000;
+/// Fewer answers before the rollout do not show how long an answer usually takes.
+const LEAST_ANSWERS: u64 = 20;
 /// A listener's end is bracketed by 20 ms, and the watch that tells of a new endpoint may be somewhat later than that.
 pub(super) const SEEN_LATE_NS: u64 = 60_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
@@ -26,20 +32,43 @@ pub(super) struct Scene<'a> {
     /// Every moment at which what can serve may change.
     moments: BTreeSet<Stamp>,
     has_readiness: bool,
+    routing_lag_max_ns: u64,
+    /// At some moment no endpoint of the workload was ready, so that routing fell back to those that terminate while they serve
+    /// (KEP-1669).
+    falls_back: bool,
     /// The Service selects none of the new pods.
     pub(super) unselected: Option<Unselected>,
 }
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(trial: &'a Trial, variant: &'a VariantSpec, stale_ports: BTreeMap<u16, Stamp>) -> Self {
-        let usual = trial.kind_latency_us.iter().filter_map(|(kind, all)| Some((*kind, all.per_mille(990)? * 1_000)));
-        let has_readiness = has_readiness(variant);
-        let usual_ns = usual.collect();
-        let unselected = Unselected::of(variant, trial);
-        let moments = BTreeSet::new();
-        let mut scene = Self { trial, variant, usual_ns, stale_ports, moments, has_readiness, unselected };
-        scene.moments = scene.pods().flat_map(|pod| [scene.serves_from(pod), serves_until(pod)]).flatten().collect();
+    pub(super) fn new(
+        trial: &'a Trial,
+        variant: &'a VariantSpec,
+        header: &Header,
+        stale_ports: BTreeMap<u16, Stamp>,
+    ) -> Self {
+        let mut scene = Self {
+            trial,
+            variant,
+            usual_ns: usual_ns(trial),
+            stale_ports,
+            moments: BTreeSet::new(),
+            has_readiness: has_readiness(variant),
+            routing_lag_max_ns: routing_lag_max_ns(header),
+            falls_back: falls_back(trial),
+            unselected: Unselected::of(variant, trial),
+        };
+        let both = [Certainty::Sure, Certainty::Possible];
+        let moments =
+            scene.pods().flat_map(|pod| both.map(|certainty| [scene.serves_from(pod), serves_until(pod, certainty)]));
+        scene.moments = moments.flatten().flatten().collect();
         scene
+    }
+
+    /// Until when connections may have been routed to a pod that was deleted.
+    pub(super) fn routed_until(&self, pod: &PodLife, deletion: Edge) -> Stamp {
+        let last = pod.endpoint_gone.or(pod.endpoint_not_serving).filter(|_| self.falls_back);
+        last.or(pod.endpoint_not_ready).unwrap_or(deletion).high_ns.saturating_add(self.routing_lag_max_ns)
     }
 
     pub(super) fn pods(&self) -> std::slice::Iter<'a, PodLife> {
@@ -74,16 +103,40 @@ impl<'a> Scene<'a> {
         Some(ready.max(listens))
     }
 
-    fn could_serve(&self, at_ns: Stamp) -> bool {
-        self.pods().any(|pod| {
+    /// The pods that could serve then.
+    fn serving(&self, at_ns: Stamp, certainty: Certainty) -> impl Iterator<Item = &'a PodLife> {
+        self.pods().filter(move |pod| {
             self.serves_from(pod).is_some_and(|from| from <= at_ns)
-                && serves_until(pod).is_none_or(|until| at_ns < until)
+                && serves_until(pod, certainty).is_none_or(|until| at_ns < until)
         })
+    }
+
+    fn could_serve(&self, at_ns: Stamp, certainty: Certainty) -> bool {
+        self.serving(at_ns, certainty).next().is_some()
+    }
+
+    /// Whether a refusal at that moment lies in an outage; since when, if it does.
+    pub(super) fn outage(&self, at_ns: Stamp) -> Outage {
+        match (self.outage_since(at_ns, Certainty::Sure), self.outage_since(at_ns, Certainty::Possible)) {
+            (_, Some(since)) => Outage::Since(since),
+            (None, None) => Outage::No,
+            // Whether the last one still listened decides. A refusal that nobody else can have given shows that it did not.
+            (Some(since), None) => {
+                let mut possible = self.serving(at_ns, Certainty::Possible);
+                let only = possible.next().filter(|_| possible.next().is_none());
+                let others = self.deaf(at_ns).into_iter().filter(|deaf| only.is_none_or(|only| only.uid != deaf.uid));
+                if only.is_some_and(|pod| pod.deletion.is_some()) && others.count() == 0 {
+                    Outage::Since(since)
+                } else {
+                    Outage::Unclear
+                }
+            }
+        }
     }
 
     /// When the outage began in which that moment lies: none of the pods could serve, and no new connection has been
     /// answered since. `None` if there was no outage.
-    pub(super) fn outage_since(&self, at_ns: Stamp) -> Option<Stamp> {
+    fn outage_since(&self, at_ns: Stamp, certainty: Certainty) -> Option<Stamp> {
         if self.trial.pods.is_empty() {
             return None;
         }
@@ -91,19 +144,21 @@ impl<'a> Scene<'a> {
             // The latest change that left nobody, with nobody before it until now, is where the outage began.
             let mut began = from;
             for moment in self.moments.range(..=from).rev() {
-                if self.could_serve(*moment) {
+                if self.could_serve(*moment, certainty) {
                     break;
                 }
                 began = *moment;
             }
             began
         };
-        if !self.could_serve(at_ns) {
+        if !self.could_serve(at_ns, certainty) {
             return Some(began(at_ns));
         }
         // Somebody can serve again. Until a new connection is answered, routing has not noticed.
-        let last_without = self.moments.range(..=at_ns).rev().copied().find(|moment| !self.could_serve(*moment))?;
-        let back_ns = self.moments.range(last_without..=at_ns).copied().find(|moment| self.could_serve(*moment))?;
+        let last_without =
+            self.moments.range(..=at_ns).rev().copied().find(|moment| !self.could_serve(*moment, certainty))?;
+        let back_ns =
+            self.moments.range(last_without..=at_ns).copied().find(|moment| self.could_serve(*moment, certainty))?;
         (at_ns < self.answered_again(last_without, back_ns)).then(|| began(last_without))
     }
 
@@ -137,9 +192,9 @@ impl<'a> Scene<'a> {
     pub(super) fn deaf(&self, at_ns: Stamp) -> Vec<&'a PodLife> {
         let deaf = self.pods().filter(|pod| {
             let Some(deletion) = pod.deletion else { return false };
-            let routed_until = pod.endpoint_not_ready.unwrap_or(deletion).high_ns.saturating_add(ROUTING_LAG_MAX_NS);
+            let routed_until = self.routed_until(pod, deletion);
             let was_routed = pod.endpoint_ready.is_some() || !pod.new;
-            let gone_deaf = serves_until(pod).is_some_and(|from| from <= at_ns);
+            let gone_deaf = serves_until(pod, Certainty::Sure).is_some_and(|from| from <= at_ns);
             was_routed && gone_deaf && at_ns <= routed_until && !self.routed_anew(pod, at_ns)
         });
         deaf.collect()
@@ -192,15 +247,65 @@ fn has_readiness(variant: &VariantSpec) -> bool {
     all.any(|container| container.get("readinessProbe").is_some())
 }
 
-/// From when a pod's listener may be gone; `None` if that is not to be seen.
-fn serves_until(pod: &PodLife) -> Option<Stamp> {
+/// Whether it is sure that a pod serves, or only possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    Sure,
+    Possible,
+}
+
+/// Whether no pod could serve.
+pub(super) enum Outage {
+    /// Somebody could.
+    No,
+    /// Nobody could, since then.
+    Since(Stamp),
+    /// What decides lies closer together than was observed.
+    Unclear,
+}
+
+/// The 99th percentile of the answers' latencies of each request kind, before the rollout where there were enough.
+fn usual_ns(trial: &Trial) -> BTreeMap<u16, u64> {
+    let before = |kind: &u16| trial.kind_latency_before_us.get(kind).filter(|before| before.len() >= LEAST_ANSWERS);
+    let usual = trial.kind_latency_us.iter().map(|(kind, all)| (*kind, before(kind).unwrap_or(all)));
+    usual.filter_map(|(kind, latencies)| Some((kind, latencies.per_mille(990)? * 1_000))).collect()
+}
+
+fn routing_lag_max_ns(header: &Header) -> u64 {
+    if header.cluster.kind == "embedded" {
+        let lag_max = header.spec.settings.cluster.routing.lag_max();
+        return saturating_ns(lag_max).saturating_add(EMBEDDED_LAG_MORE_NS);
+    }
+    ROUTING_LAG_MAX_NS
+}
+
+fn falls_back(trial: &Trial) -> bool {
+    let left = trial.pods.iter().filter_map(|pod| pod.endpoint_not_ready);
+    left.into_iter().any(|left| {
+        !trial.pods.iter().any(|pod| {
+            let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.low_ns);
+            ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.low_ns > left.high_ns)
+        })
+    })
+}
+
+/// From when a pod's listener may be gone, or is for sure; `None` if that is not to be seen.
+fn serves_until(pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
+    let sure = certainty == Certainty::Sure;
     if let Some(closed) = pod.listener_closed {
-        return Some(closed.low_ns);
+        return Some(if sure { closed.low_ns } else { closed.high_ns });
+    }
+    // It was open at the last look, and its server ended before the next.
+    let ended = pod.finished.or(pod.gone).map(|edge| edge.high_ns);
+    if let (true, Some(open_ns), Some(ended_ns)) = (sure, pod.listener_open_until_ns, ended)
+        && pod.deletion.is_some_and(|deletion| deletion.low_ns <= open_ns)
+    {
+        return Some(open_ns.min(ended_ns));
     }
     // A listener that nobody probed may be gone as soon as the server is told to stop; one that was open to the last, when its
     // server was gone.
     let told = stop_begins(pod).filter(|_| pod.listener_opened.is_none()).map(|edge| edge.low_ns);
-    told.or_else(|| pod.finished.or(pod.gone).map(|edge| edge.high_ns))
+    told.or(ended)
 }
 
 /// When the server was first told to stop: by its hook, or by the stop signal.

@@ -28,7 +28,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         ([pod, ..], []) => Finding::without_pod(Cause::Overload, vec![Proof::Edges(pod, OF_A_YOUNG_POD)]),
         ([], [pod]) => Finding::of(Cause::BacklogReset, pod, OF_A_HANGING_POD),
         ([], [pod, ..]) => Finding::without_pod(Cause::BacklogReset, vec![Proof::Edges(pod, OF_A_HANGING_POD)]),
-        ([new, ..], [old, ..]) => Finding::unknown(format!(
+        ([new, ..], [old, ..]) => Finding::torn(format!(
             "{} was young, and {} was stopping and answered no more; a connection without an answer names no pod",
             new.name, old.name
         )),

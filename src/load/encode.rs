@@ -57,6 +57,7 @@ pub(super) fn encode(batch: SliceBatch, sink: &Sink) {
             ok: answered.latencies_us.len() as u64,
             latency_us: encoded(&answered.latencies_us),
             last_connect_ns: answered.last_connect,
+            first_connect_ns: answered.first_connect,
         }));
     }
     sink.send(Entry::Punctuality(Punctuality {

@@ -45,6 +45,8 @@ pub(super) struct PulseAnswers {
     pub(super) latencies_us: Vec<u64>,
     /// When the latest connection that was made for one of them on the arm `new` was begun.
     pub(super) last_connect: Option<Stamp>,
+    /// When the first one was begun.
+    pub(super) first_connect: Option<Stamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,6 +158,7 @@ impl LoadCollector {
         answered.latencies_us.push(latency_us);
         if planned.arm.connects_anew() {
             answered.last_connect = answered.last_connect.max(connect);
+            answered.first_connect = answered.first_connect.into_iter().chain(connect).min();
         }
     }
 

@@ -28,6 +28,9 @@ pub struct Pulse {
     /// 100 ms; when routing stopped leading to a pod is told to the spacing of its connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_connect_ns: Option<Stamp>,
+    /// Arm `new` only: when the first of them was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_connect_ns: Option<Stamp>,
 }
 
 /// The load's own punctuality in one slice of 100 ms, over all arms.

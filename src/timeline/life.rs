@@ -48,6 +48,8 @@ pub struct PodLife {
     pub stop_signal: Option<Edge>,
     /// Its listener refuses or is silent.
     pub listener_closed: Option<Edge>,
+    /// The last look of the side probe that found its listener open.
+    pub listener_open_until_ns: Option<Stamp>,
     /// Its main container has finished.
     pub finished: Option<Edge>,
     /// Its object is gone.

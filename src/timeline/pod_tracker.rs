@@ -103,6 +103,7 @@ impl PodTracker {
         let mut life = self.seen.clone();
         life.new = life.created.is_some_and(|created| created.high_ns >= window.first_ns);
         life.hook = hook.clone();
+        life.listener_open_until_ns = self.accepted_until_ns;
         self.tell_of_container(container, &mut life);
         gaps.widen(&mut life);
         derive(&mut life, self.killing_ns);

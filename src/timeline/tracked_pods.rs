@@ -283,6 +283,7 @@ mod tests {
             ok: 50,
             latency_us: String::new(),
             last_connect_ns: Some(10_400_000_000),
+            first_connect_ns: None,
         });
         connections
     }

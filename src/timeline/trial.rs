@@ -54,11 +54,13 @@ pub struct Trial {
     pub served: BTreeMap<String, (Stamp, Stamp)>,
     /// Which kinds of request each pod answered as expected.
     pub answered_kinds: BTreeSet<(String, u16)>,
-    /// By pod, when the first new connections were begun that it answered as expected: the latest of the first slice. Those of
+    /// By pod, when the first new connection was begun that it answered as expected. Those of
     /// pods that do not name themselves stand under the empty name.
     pub first_answered_ns: BTreeMap<String, Stamp>,
     /// Latencies of ok attempts over the whole trial by request kind, in microseconds.
     pub kind_latency_us: BTreeMap<u16, Distribution>,
+    /// The same of those before the rollout.
+    pub kind_latency_before_us: BTreeMap<u16, Distribution>,
     /// Every lost attempt, whole, in the order in which they ended.
     pub lost: Vec<Attempt>,
     /// Attempts that were raced, unsent or the harness's own trouble, whole, in the order in which they ended: all of them, or
@@ -223,12 +225,15 @@ impl Trial {
         })?;
         self.latency_us.entry((self.phase(pulse.at_ns), pulse.arm)).or_default().merge(&latencies);
         self.kind_latency_us.entry(pulse.request).or_default().merge(&latencies);
+        if self.phase(pulse.at_ns) == Phase::Before {
+            self.kind_latency_before_us.entry(pulse.request).or_default().merge(&latencies);
+        }
         Ok(latencies)
     }
 
     fn note_served(&mut self, pulse: &Pulse) {
         if pulse.arm.connects_anew() {
-            let at_ns = pulse.last_connect_ns.unwrap_or(pulse.at_ns);
+            let at_ns = pulse.first_connect_ns.or(pulse.last_connect_ns).unwrap_or(pulse.at_ns);
             let first = self.first_answered_ns.entry(pulse.pod.clone().unwrap_or_default()).or_insert(at_ns);
             *first = at_ns.min(*first);
         }

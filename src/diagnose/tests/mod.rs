@@ -31,8 +31,12 @@ fn workload(hook: Option<&str>, probe: bool) -> Value {
            "spec": {"template": {"spec": {"containers": [container]}}}})
 }
 
+/// On a real cluster, whose routing may follow late.
 fn report(hook: Option<&str>, change: impl FnOnce(&mut SampleTrial)) -> ReportDoc {
-    let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(hook, false)];
+    let plan = |header: &mut Header| {
+        "kind".clone_into(&mut header.cluster.kind);
+        header.spec.variants[0].deployed_mut().manifests = vec![workload(hook, false)];
+    };
     SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
 }
 
@@ -237,6 +241,25 @@ fn a_hook_that_failed_is_told_from_one_whose_server_was_done() {
 }
 
 #[test]
+fn a_hook_that_cannot_run_failed_even_where_its_event_comes_just_after_the_listener_closed() {
+    let failed = SamplePod { hook_failed: Some(1_083), grace_s: 40, ..STOPPED };
+    for command in
+        [json!(["sh", "sleep 3; nginx -s quit; sleep 8"]), json!(["sh", "-c", "sleep 3; nginx -s quit; sleep 8"])]
+    {
+        let mut manifest = workload(Some(""), false);
+        manifest["spec"]["template"]["spec"]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"] = command;
+        let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![manifest];
+        let run = SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", |trial| {
+            pods::add(trial, &[OLD, failed.clone(), NEW]);
+            cut(trial, 700, 345, Outcome::ResetBeforeByte);
+            refused(trial, 1_400);
+        });
+        let report = run.finished().report();
+        assert_eq!(report.variants[0].causes, [(Cause::PrestopFailed, 2)].into());
+    }
+}
+
+#[test]
 fn a_write_on_a_connection_that_was_just_closed_is_the_keep_alive_race() {
     let draining = SamplePod { closed: Some(4_020), finished: Some((6_500, 0)), grace_s: 40, ..STOPPED };
     let lose = |trial: &mut SampleTrial| _ = cut_kept_alive(trial, "web-stopped", 4_015, 8);
@@ -252,6 +275,74 @@ fn a_write_on_a_connection_that_was_just_closed_is_the_keep_alive_race() {
         };
         assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose), [cause]);
     }
+}
+
+#[test]
+fn what_the_servers_kernel_acknowledged_tells_a_race_from_a_cut() {
+    // The server ended as the client wrote, and the client noticed a hundred milliseconds later.
+    let of = |bytes_acked, outcome| {
+        causes(None, &[OLD, STOPPED, NEW], |trial| {
+            let attempt = cut_kept_alive(trial, "web-stopped", 1_035, 100);
+            attempt.outcome = outcome;
+            attempt.connection.as_mut().unwrap().bytes_acked = bytes_acked;
+        })
+    };
+    assert_eq!(of(Some(0), Outcome::ClosedBeforeByte), [Cause::KeepaliveRace]);
+    assert_eq!(of(Some(48), Outcome::ClosedBeforeByte), [Cause::CutAtStop]);
+    assert_eq!(of(Some(48), Outcome::ResetBeforeByte), [Cause::CutAtStop]);
+}
+
+#[test]
+fn edges_closer_together_than_the_trials_own_lateness_decide_nothing() {
+    let late = |late_ms: u64| {
+        report(None, |trial| {
+            pods::add(trial, &[OLD, STOPPED, NEW]);
+            cut_kept_alive(trial, "web-stopped", 1_000, 45).late_ns = late_ms * 1_000_000;
+        })
+    };
+    let cause = |report: &ReportDoc| report.incidents[0].cause;
+    assert_eq!(cause(&late(0)), Cause::CutAtStop);
+    let torn = late(40);
+    assert_eq!(cause(&torn), Cause::Unknown);
+    let missing = &torn.incidents[0].missing;
+    assert!(missing.contains("keepalive-race") && missing.contains("up to 40 ms late"), "{missing}");
+}
+
+#[test]
+fn a_request_that_came_after_the_drain_began_may_have_met_its_end() {
+    let hook = Some("apachectl -k graceful-stop");
+    let drained = SamplePod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
+    let late = |trial: &mut SampleTrial| _ = cut(trial, 1_200, 95, Outcome::ClosedBeforeByte);
+    assert_eq!(causes(hook, &[OLD, drained, NEW], late), [Cause::Unknown]);
+}
+
+#[test]
+fn a_pod_that_was_seen_to_end_then_explains_more_than_one_that_served_on() {
+    // Both were told to stop; only one had ended, as the probe saw.
+    let lives = SamplePod {
+        name: "web-lives",
+        closed: Some(3_000),
+        finished: Some((3_010, 0)),
+        served: Some((-2_900, 2_900)),
+        ..STOPPED
+    };
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 700, 345, Outcome::ResetBeforeByte);
+    let report = report(None, |trial| {
+        pods::add(trial, &[OLD, STOPPED, lives, NEW]);
+        lose(trial);
+    });
+    let incident = &report.incidents[0];
+    assert_eq!((incident.cause, incident.pod.as_deref()), (Cause::CutAtStop, Some("web-stopped")));
+}
+
+#[test]
+fn a_refusal_by_the_only_pod_that_may_have_listened_shows_that_it_did_not() {
+    // No probe saw the listener close: it was open at its last look, and the pod was gone soon after.
+    let last = SamplePod { closed: None, open_until: Some(1_030), finished: Some((1_060, 0)), ..STOPPED };
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    assert_eq!(causes(None, &[last.clone(), late.clone()], |trial| refused(trial, 1_045)), [Cause::NoEndpoint]);
+    // With another that listens it is none.
+    assert_ne!(causes(None, &[last, OLD, late], |trial| refused(trial, 1_045)), [Cause::NoEndpoint]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ pub fn attempt(id: u64, arm: Arm, outcome: Outcome, sum: Sum, planned_ns: u64) -
 /// Ok attempts of one latency, in a slice that begins at `at_ns`.
 pub fn pulse(trial: u32, at_ns: u64, arm: Arm, ok: u64, latency_us: u64) -> Pulse {
     let latency_us = encoded(latency_us, ok);
-    Pulse { trial, at_ns, arm, request: 0, pod: None, ok, latency_us, last_connect_ns: None }
+    Pulse { trial, at_ns, arm, request: 0, pod: None, ok, latency_us, last_connect_ns: None, first_connect_ns: None }
 }
 
 /// A ready pod of a `ReplicaSet`, as a watch first shows it.

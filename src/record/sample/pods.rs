@@ -28,6 +28,8 @@ pub struct SamplePod {
     /// The container whose hook failed, where the event tells.
     pub hook_of: Option<&'static str>,
     pub closed: Option<i64>,
+    /// The probe's last look, where no later one saw it closed.
+    pub open_until: Option<i64>,
     /// When its container ended, and its exit code.
     pub finished: Option<(i64, i32)>,
     pub restarted: Option<i64>,
@@ -51,6 +53,7 @@ pub const OLD: SamplePod = SamplePod {
     hook_failed: None,
     hook_of: None,
     closed: None,
+    open_until: None,
     finished: None,
     restarted: None,
     sidecar_killed: None,
@@ -63,6 +66,7 @@ pub const STOPPED: SamplePod = SamplePod {
     deleted: Some(1_000),
     not_ready: Some(1_030),
     closed: Some(1_050),
+    open_until: None,
     finished: Some((1_060, 0)),
     served: Some((-2_900, 900)),
     ..OLD
@@ -185,6 +189,10 @@ fn listener(trial: &mut SampleTrial, pod: &SamplePod) {
             let shut = seen(trial, at - 100, ListenerState::Refused);
             trial.more.push(shut);
         }
+        let open = seen(trial, at, ListenerState::Open);
+        trial.more.push(open);
+    }
+    if let Some(at) = pod.open_until {
         let open = seen(trial, at, ListenerState::Open);
         trial.more.push(open);
     }
