@@ -264,6 +264,15 @@ pub struct TrialDoc {
     pub complete: bool,
     /// Whether the workload had to be made anew before it.
     pub reset: bool,
+    /// What was done to roll it out, step by step.
+    #[serde(default)]
+    pub steps: Vec<String>,
+    /// The pods that the rollout replaced.
+    #[serde(default)]
+    pub replaced_pods: Vec<String>,
+    /// The pods that took their place.
+    #[serde(default)]
+    pub new_pods: Vec<String>,
     /// The lives of its pods: the old ones first.
     #[serde(default)]
     pub pods: Vec<PodDoc>,

@@ -13,7 +13,7 @@ use crate::hidden::{self, AttemptFacts, Client};
 use crate::record::{Arm, Sum};
 use crate::spec::VariantSpec;
 use crate::stats;
-use crate::timeline::{Counts, Distribution, Phase, Trial};
+use crate::timeline::{Counts, Distribution, Phase, PodLife, Trial};
 use crate::verdict::{Judged, Ruling, State};
 
 /// A variant of which `planned` trials were to count, with its trials, the ruling on them, the trials of all variants that count, and
@@ -85,6 +85,8 @@ fn first_lost<'a>(judged: &'a Judged<'_>, variant: &'a VariantSpec) -> impl Iter
 
 fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
     let trial = judged.trial;
+    let (replaced, new) = trial.replaced();
+    let names = |pods: Vec<&PodLife>| pods.into_iter().map(|pod| pod.name.clone()).collect();
     TrialDoc {
         trial: trial.start.trial,
         block: trial.start.block,
@@ -97,6 +99,9 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
         propagation_lag_ms: propagation(std::iter::once(&trial.propagation)).0,
         complete: trial.end.as_ref().is_some_and(|end| end.complete),
         reset: trial.end.as_ref().is_some_and(|end| end.reset),
+        steps: trial.steps.clone(),
+        replaced_pods: names(replaced),
+        new_pods: names(new),
         pods: pods(trial),
     }
 }

@@ -188,7 +188,8 @@ mod tests {
             trouble: String::new(),
             planned: [(Arm::New, lost - u64::from(invalid))].into(),
         };
-        let before = [Entry::TrialStart(start), Entry::Mark(mark)].into_iter();
+        let punctuality = Entry::Punctuality(sample::punctuality(trial, at_ns, lost - u64::from(invalid)));
+        let before = [Entry::TrialStart(start), Entry::Mark(mark), punctuality].into_iter();
         before.chain(lines).chain([Entry::TrialEnd(end)]).collect()
     }
 

@@ -310,7 +310,8 @@ fn serves_until(pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
 
 /// When the server was first told to stop: by its hook, or by the stop signal.
 pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
-    if pod.hook.stop().is_none() {
+    // A hook that broke began nothing.
+    if pod.hook.stop().is_none() || pod.hook_broke() {
         return pod.stop_signal;
     }
     let start = pod.hook_start?;

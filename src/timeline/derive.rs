@@ -86,7 +86,7 @@ fn stop_signal(life: &PodLife, acted: Edge) -> Option<Edge> {
     let from = life.hook_end.unwrap_or(acted);
     let mut signal = Edge::derived(from.low_ns, from.high_ns.saturating_add(SIGNAL_AFTER_NS), rule);
     // A server that ended by itself while the hook ran is sent no signal.
-    let killed_hook = life.hook_failed.is_some_and(|failed| life.server_was_done_at(failed));
+    let killed_hook = !life.hook_broke() && life.hook_failed.is_some_and(|failed| life.server_was_done_at(failed));
     let ended_first = killed_hook && !life.hook_used_grace_up();
     let long_before = life.finished.is_some_and(|finished| finished.surely_before(signal.low_ns));
     if life.hook_end.is_some() && (ended_first || long_before) {

@@ -15,7 +15,7 @@ use super::life::PodLife;
 use super::tracked_pods::TrackedPods;
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
-use crate::record::entry::{Attempt, LogTail, Mark, Pulse, Punctuality, TrialEnd, TrialStart};
+use crate::record::entry::{Attempt, LogTail, Mark, MarkName, Pulse, Punctuality, TrialEnd, TrialStart};
 use crate::record::{Arm, Outcome, Sum};
 
 /// The length of a slice of pulses and punctuality.
@@ -28,6 +28,8 @@ pub struct Trial {
     pub start: TrialStart,
     /// How it ended; `None` if the record ended first.
     pub end: Option<TrialEnd>,
+    /// What was done to roll it out, step by step, in words.
+    pub steps: Vec<String>,
     /// When its rollout took place; `None` if there was none.
     pub window: Option<Window>,
     /// Attempts from the rollout's first mark on, by arm: ok ones by their planned time, others by their end.
@@ -40,6 +42,8 @@ pub struct Trial {
     pub lag_us: Distribution,
     /// How late its own sends and watches were, moment by moment.
     pub lateness: Lateness,
+    /// Attempts that the load's own punctuality lines say were planned.
+    pub punctual: u64,
     /// The largest send lag from the first mark on, in nanoseconds.
     pub judged_lag_max_ns: u64,
     /// The largest gap between two sends of the trial, in nanoseconds.
@@ -171,6 +175,7 @@ impl Gathering {
             start: self.start,
             end,
             window,
+            steps: steps(&self.marks),
             lateness: self.lateness,
             lost: self.lost,
             others: self.others.finish(),
@@ -251,6 +256,7 @@ impl Trial {
             reason,
         })?;
         self.gap_max_ns = self.gap_max_ns.max(slice.gap_max_ns);
+        self.punctual = self.punctual.saturating_add(slice.planned);
         self.lateness.add_send(slice.at_ns, slice.lag_max_ns);
         let Some(window) = self.window else { return Ok(()) };
         // A slice that touches the rollout counts as in it: its late send may have been.
@@ -258,6 +264,12 @@ impl Trial {
             self.judged_lag_max_ns = self.judged_lag_max_ns.max(slice.lag_max_ns);
         }
         Ok(())
+    }
+
+    /// The pods that it replaced, and those that it made.
+    pub fn replaced(&self) -> (Vec<&PodLife>, Vec<&PodLife>) {
+        let (new, old): (Vec<&PodLife>, Vec<&PodLife>) = self.pods.iter().partition(|pod| pod.new);
+        (old.into_iter().filter(|pod| pod.deletion.is_some() || pod.gone.is_some()).collect(), new)
     }
 
     /// Whether two of its pods had this name, one after the other, as those of a `StatefulSet` have.
@@ -309,6 +321,11 @@ impl Trial {
     pub fn all_with(&self, outcome: Outcome) -> u64 {
         self.lead_in.values().chain(self.judged.values()).map(|counts| counts.outcome(outcome)).sum()
     }
+}
+
+fn steps(marks: &[Mark]) -> Vec<String> {
+    let steps = marks.iter().filter(|mark| mark.name == MarkName::RolloutStep && !mark.detail.is_empty());
+    steps.map(|mark| mark.detail.clone()).collect()
 }
 
 fn sum_of(parts: &BTreeMap<Arm, Counts>, arms: &[Arm]) -> Counts {

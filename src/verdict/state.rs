@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plural;
 use crate::record::{Arm, Outcome, OutcomeGroup};
-use crate::spec::VariantSpec;
+use crate::spec::{RolloutAction, VariantSpec};
 use crate::timeline::{Counts, Trial};
 
 /// What a trial is worth.
@@ -88,7 +88,7 @@ pub fn judge(trial: &Trial, variant: &VariantSpec, max_lag_ms: u64) -> Judgement
         (State::Invalid, reason)
     } else if let Some(reason) = incomplete(trial) {
         (State::Incomplete, reason)
-    } else if let Some(reason) = invalid(trial, max_lag_ms) {
+    } else if let Some(reason) = invalid(trial, variant, max_lag_ms) {
         (State::Invalid, reason)
     } else if let Some(reason) = dirty(trial, variant) {
         (State::Dirty, reason)
@@ -112,11 +112,14 @@ fn overflowed(trial: &Trial) -> Option<String> {
         .then(|| format!("{} of the record were lost because its channel was full", plural(trial.overflowed, "line")))
 }
 
-fn invalid(trial: &Trial, max_lag_ms: u64) -> Option<String> {
+fn invalid(trial: &Trial, variant: &VariantSpec, max_lag_ms: u64) -> Option<String> {
     if trial.late_lines > 0 {
         return Some(format!("{} of it came after its end", plural(trial.late_lines, "line")));
     }
     if let Some(reason) = miscounted(trial) {
+        return Some(reason);
+    }
+    if let Some(reason) = unpunctual(trial).or_else(|| replaced_nothing(trial, variant)) {
         return Some(reason);
     }
     let all = trial.lead_in.values().chain(trial.judged.values());
@@ -150,6 +153,25 @@ fn miscounted(trial: &Trial) -> Option<String> {
         (planned != recorded)
             .then(|| format!("{} of arm {} planned and {recorded} recorded", plural(planned, "attempt"), arm.name()))
     })
+}
+
+/// How late the load was is told slice by slice, with the attempts that were planned in it. Lines that are missing hide lateness.
+fn unpunctual(trial: &Trial) -> Option<String> {
+    let planned: u64 = trial.end.as_ref()?.planned.values().sum();
+    (planned != trial.punctual)
+        .then(|| format!("the lines on its own punctuality tell of {} of {planned} planned attempts", trial.punctual))
+}
+
+/// A rollout that is complete and replaced none of the pods that were there measured nothing.
+fn replaced_nothing(trial: &Trial, variant: &VariantSpec) -> Option<String> {
+    let complete = trial.end.as_ref().is_some_and(|end| end.complete);
+    let pods = trial.pods.iter().filter(|pod| !pod.new).count() as u64;
+    let replaces = matches!(
+        variant.rollout.action,
+        RolloutAction::Restart | RolloutAction::Image { .. } | RolloutAction::Env { .. } | RolloutAction::Patch { .. }
+    );
+    (complete && replaces && pods > 0 && trial.replaced().0.is_empty())
+        .then(|| format!("the rollout is complete and replaced none of its {}", plural(pods, "pod")))
 }
 
 fn dirty(trial: &Trial, variant: &VariantSpec) -> Option<String> {

@@ -255,7 +255,7 @@ fn a_hook_that_cannot_run_failed_even_where_its_event_comes_just_after_the_liste
             refused(trial, 1_400);
         });
         let report = run.finished().report();
-        assert_eq!(report.variants[0].causes, [(Cause::PrestopFailed, 2)].into());
+        assert_eq!(report.variants[0].causes, [(Cause::PrestopFailed, 2)].into(), "{:?}", report.incidents);
     }
 }
 

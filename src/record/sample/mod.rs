@@ -23,7 +23,7 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 pub use run::{SampleRun, SampleTrial};
 
-use super::entry::{Attempt, AttemptStage, ConnectionUse, Entry, PodSeen, Pulse, SeenChange};
+use super::entry::{Attempt, AttemptStage, ConnectionUse, Entry, PodSeen, Pulse, Punctuality, SeenChange};
 use super::header::{ClusterHeader, Header, VariantPlace};
 use super::{Arm, FORMAT, Outcome, Sum};
 use crate::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
@@ -107,6 +107,11 @@ pub fn attempt(id: u64, arm: Arm, outcome: Outcome, sum: Sum, planned_ns: u64) -
         pod_from_connection: false,
         error: String::new(),
     }
+}
+
+/// A slice in which `planned` attempts were planned, and sent 50 µs late.
+pub fn punctuality(trial: u32, at_ns: u64, planned: u64) -> Punctuality {
+    Punctuality { trial, at_ns, planned, lag_us: encoded(50, 45), lag_max_ns: 50_000, gap_max_ns: 12_000_000 }
 }
 
 /// Ok attempts of one latency, in a slice that begins at `at_ns`.

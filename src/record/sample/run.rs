@@ -8,7 +8,7 @@ use super::super::entry::{
 };
 use super::super::header::Header;
 use super::super::{Arm, Outcome, Sum};
-use super::{attempt, encoded, header_of, pod_seen, pulse};
+use super::{attempt, header_of, pod_seen, pulse, punctuality};
 use crate::spec::Expect;
 
 const SECOND: u64 = 1_000_000_000;
@@ -119,6 +119,8 @@ pub struct SampleTrial {
     pub ends: bool,
     /// Attempts of the arm `new` that were planned and are not recorded.
     pub missing: u64,
+    /// The lines on the first slice's punctuality are missing.
+    pub unpunctual: bool,
     /// Times a slice's ok attempts of each arm.
     pub ok: u64,
     /// Whether the usual four pods are recorded.
@@ -140,6 +142,7 @@ impl SampleTrial {
             rolled: true,
             ends: true,
             missing: 0,
+            unpunctual: false,
             ok: 1,
             pods: true,
             extra_ok: 0,
@@ -219,6 +222,13 @@ impl SampleTrial {
         entries
     }
 
+    /// What was planned in a slice: what did not end ok is all in the first.
+    fn planned_in(&self, at_ns: u64) -> u64 {
+        let answered: u64 = PER_SLICE.iter().map(|(_, count)| count * self.ok).sum();
+        let first = at_ns == start_ns(self.number);
+        answered + if first { self.others.len() as u64 + self.missing + self.extra_ok } else { 0 }
+    }
+
     fn planned(&self) -> BTreeMap<Arm, u64> {
         let mut planned: BTreeMap<Arm, u64> =
             PER_SLICE.into_iter().map(|(arm, count)| (arm, count * self.ok * STOP_S * 2)).collect();
@@ -267,13 +277,12 @@ impl SampleTrial {
             .collect();
         let lag_ms = self.lag.filter(|(s, _)| self.at(s * 1_000) == at_ns).map_or(0, |(_, ms)| ms);
         entries.push(Entry::Punctuality(Punctuality {
-            trial: self.number,
-            at_ns,
-            planned: 45,
-            lag_us: encoded(50, 45),
             lag_max_ns: (lag_ms * 1_000_000).max(50_000),
-            gap_max_ns: 12_000_000,
+            ..punctuality(self.number, at_ns, self.planned_in(at_ns))
         }));
+        if self.unpunctual && at_ns == start_ns(self.number) {
+            entries.pop();
+        }
         entries
     }
 

@@ -2,6 +2,7 @@
 
 use crate::analysis::{ReportDoc, VariantDoc};
 use crate::record::entry::{EndReason, Entry, Overflow};
+use crate::record::sample::pods::{self, NEW, OLD, STOPPED};
 use crate::record::sample::{SampleRun, SampleTrial};
 use crate::record::{Arm, Outcome, Sum};
 use crate::report::{to_json, to_terminal};
@@ -146,6 +147,31 @@ fn a_late_send_in_the_lead_in_or_within_bounds_does_no_harm() {
     for lag in [(0, 101), (7, 101)] {
         assert_eq!(states(&one(|trial| trial.lag = Some(lag)).variants[0]), [State::Invalid], "{lag:?}");
     }
+}
+
+#[test]
+fn lines_on_its_own_punctuality_that_are_missing_make_a_trial_invalid() {
+    let clean = one(|trial| _ = trial.other(Arm::Blind, Outcome::ResetBeforeByte, Sum::Raced, 1_000));
+    assert_eq!(states(&clean.variants[0]), [State::Counts]);
+    let hidden = one(|trial| trial.unpunctual = true);
+    assert_eq!(states(&hidden.variants[0]), [State::Invalid]);
+    let reason = &hidden.variants[0].trials_list[0].reason;
+    assert!(reason.contains("punctuality"), "{reason}");
+}
+
+#[test]
+fn a_complete_rollout_that_replaced_no_pod_measured_nothing() {
+    let rolled = one(|trial| pods::add(trial, &[OLD, STOPPED, NEW]));
+    assert_eq!(states(&rolled.variants[0]), [State::Counts]);
+    let trial = &rolled.variants[0].trials_list[0];
+    assert_eq!(
+        (trial.replaced_pods.as_slice(), trial.new_pods.as_slice()),
+        (["web-stopped".to_owned()].as_slice(), ["web-new".to_owned()].as_slice())
+    );
+    let stood = one(|trial| pods::add(trial, &[OLD, NEW]));
+    assert_eq!(states(&stood.variants[0]), [State::Invalid]);
+    let reason = &stood.variants[0].trials_list[0].reason;
+    assert!(reason.contains("replaced none of its 1 pod"), "{reason}");
 }
 
 #[test]
