@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::fault_server::{self, FaultServer, FullBacklog, OnAccept};
@@ -172,6 +173,25 @@ fn blind_writes_on_a_connection_whose_fin_has_arrived() {
         let connection = attempt.connection.as_ref().unwrap();
         assert!(connection.uses >= 1 && connection.ended_before_write, "{attempt:?}");
     }
+}
+
+#[test]
+fn a_write_after_the_fin_is_raced_however_late_a_busy_client_notices() {
+    let done = Arc::new(AtomicBool::new(false));
+    let hogs: Vec<_> = (0..std::thread::available_parallelism().map_or(2, usize::from) * 2)
+        .map(|_| {
+            let done = Arc::clone(&done);
+            std::thread::spawn(move || while !done.load(Relaxed) {})
+        })
+        .collect();
+    let (ran, _server) = stale(Arm::Blind, "/then-fin");
+    done.store(true, Relaxed);
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    // The server is busy too: where its FIN left after the write, nothing proves a race.
+    let proven =
+        |attempt: &&Attempt| attempt.connection.as_ref().is_some_and(|connection| connection.ended_before_write);
+    let proven: Vec<Sum> = ran.attempts.iter().filter(proven).map(|attempt| attempt.sum).collect();
+    assert!(proven.len() >= 3 && proven.iter().all(|sum| *sum == Sum::Raced), "{:?}", ran.attempts);
 }
 
 #[test]
