@@ -108,7 +108,7 @@ fn a_cluster_is_made_as_asked_and_the_users_kubeconfig_is_left_alone() {
 fn one_that_is_there_is_not_made_again() {
     let fake = Fake::kind("'get clusters') echo rollproof;;");
     let ran = run(&mut fake.cluster(&["up"])).expect_code(0);
-    assert!(ran.stdout.contains("there already") && !fake.calls().contains("create"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("exists already") && !fake.calls().contains("create"), "{}", ran.stdout);
 }
 
 #[test]
