@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::at_stop::{self, ErrorsByKind};
 use crate::clock::{Stamp, saturating_ns};
 use crate::record::entry::Attempt;
 use crate::record::header::Header;
@@ -38,6 +39,8 @@ pub(super) struct Scene<'a> {
     falls_back: bool,
     /// The Service selects none of the new pods.
     pub(super) unselected: Option<Unselected>,
+    /// Who gave the error statuses.
+    pub(super) errors: ErrorsByKind<'a>,
 }
 
 impl<'a> Scene<'a> {
@@ -57,11 +60,13 @@ impl<'a> Scene<'a> {
             routing_lag_max_ns: routing_lag_max_ns(header),
             falls_back: falls_back(trial),
             unselected: Unselected::of(variant, trial),
+            errors: ErrorsByKind::new(),
         };
         let both = [Certainty::Sure, Certainty::Possible];
         let moments =
             scene.pods().flat_map(|pod| both.map(|certainty| [scene.serves_from(pod), serves_until(pod, certainty)]));
         scene.moments = moments.flatten().flatten().collect();
+        scene.errors = at_stop::count(&scene);
         scene
     }
 

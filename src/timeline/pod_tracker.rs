@@ -6,6 +6,7 @@ use super::derive::derive;
 use super::edge::Edge;
 use super::gaps::Gaps;
 use super::life::PodLife;
+use super::other_container::OtherContainer;
 use super::window::Window;
 use crate::clock::Stamp;
 use crate::record::entry::{
@@ -48,6 +49,13 @@ struct EndedContainer {
     at: Edge,
     exit_code: Option<i32>,
     reason: Option<String>,
+}
+
+impl EndedContainer {
+    fn named(&self, name: &str) -> OtherContainer {
+        let Self { at: finished, exit_code, reason } = self.clone();
+        OtherContainer { name: name.to_owned(), finished, exit_code, reason }
+    }
 }
 
 /// What an `EndpointSlice` says of a pod that it lists.
@@ -116,6 +124,11 @@ impl PodTracker {
             life.finished = Some(ended.at);
             life.exit_code = ended.exit_code;
             life.reason.clone_from(&ended.reason);
+        }
+        if !name.is_empty() {
+            let others = self.ended.iter().filter(|(other, _)| *other != name);
+            life.others = others.map(|(other, ended)| ended.named(other)).collect();
+            life.others.sort_by_key(|other| (other.finished.high_ns, other.finished.low_ns));
         }
         let own = self.failed_hooks.iter().find(|(of, _)| of.as_deref().is_none_or(|of| of == name));
         life.hook_failed = own.map(|(_, at)| *at);

@@ -1,7 +1,9 @@
 //! For each cause a small record that shows it, and a twin that lacks what decides and must not.
 //!
+//! - `at_stop`: error statuses of terminating pods
 //! - `containers`: pods that are easily taken for others
 
+mod at_stop;
 mod containers;
 
 use crate::analysis::{IncidentDoc, ReportDoc};
