@@ -8,7 +8,7 @@ use crate::record::entry::Attempt;
 use crate::record::header::Header;
 use crate::servers::{PreStop, StopKind};
 use crate::spec::VariantSpec;
-use crate::timeline::{Edge, PodLife, Trial, Unselected};
+use crate::timeline::{Edge, Neighbour, PodLife, Trial, Unselected};
 
 /// Longer than a real cluster's routing was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is
 /// 30 s.
@@ -66,6 +66,7 @@ impl<'a> Scene<'a> {
         let moments =
             scene.pods().flat_map(|pod| both.map(|certainty| [scene.serves_from(pod), serves_until(pod, certainty)]));
         scene.moments = moments.flatten().flatten().collect();
+        scene.moments.extend(trial.neighbours.iter().flat_map(Neighbour::changes));
         scene.errors = at_stop::count(&scene);
         scene
     }
@@ -117,7 +118,21 @@ impl<'a> Scene<'a> {
     }
 
     fn could_serve(&self, at_ns: Stamp, certainty: Certainty) -> bool {
-        self.serving(at_ns, certainty).next().is_some()
+        self.serving(at_ns, certainty).next().is_some() || self.neighbour(at_ns).is_some()
+    }
+
+    /// A pod of another workload that served behind the same Service.
+    fn neighbour(&self, at_ns: Stamp) -> Option<&'a Neighbour> {
+        let nobody = |at_ns| self.serving(at_ns, Certainty::Possible).next().is_none();
+        // What none of the workload's pods could have answered, it answered.
+        let unnamed = |other: &Neighbour| other.unnamed_after(at_ns).any(nobody);
+        self.trial.neighbours.iter().find(|other| other.serves(at_ns) || unnamed(other))
+    }
+
+    /// The same, while none of this workload's pods could serve for certain.
+    pub(super) fn only_neighbour(&self, at_ns: Stamp) -> Option<&'a Neighbour> {
+        let own = self.serving(at_ns, Certainty::Sure).next();
+        self.neighbour(at_ns).filter(|_| own.is_none())
     }
 
     /// Whether a refusal at that moment lies in an outage; since when, if it does.
@@ -139,7 +154,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// When the outage began in which that moment lies: none of the pods could serve, and no new connection has been
+    /// When the outage began in which that moment lies: none of the Service's pods could serve, and no new connection has been
     /// answered since. `None` if there was no outage.
     fn outage_since(&self, at_ns: Stamp, certainty: Certainty) -> Option<Stamp> {
         if self.trial.pods.is_empty() {
@@ -185,7 +200,9 @@ impl<'a> Scene<'a> {
     /// The Service that selects none of the new pods, once no endpoint of the old ones was ready any more.
     pub(super) fn selects_nobody(&self, at_ns: Stamp) -> Option<&Unselected> {
         let left = |pod: &PodLife| pod.endpoint_not_ready.is_some_and(|edge| edge.high_ns <= at_ns);
-        self.unselected.as_ref().filter(|_| self.pods().all(|pod| pod.endpoint_ready.is_none() || left(pod)))
+        let none = !self.trial.neighbours.iter().any(|other| other.is_ready(at_ns));
+        let unselected = self.unselected.as_ref().filter(|_| none);
+        unselected.filter(|_| self.pods().all(|pod| pod.endpoint_ready.is_none() || left(pod)))
     }
 
     /// A pod that went while no watch saw its deletion.
@@ -287,7 +304,8 @@ fn routing_lag_max_ns(header: &Header) -> u64 {
 fn falls_back(trial: &Trial) -> bool {
     let left = trial.pods.iter().filter_map(|pod| pod.endpoint_not_ready);
     left.into_iter().any(|left| {
-        !trial.pods.iter().any(|pod| {
+        let other = trial.neighbours.iter().any(|other| other.is_ready(left.high_ns));
+        !other && !trial.pods.iter().any(|pod| {
             let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.low_ns);
             ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.low_ns > left.high_ns)
         })

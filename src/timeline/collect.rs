@@ -133,6 +133,7 @@ impl Collector {
         if let Some(window) = trial.window {
             trial.pods = self.pods.lives(&namespace, window, (&serving, &hook), &trial.served);
             trial.forget_shared_names();
+            trial.neighbours = self.pods.neighbours(&namespace, &std::mem::take(&mut trial.answered_slices));
         }
         self.done.push(trial);
         Ok(())

@@ -16,6 +16,7 @@
 //! - `lag_tests`: lags as a report shows them
 //! - `lateness`: how late a trial's own sends and watches were
 //! - `life`: a pod's edges
+//! - `neighbour`: endpoints of the Service that are not of the rolled workload
 //! - `other_container`: the end of a container that does not serve
 //! - `pod_edge`: the names of the edges
 //! - `pod_tracker`: follows one pod through the record
@@ -38,6 +39,7 @@ mod lag;
 mod lag_tests;
 mod lateness;
 mod life;
+mod neighbour;
 mod other_container;
 mod pod_edge;
 mod pod_tracker;
@@ -55,6 +57,7 @@ pub use edge::{Basis, Edge};
 pub use lag::{PodLag, PropagationLags};
 pub use lateness::Lateness;
 pub use life::PodLife;
+pub use neighbour::Neighbour;
 pub use other_container::OtherContainer;
 pub use pod_edge::PodEdge;
 pub use serving::Serving;

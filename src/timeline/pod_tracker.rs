@@ -29,6 +29,8 @@ pub(super) struct PodTracker {
     ready_in: BTreeSet<String>,
     serving_in: BTreeSet<String>,
     listed_in: BTreeSet<String>,
+    /// When its endpoint was ready, from when until when.
+    ready_spans: Vec<(Stamp, Option<Stamp>)>,
     listener: Option<ListenerState>,
     accepted_until_ns: Option<Stamp>,
     restarts: i32,
@@ -81,6 +83,10 @@ impl PodTracker {
 
     pub(super) const fn is_replica(&self) -> bool {
         self.owned
+    }
+
+    pub(super) fn ready_spans(&self) -> &[(Stamp, Option<Stamp>)] {
+        &self.ready_spans
     }
 
     pub(super) fn deletion_ns(&self) -> Option<Stamp> {
@@ -169,6 +175,9 @@ impl PodTracker {
         self.listed_in.insert(slice.name.clone());
         self.seen.endpoint_gone = None;
         if conditions.ready {
+            if self.ready_in.is_empty() {
+                self.ready_spans.push((slice.at_ns, None));
+            }
             self.ready_in.insert(slice.name.clone());
             self.seen.endpoint_ready.get_or_insert(at);
             self.seen.endpoint_not_ready = None;
@@ -185,6 +194,9 @@ impl PodTracker {
         let left = |slices: &mut BTreeSet<String>| slices.remove(&slice.name) && slices.is_empty();
         if !conditions.is_some_and(|said| said.ready) && left(&mut self.ready_in) {
             self.seen.endpoint_not_ready = Some(at);
+            if let Some((_, until_ns)) = self.ready_spans.last_mut() {
+                *until_ns = Some(slice.at_ns);
+            }
         }
         if !conditions.is_some_and(|said| said.serving) && left(&mut self.serving_in) {
             self.seen.endpoint_not_serving = Some(at);

@@ -1,11 +1,12 @@
 //! The pods of all namespaces: hands each entry to the pod that it is about, and gives the lives and lags of a trial's pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::connections::Connections;
 use super::gaps::Gaps;
 use super::lag::{PropagationLags, lags};
 use super::life::PodLife;
+use super::neighbour::Neighbour;
 use super::pod_tracker::{EndpointConditions, PodTracker};
 use super::window::{Window, seconds};
 use crate::clock::Stamp;
@@ -146,6 +147,22 @@ impl TrackedPods {
             .collect();
         lives.sort_by_key(|life| (life.new, life.created.map(|created| created.high_ns), life.name.clone()));
         lives
+    }
+
+    /// The ready endpoints of the Service that are no replicas of the workload. `answered` has the slices in which each pod answered,
+    /// and under the empty name those of new connections to pods that do not name themselves.
+    pub(super) fn neighbours(&self, namespace: &str, answered: &BTreeMap<String, BTreeSet<Stamp>>) -> Vec<Neighbour> {
+        let space = self.namespaces.get(namespace);
+        let others = space.into_iter().flat_map(|space| &space.pods).filter(|pod| !pod.is_replica());
+        let slices = |name: &str| answered.get(name).cloned().unwrap_or_default();
+        let ready = others.filter(|pod| !pod.ready_spans().is_empty());
+        let neighbour = |pod: &PodTracker| Neighbour {
+            name: pod.name().to_owned(),
+            ready: pod.ready_spans().to_vec(),
+            answered: slices(pod.name()),
+            unnamed: if answered.contains_key(pod.name()) { BTreeSet::new() } else { slices("") },
+        };
+        ready.map(neighbour).collect()
     }
 
     /// The lags of a namespace's pods that were deleted between a rollout's first mark and `end_ns`.

@@ -37,6 +37,8 @@ pub struct SamplePod {
     pub sidecar_killed: Option<i64>,
     /// When another container beside the serving one ended, which had none of its hook.
     pub sidecar_ended: Option<i64>,
+    /// No pod of the rolled workload, whose pods are watched: only the Service's endpoints tell of it.
+    pub unwatched: bool,
     /// From when to when it answered new connections.
     pub served: Option<(i64, i64)>,
 }
@@ -60,6 +62,7 @@ pub const OLD: SamplePod = SamplePod {
     restarted: None,
     sidecar_killed: None,
     sidecar_ended: None,
+    unwatched: false,
     served: Some((-2_900, 8_000)),
 };
 
@@ -88,8 +91,10 @@ pub const NEW: SamplePod = SamplePod {
 pub fn add(trial: &mut SampleTrial, pods: &[SamplePod]) {
     trial.pods = false;
     for pod in pods {
-        life(trial, pod);
-        listener(trial, pod);
+        if !pod.unwatched {
+            life(trial, pod);
+            listener(trial, pod);
+        }
         answers(trial, pod);
     }
     endpoints(trial, pods);
