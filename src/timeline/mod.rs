@@ -20,6 +20,7 @@
 //! - `other_container`: the end of a container that does not serve
 //! - `pod_edge`: the names of the edges
 //! - `pod_tracker`: follows one pod through the record
+//! - `said`: what Kubernetes said in Events
 //! - `serving`: which container of a pod serves
 //! - `tracked_pods`: the pods of all namespaces
 //! - `trial`: one trial, gathered and summed up
@@ -43,6 +44,7 @@ mod neighbour;
 mod other_container;
 mod pod_edge;
 mod pod_tracker;
+mod said;
 mod serving;
 mod tracked_pods;
 mod trial;
@@ -60,6 +62,7 @@ pub use life::PodLife;
 pub use neighbour::Neighbour;
 pub use other_container::OtherContainer;
 pub use pod_edge::PodEdge;
+pub use said::KubernetesSaid;
 pub use serving::Serving;
 pub use trial::{Failure, Trial};
 pub use unselected::Unselected;

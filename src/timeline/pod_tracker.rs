@@ -56,7 +56,7 @@ struct EndedContainer {
 impl EndedContainer {
     fn named(&self, name: &str) -> OtherContainer {
         let Self { at: finished, exit_code, reason } = self.clone();
-        OtherContainer { name: name.to_owned(), finished, exit_code, reason }
+        OtherContainer { name: name.to_owned(), hook: PreStop::None, finished, exit_code, reason }
     }
 }
 

@@ -8,6 +8,7 @@ use super::lag::{PropagationLags, lags};
 use super::life::PodLife;
 use super::neighbour::Neighbour;
 use super::pod_tracker::{EndpointConditions, PodTracker};
+use super::said::{self, KubernetesSaid};
 use super::window::{Window, seconds};
 use crate::clock::Stamp;
 use crate::record::entry::{EndpointsSeen, EventSeen, ListenerSeen, ObservationGap, PodSeen, SeenChange};
@@ -18,6 +19,7 @@ use crate::servers::PreStop;
 struct NamespacePods {
     pods: Vec<PodTracker>,
     gaps: Gaps,
+    said: Vec<KubernetesSaid>,
 }
 
 /// The pods of all namespaces.
@@ -99,6 +101,7 @@ impl TrackedPods {
     }
 
     pub(super) fn event(&mut self, seen: &EventSeen) {
+        said::keep(&mut self.namespace(&seen.namespace).said, seen);
         let Some(name) = seen.about.strip_prefix("Pod/") else { return };
         if let Some(pod) = self.namespace(&seen.namespace).named(name) {
             pod.event(seen);
@@ -113,7 +116,13 @@ impl TrackedPods {
     pub(super) fn forget(&mut self, namespace: &str, before: Stamp) {
         let Some(space) = self.namespaces.get_mut(namespace) else { return };
         space.gaps.forget(before);
+        space.said.retain(|said| said.pod().is_none() || said.at_ns >= before);
         space.pods.retain(|pod| !pod.was_gone_before(before));
+    }
+
+    /// What Kubernetes said of a namespace's objects so far.
+    pub(super) fn said(&self, namespace: &str) -> Vec<KubernetesSaid> {
+        self.namespaces.get(namespace).map(|space| space.said.clone()).unwrap_or_default()
     }
 
     /// The pod-seconds used in a namespace between two moments: of each pod, the time from when it was first seen

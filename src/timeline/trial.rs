@@ -13,6 +13,7 @@ use super::lag::PropagationLags;
 use super::lateness::Lateness;
 use super::life::PodLife;
 use super::neighbour::Neighbour;
+use super::said::KubernetesSaid;
 use super::tracked_pods::TrackedPods;
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
@@ -80,6 +81,8 @@ pub struct Trial {
     pub course: Course,
     /// The last lines of the containers that ended with their pods while it ran.
     pub logs: Vec<LogTail>,
+    /// What Kubernetes said of its objects, in the order in which it was received.
+    pub said: Vec<KubernetesSaid>,
     /// The first trouble of the harness's own that befell it, in a sentence; empty without any.
     pub trouble: String,
     /// All attempts that did not end ok and ended after the first mark, by what tells them apart.

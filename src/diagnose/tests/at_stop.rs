@@ -7,6 +7,7 @@ use crate::record::sample::SampleRun;
 use crate::record::sample::SampleTrial;
 use crate::record::sample::pods::{self, NEW, OLD, STOPPED, SamplePod};
 use crate::record::{Arm, Outcome};
+use crate::report::incident_page;
 use crate::spec::Expect;
 use serde_json::{Value, json};
 
@@ -92,16 +93,21 @@ fn a_proxy_in_a_terminating_pod_is_known_by_its_connection_or_its_moment() {
     assert_eq!(causes(None, &[OLD, SHEDS, late], new), [Cause::Unknown]);
 }
 
-/// nginx with a hook of 5 s, and `sidecar` behind it, with `hook`; the pods answer as `lose` says.
-fn behind_nginx(hook: Option<u64>, pods: &[SamplePod], lose: impl FnOnce(&mut SampleTrial)) -> ReportDoc {
+/// nginx with a hook of 5 s, and `sidecar` behind it, with `hook`.
+fn nginx_and_php(hook: Option<u64>) -> Value {
     let sleep = |seconds: u64| json!({"preStop": {"sleep": {"seconds": seconds}}});
     let mut behind = json!({"name": "sidecar", "image": "php"});
     if let Some(seconds) = hook {
         behind["lifecycle"] = sleep(seconds);
     }
     let web = json!({"name": "web", "image": "nginx", "ports": [{"containerPort": 80}], "lifecycle": sleep(5)});
-    let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
-        "spec": {"template": {"spec": {"containers": [web, behind]}}}});
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {"template": {"spec": {"containers": [web, behind]}}}})
+}
+
+/// The pods answer as `lose` says.
+fn behind_nginx(hook: Option<u64>, pods: &[SamplePod], lose: impl FnOnce(&mut SampleTrial)) -> ReportDoc {
+    let workload = nginx_and_php(hook);
     let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload];
     let change = |trial: &mut SampleTrial| {
         pods::add(trial, pods);
@@ -158,4 +164,32 @@ fn a_wait_is_advised_for_new_connections_and_none_for_kept_ones() {
     assert!(!advice.text.contains("Connection: close"), "{advice:?}");
     let advice = &kept.variants[0].advice[0];
     assert!(advice.field.is_none() && advice.text.contains("Connection: close"), "{advice:?}");
+}
+
+#[test]
+fn a_pods_page_shows_the_ends_of_all_its_containers_and_what_kubernetes_said() {
+    let first = SamplePod {
+        closed: Some(6_050),
+        finished: Some((6_060, 0)),
+        sidecar_ended: Some(1_010),
+        hook_failed: Some(1_020),
+        hook_of: Some("sidecar"),
+        ..STOPPED
+    };
+    let run = SampleRun::new(1, &[("web", Expect::Clean)])
+        .plan(|header| header.spec.variants[0].deployed_mut().manifests = vec![nginx_and_php(None)])
+        .trial(1, "web", |trial| {
+            pods::add(trial, &[OLD, first, NEW]);
+            answered(trial, 2_100, 502, None);
+        })
+        .finished();
+    let page = incident_page(&run.analysis(), 1, "out").unwrap();
+    let ended = page.lines().find(|line| line.contains("container sidecar (no preStop hook)")).unwrap();
+    assert!(ended.contains("stop signal by +1.4") && ended.contains("exit code 0"), "{ended}");
+    assert!(page.contains("event FailedPreStopHook of container sidecar at +1.020 s: PreStopHook failed"), "{page}");
+    assert!(page.contains("other container finished"), "{page}");
+    let pod = &run.report().variants[0].trials_list[0].pods[1];
+    assert_eq!((pod.other_containers.len(), pod.other_containers[0].name.as_str()), (1, "sidecar"), "{pod:?}");
+    let html = crate::html::render(&run.analysis());
+    assert!(html.contains("container sidecar (no preStop hook) finished between"));
 }
