@@ -47,11 +47,14 @@ pub(super) fn count<'a>(scene: &Scene<'a>) -> ErrorsByKind<'a> {
             continue;
         }
         let sources = all.entry(kind(attempt)).or_default();
-        let pods = terminating(attempt, scene);
-        if pods.is_empty() {
-            sources.by_others += 1;
-            continue;
-        }
+        let pods = match giver(attempt, scene) {
+            Giver::Terminating(pods) => pods,
+            Giver::Unsure(_) => continue,
+            Giver::Another => {
+                sources.by_others += 1;
+                continue;
+            }
+        };
         sources.by_terminating += 1;
         if let [pod] = pods.as_slice() {
             sources.pods.insert(&pod.name);
@@ -69,10 +72,11 @@ pub(super) fn count<'a>(scene: &Scene<'a>) -> ErrorsByKind<'a> {
 /// `None` if the answer did not come from a terminating pod, or others answer so as well.
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
     let sources = scene.errors.get(&kind(attempt)).filter(|_| is_error(attempt))?;
-    if sources.by_others.saturating_mul(MOST_FROM_ELSEWHERE) > sources.by_terminating {
+    let elsewhere = sources.by_others.saturating_mul(MOST_FROM_ELSEWHERE) > sources.by_terminating;
+    if elsewhere || sources.by_terminating == 0 {
         return None;
     }
-    let pods = terminating(attempt, scene);
+    let (Giver::Terminating(pods) | Giver::Unsure(pods)) = giver(attempt, scene) else { return None };
     let latest = pods.iter().max_by_key(|pod| pod.deletion.map(|deletion| deletion.high_ns))?;
     let finding = Finding::of(Cause::ErrorAtStop, latest, OF_AN_ERROR_AT_STOP);
     let pod = finding.pod.filter(|_| pods.len() == 1);
@@ -98,19 +102,37 @@ fn kind(attempt: &Attempt) -> (u16, u16) {
     (attempt.status.unwrap_or(0), attempt.request)
 }
 
-/// The terminating pods that may have given this answer; none if it came from another one.
-fn terminating<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Vec<&'a PodLife> {
+/// Who may have given an answer.
+enum Giver<'a> {
+    /// One of these terminating pods.
+    Terminating(Vec<&'a PodLife>),
+    /// One of these terminating pods, or a new one that did not serve yet.
+    Unsure(Vec<&'a PodLife>),
+    Another,
+}
+
+fn giver<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Giver<'a> {
     let at_ns = attempt.end_ns;
     if let Some(name) = &attempt.pod {
-        let named = scene.named(name, at_ns).filter(|pod| is_between(pod, pod.deletion.map(|edge| edge.low_ns), at_ns));
-        return named.into_iter().collect();
+        let pod = scene.named(name, at_ns).filter(|pod| is_between(pod, pod.deletion.map(|edge| edge.low_ns), at_ns));
+        return pod.map_or(Giver::Another, |pod| Giver::Terminating(vec![pod]));
     }
-    // It may as well be a new pod's that does not serve yet.
+    let stopping: Vec<&PodLife> = scene.pods().filter(|pod| is_between(pod, told_ns(pod), at_ns)).collect();
     let declared = |pod: &PodLife| pod.endpoint_ready.is_some_and(|ready| ready.low_ns <= at_ns);
-    if scene.pods().any(|pod| declared(pod) && is_early(pod, at_ns)) {
-        return Vec::new();
+    // Routing often reaches a new pod as it leaves the old one, so that the new one has answered nothing until then. A probe that it
+    // passed, or a container of the old one that has ended, tells more.
+    let told = scene.has_readiness || stopping.iter().any(|pod| lacks_container(pod, at_ns));
+    match stopping.as_slice() {
+        [] => Giver::Another,
+        _ if !told && scene.pods().any(|pod| declared(pod) && is_early(pod, at_ns)) => Giver::Unsure(stopping),
+        _ => Giver::Terminating(stopping),
     }
-    scene.pods().filter(|pod| is_between(pod, told_ns(pod), at_ns)).collect()
+}
+
+/// Whether another container had ended while the one that serves went on.
+fn lacks_container(pod: &PodLife, at_ns: Stamp) -> bool {
+    let ended = pod.others.first().is_some_and(|other| other.finished.low_ns <= at_ns);
+    ended && pod.finished.is_none_or(|finished| finished.low_ns > at_ns)
 }
 
 /// When the first of its containers was told to stop, or had ended.

@@ -32,7 +32,7 @@ pub(super) struct Scene<'a> {
     pub(super) stale_ports: BTreeMap<u16, Stamp>,
     /// Every moment at which what can serve may change.
     moments: BTreeSet<Stamp>,
-    has_readiness: bool,
+    pub(super) has_readiness: bool,
     routing_lag_max_ns: u64,
     /// At some moment no endpoint of the workload was ready, so that routing fell back to those that terminate while they serve
     /// (KEP-1669).
@@ -305,10 +305,11 @@ fn falls_back(trial: &Trial) -> bool {
     let left = trial.pods.iter().filter_map(|pod| pod.endpoint_not_ready);
     left.into_iter().any(|left| {
         let other = trial.neighbours.iter().any(|other| other.is_ready(left.high_ns));
-        !other && !trial.pods.iter().any(|pod| {
-            let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.low_ns);
-            ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.low_ns > left.high_ns)
-        })
+        !other
+            && !trial.pods.iter().any(|pod| {
+                let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.low_ns);
+                ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.low_ns > left.high_ns)
+            })
     })
 }
 

@@ -11,7 +11,7 @@ use crate::report::incident_page;
 use crate::spec::Expect;
 use serde_json::{Value, json};
 
-use super::{causes, cut, report};
+use super::{causes, cut, report, workload};
 
 /// A pod that answers 503 from its stop signal at 1.0 s until it is killed at 9 s.
 const SHEDS: SamplePod = SamplePod { grace_s: 8, closed: Some(9_050), finished: Some((9_060, 137)), ..STOPPED };
@@ -90,7 +90,28 @@ fn a_proxy_in_a_terminating_pod_is_known_by_its_connection_or_its_moment() {
     // A new pod that has not served yet may have given it as well.
     let late = SamplePod { served: Some((2_000, 8_000)), ..NEW };
     let new = |trial: &mut SampleTrial| answered(trial, 1_500, 503, None);
-    assert_eq!(causes(None, &[OLD, SHEDS, late], new), [Cause::Unknown]);
+    assert_eq!(causes(None, &[OLD, SHEDS, late.clone()], new), [Cause::Unknown]);
+    // With a probe that the new one passed it is the old one's, as long as no such answer comes after that one's end.
+    let probed = |after: Option<i64>| {
+        let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(None, true)];
+        let change = |trial: &mut SampleTrial| {
+            pods::add(trial, &[OLD, SHEDS, late.clone()]);
+            new(trial);
+            if let Some(ms) = after {
+                answered(trial, ms, 503, None);
+            }
+        };
+        let run = SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished();
+        run.report().incidents.iter().map(|incident| incident.cause).collect::<Vec<_>>()
+    };
+    assert_eq!(probed(None), [Cause::ErrorAtStop]);
+    assert_eq!(probed(Some(9_900)), [Cause::Unknown, Cause::Unknown]);
+    // It decides with others that only the terminating pod can have given.
+    let both = |trial: &mut SampleTrial| {
+        new(trial);
+        answered(trial, 2_300, 503, None);
+    };
+    assert_eq!(causes(None, &[OLD, SHEDS, late], both), [Cause::ErrorAtStop]);
 }
 
 /// nginx with a hook of 5 s, and `sidecar` behind it, with `hook`.
