@@ -746,7 +746,7 @@ _rollproof() {
                     return 0
                     ;;
                 --on-term)
-                    COMPREPLY=($(compgen -W "exit drain ignore" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "exit drain ignore shed" -- "${cur}"))
                     return 0
                     ;;
                 --drain-keeps-listening)

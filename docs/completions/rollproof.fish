@@ -114,7 +114,8 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l slow-star
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l status -d 'What /status answers where it is asked for no code, so that one version can fail where another did not' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l on-term -d 'What to do on SIGTERM' -r -f -a "exit\t'Exit at once with code 0; what is in flight is cut'
 drain\t'Close the listener, answer what is in flight, close idle connections in order, then exit with code 0'
-ignore\t'Go on as before; only SIGKILL ends it'"
+ignore\t'Go on as before; only SIGKILL ends it'
+shed\t'Answer every request with 503 from then on; only SIGKILL ends it'"
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l drain-keeps-listening -d 'With `--on-term drain`: go on accepting connections (and being ready) for this long after SIGTERM' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l drain-timeout -d 'With `--on-term drain`: cut what is not answered this long after the listener closed' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l truth-file -d 'Append what this server accepted, read, answered and cut to this file, as JSON lines' -r -F

@@ -2,11 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::error_at_stop::{self, EndedFirst, ErrorAtStop};
 use super::measured::{Measured, of_trials, whole};
 use super::outage::Outage;
 use super::patch::{Changes, patch};
@@ -77,7 +79,8 @@ pub fn advise(variant: &VariantSpec, trials: &[&Trial], run: &[&Trial], diagnosi
         return Advised { advice, ..Advised::default() };
     };
     let measured = Measured::of(variant, &subject, trials, run, diagnosis);
-    let mut rules = Rules::new(variant, &subject, &measured, &causes);
+    let at_stop = ErrorAtStop::of(variant, &subject, trials, diagnosis);
+    let mut rules = Rules::new(variant, &subject, &measured, &causes, at_stop);
     rules.unselected = trials.iter().find_map(|trial| Unselected::of(variant, trial));
     let mut advice: Vec<Advice> = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
     advice.sort_by_key(|one| Reverse(one.attempts));
@@ -102,6 +105,7 @@ struct Rules<'a> {
     grace_s: u64,
     /// In a trial the Service selected none of the new pods.
     unselected: Option<Unselected>,
+    at_stop: ErrorAtStop,
     changes: Changes,
 }
 
@@ -111,6 +115,7 @@ impl<'a> Rules<'a> {
         subject: &'a Subject<'a>,
         measured: &'a Measured,
         causes: &BTreeMap<Cause, u64>,
+        at_stop: ErrorAtStop,
     ) -> Self {
         let has = |cause| causes.contains_key(&cause);
         let killed_without_need = has(Cause::KilledAtGraceEnd) && grace_was_enough(subject, measured);
@@ -121,7 +126,7 @@ impl<'a> Rules<'a> {
             broken: has(Cause::PrestopFailed),
         };
         let stop = stop_plan(subject, waits);
-        let by_hook = cut || HOOKED.into_iter().any(has);
+        let by_hook = cut || at_stop.anew || HOOKED.into_iter().any(has);
         let hook_changes = by_hook && stop.pre_stop.is_some();
         let drain_s = measured.last_sleep_s().unwrap_or(0);
         let first_s = waits.first_s.unwrap_or(0).max(whole(subject.hook.first_sleep_s()));
@@ -135,7 +140,8 @@ impl<'a> Rules<'a> {
             stop.until_done_s + drain_s
         };
         let grace_s = subject.grace_s.max(busy_s + MARGIN_S);
-        Self { variant, subject, measured, stop, hook_changes, grace_s, unselected: None, changes: Changes::default() }
+        let changes = Changes::default();
+        Self { variant, subject, measured, stop, hook_changes, grace_s, unselected: None, at_stop, changes }
     }
 
     fn of(&mut self, cause: Cause, attempts: u64) -> Advice {
@@ -159,6 +165,7 @@ impl<'a> Rules<'a> {
                 self.hook(cause, attempts, why)
             }
             Cause::KilledAtGraceEnd => self.killed(attempts),
+            Cause::ErrorAtStop => self.error_at_stop(attempts),
             Cause::NotReadyYet => self.not_ready_yet(attempts),
             Cause::Overload => self.overload(attempts),
             Cause::NoEndpoint => {
@@ -197,6 +204,38 @@ impl<'a> Rules<'a> {
         let field = changed.then(|| self.subject.field("lifecycle.preStop"));
         let value = changed.then(|| self.stop.value.clone());
         Advice { cause, attempts, field, value, text: text.join(" ") }
+    }
+
+    fn error_at_stop(&mut self, attempts: u64) -> Advice {
+        let cause = Cause::ErrorAtStop;
+        let kept = self.at_stop.kept.then_some(error_at_stop::KEPT);
+        if let Some(EndedFirst { name, index, .. }) = &self.at_stop.ended_first {
+            let (name, index) = (name.clone(), *index);
+            // It has to outlive the serving container's hook, and what that one still answers then.
+            let hook_s = if self.hook_changes { self.stop.until_done_s } else { whole(self.subject.hook.least_s()) };
+            let seconds = hook_s + self.measured.last_sleep_s().unwrap_or(1);
+            self.grace_s = self.grace_s.max(seconds + MARGIN_S);
+            let why = self.at_stop.ended_first.as_ref().map_or_else(String::new, |other| other.advice(seconds));
+            let mut text = format!("{} {why}", error_at_stop::WHY);
+            if let Some(index) = index {
+                self.changes.other_hook = Some((name, EndedFirst::hook(seconds)));
+                if self.hook_changes {
+                    self.changes.pre_stop.clone_from(&self.stop.pre_stop);
+                    let _ = write!(text, " {} Its own hook: {}.", self.lag_words(), self.stop.value);
+                }
+                let grace = self.grace().into_iter();
+                let text = std::iter::once(text).chain(grace).chain(kept.map(str::to_owned)).collect::<Vec<_>>();
+                let field = Some(format!("spec.template.spec.containers[{index}].lifecycle.preStop"));
+                let value = Some(format!("sleep: {{seconds: {seconds}}}"));
+                return Advice { cause, attempts, field, value, text: text.join(" ") };
+            }
+            return sentence(cause, attempts, text);
+        }
+        if !self.at_stop.anew {
+            return sentence(cause, attempts, format!("{} {}", error_at_stop::WHY, error_at_stop::KEPT));
+        }
+        let why = [error_at_stop::WHY, &self.lag_words()].into_iter().chain(kept).collect::<Vec<_>>().join(" ");
+        self.hook(cause, attempts, why)
     }
 
     /// Raises the grace period where the stop needs more.

@@ -5,6 +5,7 @@
 //! missing, that is said, and nothing is made up in its place. It must not know how a trial is judged or how results are shown.
 //!
 //! - `advise`: advice for each cause of a variant's losses
+//! - `error_at_stop`: advice where terminating pods answer with errors
 //! - `measured`: the figures that it is made of
 //! - `outage`: advice where no pod could serve
 //! - `patch`: all changes as one patch
@@ -13,6 +14,7 @@
 //! - `tests`: advice from timelines and manifests
 
 mod advise;
+mod error_at_stop;
 mod measured;
 mod outage;
 mod patch;

@@ -10,6 +10,8 @@ use crate::manifest::strategic_merge;
 pub(super) struct Changes {
     pub(super) pre_stop: Option<Value>,
     pub(super) args: Option<Vec<String>>,
+    /// The hook of another container, by its name.
+    pub(super) other_hook: Option<(String, Value)>,
     pub(super) grace_s: Option<u64>,
     pub(super) readiness: Option<Value>,
     /// `maxUnavailable: 0`, and `maxSurge: 1` where there is none.
@@ -22,7 +24,7 @@ pub(super) struct Changes {
 pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Option<Value> {
     let mut container = Map::new();
     if let Some(pre_stop) = &changes.pre_stop {
-        container.insert("lifecycle".to_owned(), json!({"preStop": replaced(subject, pre_stop)}));
+        container.insert("lifecycle".to_owned(), json!({"preStop": replaced(Some(subject.container), pre_stop)}));
     }
     if let Some(args) = &changes.args {
         container.insert("args".to_owned(), json!(args));
@@ -38,6 +40,14 @@ pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Opt
         // The list is merged by this key.
         container.insert("name".to_owned(), subject.container.get("name")?.clone());
         pod.insert("containers".to_owned(), json!([container]));
+    }
+    if let Some((name, hook)) = &changes.other_hook {
+        let present = subject.manifest.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+        let named =
+            present.and_then(|all| all.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(name)));
+        let other = json!({"name": name, "lifecycle": {"preStop": replaced(named, hook)}});
+        let all = pod.entry("containers").or_insert_with(|| json!([]));
+        all.as_array_mut()?.push(other);
     }
     let mut spec = Map::new();
     if !pod.is_empty() {
@@ -70,9 +80,9 @@ pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Opt
 }
 
 /// A handler in the place of the one that is there: a hook may have one only, and a merge keeps the other's key.
-fn replaced(subject: &Subject<'_>, handler: &Value) -> Value {
+fn replaced(container: Option<&Value>, handler: &Value) -> Value {
     let mut whole = handler.clone();
-    let present = subject.container.pointer("/lifecycle/preStop").and_then(Value::as_object);
+    let present = container.and_then(|one| one.pointer("/lifecycle/preStop")).and_then(Value::as_object);
     for key in present.into_iter().flat_map(Map::keys) {
         if whole.get(key).is_none() {
             whole[key] = Value::Null;

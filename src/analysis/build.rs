@@ -3,6 +3,7 @@
 use super::causes::incidents;
 use super::comparison::comparisons;
 use super::doc::{ClusterDoc, FORMAT, HarnessDoc, Quantiles, ReportDoc, VariantDoc};
+use super::said;
 use super::variant::variant_doc;
 use crate::diagnose::Diagnosis;
 use crate::timeline::{Distribution, Timeline};
@@ -47,13 +48,27 @@ pub(super) fn build(timeline: &Timeline, judged: &[Vec<Judged<'_>>], diagnosis: 
         reason: sentence(&ruling.reason),
         sensitivity_shown,
         control_seen,
-        notes: notes(timeline, ending, ruling.verdict, sensitivity_shown, control_seen),
+        notes: notes(timeline, ending, ruling.verdict, sensitivity_shown, control_seen)
+            .into_iter()
+            .chain(said_of(timeline))
+            .collect(),
         comparison: comparisons(header, judged),
         incidents,
         incidents_total,
         harness: harness(timeline),
         variants,
     }
+}
+
+/// What Kubernetes said of the pods of each variant that is not the control.
+fn said_of(timeline: &Timeline) -> impl Iterator<Item = String> {
+    let settings = &timeline.header.spec.settings;
+    let own = timeline.header.spec.variants.iter().filter(|variant| settings.control.as_ref() != Some(&variant.name));
+    let notes = own.flat_map(|variant| {
+        let trials: Vec<_> = timeline.trials.iter().filter(|trial| trial.start.variant == variant.name).collect();
+        said::notes(&variant.name, &trials)
+    });
+    notes.map(|note| sentence(&note))
 }
 
 /// Whether a counting trial of the control lost something; `None` without a control.

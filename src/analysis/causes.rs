@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::build::rounded;
-use super::doc::{EdgeDoc, EvidenceDoc, IncidentDoc, PodDoc};
+use super::doc::{ContainerDoc, EdgeDoc, EvidenceDoc, IncidentDoc, PodDoc};
 use crate::clock::Stamp;
 use crate::diagnose::{Cause, Diagnosis, Incident};
 use crate::spec::VariantSpec;
-use crate::timeline::{PodLife, Trial};
+use crate::timeline::{OtherContainer, PodLife, Trial};
 use crate::verdict::{Judged, State};
 
 /// Incidents that are listed.
@@ -93,6 +93,17 @@ fn pod_doc(pod: &PodLife, first_ns: Stamp) -> PodDoc {
         hook: pod.hook.words(),
         exit_code: pod.exit_code,
         edges: edges.collect(),
+        other_containers: pod.others.iter().map(|other| container_doc(other, first_ns)).collect(),
+    }
+}
+
+fn container_doc(other: &OtherContainer, first_ns: Stamp) -> ContainerDoc {
+    ContainerDoc {
+        name: other.name.clone(),
+        hook: other.hook.words(),
+        exit_code: other.exit_code,
+        from_s: after_s(other.finished.low_ns, first_ns),
+        to_s: after_s(other.finished.high_ns, first_ns),
     }
 }
 

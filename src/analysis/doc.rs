@@ -291,6 +291,24 @@ pub struct PodDoc {
     pub exit_code: Option<i32>,
     /// Its edges, in the order in which a pod usually passes them; those that are not known are left out.
     pub edges: Vec<EdgeDoc>,
+    /// Its other containers that ended after its deletion, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_containers: Vec<ContainerDoc>,
+}
+
+/// The end of a container that does not serve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerDoc {
+    /// Its name.
+    pub name: String,
+    /// Its preStop hook, in words.
+    pub hook: String,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// When it finished, in seconds after the rollout's first mark: not before.
+    pub from_s: f64,
+    /// Not after.
+    pub to_s: f64,
 }
 
 /// A moment in a pod's life, in seconds after the rollout's first mark.

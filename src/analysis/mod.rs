@@ -7,6 +7,7 @@
 //! - `analyse`: from a record to its analysis
 //! - `doc`, `doc_compared`: the view model, `report.json` as types
 //! - `build`: from a timeline, judged and explained, to the view model
+//! - `said`: notes on what Kubernetes said
 //! - `tests`: analyses of whole records
 //! - `variant`, `causes`, `comparison`, `lag`, `first_lost`: parts of it
 
@@ -18,14 +19,15 @@ mod doc;
 mod doc_compared;
 mod first_lost;
 mod lag;
+mod said;
 #[cfg(test)]
 mod tests;
 mod variant;
 
 pub use analyse::{Analysis, AnalysisError, analyse, of_file, of_record};
 pub use doc::{
-    ArmDoc, ClusterDoc, DetectionLimit, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc, IncidentDoc, LagDoc, LatencyDoc,
-    Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, TrialDoc, VariantDoc,
+    ArmDoc, ClusterDoc, ContainerDoc, DetectionLimit, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc, IncidentDoc, LagDoc,
+    LatencyDoc, Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, TrialDoc, VariantDoc,
 };
 pub use doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
 pub use first_lost::FirstLost;

@@ -1,5 +1,6 @@
 //! Answers with a status that was not expected.
 
+use super::at_stop;
 use super::cause::Cause;
 use super::finding::{Finding, Proof};
 use super::scene::Scene;
@@ -9,6 +10,9 @@ use crate::timeline::PodEdge;
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let status = attempt.status.unwrap_or(0);
     let said = Proof::Fact(format!("status {status}").into());
+    if let Some(finding) = at_stop::explain(attempt, scene) {
+        return finding;
+    }
     let Some(name) = attempt.pod.as_ref().filter(|_| !attempt.pod_from_connection) else {
         // RFC 9110, 15.6.3 and 15.6.5: only a gateway or proxy answers so.
         if matches!(status, 502 | 504) {
@@ -20,17 +24,13 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
         ))
         .and([said]);
     };
-    let pod = scene.named(name, attempt.end_ns);
-    if pod.is_some_and(|pod| pod.new) && scene.trial.shares_name(name) {
+    if scene.named(name, attempt.end_ns).is_some_and(|pod| pod.new) && scene.trial.shares_name(name) {
         return Finding::unknown(format!(
             "the new pod has the name of the old one, {name}, so that it is not known whether it had answered before"
         ))
         .and([said]);
     }
-    // A new pod that has answered nothing as expected yet, and later does answer such requests, was not ready.
-    let early = pod.filter(|pod| pod.new && pod.served.is_none_or(|(first_ns, _)| attempt.end_ns < first_ns));
-    let later = scene.trial.answered_kinds.contains(&(name.clone(), attempt.request));
-    match early.filter(|_| later) {
+    match at_stop::early(attempt, scene) {
         Some(pod) => {
             Finding::of(Cause::NotReadyYet, pod, &[PodEdge::Started, PodEdge::EndpointReady, PodEdge::ListenerOpened])
                 .and([said])

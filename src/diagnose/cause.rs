@@ -21,6 +21,8 @@ pub enum Cause {
     KeepaliveRace,
     /// The connection was still in the accept queue when a stopping server, which accepted no more, closed its listener.
     BacklogReset,
+    /// A pod that had been told to stop answered with an error status, as no other pod did.
+    ErrorAtStop,
     /// Routed to a new pod before it served.
     NotReadyYet,
     /// Slow start, or too few pods left: no answer in time.
@@ -39,7 +41,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::EndpointRace,
         Self::CutAtStop,
         Self::DrainNotAwaited,
@@ -47,6 +49,7 @@ impl Cause {
         Self::PrestopFailed,
         Self::KeepaliveRace,
         Self::BacklogReset,
+        Self::ErrorAtStop,
         Self::NotReadyYet,
         Self::Overload,
         Self::NoEndpoint,
@@ -67,6 +70,7 @@ impl Cause {
             Self::PrestopFailed => "prestop-failed",
             Self::KeepaliveRace => "keepalive-race",
             Self::BacklogReset => "backlog-reset",
+            Self::ErrorAtStop => "error-at-stop",
             Self::NotReadyYet => "not-ready-yet",
             Self::Overload => "overload",
             Self::NoEndpoint => "no-endpoint",
@@ -90,6 +94,7 @@ impl Cause {
             Self::PrestopFailed => "the preStop hook failed and protected nothing",
             Self::KeepaliveRace => "the server closed an idle kept-alive connection while the client wrote on it",
             Self::BacklogReset => "a stopping server accepted no more connections and reset those in its accept queue",
+            Self::ErrorAtStop => "terminating pods answered with an error status, and no other pod did",
             Self::NotReadyYet => "requests were routed to a new pod before it could serve",
             Self::Overload => "too few pods, or pods that had just started, did not answer in time",
             Self::NoEndpoint => "no pod of the Service could serve",

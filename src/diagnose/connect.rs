@@ -51,7 +51,18 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
              closed; a failed connection names no pod",
             new.name, old.name
         )),
-        ([], deaf) => without_new_pods(deaf, attempt, scene),
+        ([], deaf) => {
+            let neighbour = scene.only_neighbour(at_ns).map(|other| {
+                Proof::Fact(
+                    format!(
+                        "{}, a pod of another workload, was a ready endpoint of the Service and answered",
+                        other.name
+                    )
+                    .into(),
+                )
+            });
+            without_new_pods(deaf, attempt, scene).and(neighbour)
+        }
     }
 }
 

@@ -76,8 +76,9 @@ impl<'a> Finding<'a> {
 fn edges(pod: &PodLife, wanted: &[PodEdge], at_ns: Stamp) -> Vec<Evidence> {
     let wanted = wanted.iter().map(|which| (*which, pod.edge(*which)));
     let before = wanted.filter(|(_, edge)| edge.is_none_or(|edge| edge.low_ns <= at_ns.saturating_add(LONG_AFTER_NS)));
-    // Without a hook there is nothing to tell of its end.
-    let told = before.filter(|(which, edge)| *which != PodEdge::HookEnd || edge.is_some());
+    // Without a hook, or another container, there is nothing to tell of its end.
+    let at_most = |which: PodEdge| matches!(which, PodEdge::HookEnd | PodEdge::OtherFinished);
+    let told = before.filter(|(which, edge)| !at_most(*which) || edge.is_some());
     let spelled = told.map(|(which, edge)| Evidence {
         edge: Some(which),
         words: edge_words(pod, which, edge),
@@ -92,9 +93,16 @@ fn edges(pod: &PodLife, wanted: &[PodEdge], at_ns: Stamp) -> Vec<Evidence> {
 fn edge_words(pod: &PodLife, which: PodEdge, edge: Option<Edge>) -> String {
     let name = which.name();
     let (code, reason) = (pod.exit_code, pod.reason.as_ref());
+    let told = |code: i32, reason: Option<&String>| {
+        format!("exit code {code}{}", reason.map_or_else(String::new, |why| format!(", {why}")))
+    };
+    if let (PodEdge::OtherFinished, Some(other)) = (which, pod.others.first()) {
+        let told = other.exit_code.map_or_else(String::new, |code| format!(": {}", told(code, other.reason.as_ref())));
+        return format!("{name} ({}{told})", other.name);
+    }
     match (which, edge, code) {
         (PodEdge::ContainerFinished, Some(_), Some(code)) => {
-            format!("{name} (exit code {code}{})", reason.map_or_else(String::new, |why| format!(", {why}")))
+            format!("{name} ({})", told(code, reason))
         }
         (PodEdge::HookEnd, Some(_), _) => format!("{name} ({})", pod.hook.words()),
         _ => name.to_owned(),

@@ -4,6 +4,7 @@
 //! trial is judged, how results are shown, or what a cluster's own log of truth says.
 //!
 //! - `answer`: answers with a status that was not expected
+//! - `at_stop`: error statuses that come from terminating pods only
 //! - `cause`: the closed list of causes
 //! - `connect`: connections that were not made
 //! - `cut`: connections that ended before the answer did
@@ -16,6 +17,7 @@
 //! - `timeout`: requests without an answer in time
 
 mod answer;
+mod at_stop;
 mod cause;
 mod connect;
 mod cut;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::at_stop::{self, ErrorsByKind};
 use crate::clock::{Stamp, saturating_ns};
 use crate::record::entry::Attempt;
 use crate::record::header::Header;
 use crate::servers::{PreStop, StopKind};
 use crate::spec::VariantSpec;
-use crate::timeline::{Edge, PodLife, Trial, Unselected};
+use crate::timeline::{Edge, Neighbour, PodLife, Trial, Unselected};
 
 /// Longer than a real cluster's routing was seen to lag behind an endpoint; kube-proxy's own default period for a whole sync is
 /// 30 s.
@@ -31,13 +32,15 @@ pub(super) struct Scene<'a> {
     pub(super) stale_ports: BTreeMap<u16, Stamp>,
     /// Every moment at which what can serve may change.
     moments: BTreeSet<Stamp>,
-    has_readiness: bool,
+    pub(super) has_readiness: bool,
     routing_lag_max_ns: u64,
     /// At some moment no endpoint of the workload was ready, so that routing fell back to those that terminate while they serve
     /// (KEP-1669).
     falls_back: bool,
     /// The Service selects none of the new pods.
     pub(super) unselected: Option<Unselected>,
+    /// Who gave the error statuses.
+    pub(super) errors: ErrorsByKind<'a>,
 }
 
 impl<'a> Scene<'a> {
@@ -57,11 +60,14 @@ impl<'a> Scene<'a> {
             routing_lag_max_ns: routing_lag_max_ns(header),
             falls_back: falls_back(trial),
             unselected: Unselected::of(variant, trial),
+            errors: ErrorsByKind::new(),
         };
         let both = [Certainty::Sure, Certainty::Possible];
         let moments =
             scene.pods().flat_map(|pod| both.map(|certainty| [scene.serves_from(pod), serves_until(pod, certainty)]));
         scene.moments = moments.flatten().flatten().collect();
+        scene.moments.extend(trial.neighbours.iter().flat_map(Neighbour::changes));
+        scene.errors = at_stop::count(&scene);
         scene
     }
 
@@ -112,7 +118,21 @@ impl<'a> Scene<'a> {
     }
 
     fn could_serve(&self, at_ns: Stamp, certainty: Certainty) -> bool {
-        self.serving(at_ns, certainty).next().is_some()
+        self.serving(at_ns, certainty).next().is_some() || self.neighbour(at_ns).is_some()
+    }
+
+    /// A pod of another workload that served behind the same Service.
+    fn neighbour(&self, at_ns: Stamp) -> Option<&'a Neighbour> {
+        let nobody = |at_ns| self.serving(at_ns, Certainty::Possible).next().is_none();
+        // What none of the workload's pods could have answered, it answered.
+        let unnamed = |other: &Neighbour| other.unnamed_after(at_ns).any(nobody);
+        self.trial.neighbours.iter().find(|other| other.serves(at_ns) || unnamed(other))
+    }
+
+    /// The same, while none of this workload's pods could serve for certain.
+    pub(super) fn only_neighbour(&self, at_ns: Stamp) -> Option<&'a Neighbour> {
+        let own = self.serving(at_ns, Certainty::Sure).next();
+        self.neighbour(at_ns).filter(|_| own.is_none())
     }
 
     /// Whether a refusal at that moment lies in an outage; since when, if it does.
@@ -134,7 +154,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// When the outage began in which that moment lies: none of the pods could serve, and no new connection has been
+    /// When the outage began in which that moment lies: none of the Service's pods could serve, and no new connection has been
     /// answered since. `None` if there was no outage.
     fn outage_since(&self, at_ns: Stamp, certainty: Certainty) -> Option<Stamp> {
         if self.trial.pods.is_empty() {
@@ -180,7 +200,9 @@ impl<'a> Scene<'a> {
     /// The Service that selects none of the new pods, once no endpoint of the old ones was ready any more.
     pub(super) fn selects_nobody(&self, at_ns: Stamp) -> Option<&Unselected> {
         let left = |pod: &PodLife| pod.endpoint_not_ready.is_some_and(|edge| edge.high_ns <= at_ns);
-        self.unselected.as_ref().filter(|_| self.pods().all(|pod| pod.endpoint_ready.is_none() || left(pod)))
+        let none = !self.trial.neighbours.iter().any(|other| other.is_ready(at_ns));
+        let unselected = self.unselected.as_ref().filter(|_| none);
+        unselected.filter(|_| self.pods().all(|pod| pod.endpoint_ready.is_none() || left(pod)))
     }
 
     /// A pod that went while no watch saw its deletion.
@@ -282,10 +304,12 @@ fn routing_lag_max_ns(header: &Header) -> u64 {
 fn falls_back(trial: &Trial) -> bool {
     let left = trial.pods.iter().filter_map(|pod| pod.endpoint_not_ready);
     left.into_iter().any(|left| {
-        !trial.pods.iter().any(|pod| {
-            let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.low_ns);
-            ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.low_ns > left.high_ns)
-        })
+        let other = trial.neighbours.iter().any(|other| other.is_ready(left.high_ns));
+        !other
+            && !trial.pods.iter().any(|pod| {
+                let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.low_ns);
+                ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.low_ns > left.high_ns)
+            })
     })
 }
 

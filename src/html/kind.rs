@@ -19,7 +19,7 @@ pub(super) enum Kind {
 }
 
 /// Shapes that fill a circle of six units, in the order of the kinds' numbers.
-const SHAPES: [&str; 17] = [
+const SHAPES: [&str; 18] = [
     // endpoint-race: a disc
     "M-4.6 0a4.6 4.6 0 1 0 9.2 0a4.6 4.6 0 1 0 -9.2 0z",
     // cut-at-stop: a square
@@ -34,6 +34,8 @@ const SHAPES: [&str; 17] = [
     "M0 -5.6L5.2 3.8H-5.2z",
     // backlog-reset: a triangle that points to the left
     "M-5.6 0L3.8 -5.2V5.2z",
+    // error-at-stop: a pentagon
+    "M0 -5.6L5.3 -1.7L3.3 4.5H-3.3L-5.3 -1.7z",
     // not-ready-yet: a triangle that points to the right
     "M5.6 0L-3.8 5.2V-5.2z",
     // overload: a bar on end

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::axes::Axes;
 use super::pods::{Edges, Moment, State, Stretch};
 use super::scale::{LEFT, RIGHT, place};
-use crate::analysis::PodDoc;
+use crate::analysis::{ContainerDoc, PodDoc};
 use crate::report::one_line;
 use crate::timeline::PodEdge;
 
@@ -54,6 +54,7 @@ fn lane(pod: &PodDoc, axes: &Axes, top: f64) -> Markup {
             (bars(&listener, axes, top + BAR + 11.5, THIN, &name))
             (signal(&edges, axes, top, &name))
             (grace_end(&edges, axes, top, &name))
+            (others(pod, axes, top, &name))
             (end(pod, &edges, axes, top))
         }
     }
@@ -162,6 +163,25 @@ fn grace_end(edges: &Edges<'_>, axes: &Axes, top: f64, pod: &str) -> Markup {
             path d=(format!("M{} {}v{}", place(x), place(top - 4.0), place(BAR + 8.0))) {}
         }
     }
+}
+
+/// The ends of the containers that do not serve: a mark on the bar of the one that does.
+fn others(pod: &PodDoc, axes: &Axes, top: f64, name: &str) -> Markup {
+    html! {
+        @for other in pod.other_containers.iter().filter(|other| axes.time.shows(other.to_s)) {
+            g.other {
+                title { (name) ": " (other_words(other)) }
+                path d=(format!("M{} {}H{}", place(axes.time.x(other.from_s)), place(top + BAR / 2.0), place(axes.time.x(other.to_s)))) {}
+                path d=(format!("M{} {}v{}", place(axes.time.x(other.to_s)), place(top + 1.0), place(BAR - 2.0))) {}
+            }
+        }
+    }
+}
+
+fn other_words(other: &ContainerDoc) -> String {
+    let ContainerDoc { name, hook, exit_code, from_s, to_s } = other;
+    let code = exit_code.map_or_else(String::new, |code| format!(", exit {code}"));
+    format!("container {} ({}) finished between {from_s:+.3} s and {to_s:+.3} s{code}", one_line(name), one_line(hook))
 }
 
 /// How the container ended, behind its last bar.

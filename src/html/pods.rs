@@ -217,6 +217,7 @@ mod tests {
             hook: String::new(),
             exit_code: Some(0),
             edges: edges.iter().map(edge).collect(),
+            other_containers: Vec::new(),
         }
     }
 

@@ -22,6 +22,12 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub(super) fn pod(at_ns: Stamp, change: SeenChange, pod: &Pod) -> PodSeen {
     let status = pod.status.clone().unwrap_or_default();
     let conditions = status.conditions.unwrap_or_default();
+    // An init container that goes on beside the others.
+    let inits = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+    let lasting: Vec<&String> =
+        inits.filter(|one| one.restart_policy.as_deref() == Some("Always")).map(|one| &one.name).collect();
+    let statuses = status.init_container_statuses.unwrap_or_default().into_iter();
+    let sidecars = statuses.filter(|status| lasting.contains(&&status.name));
     let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
     PodSeen {
         at_ns,
@@ -38,7 +44,7 @@ pub(super) fn pod(at_ns: Stamp, change: SeenChange, pod: &Pod) -> PodSeen {
         created: pod.metadata.creation_timestamp.as_ref().map(time),
         deletion_timestamp: pod.metadata.deletion_timestamp.as_ref().map(time),
         deletion_grace_s: pod.metadata.deletion_grace_period_seconds,
-        containers: status.container_statuses.unwrap_or_default().into_iter().map(container).collect(),
+        containers: status.container_statuses.unwrap_or_default().into_iter().chain(sidecars).map(container).collect(),
     }
 }
 
@@ -118,7 +124,8 @@ pub(super) fn event(at_ns: Stamp, event: &Event) -> EventSeen {
 
 /// The container in a field path as kubelet writes it: `spec.containers{web}`.
 fn container_of(field_path: &str) -> Option<String> {
-    let name = field_path.strip_prefix("spec.containers{")?.strip_suffix('}')?;
+    let own = field_path.strip_prefix("spec.containers{").or_else(|| field_path.strip_prefix("spec.initContainers{"));
+    let name = own?.strip_suffix('}')?;
     Some(bounded(name.to_owned()))
 }
 

@@ -14,6 +14,9 @@ use crate::verdict::plural;
 /// Attempts that are listed.
 const MOST_ATTEMPTS: usize = 20;
 
+/// Events of a pod that are shown.
+const MOST_SAID: usize = 10;
+
 /// There is no incident with this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoIncident {
@@ -54,6 +57,8 @@ pub fn incident_page(analysis: &Analysis, id: u32, directory: &str) -> Result<St
         .collect();
     for pod in trial.pods.iter().filter(|pod| pods.contains(pod.name.as_str())) {
         page.push_str(&life(pod, origin(trial)));
+        page.push_str(&others(pod, origin(trial)));
+        page.push_str(&said(trial, pod));
         page.push_str(&log(trial, pod));
     }
     let command = reproduction_command(&timeline.header, &incident.variant, directory);
@@ -131,6 +136,39 @@ fn life(pod: &PodLife, first_ns: Stamp) -> String {
     if let Some(code) = pod.exit_code {
         let reason = pod.reason.as_ref().map_or_else(String::new, |why| format!(", {}", one_line(why)));
         let _ = writeln!(text, "  exit code {code}{reason}");
+    }
+    text
+}
+
+/// How its other containers were stopped and ended.
+fn others(pod: &PodLife, first_ns: Stamp) -> String {
+    let mut text = String::new();
+    for other in &pod.others {
+        let words = one_line(&other.hook.words());
+        let told = other.stop_signal(pod).map_or_else(String::new, |edge| {
+            format!(", stop signal by {:+.3} s ({})", after_s(edge.high_ns, first_ns), edge.basis_words())
+        });
+        let code = other.exit_code.map_or_else(String::new, |code| format!(", exit code {code}"));
+        let reason = other.reason.as_ref().map_or_else(String::new, |why| format!(", {}", one_line(why)));
+        let (low_s, high_s) = (after_s(other.finished.low_ns, first_ns), after_s(other.finished.high_ns, first_ns));
+        let name = one_line(&other.name);
+        let _ = writeln!(
+            text,
+            "  container {name} ({words}){told}, finished by {high_s:+.3} s, not before {low_s:+.3} s{code}{reason}"
+        );
+    }
+    text
+}
+
+/// What Kubernetes said of the pod.
+fn said(trial: &Trial, pod: &PodLife) -> String {
+    let mut text = String::new();
+    for said in trial.said.iter().filter(|said| said.pod() == Some(&pod.name)).take(MOST_SAID) {
+        let container =
+            said.container.as_ref().map_or_else(String::new, |name| format!(" of container {}", one_line(name)));
+        let at_s = after_s(said.at_ns, origin(trial));
+        let (reason, message) = (one_line(&said.reason), one_line(&said.message));
+        let _ = writeln!(text, "  event {reason}{container} at {at_s:+.3} s: {message}");
     }
     text
 }

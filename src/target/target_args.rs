@@ -66,6 +66,8 @@ pub(crate) enum OnTerm {
     Drain,
     /// Go on as before; only SIGKILL ends it.
     Ignore,
+    /// Answer every request with 503 from then on; only SIGKILL ends it.
+    Shed,
 }
 
 impl TargetArgs {

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +39,8 @@ struct TargetService {
     started_ns: Stamp,
     /// What `/status` says where no code is asked for.
     status: u16,
+    /// Every request is answered with 503.
+    sheds: AtomicBool,
 }
 
 struct StopSignals {
@@ -80,6 +83,7 @@ async fn serve(args: &TargetArgs) -> Result<(), TargetError> {
         ready_ns: saturating_ns(args.ready_delay),
         started_ns: saturating_ns(args.slow_start),
         status: args.status,
+        sheds: AtomicBool::new(false),
     });
     until_stopped(args, listener, &connections, &service, &mut stops).await;
     connections.note(TargetEvent::Exit);
@@ -127,6 +131,7 @@ async fn until_stopped(
         }
         match args.on_term {
             OnTerm::Ignore => {}
+            OnTerm::Shed => service.sheds.store(true, Ordering::Relaxed),
             OnTerm::Exit => return connections.cut(),
             OnTerm::Drain => break,
         }
@@ -232,7 +237,11 @@ async fn respond(
         tokio::time::sleep(left).await;
     }
     let ready = now >= service.ready_ns;
-    let chosen = answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready, service.status);
+    let chosen = if service.sheds.load(Ordering::Relaxed) {
+        TargetAnswer::Text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned(), Duration::ZERO)
+    } else {
+        answer(request.method(), uri.path(), uri.query().unwrap_or(""), ready, service.status)
+    };
     let end = |status: StatusCode| BodyEndNote { handle: handle.clone(), status: status.as_u16() };
     let (status, body) = match chosen {
         TargetAnswer::Filler { bytes, told, pause } => {

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::serialization::Deserializer;
+use serde_json::Value;
 
 use super::TimelineError;
+use super::said::waiting_words;
 use super::serving::Serving;
 use super::tracked_pods::TrackedPods;
 use super::trial::{Gathering, Trial};
@@ -14,6 +16,7 @@ use crate::record::entry::{
 };
 use crate::record::header::Header;
 use crate::servers::PreStop;
+use crate::spec::VariantSpec;
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
@@ -130,9 +133,17 @@ impl Collector {
         let (serving, hook) = self.serving(&gathering.start.variant);
         let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;
         trial.propagation = propagation;
+        trial.said = self.pods.said(&namespace);
+        if let Some(end) = trial.end.as_mut().filter(|end| !end.complete && !end.reason.is_empty())
+            && let Some(why) = waiting_words(&trial.said)
+        {
+            end.reason = format!("{}; {why}", end.reason);
+        }
         if let Some(window) = trial.window {
             trial.pods = self.pods.lives(&namespace, window, (&serving, &hook), &trial.served);
+            self.give_hooks(&mut trial);
             trial.forget_shared_names();
+            trial.neighbours = self.pods.neighbours(&namespace, &std::mem::take(&mut trial.answered_slices));
         }
         self.done.push(trial);
         Ok(())
@@ -167,6 +178,17 @@ impl Collector {
     fn serving(&self, variant: &str) -> (String, PreStop) {
         let serving = self.header.variant(variant).and_then(Serving::of);
         serving.map(|serving| (serving.name().to_owned(), PreStop::of_container(serving.container))).unwrap_or_default()
+    }
+
+    /// The hooks of the containers that do not serve.
+    fn give_hooks(&self, trial: &mut Trial) {
+        let manifest = self.header.variant(&trial.start.variant).and_then(VariantSpec::workload_manifest);
+        let containers = manifest.and_then(|found| found.pointer("/spec/template/spec/containers")?.as_array());
+        let Some(containers) = containers else { return };
+        for other in trial.pods.iter_mut().flat_map(|pod| &mut pod.others) {
+            let own = containers.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(&other.name));
+            other.hook = own.map(PreStop::of_container).unwrap_or_default();
+        }
     }
 
     fn of_trial(&mut self, trial: u32, take: impl FnOnce(&mut Gathering)) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::edge::Edge;
+use super::other_container::OtherContainer;
 use super::pod_edge::PodEdge;
 use crate::clock::Stamp;
 use crate::servers::PreStop;
@@ -62,6 +63,8 @@ pub struct PodLife {
     pub exit_code: Option<i32>,
     /// The reason that the container's end was given.
     pub reason: Option<String>,
+    /// Its other containers that ended after its deletion, the first one first.
+    pub others: Vec<OtherContainer>,
     /// A container restarted, or ended before the pod's deletion: when that was seen.
     pub crashed: Option<Edge>,
     /// The start of the first slice in which one of its answers was as expected, and that of the last.
@@ -142,6 +145,7 @@ impl PodLife {
             PodEdge::ListenerClosed => self.listener_closed,
             PodEdge::EndpointNotServing => self.endpoint_not_serving,
             PodEdge::GraceEnd => self.grace_end(),
+            PodEdge::OtherFinished => self.others.first().map(|other| other.finished),
             PodEdge::ContainerFinished => self.finished,
             PodEdge::EndpointGone => self.endpoint_gone,
             PodEdge::Gone => self.gone,

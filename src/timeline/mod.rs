@@ -16,8 +16,11 @@
 //! - `lag_tests`: lags as a report shows them
 //! - `lateness`: how late a trial's own sends and watches were
 //! - `life`: a pod's edges
+//! - `neighbour`: endpoints of the Service that are not of the rolled workload
+//! - `other_container`: the end of a container that does not serve
 //! - `pod_edge`: the names of the edges
 //! - `pod_tracker`: follows one pod through the record
+//! - `said`: what Kubernetes said in Events
 //! - `serving`: which container of a pod serves
 //! - `tracked_pods`: the pods of all namespaces
 //! - `trial`: one trial, gathered and summed up
@@ -37,8 +40,11 @@ mod lag;
 mod lag_tests;
 mod lateness;
 mod life;
+mod neighbour;
+mod other_container;
 mod pod_edge;
 mod pod_tracker;
+mod said;
 mod serving;
 mod tracked_pods;
 mod trial;
@@ -53,7 +59,10 @@ pub use edge::{Basis, Edge};
 pub use lag::{PodLag, PropagationLags};
 pub use lateness::Lateness;
 pub use life::PodLife;
+pub use neighbour::Neighbour;
+pub use other_container::OtherContainer;
 pub use pod_edge::PodEdge;
+pub use said::KubernetesSaid;
 pub use serving::Serving;
 pub use trial::{Failure, Trial};
 pub use unselected::Unselected;

@@ -51,6 +51,9 @@ pub enum PodEdge {
     /// Its grace period is over.
     #[serde(rename = "grace end")]
     GraceEnd,
+    /// The first of its other containers has finished.
+    #[serde(rename = "other container finished")]
+    OtherFinished,
     /// Its main container has finished.
     #[serde(rename = "container finished")]
     ContainerFinished,
@@ -64,7 +67,7 @@ pub enum PodEdge {
 
 impl PodEdge {
     /// Every edge, in the order in which a pod usually passes them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Created,
         Self::Scheduled,
         Self::Started,
@@ -80,6 +83,7 @@ impl PodEdge {
         Self::ListenerClosed,
         Self::EndpointNotServing,
         Self::GraceEnd,
+        Self::OtherFinished,
         Self::ContainerFinished,
         Self::EndpointGone,
         Self::Gone,
@@ -104,6 +108,7 @@ impl PodEdge {
             Self::ListenerClosed => "listener closed",
             Self::EndpointNotServing => "endpoint not serving",
             Self::GraceEnd => "grace end",
+            Self::OtherFinished => "other container finished",
             Self::ContainerFinished => "container finished",
             Self::EndpointGone => "endpoint gone",
             Self::Gone => "gone",

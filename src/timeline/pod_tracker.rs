@@ -6,6 +6,7 @@ use super::derive::derive;
 use super::edge::Edge;
 use super::gaps::Gaps;
 use super::life::PodLife;
+use super::other_container::OtherContainer;
 use super::window::Window;
 use crate::clock::Stamp;
 use crate::record::entry::{
@@ -28,6 +29,8 @@ pub(super) struct PodTracker {
     ready_in: BTreeSet<String>,
     serving_in: BTreeSet<String>,
     listed_in: BTreeSet<String>,
+    /// When its endpoint was ready, from when until when.
+    ready_spans: Vec<(Stamp, Option<Stamp>)>,
     listener: Option<ListenerState>,
     accepted_until_ns: Option<Stamp>,
     restarts: i32,
@@ -48,6 +51,13 @@ struct EndedContainer {
     at: Edge,
     exit_code: Option<i32>,
     reason: Option<String>,
+}
+
+impl EndedContainer {
+    fn named(&self, name: &str) -> OtherContainer {
+        let Self { at: finished, exit_code, reason } = self.clone();
+        OtherContainer { name: name.to_owned(), hook: PreStop::None, finished, exit_code, reason }
+    }
 }
 
 /// What an `EndpointSlice` says of a pod that it lists.
@@ -73,6 +83,10 @@ impl PodTracker {
 
     pub(super) const fn is_replica(&self) -> bool {
         self.owned
+    }
+
+    pub(super) fn ready_spans(&self) -> &[(Stamp, Option<Stamp>)] {
+        &self.ready_spans
     }
 
     pub(super) fn deletion_ns(&self) -> Option<Stamp> {
@@ -117,6 +131,11 @@ impl PodTracker {
             life.exit_code = ended.exit_code;
             life.reason.clone_from(&ended.reason);
         }
+        if !name.is_empty() {
+            let others = self.ended.iter().filter(|(other, _)| *other != name);
+            life.others = others.map(|(other, ended)| ended.named(other)).collect();
+            life.others.sort_by_key(|other| (other.finished.high_ns, other.finished.low_ns));
+        }
         let own = self.failed_hooks.iter().find(|(of, _)| of.as_deref().is_none_or(|of| of == name));
         life.hook_failed = own.map(|(_, at)| *at);
     }
@@ -156,6 +175,9 @@ impl PodTracker {
         self.listed_in.insert(slice.name.clone());
         self.seen.endpoint_gone = None;
         if conditions.ready {
+            if self.ready_in.is_empty() {
+                self.ready_spans.push((slice.at_ns, None));
+            }
             self.ready_in.insert(slice.name.clone());
             self.seen.endpoint_ready.get_or_insert(at);
             self.seen.endpoint_not_ready = None;
@@ -172,6 +194,9 @@ impl PodTracker {
         let left = |slices: &mut BTreeSet<String>| slices.remove(&slice.name) && slices.is_empty();
         if !conditions.is_some_and(|said| said.ready) && left(&mut self.ready_in) {
             self.seen.endpoint_not_ready = Some(at);
+            if let Some((_, until_ns)) = self.ready_spans.last_mut() {
+                *until_ns = Some(slice.at_ns);
+            }
         }
         if !conditions.is_some_and(|said| said.serving) && left(&mut self.serving_in) {
             self.seen.endpoint_not_serving = Some(at);

@@ -1,12 +1,14 @@
 //! The pods of all namespaces: hands each entry to the pod that it is about, and gives the lives and lags of a trial's pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::connections::Connections;
 use super::gaps::Gaps;
 use super::lag::{PropagationLags, lags};
 use super::life::PodLife;
+use super::neighbour::Neighbour;
 use super::pod_tracker::{EndpointConditions, PodTracker};
+use super::said::{self, KubernetesSaid};
 use super::window::{Window, seconds};
 use crate::clock::Stamp;
 use crate::record::entry::{EndpointsSeen, EventSeen, ListenerSeen, ObservationGap, PodSeen, SeenChange};
@@ -17,6 +19,7 @@ use crate::servers::PreStop;
 struct NamespacePods {
     pods: Vec<PodTracker>,
     gaps: Gaps,
+    said: Vec<KubernetesSaid>,
 }
 
 /// The pods of all namespaces.
@@ -98,6 +101,7 @@ impl TrackedPods {
     }
 
     pub(super) fn event(&mut self, seen: &EventSeen) {
+        said::keep(&mut self.namespace(&seen.namespace).said, seen);
         let Some(name) = seen.about.strip_prefix("Pod/") else { return };
         if let Some(pod) = self.namespace(&seen.namespace).named(name) {
             pod.event(seen);
@@ -112,7 +116,13 @@ impl TrackedPods {
     pub(super) fn forget(&mut self, namespace: &str, before: Stamp) {
         let Some(space) = self.namespaces.get_mut(namespace) else { return };
         space.gaps.forget(before);
+        space.said.retain(|said| said.pod().is_none() || said.at_ns >= before);
         space.pods.retain(|pod| !pod.was_gone_before(before));
+    }
+
+    /// What Kubernetes said of a namespace's objects so far.
+    pub(super) fn said(&self, namespace: &str) -> Vec<KubernetesSaid> {
+        self.namespaces.get(namespace).map(|space| space.said.clone()).unwrap_or_default()
     }
 
     /// The pod-seconds used in a namespace between two moments: of each pod, the time from when it was first seen
@@ -146,6 +156,22 @@ impl TrackedPods {
             .collect();
         lives.sort_by_key(|life| (life.new, life.created.map(|created| created.high_ns), life.name.clone()));
         lives
+    }
+
+    /// The ready endpoints of the Service that are no replicas of the workload. `answered` has the slices in which each pod answered,
+    /// and under the empty name those of new connections to pods that do not name themselves.
+    pub(super) fn neighbours(&self, namespace: &str, answered: &BTreeMap<String, BTreeSet<Stamp>>) -> Vec<Neighbour> {
+        let space = self.namespaces.get(namespace);
+        let others = space.into_iter().flat_map(|space| &space.pods).filter(|pod| !pod.is_replica());
+        let slices = |name: &str| answered.get(name).cloned().unwrap_or_default();
+        let ready = others.filter(|pod| !pod.ready_spans().is_empty());
+        let neighbour = |pod: &PodTracker| Neighbour {
+            name: pod.name().to_owned(),
+            ready: pod.ready_spans().to_vec(),
+            answered: slices(pod.name()),
+            unnamed: if answered.contains_key(pod.name()) { BTreeSet::new() } else { slices("") },
+        };
+        ready.map(neighbour).collect()
     }
 
     /// The lags of a namespace's pods that were deleted between a rollout's first mark and `end_ns`.

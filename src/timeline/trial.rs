@@ -12,6 +12,8 @@ use super::distribution::Distribution;
 use super::lag::PropagationLags;
 use super::lateness::Lateness;
 use super::life::PodLife;
+use super::neighbour::Neighbour;
+use super::said::KubernetesSaid;
 use super::tracked_pods::TrackedPods;
 use super::window::{Phase, Window};
 use crate::clock::Stamp;
@@ -54,6 +56,11 @@ pub struct Trial {
     pub propagation: PropagationLags,
     /// The lives of the namespace's pods.
     pub pods: Vec<PodLife>,
+    /// The Service's other endpoints.
+    pub neighbours: Vec<Neighbour>,
+    /// The slices in which each pod answered as expected; under the empty name those in which a new connection was answered without
+    /// a name.
+    pub answered_slices: BTreeMap<String, BTreeSet<Stamp>>,
     /// From when to when each pod answered as expected: the starts of its first and of its last slice.
     pub served: BTreeMap<String, (Stamp, Stamp)>,
     /// Which kinds of request each pod answered as expected.
@@ -74,6 +81,8 @@ pub struct Trial {
     pub course: Course,
     /// The last lines of the containers that ended with their pods while it ran.
     pub logs: Vec<LogTail>,
+    /// What Kubernetes said of its objects, in the order in which it was received.
+    pub said: Vec<KubernetesSaid>,
     /// The first trouble of the harness's own that befell it, in a sentence; empty without any.
     pub trouble: String,
     /// All attempts that did not end ok and ended after the first mark, by what tells them apart.
@@ -241,6 +250,9 @@ impl Trial {
             let at_ns = pulse.first_connect_ns.or(pulse.last_connect_ns).unwrap_or(pulse.at_ns);
             let first = self.first_answered_ns.entry(pulse.pod.clone().unwrap_or_default()).or_insert(at_ns);
             *first = at_ns.min(*first);
+        }
+        if pulse.pod.is_some() || pulse.arm.connects_anew() {
+            self.answered_slices.entry(pulse.pod.clone().unwrap_or_default()).or_default().insert(pulse.at_ns);
         }
         if let Some(pod) = &pulse.pod {
             self.answered_kinds.insert((pod.clone(), pulse.request));

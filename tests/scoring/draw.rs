@@ -78,10 +78,12 @@ pub(crate) fn draw(seed: u64) -> Drawn {
         Hook::Quit | Hook::QuitThenSleep(_) | Hook::SleepThenQuit(_) => {
             pick(&mut rng, &[("exit", 70), ("drain", 25), ("ignore", 5)])
         }
-        _ => pick(&mut rng, &[("exit", 42), ("drain", 40), ("ignore", 18)]),
+        _ => pick(&mut rng, &[("exit", 40), ("drain", 36), ("ignore", 14), ("shed", 10)]),
     };
-    let drains = on_term == "drain";
     let fails = chance(&mut rng, 10);
+    // Statuses of two kinds at once would be each other's noise.
+    let on_term = if fails && on_term == "shed" { "drain" } else { on_term };
+    let drains = on_term == "drain";
     Drawn {
         seed,
         replicas,

@@ -119,7 +119,7 @@ fn led_to(world: &World, at: Stamp) -> impl Iterator<Item = &Life> {
 
 fn connected(world: &World, attempt: &Attempt, fate: &Fate<'_>) -> Truth {
     match attempt.outcome {
-        Outcome::Status5xx | Outcome::StatusOther => return Truth::Is(Cause::ServerError),
+        Outcome::Status5xx | Outcome::StatusOther => return Truth::Is(status(world, attempt, fate)),
         Outcome::HeaderTimeout | Outcome::BodyTimeout => return timed_out(fate),
         _ => {}
     }
@@ -132,6 +132,15 @@ fn connected(world: &World, attempt: &Attempt, fate: &Fate<'_>) -> Truth {
         Some(connection) => accepted(life, connection, attempt),
         None => never_accepted(life, attempt),
     }
+}
+
+/// Told to stop, a server that sheds answers 503 only.
+fn status(world: &World, attempt: &Attempt, fate: &Fate<'_>) -> Cause {
+    let life = if let Led::To(pod) = fate.led { world.pods.get(pod) } else { None };
+    let reads = fate.connection.into_iter().flat_map(|connection| &connection.reads);
+    let read = reads.copied().filter(|read| *read <= attempt.end_ns).max();
+    let told = life.and_then(|life| life.terms.first()).zip(read).is_some_and(|(term, read)| *term <= read);
+    if told && attempt.outcome == Outcome::Status5xx { Cause::ErrorAtStop } else { Cause::ServerError }
 }
 
 /// The server read the request and lived on, but was too slow.

@@ -517,7 +517,16 @@ fn timeouts() {
 }
 
 fn status() {
-    assert_eq!(in_flight(world(), "status-5xx", None, true), Truth::Is(Cause::ServerError));
+    let read_at = |read: u64, outcome| {
+        let mut world = world();
+        world.picks.push((9 * S, Some("old".into())));
+        let connection = Connection { accepted: 9 * S, port: 7, reads: vec![read], end: None };
+        world.pods.get_mut("old").unwrap().connections.insert(0, connection);
+        in_flight(world, outcome, None, false)
+    };
+    assert_eq!(read_at(9 * S, "status-5xx"), Truth::Is(Cause::ServerError), "it was read before the stop signal");
+    assert_eq!(read_at(10 * S, "status-5xx"), Truth::Is(Cause::ErrorAtStop));
+    assert_eq!(read_at(10 * S, "status-other"), Truth::Is(Cause::ServerError));
 }
 
 fn markers() {

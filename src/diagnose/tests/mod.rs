@@ -1,7 +1,9 @@
 //! For each cause a small record that shows it, and a twin that lacks what decides and must not.
 //!
+//! - `at_stop`: error statuses of terminating pods
 //! - `containers`: pods that are easily taken for others
 
+mod at_stop;
 mod containers;
 
 use crate::analysis::{IncidentDoc, ReportDoc};
@@ -94,6 +96,32 @@ fn a_refusal_while_nobody_could_serve_is_for_want_of_an_endpoint() {
     let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
     assert_eq!(causes(None, &[STOPPED, late.clone()], |trial| refused(trial, 2_000)), [Cause::NoEndpoint]);
     assert_eq!(causes(None, &[STOPPED, OLD, late], |trial| refused(trial, 2_000)), [Cause::EndpointRace]);
+}
+
+#[test]
+fn another_workloads_pod_behind_the_service_could_have_served() {
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    let canary = SamplePod { name: "canary", unwatched: true, ..OLD };
+    let lose = |trial: &mut SampleTrial| refused(trial, 2_000);
+    assert_eq!(causes(None, &[STOPPED, late.clone(), canary.clone()], lose), [Cause::EndpointRace]);
+    let report = report(None, |trial| {
+        pods::add(trial, &[STOPPED, late.clone(), canary.clone()]);
+        lose(trial);
+    });
+    let named = |one: &crate::analysis::EvidenceDoc| one.edge.starts_with("canary, a pod of another workload");
+    assert!(report.incidents[0].evidence.iter().any(named), "{:?}", report.incidents);
+    // One that does not name itself gave the answers that no other pod can have given; the sample's load has them.
+    let nameless = SamplePod { served: None, ..canary.clone() };
+    assert_eq!(causes(None, &[STOPPED, late.clone(), nameless], lose), [Cause::EndpointRace]);
+    // Not one whose endpoint was not ready then, or that answered no more.
+    let unready = SamplePod { not_ready: Some(1_500), served: Some((-2_900, 1_400)), ..canary.clone() };
+    let mute = SamplePod { served: Some((-2_900, 900)), ..canary.clone() };
+    for other in [unready, mute] {
+        assert_eq!(causes(None, &[STOPPED, late.clone(), other], lose), [Cause::NoEndpoint]);
+    }
+    // Where the workload's own pods served as well, it explains nothing.
+    assert_eq!(causes(None, &[OLD, STOPPED, NEW, canary.clone()], lose), [Cause::EndpointRace]);
+    assert_eq!(causes(None, &[OLD, NEW, canary], lose), [Cause::Unknown]);
 }
 
 const OF_RELEASE_1: &[(&str, &str)] = &[("app", "web"), ("version", "1")];

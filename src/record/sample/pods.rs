@@ -35,6 +35,10 @@ pub struct SamplePod {
     pub restarted: Option<i64>,
     /// When another container beside the serving one was killed.
     pub sidecar_killed: Option<i64>,
+    /// When another container beside the serving one ended, which had none of its hook.
+    pub sidecar_ended: Option<i64>,
+    /// No pod of the rolled workload, whose pods are watched: only the Service's endpoints tell of it.
+    pub unwatched: bool,
     /// From when to when it answered new connections.
     pub served: Option<(i64, i64)>,
 }
@@ -57,6 +61,8 @@ pub const OLD: SamplePod = SamplePod {
     finished: None,
     restarted: None,
     sidecar_killed: None,
+    sidecar_ended: None,
+    unwatched: false,
     served: Some((-2_900, 8_000)),
 };
 
@@ -85,8 +91,10 @@ pub const NEW: SamplePod = SamplePod {
 pub fn add(trial: &mut SampleTrial, pods: &[SamplePod]) {
     trial.pods = false;
     for pod in pods {
-        life(trial, pod);
-        listener(trial, pod);
+        if !pod.unwatched {
+            life(trial, pod);
+            listener(trial, pod);
+        }
         answers(trial, pod);
     }
     endpoints(trial, pods);
@@ -122,12 +130,18 @@ fn life(trial: &mut SampleTrial, pod: &SamplePod) {
         let deleted =
             PodSeen { deletion_timestamp: Some(until), deletion_grace_s: Some(pod.grace_s), ..base(at, trial) };
         entries.push(deleted.clone());
+        let sidecar = |state, code, at| ContainerSeen { name: "sidecar".to_owned(), ..container(state, code, at) };
+        let early = pod.sidecar_ended.map(|at| sidecar(ContainerState::Terminated, Some(0), Some(wall(trial.at(at)))));
+        if let (Some(early), Some(at)) = (&early, pod.sidecar_ended) {
+            let containers = vec![container(ContainerState::Running, None, None), early.clone()];
+            entries.push(PodSeen { at_ns: trial.at(at + 400), containers, ..deleted.clone() });
+        }
         if let Some((at, code)) = pod.finished {
             // kubelet looks for ended containers once a second.
             let ended = container(ContainerState::Terminated, Some(code), Some(wall(trial.at(at))));
             let at_ns = trial.at(at + 400);
             let mut containers = vec![ended];
-            let sidecar = |state, code, at| ContainerSeen { name: "sidecar".to_owned(), ..container(state, code, at) };
+            containers.extend(early);
             containers.extend(pod.sidecar_killed.map(|_| sidecar(ContainerState::Running, None, None)));
             entries.push(PodSeen { at_ns, containers: containers.clone(), ..deleted.clone() });
             let mut gone_ns = at_ns + 1;
