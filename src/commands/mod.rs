@@ -7,6 +7,7 @@
 //! - `drive`: runs the trials of a run in their order
 //! - `ending`: how a command ends, and its messages meanwhile
 //! - `execute`: carries out a plan: cluster, record, trials, reports
+//! - `field_check`: refuses fields that Kubernetes does not have
 //! - `from_record_dir`: `rollproof run --from DIR`: a plan from a record
 //! - `host`: the cluster that a run takes place on
 //! - `inputs`: reads manifests from files, folders and standard input
@@ -30,6 +31,7 @@ mod demo;
 mod drive;
 mod ending;
 mod execute;
+mod field_check;
 mod from_record_dir;
 mod host;
 mod inputs;

@@ -2,6 +2,7 @@
 //! recipe, can every pod be run as it is written?
 
 use super::ending::CommandFailure;
+use super::field_check;
 use super::options::WhereArgs;
 use super::recipes::FolderRecipe;
 use crate::cluster::embedded::images::{ImageError, resolve};
@@ -41,6 +42,9 @@ pub(super) fn check(
     };
     if let Some(refusal) = beyond_embedded(plan) {
         return Err(CommandFailure::User(refusal));
+    }
+    if let Some(unknown) = field_check::unknown(plan) {
+        return Err(CommandFailure::User(unknown));
     }
     if let (Some(_), Some(foreign)) = (&host_network, foreign(plan, recipes)) {
         may_run_here(&foreign, place)?;
@@ -102,8 +106,12 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFail
         let Some(spec) = manifest.pointer("/spec/template/spec") else { continue };
         let object = reference(text(manifest, "/kind"), text(manifest, "/metadata/name"));
         let place = format!("variant {}, {object}", variant.spec.name);
-        if let Some(refusal) = refusals(spec).first() {
-            return Err(CommandFailure::User(format!("{place}: {refusal}")));
+        let refused = refusals(spec);
+        if !refused.is_empty() {
+            let all = refused.join("; ");
+            return Err(CommandFailure::User(format!(
+                "{place}: {all}; the embedded cluster cannot run it, run it with --cluster kind"
+            )));
         }
         let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
         let rolled = match &variant.spec.rollout.action {

@@ -22,6 +22,7 @@ use std::str::FromStr;
 
 use super::context::RunContext;
 use super::ending::{CommandFailure, UserOutput};
+use super::field_check;
 use super::options::WhereArgs;
 use super::stage::RunStage;
 use crate::agent::AgentError;
@@ -126,7 +127,15 @@ pub(super) async fn find(
 ) -> Result<FoundCluster, CommandFailure> {
     match stage {
         Some(stage) => Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() }),
-        None => Ok(FoundCluster::Real(Box::new(reach_cluster::reach(place, plan, output).await?))),
+        None => {
+            let reached = reach_cluster::reach(place, plan, output).await?;
+            match field_check::unknown(plan) {
+                Some(unknown) if field_check::is_newer(&reached.version) => output.say(&format!("note: {unknown}")),
+                Some(unknown) => return Err(CommandFailure::User(unknown)),
+                None => {}
+            }
+            Ok(FoundCluster::Real(Box::new(reached)))
+        }
     }
 }
 
