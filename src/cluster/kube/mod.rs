@@ -1,6 +1,7 @@
 //! What is asked of any cluster through `kube::Client`.
 //!
 //! - `apply_objects`: applies untyped manifests
+//! - `asked_kinds`: where a cluster keeps the objects of a kind
 //! - `clean`: finds and removes what runs have left
 //! - `known_kinds`: kinds whose path need not be looked up (pure)
 //! - `kube_client`: a connection whose every request is bounded
@@ -12,6 +13,7 @@
 //! None of it knows what a run measures.
 
 mod apply_objects;
+mod asked_kinds;
 mod clean;
 mod known_kinds;
 mod kube_client;
@@ -19,8 +21,9 @@ mod labels;
 mod leftovers;
 pub(crate) mod namespaces;
 
-pub(crate) use apply_objects::create_namespace;
 pub use apply_objects::{ApplyError, apply};
+pub(crate) use apply_objects::{create_namespace, unknown_kind};
+pub(crate) use asked_kinds::{AskedKinds, KindPlace};
 pub(crate) use clean::{CleanReport, clean, find_leftovers};
 pub(crate) use kube_client::{ConnectError, ConnectedCluster, in_cluster};
 pub use kube_client::{connect, connect_with};
