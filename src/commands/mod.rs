@@ -11,6 +11,7 @@
 //! - `from_record_dir`: `rollproof run --from DIR`: a plan from a record
 //! - `host`: the cluster that a run takes place on
 //! - `inputs`: reads manifests from files, folders and standard input
+//! - `kept_manifests`: what a cluster made of the manifests; pure
 //! - `options`: the arguments of the commands
 //! - `outputs`: the output directory and its reports
 //! - `recipes`: recipes of images in a folder beside the manifests
@@ -35,6 +36,7 @@ mod field_check;
 mod from_record_dir;
 mod host;
 mod inputs;
+mod kept_manifests;
 mod options;
 mod outputs;
 mod recipes;

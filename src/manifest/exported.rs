@@ -49,7 +49,7 @@ pub(crate) fn without_exported(objects: &mut Vec<ManifestObject>) -> Option<Stri
     });
     let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for object in objects.iter_mut() {
-        let left_out = clean(&mut object.value);
+        let left_out = clean_exported(&mut object.value);
         if !left_out.is_empty() {
             fields.entry(left_out.join(", ")).or_default().push(object.reference());
         }
@@ -94,7 +94,7 @@ fn is_made(object: &ManifestObject, services: &[String]) -> bool {
 
 /// Removes the fields, and names those that held something: `creationTimestamp: null` and `status: {}` are what kubectl
 /// writes for nothing.
-fn clean(object: &mut Value) -> Vec<String> {
+pub(crate) fn clean_exported(object: &mut Value) -> Vec<String> {
     let kind = text(object, "/kind").to_owned();
     let mut left_out = Vec::new();
     if let Some(fields) = object.as_object_mut() {

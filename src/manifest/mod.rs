@@ -53,7 +53,7 @@ mod workload_kind;
 pub(crate) use cluster_scope::is_cluster_scoped;
 pub(crate) use documents::{ManifestObject, check_together, list_of, parse};
 pub(crate) use expand::expand;
-pub(crate) use exported::without_exported;
+pub(crate) use exported::{clean_exported, without_exported};
 pub(crate) use files::DiskFiles;
 pub use files::{FileReadError, FileSource};
 pub(crate) use hash::{short_hash, without_secrets};

@@ -71,11 +71,8 @@ pub(crate) fn check_served(objects: &[ManifestObject]) -> Result<(), ManifestErr
             .iter()
             .find(|removed| removed.version == version && (removed.kinds.is_empty() || removed.kinds.contains(&kind)));
         if let Some(gone) = gone {
-            let message = format!(
-                "{} is of {version}, which Kubernetes no longer serves since {}",
-                object.reference(),
-                gone.since
-            );
+            let message =
+                format!("{} is of {version}, which Kubernetes has not served since {}", object.reference(), gone.since);
             return Err(fault(object, &message, &format!("write `apiVersion: {}`{}", gone.instead, gone.also)));
         }
         if let Some(home) = elsewhere(version, kind) {

@@ -50,27 +50,29 @@ pub enum ApplyError {
     },
 }
 
-/// Applies all `manifests` (server-side, forced) in `namespace`, whatever namespace they name themselves. They are sent
-/// as they are, so that fields which this program does not know survive.
+/// Applies all `manifests` (server-side, forced) in `namespace`, whatever namespace they name themselves, and returns
+/// what the cluster made of each. They are sent as they are, so that fields which this program does not know survive.
 ///
 /// The path of a kind is guessed for Kubernetes' own kinds, and asked for others: the plural of a custom resource can be
 /// any word. Nothing is applied before all kinds are known to belong to a namespace.
-pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Result<(), ApplyError> {
+pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Result<Vec<Value>, ApplyError> {
     let objects: Vec<String> = manifests.iter().filter(|one| is_cluster_scoped(one)).map(reference).collect();
     if !objects.is_empty() {
         return Err(ApplyError::ClusterScoped { objects });
     }
     let resources = resources(client, manifests).await?;
+    let mut kept = Vec::with_capacity(manifests.len());
     for (manifest, resource) in manifests.iter().zip(&resources) {
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
         let mut object = manifest.clone();
         object["metadata"]["namespace"] = json!(namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch(text(manifest, "/metadata/name"), &params, &Patch::Apply(&object))
-            .await
-            .map_err(|source| ApplyError::Refused { object: reference(manifest), source })?;
+        let refused = |source| ApplyError::Refused { object: reference(manifest), source };
+        let answer = api.patch(text(manifest, "/metadata/name"), &params, &Patch::Apply(&object)).await;
+        let answer = answer.map_err(refused)?;
+        kept.push(serde_json::to_value(answer).map_err(kube::Error::SerdeError).map_err(refused)?);
     }
-    Ok(())
+    Ok(kept)
 }
 
 async fn resources(client: &Client, manifests: &[Value]) -> Result<Vec<ApiResource>, ApplyError> {

@@ -25,14 +25,16 @@ use std::str::FromStr;
 use super::context::RunContext;
 use super::ending::{CommandFailure, UserOutput};
 use super::field_check;
+use super::kept_manifests::{self, AppliedVariant};
 use super::options::WhereArgs;
 use super::stage::RunStage;
 use crate::agent::AgentError;
 use crate::cluster::embedded::{EmbeddedCluster, VERSION};
 use crate::cluster::kind::KindError;
 use crate::plan::{RunPlan, VariantPlan};
-use crate::record::Sink;
+use crate::record::entry::ClusterNote;
 use crate::record::header::ClusterHeader;
+use crate::record::{Entry, Sink};
 use crate::trial::RunningVariant;
 use reach_cluster::ReachedCluster;
 use real_cluster::RealCluster;
@@ -149,6 +151,14 @@ pub(super) async fn fitted(
     match found {
         FoundCluster::Embedded { .. } => Ok(None),
         FoundCluster::Real(reached) => fit_plan::fit(reached, plan, output).await.map(Some),
+    }
+}
+
+/// Says and records what the cluster did not keep of the manifests.
+fn note_what_was_kept(run: &RunContext<'_>, sink: &Sink, applied: &[AppliedVariant]) {
+    for note in kept_manifests::notes(applied) {
+        run.output.say(&format!("note: {note}"));
+        sink.send(Entry::ClusterNote(ClusterNote { at_ns: run.clock.now(), note }));
     }
 }
 
