@@ -105,7 +105,7 @@ pub(crate) fn clean_exported(object: &mut Value) -> Vec<String> {
     }
     for template in ["/spec/template/metadata", "/spec/jobTemplate/metadata"] {
         if let Some(metadata) = object.pointer_mut(template).and_then(Value::as_object_mut) {
-            METADATA.iter().for_each(|field| remove(metadata, field, &mut left_out));
+            clean_fields(metadata, &mut left_out);
         }
     }
     match kind.as_str() {
@@ -121,12 +121,20 @@ pub(crate) fn clean_exported(object: &mut Value) -> Vec<String> {
     left_out
 }
 
+fn clean_fields(metadata: &mut Map<String, Value>, left_out: &mut Vec<String>) {
+    for field in METADATA {
+        remove(metadata, field, left_out);
+    }
+}
+
 fn clean_metadata(metadata: &mut Map<String, Value>, left_out: &mut Vec<String>) {
-    METADATA.iter().for_each(|field| remove(metadata, field, left_out));
+    clean_fields(metadata, left_out);
     let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else { return };
     let set: Vec<String> =
         annotations.keys().filter(|key| ANNOTATIONS.iter().any(|known| key.starts_with(known))).cloned().collect();
-    set.iter().for_each(|key| remove(annotations, key, left_out));
+    for key in set {
+        remove(annotations, &key, left_out);
+    }
 }
 
 /// The addresses and node ports of a Service belong to one of a name on a cluster, and each variant has its own.

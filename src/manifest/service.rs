@@ -81,10 +81,12 @@ pub(crate) fn service(
             });
         }
         (None, several) => {
-            let mut present = list_of(several.iter().copied());
-            if !without_address.is_empty() {
-                present += &format!(" ({} {NO_ADDRESS})", list_of(without_address));
-            }
+            let candidates = list_of(several.iter().copied());
+            let present = if without_address.is_empty() {
+                candidates
+            } else {
+                format!("{candidates} ({} {NO_ADDRESS})", list_of(without_address))
+            };
             return Err(ManifestError::WhichService { workload: workload.reference.clone(), present });
         }
     };

@@ -86,7 +86,8 @@ fn twin<'a>(element: &Value, index: usize, others: &'a [Value]) -> Option<&'a Va
                 other.get(key) == Some(own)
                     && element.get("protocol").is_none_or(|own| other.get("protocol") == Some(own))
             };
-            return others.iter().find(alike);
+            // Of several with one key, such as tolerations, the order tells which is which.
+            return others.get(index).filter(alike).or_else(|| others.iter().find(alike));
         }
     }
     if element.is_object() { others.get(index) } else { others.iter().find(|other| same(element, other)) }
@@ -184,6 +185,8 @@ mod tests {
             "resources": {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}},
             "ports": [{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 80, "protocol": "UDP"}]}));
         assert_eq!(found(&sent, &kept), []);
+        let tolerations = json!({"spec": {"tolerations": [{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoExecute"}]}});
+        assert_eq!(found(&tolerations, &tolerations), []);
         let secret = json!({"kind": "Secret", "stringData": {"a": "b"}, "type": "Opaque"});
         assert_eq!(found(&secret, &json!({"kind": "Secret", "data": {"a": "Yg=="}, "type": "Opaque"})), []);
     }

@@ -128,18 +128,16 @@ pub(super) async fn find(
     stage: Option<&RunStage>,
     output: &dyn UserOutput,
 ) -> Result<FoundCluster, CommandFailure> {
-    match stage {
-        Some(stage) => Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() }),
-        None => {
-            let reached = reach_cluster::reach(place, plan, output).await?;
-            match field_check::unknown(plan) {
-                Some(unknown) if field_check::is_newer(&reached.version) => output.say(&format!("note: {unknown}")),
-                Some(unknown) => return Err(CommandFailure::User(unknown)),
-                None => {}
-            }
-            Ok(FoundCluster::Real(Box::new(reached)))
-        }
+    if let Some(stage) = stage {
+        return Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() });
     }
+    let reached = reach_cluster::reach(place, plan, output).await?;
+    match field_check::unknown(plan) {
+        Some(unknown) if field_check::is_newer(&reached.version) => output.say(&format!("note: {unknown}")),
+        Some(unknown) => return Err(CommandFailure::User(unknown)),
+        None => {}
+    }
+    Ok(FoundCluster::Real(Box::new(reached)))
 }
 
 /// The plan as the cluster that was found can take it; `None` where it can as it is.

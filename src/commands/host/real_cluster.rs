@@ -261,7 +261,7 @@ impl RealCluster {
         variants: &mut [RunningVariant],
     ) -> Result<(), NotReady> {
         let Some(agent) = &mut self.agent else { return Ok(()) };
-        let life = agent.start(&self.client, sink).await?;
+        let life = Box::pin(agent.start(&self.client, sink)).await?;
         for ((index, planned), variant) in run.plan.variants.iter().enumerate().zip(variants) {
             self.watch(run, index, planned, sink).await?;
             if let LoadSite::Agent(old) = &variant.site {
