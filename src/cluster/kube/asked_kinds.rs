@@ -43,18 +43,13 @@ impl AskedKinds {
         let place = match pinned_kind(client, &gvk).await {
             Ok((_, capabilities)) if capabilities.scope == Scope::Cluster => KindPlace::ClusterWide,
             Ok((resource, _)) => KindPlace::Namespaced(resource),
-            Err(error) if is_missing(&error) => KindPlace::Unknown { why: api_words(&error) },
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                KindPlace::Unknown { why: format!("it does not serve {}", gvk.api_version()) }
+            }
+            Err(error @ kube::Error::Discovery(_)) => KindPlace::Unknown { why: api_words(&error) },
             Err(error) => return Err(error),
         };
         self.0.insert(key, place.clone());
         Ok(place)
-    }
-}
-
-fn is_missing(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Discovery(_) => true,
-        kube::Error::Api(status) => status.code == 404,
-        _ => false,
     }
 }
