@@ -99,7 +99,7 @@ pub(crate) async fn retire(client: &Client, namespace: &str, number: u32) -> Res
 
 /// Gives the agent of `agent_namespace` its rights in `namespace`, which is there.
 pub(crate) async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
-    apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map_err(|error| {
+    apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map(|_| ()).map_err(|error| {
         AgentError::NotDeployed {
             doing: format!("granting the agent its rights in namespace {namespace}"),
             why: error.to_string(),

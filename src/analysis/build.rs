@@ -98,6 +98,7 @@ fn notes(
             notes.push("the record ends before the run does; it is read as far as it goes and never passes".to_owned());
         }
     }
+    notes.extend(timeline.cluster_notes.iter().cloned());
     if timeline.orphans > 0 {
         notes.push(format!("{} lines of the record are of trials whose beginning it does not have", timeline.orphans));
     }

@@ -38,9 +38,9 @@ pub(super) fn execute(
     raise_descriptors().map_err(|error| CommandFailure::Machine(error.to_string()))?;
     let runtime = runtime()?;
     let found = runtime.block_on(host::find(place, plan, stage, output))?;
+    let fitted = runtime.block_on(host::fitted(&found, plan, output))?;
+    let plan = fitted.as_ref().unwrap_or(plan);
     let outputs = Outputs::create(place.out.as_deref(), &plan.settings.scenario, &started)?;
-    let sized = runtime.block_on(host::sized(&found, plan))?;
-    let plan = sized.as_ref().unwrap_or(plan);
     let id = if stage.is_some() { String::new() } else { random(8)? };
     let places = VariantPlaces::of(plan, &id);
     let (sink, source) = channel(CAPACITY);

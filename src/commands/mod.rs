@@ -7,9 +7,11 @@
 //! - `drive`: runs the trials of a run in their order
 //! - `ending`: how a command ends, and its messages meanwhile
 //! - `execute`: carries out a plan: cluster, record, trials, reports
+//! - `field_check`: refuses fields that Kubernetes does not have
 //! - `from_record_dir`: `rollproof run --from DIR`: a plan from a record
 //! - `host`: the cluster that a run takes place on
 //! - `inputs`: reads manifests from files, folders and standard input
+//! - `kept_manifests`: what a cluster made of the manifests; pure
 //! - `options`: the arguments of the commands
 //! - `outputs`: the output directory and its reports
 //! - `recipes`: recipes of images in a folder beside the manifests
@@ -30,9 +32,11 @@ mod demo;
 mod drive;
 mod ending;
 mod execute;
+mod field_check;
 mod from_record_dir;
 mod host;
 mod inputs;
+mod kept_manifests;
 mod options;
 mod outputs;
 mod recipes;

@@ -1,10 +1,13 @@
 //! What is checked before anything is begun: can the embedded cluster roll this, may these commands run here, has every image a
 //! recipe, can every pod be run as it is written?
 
+use serde_json::Value;
+
 use super::ending::CommandFailure;
+use super::field_check;
 use super::options::WhereArgs;
 use super::recipes::FolderRecipe;
-use crate::cluster::embedded::images::{ImageError, resolve};
+use crate::cluster::embedded::images::{ImageError, port, resolve};
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::embedded::node::refusals;
 use crate::manifest::documents::{reference, text};
@@ -41,6 +44,9 @@ pub(super) fn check(
     };
     if let Some(refusal) = beyond_embedded(plan) {
         return Err(CommandFailure::User(refusal));
+    }
+    if let Some(unknown) = field_check::unknown(plan) {
+        return Err(CommandFailure::User(unknown));
     }
     if let (Some(_), Some(foreign)) = (&host_network, foreign(plan, recipes)) {
         may_run_here(&foreign, place)?;
@@ -102,7 +108,14 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFail
         let Some(spec) = manifest.pointer("/spec/template/spec") else { continue };
         let object = reference(text(manifest, "/kind"), text(manifest, "/metadata/name"));
         let place = format!("variant {}, {object}", variant.spec.name);
-        if let Some(refusal) = refusals(spec).first() {
+        let refused = refusals(spec);
+        if !refused.is_empty() {
+            let all = refused.join("; ");
+            return Err(CommandFailure::User(format!(
+                "{place}: {all}; the embedded cluster cannot run it, run it with --cluster kind"
+            )));
+        }
+        if let Some(refusal) = without_port(variant, manifest) {
             return Err(CommandFailure::User(format!("{place}: {refusal}")));
         }
         let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
@@ -116,6 +129,23 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFail
         }
     }
     Ok(())
+}
+
+/// Why a server of a workload's pods has no port to listen on; `None` if each has one.
+fn without_port(variant: &VariantPlan, workload: &Value) -> Option<String> {
+    let template = &workload["spec"]["template"];
+    let selects = |service: &&Value| {
+        let selector = service.pointer("/spec/selector").and_then(Value::as_object);
+        selector.is_some_and(|selector| {
+            let mut pairs = selector.iter();
+            !selector.is_empty() && pairs.all(|(key, value)| template["metadata"]["labels"].get(key) == Some(value))
+        })
+    };
+    let services = variant.spec.manifests().iter().filter(|one| text(one, "/kind") == "Service");
+    let services: Vec<&Value> = services.filter(selects).collect();
+    let containers = template["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut servers = containers.iter().filter(|container| container["command"].is_null());
+    servers.find_map(|container| port(container, containers, &services).err()).map(|error| error.to_string())
 }
 
 /// Why a plan cannot run on the embedded cluster; `None` if it can.
@@ -146,6 +176,34 @@ fn beyond_embedded(plan: &RunPlan) -> Option<String> {
 mod tests {
     use super::*;
     use crate::plan::manifest_plan;
+
+    fn pods(containers: &str, more: &str) -> Result<(), String> {
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  selector: {{matchLabels: {{app: web}}}}\n  \
+             template:\n    metadata: {{labels: {{app: web}}}}\n    spec: {{containers: [{containers}]{more}}}\n---\n\
+             apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}\n"
+        );
+        let plan = manifest_plan("web.yaml", &manifest);
+        pods_can_run(&plan.variants[0], &plan).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn all_that_the_embedded_cluster_cannot_run_is_named_with_where_it_can() {
+        let web = "{name: web, image: nginx}";
+        assert_eq!(pods(web, ""), Ok(()));
+        let more =
+            ", volumes: [{name: a, emptyDir: {}}, {name: b, emptyDir: {}}], initContainers: [{name: i, image: nginx}]";
+        let refusal = pods(web, more).unwrap_err();
+        assert!(["\"a\"", "\"b\"", "\"i\"", "--cluster kind"].iter().all(|part| refusal.contains(part)), "{refusal}");
+    }
+
+    #[test]
+    fn a_server_without_a_port_is_refused_at_once_and_a_command_needs_none() {
+        let web = "{name: web, image: nginx}";
+        assert_eq!(pods(&format!("{{name: tail, image: nginx, command: [sh]}}, {web}"), ""), Ok(()));
+        let refusal = pods(&format!("{web}, {{name: second, image: nginx}}"), "").unwrap_err();
+        assert!(refusal.contains("\"second\"") && refusal.contains("containerPort"), "{refusal}");
+    }
 
     fn refusal(kind: &str, rollout: RolloutAction) -> Option<String> {
         let manifest =

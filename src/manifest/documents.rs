@@ -110,7 +110,7 @@ pub(crate) fn check_together(objects: &[ManifestObject]) -> Result<(), ManifestE
     Ok(())
 }
 
-fn fault(object: &ManifestObject, message: &str, help: &str) -> ManifestError {
+pub(super) fn fault(object: &ManifestObject, message: &str, help: &str) -> ManifestError {
     // A whole document is too much to mark: its first line is enough.
     let bytes = object.place.bytes.start..object.place.bytes.start;
     let place = YamlPlace { line: object.place.line, bytes };

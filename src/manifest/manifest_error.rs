@@ -7,6 +7,12 @@ use crate::yaml::{YamlError, YamlFault};
 /// Why manifests cannot be used. The messages list what there is to choose from.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(crate) enum ManifestError {
+    #[error(
+        "choosing the service: of those that select the pods of {workload} none has an address of its own, which the load needs: \
+         {present} (headless or ExternalName)"
+    )]
+    #[diagnostic(help("add a Service of type ClusterIP with the same selector"))]
+    NoAddress { workload: String, present: String },
     #[error("no Service selects the pods of {workload}, whose labels are {labels}; there is {present}")]
     #[diagnostic(help("correct a Service's selector, or leave the Services out and one is added"))]
     NoServiceSelects { workload: String, labels: String, present: String },

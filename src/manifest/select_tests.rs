@@ -259,3 +259,22 @@ fn a_service_is_added_for_a_single_port_only() {
     let message = service(&found, &workload(&found, None).unwrap(), None, None).unwrap_err().to_string();
     assert!(message.contains("its containers have 2 ports"), "{message}");
 }
+
+#[test]
+fn a_service_without_an_address_is_no_choice() {
+    let both = |more: &str| {
+        let web = service_text("web", "selector: {app: web}, ports: [{port: 80}]");
+        objects(&(deployment("web", "replicas: 1") + &web + more))
+    };
+    let headless = service_text("inside", "selector: {app: web}, clusterIP: None, ports: [{port: 80}]");
+    let name = service_text("outside", "selector: {app: web}, type: ExternalName, externalName: a.example");
+    let found = both(&(headless.clone() + &name));
+    let rolled = workload(&found, None).unwrap();
+    assert_eq!(service(&found, &rolled, None, None).unwrap().spec.name, "web");
+    let several = both(&(headless.clone() + &service_text("second", "selector: {app: web}, ports: [{port: 81}]")));
+    let error = service(&several, &rolled, None, None).unwrap_err().to_string();
+    assert!(error.contains("service/web, service/second (service/inside has no address of its own"), "{error}");
+    let none = objects(&(deployment("web", "replicas: 1") + &headless + &name));
+    let error = service(&none, &rolled, None, None).unwrap_err().to_string();
+    assert!(error.contains("service/inside, service/outside") && error.contains("headless"), "{error}");
+}

@@ -59,6 +59,7 @@ pub(crate) fn service(
     let selecting = services()
         .filter(|service| service.namespace() == workload.namespace && selects(service, workload))
         .collect::<Vec<_>>();
+    let (without_address, selecting): (Vec<_>, Vec<_>) = selecting.into_iter().partition(|one| !has_address(one));
     let chosen = match (wanted, selecting.as_slice()) {
         (Some(wanted), _) => {
             let name = wanted.strip_prefix("service/").or_else(|| wanted.strip_prefix("svc/")).unwrap_or(wanted);
@@ -67,6 +68,10 @@ pub(crate) fn service(
                 .ok_or_else(|| ManifestError::NoSuchService { wanted: name.to_owned(), present: list_of(objects) })?
         }
         (None, [only]) => only,
+        (None, []) if !without_address.is_empty() => {
+            let (workload, present) = (workload.reference.clone(), list_of(without_address));
+            return Err(ManifestError::NoAddress { workload, present });
+        }
         (None, []) if services().next().is_none() => return added(workload, port),
         (None, []) => {
             return Err(ManifestError::NoServiceSelects {
@@ -76,7 +81,12 @@ pub(crate) fn service(
             });
         }
         (None, several) => {
-            let present = list_of(several.iter().copied());
+            let candidates = list_of(several.iter().copied());
+            let present = if without_address.is_empty() {
+                candidates
+            } else {
+                format!("{candidates} ({} {NO_ADDRESS})", list_of(without_address))
+            };
             return Err(ManifestError::WhichService { workload: workload.reference.clone(), present });
         }
     };
@@ -90,6 +100,12 @@ fn selects(service: &ManifestObject, workload: &ManifestWorkload) -> bool {
         !selector.is_empty()
             && selector.iter().all(|(key, value)| workload.labels.get(key).map(String::as_str) == value.as_str())
     })
+}
+
+const NO_ADDRESS: &str = "has no address of its own (headless or ExternalName)";
+
+fn has_address(service: &ManifestObject) -> bool {
+    text(&service.value, "/spec/type") != "ExternalName" && text(&service.value, "/spec/clusterIP") != "None"
 }
 
 fn read(
@@ -106,10 +122,8 @@ fn read(
             json!(workload.labels)
         )));
     }
-    if text(&object.value, "/spec/type") == "ExternalName" || text(&object.value, "/spec/clusterIP") == "None" {
-        return Err(bad(
-            "it has no address of its own (headless or ExternalName), expected a ClusterIP Service".to_owned()
-        ));
+    if !has_address(object) {
+        return Err(bad(format!("it {NO_ADDRESS}, expected a ClusterIP Service")));
     }
     let ports = object.value.pointer("/spec/ports").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let ports = ports.iter().filter(|port| matches!(text(port, "/protocol"), "" | "TCP")).collect::<Vec<_>>();

@@ -8,14 +8,14 @@ use super::rollout_kinds::RolloutContext;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
 use super::{hooks, patches, plan_load, plan_rollout};
 use crate::manifest::{
-    ChosenService, FileSource, ManifestObject, ManifestWorkload, WorkloadKind, check_together, parse, service, slips,
-    workload,
+    ChosenService, FileSource, ManifestError, ManifestObject, ManifestWorkload, WorkloadKind, check_served,
+    check_together, parse, service, without_exported, workload,
 };
 use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioVariant};
 use crate::scenario::values::{MAX_NAME, RequestRate, TrialCount};
 use crate::scenario::{Scenario, ShippedFiles};
-use crate::spec::{DeployedTarget, Expect, RolloutAction, RoutingSpec, RunSettings, TargetSpec, VariantSpec};
-use crate::yaml::{Located, YamlDocument, YamlPlace, YamlSource};
+use crate::spec::{DeployedTarget, Expect, RoutingSpec, RunSettings, TargetSpec, VariantSpec};
+use crate::yaml::{Located, YamlPlace, YamlSource};
 
 /// The name of the only variant of a run without variants.
 const SOLE_VARIANT: &str = "as-written";
@@ -32,11 +32,12 @@ pub(crate) fn build(
 ) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
     let file = &scenario.file;
+    let (objects, exported) = prepared(read_manifests(scenario, files)?)?;
     let base = PlanBase {
         context: FaultContext { source: Some(&scenario.source) },
         folder: &scenario.folder,
         files,
-        objects: read_manifests(scenario, files)?,
+        objects,
         workload: file.workload.as_ref().map(|at| (at.value.as_str(), &at.place)),
         service: file.service.as_ref().map(|at| (at.value.as_str(), &at.place)),
         port: file.port.as_ref().map(|at| (&at.value.0, &at.place)),
@@ -52,7 +53,7 @@ pub(crate) fn build(
         planned.collect::<Result<Vec<_>, _>>()?
     };
     let trials = overrides.trials.or(file.trials.map(TrialCount::count)).unwrap_or(DEFAULT_TRIALS);
-    let mut plan = assemble(file.name.value.as_str(), variants, trials, overrides.seed);
+    let mut plan = assemble(file.name.value.as_str(), variants, trials, overrides.seed, exported);
     let settings = &mut plan.settings;
     settings.baseline = file.baseline.as_ref().map(|baseline| baseline.value.clone());
     settings.cluster.routing = routing(&file.embedded);
@@ -73,7 +74,7 @@ pub(crate) fn build_for_manifests(
     for source in sources {
         objects.extend(parse(source)?);
     }
-    check_together(&objects)?;
+    let (objects, exported) = prepared(objects)?;
     let nowhere = YamlPlace::default();
     let load = ScenarioLoad::default();
     let base = PlanBase {
@@ -90,7 +91,7 @@ pub(crate) fn build_for_manifests(
     };
     let variant = base.variant(SOLE_VARIANT, &ScenarioVariant::default())?;
     let name = name_of(&variant.workload.name);
-    let mut plan = assemble(&name, vec![variant], overrides.trials.unwrap_or(DEFAULT_TRIALS), overrides.seed);
+    let mut plan = assemble(&name, vec![variant], overrides.trials.unwrap_or(DEFAULT_TRIALS), overrides.seed, exported);
     plan.settings.folders = folders(&base.objects);
     Ok(plan)
 }
@@ -126,12 +127,19 @@ fn read_manifests(scenario: &Scenario, files: &dyn FileSource) -> Result<Vec<Man
         })?;
         objects.extend(parse(&YamlSource::new(&path.display().to_string(), &text))?);
     }
-    check_together(&objects)?;
     Ok(objects)
 }
 
-fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> RunPlan {
-    let mut notes = Vec::new();
+/// The objects as they can be applied, and a note on what had to be left out for that.
+fn prepared(mut objects: Vec<ManifestObject>) -> Result<(Vec<ManifestObject>, Option<String>), ManifestError> {
+    check_served(&objects)?;
+    let exported = without_exported(&mut objects);
+    check_together(&objects)?;
+    Ok((objects, exported))
+}
+
+fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64, exported: Option<String>) -> RunPlan {
+    let mut notes = Vec::from_iter(exported);
     if let Some(first) = variants.iter().find(|variant| variant.spec.service().added) {
         let service = first.spec.service();
         notes.push(format!(
@@ -151,28 +159,14 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64) -> R
     RunPlan::new(settings, variants)
 }
 
-/// What should be said of a variant before the start.
-fn notes(workload: &ManifestWorkload, patches: &[YamlDocument], rollout: &RolloutAction) -> Vec<String> {
-    let mut notes = Vec::new();
-    if workload.kind == WorkloadKind::DaemonSet {
-        notes.push(format!(
+/// What should be said of a workload before the start.
+fn note(workload: &ManifestWorkload) -> Option<String> {
+    (workload.kind == WorkloadKind::DaemonSet).then(|| {
+        format!(
             "{} has one pod for each node, and they are not counted before it runs; until then the plan takes one",
             workload.reference
-        ));
-    }
-    let kind = |patch: &YamlDocument| patch.value["kind"].as_str().unwrap_or(workload.kind.name()).to_owned();
-    let of_variant = patches.iter().flat_map(|patch| slips(&kind(patch), &patch.value));
-    let of_rollout = match rollout {
-        RolloutAction::Patch { patch } => slips(workload.kind.name(), patch),
-        _ => Vec::new(),
-    };
-    notes.extend(of_variant.chain(of_rollout).map(|slip| {
-        format!(
-            "Kubernetes knows no {}, which a patch sets; did you mean `{}`? It drops what it does not know",
-            slip.path, slip.meant
         )
-    }));
-    notes
+    })
 }
 
 /// The folders that hold the objects' files, each once, in the order of the files.
@@ -225,7 +219,7 @@ impl PlanBase<'_> {
         let subject = RolloutContext { context, folder, files, objects: &objects, workload: &workload, variant: name };
         let rollout = plan_rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
         let shipped = shipped && !brings_its_own(&rollout.action);
-        let mut notes = notes(&workload, &documents, &rollout.action);
+        let mut notes = Vec::from_iter(note(&workload));
         notes.extend(
             objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),
         );

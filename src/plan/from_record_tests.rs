@@ -125,9 +125,9 @@ fn the_command_line_stands_over_the_record() {
 
 #[test]
 fn variants_that_are_left_out_take_the_baseline_and_their_notes_with_them() {
-    let lines =
-        "trials: 2\nbaseline: a\nvariants: {a: {}, b: {patch: {spec: {minReadySecond: 1, replicas: 3}}}, c: {}}\n";
-    let plan = plan(lines);
+    let hook = "[{name: apache, lifecycle: {preStop: {exec: {command: [apachectl, -k, stop]}}}}]";
+    let cutting = format!("{{spec: {{replicas: 3, template: {{spec: {{containers: {hook}}}}}}}}}");
+    let plan = plan(&format!("trials: 2\nbaseline: a\nvariants: {{a: {{}}, b: {{patch: {cutting}}}, c: {{}}}}\n"));
     assert!(plan.settings.notes.iter().any(|note| note.starts_with("variant b: ")), "{:?}", plan.settings.notes);
     let keep = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();

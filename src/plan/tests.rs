@@ -360,17 +360,19 @@ fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
 }
 
 #[test]
-fn a_patch_with_a_slip_is_said_before_the_start() {
-    let slip = "{spec: {template: {spec: {containers: [{name: apache, lifecyle: {}, image: b}]}}}}";
-    for lines in [format!("variants: {{a: {{patch: {slip}}}}}\n"), format!("rollout: {{patch: {slip}}}\n")] {
-        let notes = plan(&lines).settings.notes;
-        assert!(
-            notes.iter().any(|note| note.contains("knows no spec.template.spec.containers[0].lifecyle")
-                && note.contains("did you mean `lifecycle`?")),
-            "{notes:?}"
-        );
-    }
-    let right =
-        plan(&format!("variants: {{a: {{patch: {}}}}}\n", slip.replace("lifecyle", "lifecycle"))).settings.notes;
-    assert!(!right.iter().any(|note| note.contains("did you mean")), "{right:?}");
+fn an_exported_manifest_is_planned_without_what_a_cluster_set() {
+    let exported = WEB.replacen("metadata:\n  name: web", "metadata:\n  name: web\n  uid: a-b\n  finalizers: [a/b]", 1);
+    assert_ne!(exported, WEB);
+    let plan = manifest_plan("web.yaml", &exported);
+    let noted = plan.settings.notes.iter().any(|note| note.contains("finalizers, uid of deployment/web"));
+    assert!(noted, "{:?}", plan.settings.notes);
+    assert_eq!(plan.variants[0].spec.manifests(), manifest_plan("web.yaml", WEB).variants[0].spec.manifests());
+}
+
+#[test]
+fn a_version_that_is_not_served_is_an_error_and_not_a_missing_workload() {
+    let old = YamlSource::new("web.yaml", &WEB.replace("apiVersion: apps/v1", "apiVersion: extensions/v1beta1"));
+    let planned = build_for_manifests(&[old], &WorkloadChoice::default(), &PlanOverrides::default());
+    let error = planned.unwrap_err().to_string();
+    assert!(error.contains("deployment/web is of extensions/v1beta1") && error.contains("1.16"), "{error}");
 }

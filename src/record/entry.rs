@@ -53,10 +53,21 @@ pub enum Entry {
     Overflow(Overflow),
     /// The harness had trouble of its own. The trial that ran there is invalid.
     HarnessTrouble(HarnessTrouble),
+    /// What a reader must know of the cluster.
+    ClusterNote(ClusterNote),
     /// A trial ended.
     TrialEnd(TrialEnd),
     /// The run ended; a record without this line was cut.
     RunEnd(RunEnd),
+}
+
+/// What a reader must know of the cluster, such as a field of the manifests that it dropped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterNote {
+    /// When it was noticed.
+    pub at_ns: Stamp,
+    /// In a sentence.
+    pub note: String,
 }
 
 /// A trial begins: one rollout of one variant under load.

@@ -66,6 +66,9 @@ pub(crate) fn progress(
     pods: &[Pod],
     replaced: &ReplacedPods,
 ) -> RolloutProgress {
+    if workload.metadata.deletion_timestamp.is_some() {
+        return RolloutProgress::Gone(being_deleted(workload));
+    }
     let status = WorkloadStatus { data: &workload.data };
     if status.number("/status/observedGeneration") < workload.metadata.generation.unwrap_or_default() {
         return RolloutProgress::Rolling("the controller has not seen the change yet".to_owned());
@@ -80,6 +83,16 @@ pub(crate) fn progress(
         Err(progress) => return progress,
     };
     with_pods(desired, pods, replaced)
+}
+
+/// A workload in deletion may stand for as long as it has finalizers, and its pods may go at any moment.
+fn being_deleted(workload: &DynamicObject) -> String {
+    let finalizers = workload.metadata.finalizers.as_deref().unwrap_or_default();
+    let name = workload.name_any();
+    match finalizers {
+        [] => format!("{name} is being deleted (it has a deletionTimestamp)"),
+        waiting => format!("{name} is being deleted and waits for its finalizers {}", waiting.join(", ")),
+    }
 }
 
 struct WorkloadStatus<'a> {
@@ -281,6 +294,18 @@ mod tests {
         let uncounted = workload(1, &json!({"observedGeneration": 1}));
         let found = progress(WorkloadKind::DaemonSet, &uncounted, &[], &ReplacedPods::new());
         assert!(matches!(found, RolloutProgress::Rolling(_)), "{found:?}");
+    }
+
+    #[test]
+    fn a_workload_in_deletion_is_never_complete() {
+        let mut leaving = deployment(2, 2, 2, 2);
+        let pods = [pod("a", "ready"), pod("b", "ready")];
+        let of = |workload: &DynamicObject| progress(WorkloadKind::Deployment, workload, &pods, &ReplacedPods::new());
+        assert_eq!(of(&leaving), RolloutProgress::Done, "the good twin");
+        leaving.metadata.deletion_timestamp = Some(from_value(json!("2026-01-02T03:04:05Z")).unwrap());
+        leaving.metadata.finalizers = Some(vec!["shop.example.com/keep".to_owned()]);
+        let RolloutProgress::Gone(why) = of(&leaving) else { panic!("{:?}", of(&leaving)) };
+        assert!(why.contains("is being deleted") && why.contains("shop.example.com/keep"), "{why}");
     }
 
     #[test]

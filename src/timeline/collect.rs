@@ -36,6 +36,8 @@ pub struct Timeline {
     pub cut: bool,
     /// Lines of trials whose beginning the record does not have.
     pub orphans: u64,
+    /// What the driver noted of the cluster.
+    pub cluster_notes: Vec<String>,
 }
 
 /// Gathers a timeline.
@@ -49,6 +51,7 @@ pub struct Collector {
     overflows: Vec<Overflow>,
     end: Option<RunEnd>,
     orphans: u64,
+    cluster_notes: Vec<String>,
     deserializer: Deserializer,
 }
 
@@ -65,6 +68,7 @@ impl Collector {
             overflows: Vec::new(),
             end: None,
             orphans: 0,
+            cluster_notes: Vec::new(),
             deserializer: Deserializer::new(),
         }
     }
@@ -92,6 +96,7 @@ impl Collector {
             Entry::Log(log) => self.keep_log(log),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
             Entry::HarnessTrouble(trouble) => self.befell(trouble),
+            Entry::ClusterNote(seen) => self.cluster_notes.push(seen.note),
             Entry::RunEnd(end) => self.end = Some(end),
             Entry::Header(_) | Entry::Workload(_) => {}
         }
@@ -229,7 +234,14 @@ impl Collector {
         for trial in &mut self.done {
             trial.overflowed = overflowed.get(&trial.start.trial).copied().unwrap_or(0);
         }
-        Ok(Timeline { header: self.header, trials: self.done, end: self.end, cut, orphans: self.orphans })
+        Ok(Timeline {
+            header: self.header,
+            trials: self.done,
+            end: self.end,
+            cut,
+            orphans: self.orphans,
+            cluster_notes: self.cluster_notes,
+        })
     }
 
     /// How many lines the channel lost while each trial ran. A loss counts against the trial that ran when it was told, and against

@@ -122,5 +122,6 @@ async fn recreate(variant: &RunningVariant) -> Result<(), TrialError> {
     }
     apply(&variant.handle.client, &workload.namespace, &variant.manifests)
         .await
+        .map(|_| ())
         .map_err(|source| TrialError::Apply { namespace: workload.namespace.clone(), source: Box::new(source) })
 }

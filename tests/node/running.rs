@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_container_runs_once_its_post_start_hook_is_done", post_start_first),
         trial("what_is_not_modelled_is_refused_by_name", refused),
         trial("an_image_without_recipe_says_what_to_do", no_recipe),
+        trial("a_command_of_its_own_needs_no_port", own_command),
         trial("shutting_down_leaves_no_process", shutdown),
     ]
 }
@@ -32,6 +33,16 @@ const UP: &str = "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done";
 
 fn exec(command: &str) -> Value {
     json!({"exec": {"command": ["sh", "-c", command]}, "periodSeconds": 1, "failureThreshold": 1})
+}
+
+async fn own_command() {
+    let bench = Bench::start();
+    bench.shell("p", UP, 1, &json!({"image": "nginx"}));
+    assert_eq!(bench.ready("p").await["started"], json!(true));
+    bench.pod("bad", json!({"image": "nginx"}), 1);
+    let waiting = bench.until("bad", "refused", |web| web["state"]["waiting"]["reason"] == "ErrImagePull").await;
+    assert!(waiting["state"]["waiting"]["message"].as_str().unwrap().contains("choose a port"), "{waiting}");
+    bench.end().await;
 }
 
 async fn shows_status() {

@@ -1,14 +1,12 @@
 //! Applies manifests as they are.
 
-use std::collections::BTreeMap;
-
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
-use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::api_words;
-use super::known_kinds::{group_version, is_known, reference};
+use super::asked_kinds::{AskedKinds, KindPlace};
+use super::known_kinds::reference;
 use crate::manifest::documents::text;
 use crate::manifest::is_cluster_scoped;
 
@@ -52,69 +50,51 @@ pub enum ApplyError {
     },
 }
 
-/// Applies all `manifests` (server-side, forced) in `namespace`, whatever namespace they name themselves. They are sent
-/// as they are, so that fields which this program does not know survive.
+/// Applies all `manifests` (server-side, forced) in `namespace`, whatever namespace they name themselves, and returns
+/// what the cluster made of each. They are sent as they are, so that fields which this program does not know survive.
 ///
 /// The path of a kind is guessed for Kubernetes' own kinds, and asked for others: the plural of a custom resource can be
 /// any word. Nothing is applied before all kinds are known to belong to a namespace.
-pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Result<(), ApplyError> {
+pub async fn apply(client: &Client, namespace: &str, manifests: &[Value]) -> Result<Vec<Value>, ApplyError> {
     let objects: Vec<String> = manifests.iter().filter(|one| is_cluster_scoped(one)).map(reference).collect();
     if !objects.is_empty() {
         return Err(ApplyError::ClusterScoped { objects });
     }
     let resources = resources(client, manifests).await?;
+    let mut kept = Vec::with_capacity(manifests.len());
     for (manifest, resource) in manifests.iter().zip(&resources) {
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
         let mut object = manifest.clone();
         object["metadata"]["namespace"] = json!(namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch(text(manifest, "/metadata/name"), &params, &Patch::Apply(&object))
-            .await
-            .map_err(|source| ApplyError::Refused { object: reference(manifest), source })?;
+        let refused = |source| ApplyError::Refused { object: reference(manifest), source };
+        let answer = api.patch(text(manifest, "/metadata/name"), &params, &Patch::Apply(&object)).await;
+        let answer = answer.map_err(refused)?;
+        kept.push(serde_json::to_value(answer).map_err(kube::Error::SerdeError).map_err(refused)?);
     }
-    Ok(())
+    Ok(kept)
 }
 
 async fn resources(client: &Client, manifests: &[Value]) -> Result<Vec<ApiResource>, ApplyError> {
-    let mut asked: BTreeMap<(String, String), ApiResource> = BTreeMap::new();
+    let mut asked = AskedKinds::default();
     let mut found = Vec::with_capacity(manifests.len());
     for manifest in manifests {
-        let (group, version) = group_version(manifest);
-        let kind = text(manifest, "/kind");
-        let gvk = GroupVersionKind::gvk(group, version, kind);
-        if is_known(group, kind) {
-            found.push(ApiResource::from_gvk(&gvk));
-            continue;
-        }
-        let key = (gvk.api_version(), kind.to_owned());
-        if let Some(known) = asked.get(&key) {
-            found.push(known.clone());
-            continue;
-        }
-        let (resource, capabilities) = pinned_kind(client, &gvk).await.map_err(|error| match error {
-            unknown @ kube::Error::Discovery(_) => unknown_kind(manifest, &unknown),
-            unknown @ kube::Error::Api(_) if is_not_found(&unknown) => unknown_kind(manifest, &unknown),
-            source => ApplyError::Refused { object: reference(manifest), source },
-        })?;
-        if capabilities.scope == Scope::Cluster {
-            return Err(ApplyError::ClusterScoped { objects: vec![reference(manifest)] });
-        }
-        asked.insert(key, resource.clone());
-        found.push(resource);
+        let kind = asked.find(client, manifest).await;
+        found.push(match kind.map_err(|source| ApplyError::Refused { object: reference(manifest), source })? {
+            KindPlace::Namespaced(resource) => resource,
+            KindPlace::ClusterWide => return Err(ApplyError::ClusterScoped { objects: vec![reference(manifest)] }),
+            KindPlace::Unknown { why } => return Err(unknown_kind(manifest, &why)),
+        });
     }
     Ok(found)
 }
 
-fn is_not_found(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 404)
-}
-
-fn unknown_kind(manifest: &Value, error: &kube::Error) -> ApplyError {
+pub(crate) fn unknown_kind(manifest: &Value, why: &str) -> ApplyError {
     ApplyError::UnknownKind {
         object: reference(manifest),
         kind: text(manifest, "/kind").to_owned(),
         api_version: text(manifest, "/apiVersion").to_owned(),
-        why: api_words(error),
+        why: why.to_owned(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What is asked of any cluster through `kube::Client`.
 //!
 //! - `apply_objects`: applies untyped manifests
+//! - `asked_kinds`: where a cluster keeps the objects of a kind
 //! - `clean`: finds and removes what runs have left
+//! - `kept_fields`: fields of an applied object that the cluster did not keep (pure)
 //! - `known_kinds`: kinds whose path need not be looked up (pure)
 //! - `kube_client`: a connection whose every request is bounded
 //! - `labels`: what marks rollproof's own objects and clusters
@@ -12,16 +14,20 @@
 //! None of it knows what a run measures.
 
 mod apply_objects;
+mod asked_kinds;
 mod clean;
+mod kept_fields;
 mod known_kinds;
 mod kube_client;
 mod labels;
 mod leftovers;
 pub(crate) mod namespaces;
 
-pub(crate) use apply_objects::create_namespace;
 pub use apply_objects::{ApplyError, apply};
+pub(crate) use apply_objects::{create_namespace, unknown_kind};
+pub(crate) use asked_kinds::{AskedKinds, KindPlace};
 pub(crate) use clean::{CleanReport, clean, find_leftovers};
+pub(crate) use kept_fields::{UnkeptField, unkept};
 pub(crate) use kube_client::{ConnectError, ConnectedCluster, in_cluster};
 pub use kube_client::{connect, connect_with};
 pub use labels::CORDONED_BY;

@@ -6,6 +6,7 @@ use super::NotReady;
 use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig};
 use crate::cluster::kube::{api_words, apply, create_namespace};
 use crate::commands::context::RunContext;
+use crate::commands::kept_manifests::AppliedVariant;
 use crate::commands::variants;
 use crate::observe::Observer;
 use crate::record::entry::HarnessTrouble;
@@ -36,7 +37,7 @@ pub(super) async fn variants(
     sink: &Sink,
 ) -> Result<Vec<RunningVariant>, NotReady> {
     let client = embedded.client();
-    let mut started = Vec::new();
+    let (mut started, mut applied) = (Vec::new(), Vec::new());
     for (index, planned) in run.plan.variants.iter().enumerate() {
         let namespace = run.places.namespace(index);
         let failed =
@@ -47,12 +48,15 @@ pub(super) async fn variants(
         let target = variants::target(run.plan, run.places, index, planned);
         // Watched from its creation on, so that nothing of it is missed.
         let observer = Observer::start(&client, &target, run.clock, sink);
-        apply(&client, namespace, planned.spec.manifests()).await.map_err(|error| failed(error.to_string()))?;
+        let kept = apply(&client, namespace, planned.spec.manifests()).await;
+        let kept = kept.map_err(|error| failed(error.to_string()))?;
         let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));
         let site = LoadSite::Local(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
         let manifests = planned.spec.manifests().to_vec();
+        applied.push(AppliedVariant { name: planned.spec.name.clone(), sent: manifests.clone(), kept });
         let lag = run.plan.settings.cluster.routing.lag_max();
         started.push(variants::variant(run, index, planned, &client, site, manifests, planned.patched().as_ref(), lag));
     }
+    super::note_what_was_kept(run, sink, &applied);
     Ok(started)
 }

@@ -2,6 +2,7 @@
 //!
 //! - `check_rights`: the rights that the driver needs
 //! - `embedded`: the embedded cluster
+//! - `fit_plan`: fits a plan to a real cluster
 //! - `image_preparation`: the images of a run on a real cluster
 //! - `reach_cluster`: finds the real cluster that the user named
 //! - `real_cluster`: kind, or the cluster of a context
@@ -11,6 +12,7 @@
 
 mod check_rights;
 mod embedded;
+mod fit_plan;
 mod image_preparation;
 mod reach_cluster;
 mod real_cluster;
@@ -22,15 +24,17 @@ use std::str::FromStr;
 
 use super::context::RunContext;
 use super::ending::{CommandFailure, UserOutput};
+use super::field_check;
+use super::kept_manifests::{self, AppliedVariant};
 use super::options::WhereArgs;
 use super::stage::RunStage;
 use crate::agent::AgentError;
 use crate::cluster::embedded::{EmbeddedCluster, VERSION};
 use crate::cluster::kind::KindError;
-use crate::manifest::WorkloadKind;
 use crate::plan::{RunPlan, VariantPlan};
-use crate::record::Sink;
+use crate::record::entry::ClusterNote;
 use crate::record::header::ClusterHeader;
+use crate::record::{Entry, Sink};
 use crate::trial::RunningVariant;
 use reach_cluster::ReachedCluster;
 use real_cluster::RealCluster;
@@ -124,26 +128,36 @@ pub(super) async fn find(
     stage: Option<&RunStage>,
     output: &dyn UserOutput,
 ) -> Result<FoundCluster, CommandFailure> {
-    match stage {
-        Some(stage) => Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() }),
-        None => Ok(FoundCluster::Real(Box::new(reach_cluster::reach(place, plan, output).await?))),
+    if let Some(stage) = stage {
+        return Ok(FoundCluster::Embedded { private_network: stage.host_network.is_none() });
+    }
+    let reached = reach_cluster::reach(place, plan, output).await?;
+    match field_check::unknown(plan) {
+        Some(unknown) if field_check::is_newer(&reached.version) => output.say(&format!("note: {unknown}")),
+        Some(unknown) => return Err(CommandFailure::User(unknown)),
+        None => {}
+    }
+    Ok(FoundCluster::Real(Box::new(reached)))
+}
+
+/// The plan as the cluster that was found can take it; `None` where it can as it is.
+pub(super) async fn fitted(
+    found: &FoundCluster,
+    plan: &RunPlan,
+    output: &dyn UserOutput,
+) -> Result<Option<RunPlan>, CommandFailure> {
+    match found {
+        FoundCluster::Embedded { .. } => Ok(None),
+        FoundCluster::Real(reached) => fit_plan::fit(reached, plan, output).await.map(Some),
     }
 }
 
-/// The plan with its `DaemonSet`s sized: how many pods they have is the cluster's to say. `None` where it has none.
-pub(super) async fn sized(found: &FoundCluster, plan: &RunPlan) -> Result<Option<RunPlan>, CommandFailure> {
-    let FoundCluster::Real(reached) = found else { return Ok(None) };
-    if plan.variants.iter().all(|variant| variant.workload.kind != WorkloadKind::DaemonSet) {
-        return Ok(None);
+/// Says and records what the cluster did not keep of the manifests.
+fn note_what_was_kept(run: &RunContext<'_>, sink: &Sink, applied: &[AppliedVariant]) {
+    for note in kept_manifests::notes(applied) {
+        run.output.say(&format!("note: {note}"));
+        sink.send(Entry::ClusterNote(ClusterNote { at_ns: run.clock.now(), note }));
     }
-    let pods = reached.nodes_for_pods().await?;
-    let mut plan = plan.clone();
-    for variant in plan.variants.iter_mut().filter(|variant| variant.workload.kind == WorkloadKind::DaemonSet) {
-        variant
-            .set_pods(pods)
-            .map_err(|error| CommandFailure::User(format!("variant {}: {error}", variant.spec.name)))?;
-    }
-    Ok(Some(plan))
 }
 
 impl FoundCluster {

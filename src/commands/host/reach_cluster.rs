@@ -34,7 +34,7 @@ impl ReachedCluster {
 
     /// How many nodes take pods that tolerate nothing; at least one. A `DaemonSet`'s own selectors and tolerations may make
     /// its number another.
-    pub(in crate::commands) async fn nodes_for_pods(&self) -> Result<u32, CommandFailure> {
+    pub(super) async fn nodes_for_pods(&self) -> Result<u32, CommandFailure> {
         let nodes = nodes(&self.client).await.map_err(CommandFailure::Machine)?;
         let open = nodes.into_iter().filter_map(|node| node.spec).filter(|spec| {
             let tainted = spec.taints.iter().flatten().any(|taint| taint.effect.starts_with("No"));

@@ -16,6 +16,7 @@ use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::ImageRewrite;
 use crate::cluster::kube::{api_words, apply, namespaces};
 use crate::commands::context::RunContext;
+use crate::commands::kept_manifests::AppliedVariant;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{ObservedWorkload, Observer};
@@ -119,7 +120,7 @@ impl RealCluster {
         run: &RunContext<'_>,
         sink: &Sink,
     ) -> Result<Vec<RunningVariant>, NotReady> {
-        let mut started = Vec::new();
+        let (mut started, mut applied) = (Vec::new(), Vec::new());
         for (index, planned) in run.plan.variants.iter().enumerate() {
             let namespace = run.places.namespace(index);
             // Watched from its creation on, so that nothing of it is missed.
@@ -132,9 +133,10 @@ impl RealCluster {
             let mut planned = planned.clone();
             planned.spec.rollout = self.renamed(&planned.spec.rollout);
             let planned = &planned;
-            apply(&self.client, namespace, &manifests).await.map_err(|error| {
+            let kept = apply(&self.client, namespace, &manifests).await.map_err(|error| {
                 NotReady::User(format!("applying the manifests of variant {}: {error}", planned.spec.name))
             })?;
+            applied.push(AppliedVariant { name: planned.spec.name.clone(), sent: manifests.clone(), kept });
             let address = self.address(namespace, planned).await?;
             let site = self.site(run, sink, namespace, address, observer)?;
             let mut variant =
@@ -146,6 +148,7 @@ impl RealCluster {
             variant.load.local_ports = self.ports.clone();
             started.push(variant);
         }
+        super::note_what_was_kept(run, sink, &applied);
         Ok(started)
     }
 
@@ -258,7 +261,7 @@ impl RealCluster {
         variants: &mut [RunningVariant],
     ) -> Result<(), NotReady> {
         let Some(agent) = &mut self.agent else { return Ok(()) };
-        let life = agent.start(&self.client, sink).await?;
+        let life = Box::pin(agent.start(&self.client, sink)).await?;
         for ((index, planned), variant) in run.plan.variants.iter().enumerate().zip(variants) {
             self.watch(run, index, planned, sink).await?;
             if let LoadSite::Agent(old) = &variant.site {

@@ -7,6 +7,7 @@
 //! - `discovery`: `/version` and the lists of resources
 //! - `disruption_budget`: whether an eviction is allowed now
 //! - `fields`: field selectors
+//! - `gated_fields`: fields that a feature gate drops
 //! - `last_applied`: what each field manager applied last
 //! - `mutate`: creates, replaces and patches objects
 //! - `pod_log`: the log subresource of pods
@@ -24,6 +25,7 @@ mod defaults;
 mod discovery;
 mod disruption_budget;
 mod fields;
+mod gated_fields;
 mod last_applied;
 mod mutate;
 mod pod_log;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::api_request::ResourceTarget;
 use super::api_server::EmbeddedApi;
-use super::{defaults, validate};
+use super::{defaults, gated_fields, validate};
 use crate::cluster::embedded::store::{ApiError, ObjectKind, StatusCause, meta, set_status};
 use crate::manifest::{apply_merge, json_merge, strategic_merge};
 
@@ -150,6 +150,7 @@ impl Mutation<'_> {
         let kind = self.target.kind;
         without_nulls(object);
         validate::types(kind, object)?;
+        gated_fields::drop_disabled(kind, object);
         if let Some(ns) = &self.target.ns {
             object["metadata"]["namespace"] = Value::String(ns.clone());
         }

@@ -74,15 +74,23 @@ async fn objects_are_created_read_replaced_and_deleted() {
 }
 
 #[tokio::test]
-async fn unknown_fields_survive() {
+async fn unknown_fields_are_refused_with_their_path_and_what_was_meant() {
     let (store, client) = cluster();
     let api: KubeApi<kube::api::DynamicObject> =
         KubeApi::default_namespaced_with(client, &kube::api::ApiResource::erase::<Deployment>(&()));
     let mut object = deployment("web");
+    object["spec"]["strategi"] = json!({"type": "Recreate"});
     object["spec"]["template"]["spec"]["fromTheFuture"] = json!({"a": [1]});
-    api.patch("web", &PatchParams::apply("t"), &Patch::Apply(&object)).await.unwrap();
-    let stored = store.get(ObjectKind::Deployment, "default", "web").unwrap();
-    assert_eq!(stored["spec"]["template"]["spec"]["fromTheFuture"], json!({"a": [1]}));
+    let applied = api.patch("web", &PatchParams::apply("t"), &Patch::Apply(&object)).await;
+    let (code, reason, message) = refused(applied);
+    assert_eq!((code, reason.as_str()), (400, "BadRequest"));
+    assert!(message.contains("unknown field spec.strategi: did you mean `strategy`?"), "{message}");
+    assert!(message.contains("unknown field spec.template.spec.fromTheFuture"), "{message}");
+    assert!(store.get(ObjectKind::Deployment, "default", "web").is_err());
+    api.patch("web", &PatchParams::apply("t"), &Patch::Apply(&deployment("web"))).await.expect("the good twin");
+    let patch = Patch::Merge(json!({"spec": {"minreadySeconds": 1}}));
+    let (_, _, message) = refused(api.patch("web", &PatchParams::default(), &patch).await);
+    assert!(message.contains("did you mean `minReadySeconds`?"), "{message}");
 }
 
 #[tokio::test]

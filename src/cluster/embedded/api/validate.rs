@@ -1,15 +1,12 @@
-//! What the API server refuses: wrong types (400), and rules between fields that a user can break (422).
+//! What the API server refuses: unknown fields and wrong types (400), and rules between fields that a user can break (422).
 //!
 //! After `pkg/apis/{core,apps}/validation`; only rules that matter to what the embedded cluster does.
 
-use k8s_openapi::api::{
-    apps::v1 as apps, core::v1 as core, discovery::v1 as discovery, policy::v1 as policy, rbac::v1 as rbac,
-};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::validate_pod;
 use crate::cluster::embedded::store::{ApiError, LabelSelector, ObjectKind, StatusCause, meta};
+use crate::manifest::{UnknownField, unknown_fields};
 
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<StatusCause>);
@@ -23,31 +20,22 @@ impl Findings {
     }
 }
 
-/// Checks that every field which Kubernetes knows has its type. The object itself is left untyped.
+/// Checks that Kubernetes knows every field, and that each has its type. The object itself is left untyped.
 pub(super) fn types(kind: ObjectKind, object: &Value) -> Result<(), ApiError> {
-    let decoded = match kind {
-        ObjectKind::Deployment => decode::<apps::Deployment>(object),
-        ObjectKind::ReplicaSet => decode::<apps::ReplicaSet>(object),
-        ObjectKind::Pod => decode::<core::Pod>(object),
-        ObjectKind::Service => decode::<core::Service>(object),
-        ObjectKind::EndpointSlice => decode::<discovery::EndpointSlice>(object),
-        ObjectKind::ConfigMap => decode::<core::ConfigMap>(object),
-        ObjectKind::Secret => decode::<core::Secret>(object),
-        ObjectKind::ServiceAccount => decode::<core::ServiceAccount>(object),
-        ObjectKind::Role => decode::<rbac::Role>(object),
-        ObjectKind::RoleBinding => decode::<rbac::RoleBinding>(object),
-        ObjectKind::PodDisruptionBudget => decode::<policy::PodDisruptionBudget>(object),
-        ObjectKind::Event => decode::<core::Event>(object),
-        ObjectKind::Node => decode::<core::Node>(object),
-        ObjectKind::Namespace => decode::<core::Namespace>(object),
-    };
-    decoded.map_err(|error| ApiError::BadRequest {
-        detail: format!("{} {:?} cannot be decoded: {error}", kind.info().kind, meta::name(object)),
+    let (version, name) = (kind.api_version(), kind.info().kind);
+    let unknown = unknown_fields(&version, name, object).map_err(|error| ApiError::BadRequest {
+        detail: format!("{name} {:?} cannot be decoded: {error}", meta::name(object)),
+    })?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let fields: Vec<String> = unknown.iter().map(UnknownField::to_string).collect();
+    Err(ApiError::BadRequest {
+        detail: format!(
+            "{name} in version {version:?} cannot be handled as a {name}: strict decoding error: {}",
+            fields.join(", ")
+        ),
     })
-}
-
-fn decode<T: DeserializeOwned>(object: &Value) -> Result<(), serde_json::Error> {
-    T::deserialize(object).map(|_| ())
 }
 
 /// Checks the rules for an object with its defaults filled in; `before` is what it replaces.

@@ -15,5 +15,5 @@ mod resolve;
 
 pub(crate) use image_error::ImageError;
 pub(crate) use port::port;
-pub(crate) use prepare::{ContainerPlace, prepare};
+pub(crate) use prepare::{ContainerPlace, PreparedImage, prepare};
 pub(crate) use resolve::{Image, compiled, recipe_folder, resolve};

@@ -11,10 +11,13 @@ use super::config::NodeConfig;
 use super::env::{EnvSource, environment};
 use super::node_error::NodeError;
 use crate::cluster::embedded::ContainerLogs;
-use crate::cluster::embedded::images::{self, ContainerPlace, Image};
+use crate::cluster::embedded::images::{self, ContainerPlace, Image, PreparedImage};
 use crate::cluster::embedded::store::{ObjectKind, Store, meta};
 use crate::cluster::embedded::supervise::{self, MAIN, ProcessSpawn};
 use crate::manifest::expand;
+
+/// The variable that tells a recipe its port.
+const PORT: &str = "ROLLPROOF_PORT";
 
 #[derive(Debug, Clone)]
 pub(super) struct ContainerLaunch {
@@ -55,7 +58,13 @@ pub(super) async fn launch(
     let image = images::resolve(image_name, &config.image_folders)?;
     let env = own_environment(config, store, pod, container, &image, files)?;
     let place = ContainerPlace { folder: files.folder.clone(), executable: config.executable.clone(), env };
-    let prepared = images::prepare(image_name, &image, &place).await?;
+    let prepared = match images::prepare(image_name, &image, &place).await {
+        // A recipe prepares a server for its port. What runs a command of its own and has no port is no such server.
+        Err(_) if !container["command"].is_null() && !place.env.contains_key(PORT) => {
+            PreparedImage { entrypoint: Vec::new(), env: place.env }
+        }
+        prepared => prepared?,
+    };
     let words = |field: &str| -> Vec<String> {
         let words = container[field].as_array().into_iter().flatten();
         words.map(|word| expand(word.as_str().unwrap_or_default(), &prepared.env)).collect()
@@ -82,7 +91,7 @@ fn port(store: &Store, pod: &Value, container: &Value) -> Result<u16, NodeError>
     let labels = &pod["metadata"]["labels"];
     let selecting: Vec<&Value> =
         services.iter().map(AsRef::as_ref).filter(|service| selects(&service["spec"]["selector"], labels)).collect();
-    let containers = pod["spec"]["containers"].as_array().map_or(0, Vec::len);
+    let containers = pod["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);
     Ok(images::port(container, containers, &selecting)?)
 }
 
@@ -113,7 +122,7 @@ fn own_environment(
         base.insert(name.to_owned(), value.to_owned());
     }
     match port(store, pod, container) {
-        Ok(port) => drop(base.insert("ROLLPROOF_PORT".to_owned(), port.to_string())),
+        Ok(port) => drop(base.insert(PORT.to_owned(), port.to_string())),
         // What runs a command of its own knows its port itself, if it has one.
         Err(error) if container["command"].is_null() => return Err(error),
         Err(_) => {}

@@ -12,7 +12,7 @@
 //! - `wall`: wall-clock time as an argument
 //! - `writes`: creates and changes objects
 //!
-//! Objects are untyped JSON: fields that nobody here knows survive. It must not know of HTTP, controllers or the node;
+//! Objects are untyped JSON: the store knows no fields. It must not know of HTTP, controllers or the node;
 //! whoever acts on objects watches [`Store::changed`] or holds a [`StoreWatch`].
 
 mod api_error;
