@@ -19,12 +19,10 @@ pub(super) fn build(timeline: &Timeline, judged: &[Vec<Judged<'_>>], diagnosis: 
             (variant.name.as_str(), verdict::of_variant(variant, trials, header.spec.settings.trials, failed))
         })
         .collect();
-    let counting: Vec<_> =
-        judged.iter().flatten().filter(|judged| judged.state == State::Counts).map(|judged| judged.trial).collect();
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
         .map(|((variant, trials), (_, ruling))| {
-            variant_doc(variant, trials, header.spec.settings.trials, ruling, &counting, diagnosis)
+            variant_doc(variant, trials, header.spec.settings.trials, ruling, diagnosis)
         })
         .collect();
     let (incidents, incidents_total) = incidents(diagnosis, &header.spec.variants, judged);

@@ -120,7 +120,7 @@ pub(super) fn advice_words(variant: &VariantDoc) -> Vec<String> {
     lines.extend((more > 0).then(|| format!("and {more} more in report.json")));
     lines.extend(variant.advice_patch.as_ref().map(|_| {
         format!(
-            "the whole advice as a patch: {}, for `kubectl patch --patch-file` or a scenario's `patch:`",
+            "the advice as a patch: {}, for `kubectl patch --patch-file` or a scenario's `patch:`",
             patch_file(&variant.name)
         )
     }));

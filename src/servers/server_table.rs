@@ -65,6 +65,11 @@ impl ServerFacts {
         self.signals.iter().find(|(known, _)| *known == signal).map(|(_, effect)| *effect)
     }
 
+    /// Whether SIGTERM cuts what is in flight.
+    pub(crate) fn quits_on_sigterm(&self) -> bool {
+        self.effect(Signal::Term) == Some(SignalEffect::Quits)
+    }
+
     /// Whether SIGTERM, which the kubelet sends where an image names no other signal, drains it.
     pub(crate) fn drains_on_sigterm(&self) -> bool {
         self.effect(Signal::Term) == Some(SignalEffect::Drains)
