@@ -12,6 +12,7 @@
 //! - `patch`: all changes as one patch
 //! - `reaction`: whether killed servers reacted to their stop signal
 //! - `readiness`: advice for new pods
+//! - `stop_notes`: what the ends of pods show, also where nothing was lost
 //! - `stop_plan`: the preStop hook and grace period
 //! - `subject`: the workload's manifest
 //! - `reason_tests`: advice where Service, strategy, budget or the server itself is the reason
@@ -27,10 +28,11 @@ mod reaction;
 mod readiness;
 #[cfg(test)]
 mod reason_tests;
+mod stop_notes;
 mod stop_plan;
 mod subject;
 #[cfg(test)]
 mod tests;
 
 pub use advise::{Advice, advise};
-pub(crate) use reaction::killed_at_grace_end;
+pub(crate) use stop_notes::stop_notes;

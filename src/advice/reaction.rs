@@ -37,7 +37,7 @@ pub(super) fn reacted(trials: &[&Trial]) -> bool {
 }
 
 /// Whether a pod's container was killed because the grace period was over.
-pub(crate) fn killed_at_grace_end(pod: &PodLife) -> bool {
+pub(super) fn killed_at_grace_end(pod: &PodLife) -> bool {
     let (Some(grace_end), Some(finished)) = (pod.grace_end(), pod.finished) else { return false };
     pod.exit_code == Some(KILLED) && finished.high_ns >= grace_end.low_ns
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::advise::Advised;
+use super::stop_notes;
 use super::tests::{
     SECOND, advised, at, endpoint, grace, hooked, incident, of, only, patched, race, script, trial, variant, web,
     with_grace,
@@ -275,4 +276,24 @@ fn what_is_enough_is_named_where_the_hook_has_no_parts() {
     let waits = variant("shop/web", |one| one["lifecycle"] = json!({"preStop": {"sleep": {"seconds": 4}}}));
     let text = cut(&waits);
     assert!(text.contains("after the 4 s") && !text.contains("are enough"), "{text}");
+}
+
+#[test]
+fn what_a_pass_hides_is_noted() {
+    let notes =
+        |variant: &VariantSpec, pods: Vec<PodLife>| stop_notes(variant, &[&Trial { pods, ..trial(40) }], Some(61.0));
+    let web = with_grace(variant("shop/web", |_| {}), 5);
+    let killed_one = notes(&web, vec![killed(15_060, 14_900)]);
+    let [note] = &killed_one[..] else { panic!("{killed_one:?}") };
+    for words in ["1 of 1 stopped pods were killed", "137", "did not react", "61.0 s"] {
+        assert!(note.contains(words), "{words}: {note}");
+    }
+    let drained = notes(&web, vec![killed(10_300, 10_250)]);
+    assert!(drained[0].contains("killed") && !drained[0].contains("react"), "{drained:?}");
+    let ended = |ms: u64| PodLife { finished: Some(at(ms)), exit_code: Some(0), ..killed(10_300, 10_250) };
+    assert_eq!(notes(&web, vec![ended(11_000)]), Vec::<String>::new(), "it ended in time");
+    assert!(notes(&web, vec![ended(15_100)])[0].contains("the whole grace period of 5 s"));
+    let long = with_grace(hooked("shop/web", "sleep 35"), 30);
+    assert!(notes(&long, Vec::new())[0].contains("a hook of 35 s under a grace period of 30 s"));
+    assert_eq!(notes(&with_grace(hooked("shop/web", "sleep 25"), 30), Vec::new()), Vec::<String>::new());
 }
