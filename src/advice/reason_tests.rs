@@ -297,3 +297,16 @@ fn what_a_pass_hides_is_noted() {
     assert!(notes(&long, Vec::new())[0].contains("a hook of 35 s under a grace period of 30 s"));
     assert_eq!(notes(&with_grace(hooked("shop/web", "sleep 25"), 30), Vec::new()), Vec::<String>::new());
 }
+
+#[test]
+fn haproxy_and_gunicorn_are_stopped_in_their_own_ways() {
+    let cut = |image: &str, script: &str| {
+        let web = hooked(image, script);
+        let found = advised(&web, &trial(5_900), vec![of(Cause::CutAtStop)]);
+        web_of(&patched(&web, &found)["spec"])["lifecycle"]["preStop"].clone()
+    };
+    let haproxy = cut("haproxy:3.2", "sleep 4");
+    assert_eq!(haproxy["exec"]["command"][2], "sleep 4; kill -USR1 1; sleep 7");
+    // SIGQUIT cuts gunicorn's requests, and SIGTERM follows by itself.
+    assert_eq!(cut("tiangolo/uvicorn-gunicorn", "sleep 4; kill -QUIT 1"), json!({"sleep": {"seconds": 11}}));
+}
