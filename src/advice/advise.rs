@@ -201,7 +201,10 @@ impl<'a> Rules<'a> {
             Cause::Proxy => self.behind_others(cause, attempts, OF_A_PROXY),
             Cause::ServerError => self.behind_others(cause, attempts, OF_A_SERVER_ERROR),
             Cause::StaleConntrack => sentence(cause, attempts, OF_CONNTRACK.to_owned()),
-            Cause::Unknown => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
+            Cause::Unknown => match self.ignored {
+                Some(ignored) => self.ignored(cause, attempts, ignored),
+                None => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
+            },
         }
     }
 

@@ -69,10 +69,10 @@ impl Rules<'_> {
     /// The server did not react to its stop signal: no length of the grace period or of a hook changes that.
     pub(super) fn ignored(&mut self, cause: Cause, attempts: u64, ignored: Ignored) -> Advice {
         let Ignored { pods, answered_s, as_before } = ignored;
-        let who = if pods == 1 { "1 pod".to_owned() } else { format!("{pods} pods") };
+        let (who, were) = if pods == 1 { ("1 pod".to_owned(), "was") } else { (format!("{pods} pods"), "were") };
         let what = if as_before { "still answered new requests" } else { "still answered new requests, with errors," };
         let mut why = format!(
-            "The server did not end on its stop signal: {who} {what} {answered_s:.1} s after it, listened to the last, and was \
+            "The server did not end on its stop signal: {who} {what} {answered_s:.1} s after it, listened to the last, and {were} \
              killed (exit code 137) at the end of the grace period of {} s.",
             self.subject.grace_s
         );

@@ -177,8 +177,8 @@ fn outcome(report: &ReportDoc) -> String {
 pub(super) fn note(plan: &RunPlan) -> String {
     let trials = plan.settings.trials.saturating_mul(2);
     format!(
-        "  --try-advice: for each variant that loses something and should not, or for one that should, up to {trials} further trials \
-         follow: that variant, and the same named {ADVISED} with its advice, in {FOLDER}/"
+        "  --try-advice: each variant that loses something and should not (else the first that loses something) runs again in up to \
+         {trials} further trials, beside the same named {ADVISED} with its advice, in {FOLDER}/"
     )
 }
 
