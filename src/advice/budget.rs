@@ -1,4 +1,4 @@
-//! Whether a PodDisruptionBudget of the manifests guards the workload's pods against eviction.
+//! Whether a `PodDisruptionBudget` of the manifests guards the workload's pods against eviction.
 
 use serde_json::{Map, Value};
 

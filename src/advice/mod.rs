@@ -5,7 +5,7 @@
 //! missing, that is said, and nothing is made up in its place. It must not know how a trial is judged or how results are shown.
 //!
 //! - `advise`: advice for each cause of a variant's losses
-//! - `budget`: whether a PodDisruptionBudget guards the pods
+//! - `budget`: whether a `PodDisruptionBudget` guards the pods
 //! - `killed`: advice where the grace period ran out
 //! - `measured`: the figures that it is made of
 //! - `outage`: advice where no pod could serve

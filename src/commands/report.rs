@@ -30,7 +30,7 @@ pub(crate) fn report(
     let mut summary = to_terminal(&report, colour);
     let tried = try_advice::earlier(directory);
     if !tried.is_empty() {
-        summary.push_str(&format!("\n{tried}"));
+        summary = format!("{summary}\n{tried}");
     }
     if let Some(compared) = compared {
         summary.push('\n');
