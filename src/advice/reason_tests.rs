@@ -312,3 +312,20 @@ fn haproxy_and_gunicorn_are_stopped_in_their_own_ways() {
     // SIGQUIT cuts gunicorn's requests, and SIGTERM follows by itself.
     assert_eq!(cut("tiangolo/uvicorn-gunicorn", "sleep 4; kill -QUIT 1"), json!({"sleep": {"seconds": 11}}));
 }
+
+#[test]
+fn a_built_in_server_that_drains_and_waits_is_told_neither_again() {
+    let drains = |seconds: u64| {
+        variant("rollproof/target", |container| {
+            container["args"] = json!(["--on-term=drain", "--port=1"]);
+            container["lifecycle"] = json!({"preStop": {"sleep": {"seconds": seconds}}});
+        })
+    };
+    let found = advised(&drains(4), &trial(20), vec![of(Cause::CutAtStop)]);
+    let text = &only(&found).text;
+    assert!(found.patch.is_none() && only(&found).field.is_none(), "{found:?}");
+    assert!(!text.contains("on-term") && text.contains("its hook waits 4 s") && !text.contains("0.0 s"), "{text}");
+    let short = drains(1);
+    let found = advised(&short, &trial(20), vec![race(), of(Cause::CutAtStop)]);
+    assert_eq!(web_of(&patched(&short, &found)["spec"])["lifecycle"]["preStop"], json!({"sleep": {"seconds": 3}}));
+}

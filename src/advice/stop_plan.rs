@@ -142,6 +142,9 @@ fn sequence(script: &str, seconds: u64) -> StopPlan {
 
 /// The built-in server drains by itself, on the stop signal.
 fn target(subject: &Subject<'_>, first_s: u64, last_s: u64) -> StopPlan {
+    if drains_already(subject) {
+        return sleeping(first_s, last_s);
+    }
     let present = subject.container.get("args").and_then(Value::as_array).into_iter().flatten();
     let mut args = Vec::new();
     let mut value_follows = false;
@@ -154,6 +157,13 @@ fn target(subject: &Subject<'_>, first_s: u64, last_s: u64) -> StopPlan {
     args.push("--on-term=drain".to_owned());
     let slept = sleeping(first_s, last_s);
     StopPlan { args: Some(args), value: format!("{}, with the argument --on-term=drain", slept.value), ..slept }
+}
+
+/// Whether the built-in server's arguments tell it to drain.
+pub(super) fn drains_already(subject: &Subject<'_>) -> bool {
+    let args = subject.container.get("args").and_then(Value::as_array).into_iter().flatten();
+    let args: Vec<&str> = args.filter_map(Value::as_str).collect();
+    args.contains(&"--on-term=drain") || args.windows(2).any(|pair| pair == ["--on-term", "drain"])
 }
 
 /// The command that is there, with a first sleep of `first_s`, `command` if it stops nothing itself, and `last_s` after that.
