@@ -6,21 +6,23 @@ use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error_at_stop::{self, EndedFirst, ErrorAtStop};
+use super::killed::{grace_was_enough, stops_quickly};
 use super::measured::{Measured, of_trials, whole};
-use super::outage::Outage;
+use super::outage::{Outage, of_service};
 use super::patch::{Changes, patch};
-use super::stop_plan::{StopPlan, USUAL_FIRST_S, Waits, stop_plan};
+use super::reaction::{Ignored, reacted};
+use super::stop_plan::{StopPlan, USUAL_FIRST_S, Waits, drains_already, stop_plan};
 use super::subject::Subject;
 use crate::diagnose::{Cause, Diagnosis};
-use crate::servers::Server;
-use crate::spec::{RequestSpec, VariantSpec};
+use crate::servers::{PreStop, Server};
+use crate::spec::VariantSpec;
 use crate::timeline::{Trial, Unselected};
 
 /// Seconds of the grace period that are left in hand before the kill.
-const MARGIN_S: u64 = 5;
+pub(super) const MARGIN_S: u64 = 5;
 
 /// The causes beside cuts that a hook cures.
 const HOOKED: [Cause; 3] = [Cause::EndpointRace, Cause::BacklogReset, Cause::PrestopFailed];
@@ -58,15 +60,17 @@ pub struct Advised {
     pub measured: Measured,
     /// One for each cause, that of the most lost requests first.
     pub advice: Vec<Advice>,
-    /// A strategic merge patch of the workload that does all of it, as `kubectl patch` takes it; `None` if nothing in its manifest would
-    /// help, or if its Service is to be changed too.
+    /// A strategic merge patch of the workload that does all of it, as `kubectl patch` takes it, but for causes of few losses; `None` if
+    /// nothing in its manifest would help, or if the Service, another object or the program is to be changed too.
     pub patch: Option<Value>,
 }
 
-/// What to change in a variant, of which `trials` are those that count; `run` are those of all variants, and `diagnosis` is the whole
-/// run's.
+/// A cause with fewer losses than one in so many decides nothing of the patch.
+const MINOR: u64 = 20;
+
+/// What to change in a variant, of which `trials` are those that count; `diagnosis` is the whole run's.
 #[must_use]
-pub fn advise(variant: &VariantSpec, trials: &[&Trial], run: &[&Trial], diagnosis: &Diagnosis) -> Advised {
+pub fn advise(variant: &VariantSpec, trials: &[&Trial], diagnosis: &Diagnosis) -> Advised {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
     for (_, incident) in of_trials(variant, trials, diagnosis) {
         let count = causes.entry(incident.cause).or_default();
@@ -78,35 +82,50 @@ pub fn advise(variant: &VariantSpec, trials: &[&Trial], run: &[&Trial], diagnosi
         let advice = causes.into_iter().map(|(cause, attempts)| sentence(cause, attempts, text.clone())).collect();
         return Advised { advice, ..Advised::default() };
     };
-    let measured = Measured::of(variant, &subject, trials, run, diagnosis);
+    let measured = Measured::of(variant, &subject, trials, diagnosis);
     let at_stop = ErrorAtStop::of(variant, &subject, trials, diagnosis);
-    let mut rules = Rules::new(variant, &subject, &measured, &causes, at_stop);
-    rules.unselected = trials.iter().find_map(|trial| Unselected::of(variant, trial));
-    let mut advice: Vec<Advice> = causes.into_iter().map(|(cause, attempts)| rules.of(cause, attempts)).collect();
+    let major = major(&causes);
+    let mut for_patch = Rules::new(variant, &subject, &measured, &major, trials, at_stop.clone());
+    let mut for_all = Rules::new(variant, &subject, &measured, &causes, trials, at_stop);
+    let advised = causes.into_iter().map(|(cause, attempts)| {
+        let rules = if major.contains_key(&cause) { &mut for_patch } else { &mut for_all };
+        rules.of(cause, attempts)
+    });
+    let mut advice: Vec<Advice> = advised.collect();
     advice.sort_by_key(|one| Reverse(one.attempts));
-    // The workload alone cannot cure what the Service's selector causes, and a patch that looks whole must not leave that out.
-    let of_service = rules.unselected.is_some() && advice.iter().any(|one| one.cause == Cause::NoEndpoint);
-    let patch = patch(&subject, &rules.changes, variant.surge()).filter(|_| !of_service);
+    let patch = patch(&subject, &for_patch.changes, variant.surge());
     Advised { measured, advice, patch }
+}
+
+/// The causes that the patch is for. What an outage hides shows only when it is over, so that shares beside it tell little.
+fn major(causes: &BTreeMap<Cause, u64>) -> BTreeMap<Cause, u64> {
+    let all = causes.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+    let outage = causes.get(&Cause::NoEndpoint).is_some_and(|count| count.saturating_mul(2) > all);
+    let major = causes.iter().filter(|(_, count)| outage || count.saturating_mul(MINOR) >= all);
+    major.map(|(cause, count)| (*cause, *count)).collect()
 }
 
 pub(super) fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {
     Advice { cause, attempts, field: None, value: None, text }
 }
 
-struct Rules<'a> {
-    variant: &'a VariantSpec,
-    subject: &'a Subject<'a>,
-    measured: &'a Measured,
+pub(super) struct Rules<'a> {
+    pub(super) variant: &'a VariantSpec,
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) measured: &'a Measured,
     /// The stop that serves all causes.
     stop: StopPlan,
-    hook_changes: bool,
+    pub(super) hook_changes: bool,
     /// The grace period that this stop needs, never less than there is.
-    grace_s: u64,
+    pub(super) grace_s: u64,
     /// In a trial the Service selected none of the new pods.
     unselected: Option<Unselected>,
+    /// Pods that did not react to their stop signal.
+    pub(super) ignored: Option<Ignored>,
+    /// Those that were killed had reacted to it.
+    pub(super) reacted: bool,
     at_stop: ErrorAtStop,
-    changes: Changes,
+    pub(super) changes: Changes,
 }
 
 impl<'a> Rules<'a> {
@@ -115,18 +134,24 @@ impl<'a> Rules<'a> {
         subject: &'a Subject<'a>,
         measured: &'a Measured,
         causes: &BTreeMap<Cause, u64>,
+        trials: &[&Trial],
         at_stop: ErrorAtStop,
     ) -> Self {
         let has = |cause| causes.contains_key(&cause);
-        let killed_without_need = has(Cause::KilledAtGraceEnd) && grace_was_enough(subject, measured);
-        let cut = has(Cause::CutAtStop) || has(Cause::DrainNotAwaited) || killed_without_need;
+        let unselected = trials.iter().find_map(|trial| Unselected::of(variant, trial));
+        let (ignored, reacted) = (Ignored::of(trials), reacted(trials));
+        let told = ignored.is_some() || (grace_was_enough(subject, measured) && !reacted) || stops_quickly(subject);
+        let cut = has(Cause::CutAtStop) || has(Cause::DrainNotAwaited) || (has(Cause::KilledAtGraceEnd) && told);
         let waits = Waits {
             first_s: measured.first_sleep_s(),
             last_s: measured.last_sleep_s().filter(|_| cut),
             broken: has(Cause::PrestopFailed),
         };
         let stop = stop_plan(subject, waits);
-        let by_hook = cut || at_stop.anew || HOOKED.into_iter().any(has);
+        let by_service = subject.published || unselected.is_some();
+        let by_hook = cut
+            || at_stop.anew
+            || HOOKED.into_iter().any(|cause| has(cause) && !(by_service && cause != Cause::PrestopFailed));
         let hook_changes = by_hook && stop.pre_stop.is_some();
         let drain_s = measured.last_sleep_s().unwrap_or(0);
         let first_s = waits.first_s.unwrap_or(0).max(whole(subject.hook.first_sleep_s()));
@@ -141,10 +166,14 @@ impl<'a> Rules<'a> {
         };
         let grace_s = subject.grace_s.max(busy_s + MARGIN_S);
         let changes = Changes::default();
-        Self { variant, subject, measured, stop, hook_changes, grace_s, unselected: None, at_stop, changes }
+        Self { variant, subject, measured, stop, hook_changes, grace_s, unselected, ignored, reacted, at_stop, changes }
     }
 
     fn of(&mut self, cause: Cause, attempts: u64) -> Advice {
+        if let Some(advice) = self.service(cause, attempts) {
+            self.changes.elsewhere = true;
+            return advice;
+        }
         match cause {
             Cause::EndpointRace | Cause::BacklogReset => self.hook(cause, attempts, self.lag_words()),
             Cause::CutAtStop => self.hook(cause, attempts, self.cut_words()),
@@ -169,19 +198,80 @@ impl<'a> Rules<'a> {
             Cause::NotReadyYet => self.not_ready_yet(attempts),
             Cause::Overload => self.overload(attempts),
             Cause::NoEndpoint => {
-                let outage = Outage { variant: self.variant, subject: self.subject };
-                outage.advice(self.unselected.as_ref(), attempts, &mut self.changes)
+                Outage { variant: self.variant, subject: self.subject, attempts }.advice(&mut self.changes)
             }
-            Cause::KeepaliveRace => sentence(cause, attempts, OF_A_RACE.to_owned()),
-            Cause::Proxy => sentence(cause, attempts, OF_A_PROXY.to_owned()),
-            Cause::ServerError => sentence(cause, attempts, OF_A_SERVER_ERROR.to_owned()),
+            Cause::KeepaliveRace => match self.ignored {
+                // The connections were closed by the kill.
+                Some(ignored) => self.ignored(cause, attempts, ignored),
+                None => sentence(cause, attempts, OF_A_RACE.to_owned()),
+            },
+            Cause::Proxy => self.behind_others(cause, attempts, OF_A_PROXY),
+            Cause::ServerError => self.behind_others(cause, attempts, OF_A_SERVER_ERROR),
             Cause::StaleConntrack => sentence(cause, attempts, OF_CONNTRACK.to_owned()),
-            Cause::Unknown => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
+            Cause::Unknown => match self.ignored {
+                Some(ignored) => self.ignored(cause, attempts, ignored),
+                None => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
+            },
         }
     }
 
+    /// What to change in the Service, where it is what makes the cause possible.
+    fn service(&self, cause: Cause, attempts: u64) -> Option<Advice> {
+        let routed = matches!(cause, Cause::EndpointRace | Cause::BacklogReset | Cause::NotReadyYet);
+        if let Some(unselected) = self.unselected.as_ref().filter(|_| routed || cause == Cause::NoEndpoint) {
+            return Some(of_service(cause, unselected, attempts));
+        }
+        (routed && self.subject.published).then(|| {
+            let name = &self.variant.service().name;
+            let text = format!(
+                "service/{name} has publishNotReadyAddresses: true, so that connections are routed to new pods before they are ready, \
+                 and to stopping ones until they are gone: no readinessProbe and no preStop hook keeps them away. Remove it from \
+                 this Service; a headless Service of its own can publish them to those who need it."
+            );
+            let field = Some(format!("service/{name} spec.publishNotReadyAddresses"));
+            Advice { cause, attempts, field, value: Some("false".to_owned()), text }
+        })
+    }
+
+    /// An error that another container of the pod may have caused, by ending before the one that serves.
+    fn behind_others(&mut self, cause: Cause, attempts: u64, why: &str) -> Advice {
+        let seconds = whole(self.subject.hook.least_s());
+        let first = self.unhooked().next().filter(|_| seconds > 0);
+        let Some((index, name)) = first else { return sentence(cause, attempts, why.to_owned()) };
+        let beside = self.beside(seconds);
+        Advice {
+            cause,
+            attempts,
+            field: Some(format!("spec.template.spec.containers[{index}].lifecycle.preStop")),
+            value: Some(format!("sleep: {{seconds: {seconds}}}")),
+            text: format!(
+                "{why} Container {name} has no hook and is stopped {seconds} s before the one that serves.{beside}"
+            ),
+        }
+    }
+
+    /// The containers beside the serving one that are told to stop at once.
+    fn unhooked(&self) -> impl Iterator<Item = (usize, &'a str)> {
+        let bare = self.subject.others().filter(|(_, one)| PreStop::of_container(one) == PreStop::None);
+        bare.filter_map(|(index, one)| Some((index, one.get("name")?.as_str()?)))
+    }
+
+    /// Lets the other containers wait as long as the serving one; empty where there are none that do not wait.
+    fn beside(&mut self, seconds: u64) -> String {
+        let names: Vec<&str> = self.unhooked().map(|(_, name)| name).collect();
+        if names.is_empty() || seconds == 0 {
+            return String::new();
+        }
+        self.changes.beside = names.iter().map(|name| ((*name).to_owned(), seconds)).collect();
+        format!(
+            " The pod's other containers must not end first: the patch lets {} sleep {seconds} s too; a native sidecar (an init container \
+             with restartPolicy: Always) ends last by itself.",
+            names.join(", ")
+        )
+    }
+
     /// The hook and the grace period that goes with it.
-    fn hook(&mut self, cause: Cause, attempts: u64, why: String) -> Advice {
+    pub(super) fn hook(&mut self, cause: Cause, attempts: u64, why: String) -> Advice {
         let mut text = vec![why];
         let changed = self.stop.pre_stop.is_some();
         if changed {
@@ -201,6 +291,9 @@ impl<'a> Rules<'a> {
         if self.stop.value.starts_with("sh ") && !shell_is_known {
             text.push("The hook needs `sh` in the image.".to_owned());
         }
+        let seconds = self.stop.until_done_s;
+        let beside = if changed { self.beside(seconds) } else { String::new() };
+        text.extend(Some(beside.trim_start().to_owned()).filter(|beside| !beside.is_empty()));
         let field = changed.then(|| self.subject.field("lifecycle.preStop"));
         let value = changed.then(|| self.stop.value.clone());
         Advice { cause, attempts, field, value, text: text.join(" ") }
@@ -247,9 +340,17 @@ impl<'a> Rules<'a> {
     }
 
     fn lag_words(&self) -> String {
+        let waits_s = self.subject.hook.first_sleep_s();
         match (self.measured.routing_lag_s, self.measured.first_sleep_s()) {
+            (Some(lag), _) if waits_s > lag => format!(
+                "New connections reached a pod until {lag:.1} s after its deletion; its hook waits {waits_s} s before the server stops."
+            ),
             (Some(lag), Some(sleep)) => format!(
                 "New connections still reached a pod {lag:.1} s after its deletion: wait at least {sleep} s before the server stops."
+            ),
+            _ if waits_s > 0.0 => format!(
+                "This run could not measure for how long new connections are routed to a pod after its deletion; its hook waits \
+                 {waits_s} s before the server stops."
             ),
             _ => format!(
                 "New connections were still routed to a pod that had stopped; this run could not measure for how long. \
@@ -258,13 +359,14 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn slowest_words(&self) -> String {
+    pub(super) fn slowest_words(&self) -> String {
         match (self.measured.slowest_request_s, self.measured.last_sleep_s()) {
             (Some(slowest), Some(sleep)) => {
+                let slowest = if slowest < 0.05 { "less than 0.1".to_owned() } else { format!("{slowest:.1}") };
                 let took = if self.measured.slowest_was_cut {
-                    format!("The oldest request that was cut had taken {slowest:.1} s")
+                    format!("The oldest request that was cut had taken {slowest} s")
                 } else {
-                    format!("The slowest request took {slowest:.1} s")
+                    format!("The slowest request took {slowest} s")
                 };
                 format!("{took}: give requests in flight at least {sleep} s.")
             }
@@ -272,8 +374,9 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn cut_words(&self) -> String {
+    pub(super) fn cut_words(&self) -> String {
         let what = match (self.subject.server, self.subject.server.graceful_command()) {
+            (Server::BuiltIn, _) if drains_already(self.subject) => "The stop cut requests in flight.".to_owned(),
             (Server::BuiltIn, _) => {
                 "The stop signal cut requests in flight; with --on-term=drain they are answered.".to_owned()
             }
@@ -284,105 +387,4 @@ impl<'a> Rules<'a> {
         };
         format!("{what} {} {}", self.slowest_words(), self.lag_words())
     }
-
-    fn killed(&mut self, attempts: u64) -> Advice {
-        let cause = Cause::KilledAtGraceEnd;
-        let grace_s = self.subject.grace_s;
-        if grace_was_enough(self.subject, self.measured) {
-            let why = format!(
-                "The server was killed after {grace_s} s of grace although no request needed that long: it does not end on its \
-                 stop signal. A shell that is the container's main process passes no signal on; start the server with `exec`. {}",
-                self.cut_words()
-            );
-            // Waiting helps only a server that can be told to stop in another way.
-            let otherwise = self.subject.server == Server::BuiltIn || self.subject.server.graceful_command().is_some();
-            return if otherwise { self.hook(cause, attempts, why) } else { sentence(cause, attempts, why) };
-        }
-        let needed_s = needed_s(self.subject, self.measured).max(if self.hook_changes { self.grace_s } else { 0 });
-        self.grace_s = needed_s;
-        self.changes.grace_s = Some(needed_s);
-        Advice {
-            cause,
-            attempts,
-            field: Some("spec.template.spec.terminationGracePeriodSeconds".to_owned()),
-            value: Some(needed_s.to_string()),
-            text: format!(
-                "The grace period of {grace_s} s ended while requests were in flight. {} {needed_s} s are enough for \
-                 the hook, for these requests, and {MARGIN_S} s of reserve.",
-                self.slowest_words()
-            ),
-        }
-    }
-
-    fn not_ready_yet(&mut self, attempts: u64) -> Advice {
-        let cause = Cause::NotReadyYet;
-        let late = self.measured.ready_to_served_s.map_or_else(String::new, |late| {
-            format!(" The slowest of them served {late:.1} s after it was declared ready.")
-        });
-        let field = self.subject.field("readinessProbe");
-        if self.subject.container.get("readinessProbe").is_some() {
-            let text = format!(
-                "New pods were declared ready before they served.{late} Their readinessProbe passes too early: let it ask for \
-                 what a request needs."
-            );
-            return Advice { cause, attempts, field: Some(field), value: None, text };
-        }
-        let text =
-            format!("New pods got requests before they served, because nothing asks whether they are ready.{late}");
-        if self.subject.target_port.is_null() {
-            return Advice { cause, attempts, field: Some(field), value: None, text };
-        }
-        // A probe sends none of the load's headers, waits a second, and takes any 2xx or 3xx for ready: what needs a header, is
-        // slow or wants another answer is nothing to ask for.
-        let slow = |index: usize| u16::try_from(index).is_ok_and(|kind| self.measured.slow_kinds.contains(&kind));
-        let plain = |kind: &RequestSpec| kind.method == "GET" && kind.statuses.is_empty() && kind.headers.is_empty();
-        let kinds = self.variant.load.requests.iter().enumerate();
-        let gets = kinds.filter(|(index, kind)| plain(kind) && !slow(*index)).map(|(_, kind)| kind);
-        let path = gets.max_by(|a, b| a.share.total_cmp(&b.share)).map(|kind| kind.path.as_str());
-        let port = &self.subject.target_port;
-        let asks = path.map_or_else(
-            || json!({"tcpSocket": {"port": port}}),
-            |path| json!({"httpGet": {"path": path, "port": port}}),
-        );
-        let mut probe = asks;
-        probe["periodSeconds"] = json!(1);
-        let value = probe.to_string();
-        self.changes.readiness = Some(probe);
-        Advice { cause, attempts, field: Some(field), value: Some(value), text }
-    }
-
-    fn overload(&mut self, attempts: u64) -> Advice {
-        let mut text = vec!["Requests were not answered in time by too few or too young pods.".to_owned()];
-        let mut field = None;
-        let mut value = None;
-        if self.subject.is_deployment() && !self.subject.never_has_fewer(self.variant.replicas()) {
-            self.changes.never_fewer = true;
-            text.push("With maxUnavailable 0 no old pod goes before a new one is there.".to_owned());
-            field = Some("spec.strategy.rollingUpdate.maxUnavailable".to_owned());
-            value = Some("0".to_owned());
-        }
-        if let Some(slow) = self.measured.slow_start_s.filter(|slow| *slow > 0.0) {
-            let seconds = whole(slow) + 1;
-            self.changes.min_ready_s = Some(seconds);
-            text.push(format!(
-                "A new pod was still slow {slow:.1} s after it was ready: with minReadySeconds {seconds} it counts only then."
-            ));
-            field = Some("spec.minReadySeconds".to_owned());
-            value = Some(seconds.to_string());
-        }
-        Advice { cause: Cause::Overload, attempts, field, value, text: text.join(" ") }
-    }
-}
-
-/// The grace period that the hook that is there and the slowest request need.
-fn needed_s(subject: &Subject<'_>, measured: &Measured) -> u64 {
-    let last_s = measured.last_sleep_s().unwrap_or(0);
-    let (first_s, all_s) = (whole(subject.hook.first_sleep_s()), whole(subject.hook.least_s()));
-    // A hook that stops the server gives what is in flight the rest of its own time.
-    let busy_s = if subject.hook.stop().is_some() { all_s.max(first_s + last_s) } else { all_s + last_s };
-    busy_s + MARGIN_S
-}
-
-fn grace_was_enough(subject: &Subject<'_>, measured: &Measured) -> bool {
-    needed_s(subject, measured) <= subject.grace_s
 }

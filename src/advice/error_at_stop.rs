@@ -14,7 +14,7 @@ pub(super) const KEPT: &str = "Connections that are kept alive stay with their p
                                return `Connection: close` while it waits, or answer as before until they are gone.";
 
 /// Which of a variant's requests terminating pods answered with errors, and which container was missing.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ErrorAtStop {
     /// Some were on new connections.
     pub(super) anew: bool,
@@ -25,7 +25,7 @@ pub(super) struct ErrorAtStop {
 }
 
 /// A container that ended before the serving one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct EndedFirst {
     pub(super) name: String,
     /// Its index among the containers of the manifest; `None` if it is not among them.

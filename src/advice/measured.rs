@@ -5,17 +5,19 @@ use std::collections::BTreeSet;
 use super::subject::Subject;
 use crate::clock::Stamp;
 use crate::diagnose::{Cause, Diagnosis, Incident};
+use crate::record::Arm;
+use crate::record::entry::Attempt;
 use crate::spec::VariantSpec;
-use crate::timeline::{Edge, PodEdge, PodLife, Trial};
+use crate::timeline::{Distribution, Edge, Phase, PodEdge, PodLife, Trial};
 
 /// What a variant's counting trials measured. Times are in seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
-    /// The longest time after a pod's deletion was seen for which new connections still went to it, answered or not; `None` if
-    /// none shows it. Routing is the cluster's affair, so answered ones of every variant tell it: a pod that stops listening at once
-    /// hides it.
+    /// The longest time after a pod's deletion was seen for which new connections still went to it, answered or not, although another
+    /// pod's endpoint was ready all the while; `None` if none shows it.
     pub routing_lag_s: Option<f64>,
-    /// The longest that an answered request of a judged arm took, or that a cut one had taken; `None` if there was none.
+    /// The longest that an answered request of a judged arm took while nothing was rolled out, or that a cut one had taken on its
+    /// connection; `None` if there was none.
     pub slowest_request_s: Option<f64>,
     /// The slowest was cut: it would have taken longer.
     pub slowest_was_cut: bool,
@@ -32,20 +34,15 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The figures of a variant's trials that count, `run` being those of all variants, and `diagnosis` of the whole run.
-    pub(super) fn of(
-        variant: &VariantSpec,
-        subject: &Subject<'_>,
-        trials: &[&Trial],
-        run: &[&Trial],
-        diagnosis: &Diagnosis,
-    ) -> Self {
+    /// The figures of a variant's trials that count, `diagnosis` being that of the whole run.
+    pub(super) fn of(variant: &VariantSpec, subject: &Subject<'_>, trials: &[&Trial], diagnosis: &Diagnosis) -> Self {
         let incidents = || of_trials(variant, trials, diagnosis);
         let (answered_s, cut_s) = (answered_s(variant, trials), cut_s(variant, trials, diagnosis));
+        let refused = incidents().filter_map(|(trial, one)| refused_lag_s(trial, one));
+        let lags = refused.chain(trials.iter().flat_map(|trial| answered_lags_s(trial)));
         Self {
-            routing_lag_s: largest(
-                incidents().filter_map(|(trial, one)| refused_lag_s(trial, one)).chain(answered_lags_s(run)),
-            ),
+            // A published endpoint stays until its pod is gone, so that nothing of it tells how long routing takes.
+            routing_lag_s: largest(lags).filter(|_| !subject.published),
             slowest_request_s: largest([answered_s, cut_s].into_iter().flatten()),
             slowest_was_cut: cut_s > answered_s,
             ready_to_served_s: largest(trials.iter().flat_map(|trial| &trial.pods).filter_map(ready_to_served_s)),
@@ -92,9 +89,32 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
             return Some(between_s(latest_ns, incident.last_begun_ns));
         }
     }
+    if !another_was_ready(trial, incident.pod.as_deref(), incident.last_begun_ns) {
+        return None;
+    }
     // One that timed out failed long after it was routed there.
     let waited_s = between_s(incident.last_begun_ns, incident.last_ns);
     after(incident, incident.cause, PodEdge::Deletion).map(|failed_s| (failed_s - waited_s).max(0.0))
+}
+
+/// Whether, from the deletion of this pod until the moment, another pod's endpoint was ready all the time: without one, connections
+/// are led to pods that stop on purpose. Without any endpoint in the record, nothing says that there was none.
+fn another_was_ready(trial: &Trial, name: Option<&str>, until_ns: Stamp) -> bool {
+    let deletion = trial.pods.iter().filter(|pod| Some(pod.name.as_str()) == name).find_map(|pod| pod.deletion);
+    let Some(from_ns) = deletion.map(|deletion| deletion.high_ns) else { return true };
+    if trial.pods.iter().all(|pod| pod.endpoint_ready.is_none()) {
+        return true;
+    }
+    let others = || trial.pods.iter().filter(|pod| Some(pod.name.as_str()) != name);
+    let ready_at = |at_ns: Stamp| {
+        others().any(|pod| {
+            let is_ready = pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= at_ns);
+            is_ready && pod.endpoint_not_ready.is_none_or(|left| left.high_ns > at_ns)
+        })
+    };
+    let changes = others().filter_map(|pod| pod.endpoint_not_ready).map(|left| left.high_ns);
+    let mut moments = changes.filter(|at_ns| (from_ns..=until_ns).contains(at_ns)).chain([from_ns]);
+    moments.all(ready_at)
 }
 
 /// Half of a probe's `timeoutSeconds`, which is 1 unless it is set.
@@ -117,9 +137,16 @@ fn slow_start_s(trial: &Trial, incident: &Incident) -> Option<f64> {
 }
 
 /// From pods' deletions to the last connections that they answered. One before the deletion tells nothing of what came after.
-fn answered_lags_s(run: &[&Trial]) -> impl Iterator<Item = f64> {
-    let pods = run.iter().flat_map(|trial| &trial.propagation.pods);
-    pods.filter(|pod| pod.after_deletion_ns > 0).map(|pod| signed_s(pod.after_deletion_ns))
+fn answered_lags_s(trial: &Trial) -> impl Iterator<Item = f64> {
+    let deletion_ns = |name: &str| {
+        let deletion = trial.pods.iter().find(|pod| pod.name == name)?.deletion?;
+        Some(deletion.high_ns)
+    };
+    let shown = trial.propagation.pods.iter().filter(move |pod| {
+        let last_ns = deletion_ns(&pod.pod).unwrap_or(0).saturating_add_signed(pod.after_deletion_ns);
+        pod.after_deletion_ns > 0 && another_was_ready(trial, Some(&pod.pod), last_ns)
+    });
+    shown.map(|pod| signed_s(pod.after_deletion_ns))
 }
 
 /// The latest of these edges that were over by `at_ns`.
@@ -134,11 +161,22 @@ fn after(incident: &Incident, cause: Cause, edge: PodEdge) -> Option<f64> {
     Some(evidence.gap_ms? / 1e3 + between_s(incident.first_ns, incident.last_ns))
 }
 
+/// Before the rollout nothing but the server makes a request slow: later ones may have waited for a connection, or for a pod. A rare
+/// kind may have had no answer by then; half of its answers are not slower than it usually is.
 #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^53 microseconds")]
 fn answered_s(variant: &VariantSpec, trials: &[&Trial]) -> Option<f64> {
-    let all = trials.iter().flat_map(|trial| &trial.latency_us);
-    let judged = all.filter(|((_, arm), _)| variant.load.judged.contains(arm));
-    judged.filter_map(|(_, latencies)| latencies.per_mille(1_000)).max().map(|us| us as f64 / 1e6)
+    let judged = |arm: &Arm| variant.load.judged.contains(arm);
+    let all = || trials.iter().flat_map(|trial| &trial.latency_us).filter(|((_, arm), _)| judged(arm));
+    let slowest = |all: &mut dyn Iterator<Item = &Distribution>| all.filter_map(|one| one.per_mille(1_000)).max();
+    let before = slowest(&mut all().filter(|((phase, _), _)| *phase == Phase::Before).map(|(_, one)| one));
+    let is_judged = |kind: &u16| {
+        let kind = variant.load.requests.get(usize::from(*kind));
+        kind.is_some_and(|kind| kind.arms.iter().any(|(arm, weight)| *weight > 0.0 && judged(arm)))
+    };
+    let kinds = trials.iter().flat_map(|trial| &trial.kind_latency_us).filter(|(kind, _)| is_judged(kind));
+    let usual = kinds.filter_map(|(_, one)| one.per_mille(500)).max();
+    let ordinary = before.map(|before| before.max(usual.unwrap_or(0)));
+    ordinary.or_else(|| slowest(&mut all().map(|(_, one)| one))).map(|us| us as f64 / 1e6)
 }
 
 /// The age of the oldest request that a stop cut.
@@ -150,8 +188,10 @@ fn cut_s(variant: &VariantSpec, trials: &[&Trial], diagnosis: &Diagnosis) -> Opt
         .map(|one| (one.trial, one.id))
         .collect();
     let lost = trials.iter().flat_map(|trial| &trial.lost);
-    let ages = lost.filter(|attempt| cut.contains(&(attempt.trial, attempt.id)));
-    largest(ages.map(|attempt| between_s(attempt.planned_ns, attempt.end_ns)))
+    let cut = lost.filter(|attempt| cut.contains(&(attempt.trial, attempt.id)));
+    // The time until its connection stood is none that the server needed.
+    let begun_ns = |attempt: &Attempt| attempt.connected_ns.unwrap_or(attempt.planned_ns);
+    largest(cut.map(|attempt| between_s(begun_ns(attempt), attempt.end_ns)))
 }
 
 const fn is_cut(cause: Cause) -> bool {
@@ -169,7 +209,7 @@ fn largest(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a run is far shorter than the 104 days that fit a double exactly")]
-fn between_s(from: Stamp, to: Stamp) -> f64 {
+pub(super) fn between_s(from: Stamp, to: Stamp) -> f64 {
     to.saturating_sub(from) as f64 / 1e9
 }
 

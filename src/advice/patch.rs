@@ -1,5 +1,7 @@
 //! One patch for all causes.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::subject::Subject;
@@ -16,12 +18,21 @@ pub(super) struct Changes {
     pub(super) readiness: Option<Value>,
     /// `maxUnavailable: 0`, and `maxSurge: 1` where there is none.
     pub(super) never_fewer: bool,
+    /// `maxUnavailable: 1` and `maxSurge: 0`, where a node has room for one of the pods only.
+    pub(super) one_by_one: bool,
     pub(super) replicas: Option<u32>,
     pub(super) min_ready_s: Option<u64>,
+    /// Containers beside the serving one, by their names, each with the seconds that it is to sleep before it is stopped.
+    pub(super) beside: BTreeMap<String, u64>,
+    /// An object other than the workload is to be changed too: a patch of the workload that looks whole would leave that out.
+    pub(super) elsewhere: bool,
 }
 
-/// The strategic merge patch of these changes; `None` if there are none, or the workload does not take it.
+/// The strategic merge patch of these changes; `None` if there are none, if they are not all, or if the workload does not take it.
 pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Option<Value> {
+    if changes.elsewhere {
+        return None;
+    }
     let mut container = Map::new();
     if let Some(pre_stop) = &changes.pre_stop {
         container.insert("lifecycle".to_owned(), json!({"preStop": replaced(Some(subject.container), pre_stop)}));
@@ -36,10 +47,20 @@ pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Opt
     if let Some(grace_s) = changes.grace_s {
         pod.insert("terminationGracePeriodSeconds".to_owned(), json!(grace_s));
     }
+    let mut containers = Vec::new();
     if !container.is_empty() {
         // The list is merged by this key.
         container.insert("name".to_owned(), subject.container.get("name")?.clone());
-        pod.insert("containers".to_owned(), json!([container]));
+        containers.push(Value::Object(container));
+    }
+    containers.extend(
+        changes
+            .beside
+            .iter()
+            .map(|(name, seconds)| json!({"name": name, "lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}})),
+    );
+    if !containers.is_empty() {
+        pod.insert("containers".to_owned(), Value::Array(containers));
     }
     if let Some((name, hook)) = &changes.other_hook {
         let present = subject.manifest.pointer("/spec/template/spec/containers").and_then(Value::as_array);
@@ -59,12 +80,9 @@ pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Opt
     if let Some(seconds) = changes.min_ready_s {
         spec.insert("minReadySeconds".to_owned(), json!(seconds));
     }
-    if changes.never_fewer && subject.is_deployment() {
-        let mut rolling = json!({"maxUnavailable": 0});
-        if surge == 0 {
-            rolling["maxSurge"] = json!(1);
-        }
-        spec.insert("strategy".to_owned(), json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
+    if let Some(rolling) = rolling(changes, surge) {
+        let key = if subject.is_deployment() { "strategy" } else { "updateStrategy" };
+        spec.insert(key.to_owned(), json!({"type": "RollingUpdate", "rollingUpdate": rolling}));
     }
     if spec.is_empty() {
         return None;
@@ -77,6 +95,19 @@ pub(super) fn patch(subject: &Subject<'_>, changes: &Changes, surge: u32) -> Opt
     let patch = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec});
     let mut patched = subject.manifest.clone();
     strategic_merge(&mut patched, &patch).is_ok_and(|changed| changed).then_some(patch)
+}
+
+fn rolling(changes: &Changes, surge: u32) -> Option<Value> {
+    if changes.one_by_one {
+        return Some(json!({"maxUnavailable": 1, "maxSurge": 0}));
+    }
+    changes.never_fewer.then(|| {
+        let mut rolling = json!({"maxUnavailable": 0});
+        if surge == 0 {
+            rolling["maxSurge"] = json!(1);
+        }
+        rolling
+    })
 }
 
 /// A handler in the place of the one that is there: a hook may have one only, and a merge keeps the other's key.

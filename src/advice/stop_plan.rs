@@ -46,14 +46,17 @@ pub(super) fn stop_plan(subject: &Subject<'_>, waits: Waits) -> StopPlan {
         (PreStop::HttpGet, ..) => by_http(first_s, last_s),
         (hook, Server::BuiltIn, Some(last_s)) if hook.stop().is_none() => target(subject, first_s, last_s),
         (PreStop::Exec(script), Server::Known(facts), Some(last_s)) if can_be_replaced(script, facts) => {
-            drained(subject.server, first_s, last_s)
+            drained(subject.server, first_s, last_s, 0)
         }
         // What the hook does is kept, and gets what it lacks.
         (PreStop::Exec(script), server, _) => {
             let command = server.graceful_command().filter(|_| waits.last_s.is_some() && script.stop.is_none());
             lengthened(subject, script, first_s, command, last_s)
         }
-        (_, server, Some(last_s)) => drained(server, first_s, last_s),
+        (hook, server, Some(last_s)) => {
+            let waited_s = whole(hook.least_s());
+            drained(server, first_s, last_s, waited_s)
+        }
         (_, _, None) => sleeping(first_s, 0),
     };
     unless_there_already(subject, found)
@@ -93,7 +96,8 @@ fn can_be_replaced(script: &HookScript, facts: &ServerFacts) -> bool {
 }
 
 /// A hook that begins the server's graceful stop. A server of which it is not known how is stopped when nothing is in flight any more.
-fn drained(server: Server, first_s: u64, last_s: u64) -> StopPlan {
+/// The hook that is there waits `waited_s` and does nothing else.
+fn drained(server: Server, first_s: u64, last_s: u64, waited_s: u64) -> StopPlan {
     let further = match server.facts() {
         Some(ServerFacts { graceful_command: Some(command), .. }) => {
             return sequence(&format!("sleep {first_s}; {command}; sleep {last_s}"), first_s + last_s);
@@ -104,9 +108,15 @@ fn drained(server: Server, first_s: u64, last_s: u64) -> StopPlan {
             facts.name,
             limit_words(facts)
         ),
-        _ => "How this server is stopped gracefully is not known here. If it answers what is in flight on its stop signal by \
-              itself, as it should, the first part of that is enough, and kept-alive connections are safe too."
-            .to_owned(),
+        _ if waited_s >= first_s => format!(
+            "How this server is stopped gracefully is not known here. It did not answer what was in flight after the {waited_s} s that \
+             its hook waits already: {last_s} s more let it stop when nothing is in flight."
+        ),
+        _ => format!(
+            "How this server is stopped gracefully is not known here, so that the hook waits {first_s} s for routing and {last_s} s for \
+             what is in flight. If the server answers what is in flight on its stop signal by itself, as it should, {first_s} s are \
+             enough, and kept-alive connections are safe too."
+        ),
     };
     StopPlan { further, ..sleeping(first_s + last_s, 0) }
 }
@@ -132,6 +142,9 @@ fn sequence(script: &str, seconds: u64) -> StopPlan {
 
 /// The built-in server drains by itself, on the stop signal.
 fn target(subject: &Subject<'_>, first_s: u64, last_s: u64) -> StopPlan {
+    if drains_already(subject) {
+        return sleeping(first_s, last_s);
+    }
     let present = subject.container.get("args").and_then(Value::as_array).into_iter().flatten();
     let mut args = Vec::new();
     let mut value_follows = false;
@@ -144,6 +157,13 @@ fn target(subject: &Subject<'_>, first_s: u64, last_s: u64) -> StopPlan {
     args.push("--on-term=drain".to_owned());
     let slept = sleeping(first_s, last_s);
     StopPlan { args: Some(args), value: format!("{}, with the argument --on-term=drain", slept.value), ..slept }
+}
+
+/// Whether the built-in server's arguments tell it to drain.
+pub(super) fn drains_already(subject: &Subject<'_>) -> bool {
+    let args = subject.container.get("args").and_then(Value::as_array).into_iter().flatten();
+    let args: Vec<&str> = args.filter_map(Value::as_str).collect();
+    args.contains(&"--on-term=drain") || args.windows(2).any(|pair| pair == ["--on-term", "drain"])
 }
 
 /// The command that is there, with a first sleep of `first_s`, `command` if it stops nothing itself, and `last_s` after that.

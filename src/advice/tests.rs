@@ -14,10 +14,10 @@ use crate::record::{Arm, Outcome, Sum, sample};
 use crate::spec::{Expect, RequestSpec, VariantSpec};
 use crate::timeline::{Basis, Distribution, Edge, Phase, PodEdge, PodLag, PodLife, Trial};
 
-const SECOND: u64 = 1_000_000_000;
+pub(super) const SECOND: u64 = 1_000_000_000;
 
 /// A variant whose workload has this image, and whatever else `change` does to the serving container.
-fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantSpec {
+pub(super) fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantSpec {
     let mut container = json!({"name": "web", "image": image, "ports": [{"name": "http", "containerPort": 8080}]});
     change(&mut container);
     let mut variant = sample::variant("web", Expect::Clean);
@@ -31,19 +31,19 @@ fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantSpec {
     variant
 }
 
-fn hooked(image: &str, script: &str) -> VariantSpec {
+pub(super) fn hooked(image: &str, script: &str) -> VariantSpec {
     variant(image, |container| {
         container["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", script]}}});
     })
 }
 
-fn with_grace(mut variant: VariantSpec, seconds: u64) -> VariantSpec {
+pub(super) fn with_grace(mut variant: VariantSpec, seconds: u64) -> VariantSpec {
     variant.deployed_mut().manifests[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(seconds);
     variant
 }
 
 /// A trial whose slowest answer took so many milliseconds.
-fn trial(slowest_ms: u64) -> Trial {
+pub(super) fn trial(slowest_ms: u64) -> Trial {
     let mut latencies = Distribution::default();
     latencies.add_encoded(&sample::encoded(slowest_ms * 1_000, 1), &mut Deserializer::new()).unwrap();
     Trial {
@@ -60,7 +60,7 @@ fn trial(slowest_ms: u64) -> Trial {
 }
 
 /// Five losses over 300 ms, the first of them `gap_ms` after this edge.
-fn incident(cause: Cause, edge: PodEdge, gap_ms: f64) -> Incident {
+pub(super) fn incident(cause: Cause, edge: PodEdge, gap_ms: f64) -> Incident {
     Incident {
         id: 1,
         trial: 1,
@@ -85,12 +85,12 @@ fn incident(cause: Cause, edge: PodEdge, gap_ms: f64) -> Incident {
 }
 
 /// New connections still reached a pod 1.3 s after its deletion.
-fn race() -> Incident {
+pub(super) fn race() -> Incident {
     incident(Cause::EndpointRace, PodEdge::Deletion, 1_000.0)
 }
 
 /// Five losses that no pod's edge explains.
-fn too_few_pods() -> Incident {
+pub(super) fn too_few_pods() -> Incident {
     let few = Evidence {
         edge: None,
         words: "1 of 2 pods were there to serve".to_owned(),
@@ -101,16 +101,16 @@ fn too_few_pods() -> Incident {
     Incident { evidence: vec![few], ..of(Cause::Overload) }
 }
 
-fn of(cause: Cause) -> Incident {
+pub(super) fn of(cause: Cause) -> Incident {
     incident(cause, PodEdge::StopSignal, 5.0)
 }
 
-fn advised(variant: &VariantSpec, trial: &Trial, incidents: Vec<Incident>) -> Advised {
-    advise(variant, &[trial], &[trial], &Diagnosis { incidents, attempts: Vec::new() })
+pub(super) fn advised(variant: &VariantSpec, trial: &Trial, incidents: Vec<Incident>) -> Advised {
+    advise(variant, &[trial], &Diagnosis { incidents, attempts: Vec::new() })
 }
 
 /// The workload with the patch applied; it must apply, and name what it is for.
-fn patched(variant: &VariantSpec, advised: &Advised) -> Value {
+pub(super) fn patched(variant: &VariantSpec, advised: &Advised) -> Value {
     let patch = advised.patch.as_ref().expect("a patch");
     for key in ["apiVersion", "kind", "metadata"] {
         assert_eq!(patch[key], variant.manifests()[0][key]);
@@ -122,19 +122,19 @@ fn patched(variant: &VariantSpec, advised: &Advised) -> Value {
     workload
 }
 
-fn web(workload: &Value) -> &Value {
+pub(super) fn web(workload: &Value) -> &Value {
     &workload["spec"]["template"]["spec"]["containers"][1]
 }
 
-fn script(workload: &Value) -> &str {
+pub(super) fn script(workload: &Value) -> &str {
     web(workload)["lifecycle"]["preStop"]["exec"]["command"][2].as_str().unwrap_or_default()
 }
 
-fn grace(workload: &Value) -> Option<u64> {
+pub(super) fn grace(workload: &Value) -> Option<u64> {
     workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64()
 }
 
-fn only(advised: &Advised) -> &Advice {
+pub(super) fn only(advised: &Advised) -> &Advice {
     assert_eq!(advised.advice.len(), 1, "{advised:?}");
     &advised.advice[0]
 }
@@ -175,7 +175,7 @@ fn a_readiness_probe_asks_the_loads_own_port_for_what_any_probe_takes() {
     let probe = |change: &dyn Fn(&mut RequestSpec)| {
         let mut asked = served.clone();
         change(&mut asked.load.requests[0]);
-        let found = advise(&asked, &[&trial(40)], &[&trial(40)], &diagnosis);
+        let found = advise(&asked, &[&trial(40)], &diagnosis);
         web(&patched(&asked, &found))["readinessProbe"].clone()
     };
     assert_eq!(probe(&|_| {})["httpGet"]["port"], "http");
@@ -186,7 +186,7 @@ fn a_readiness_probe_asks_the_loads_own_port_for_what_any_probe_takes() {
     assert_eq!(probe(&with_host)["tcpSocket"]["port"], "http", "a probe sends no header of the load's");
     let mut slow = trial(2_000);
     slow.kind_latency_us = slow.latency_us.values().map(|all| (0, all.clone())).collect();
-    let found = advise(&served, &[&slow], &[&slow], &diagnosis);
+    let found = advise(&served, &[&slow], &diagnosis);
     assert_eq!(web(&patched(&served, &found))["readinessProbe"]["tcpSocket"]["port"], "http", "a probe waits a second");
 }
 
@@ -199,17 +199,70 @@ fn a_hook_that_drains_needs_no_grace_beyond_its_own_time() {
 }
 
 #[test]
-fn routing_is_measured_on_every_variant_and_only_after_a_deletion() {
-    let (mut own, mut other) = (trial(40), trial(40));
+fn routing_is_measured_only_after_a_deletion() {
+    let mut own = trial(40);
     let lag = |after_deletion_ns| PodLag { pod: "a".to_owned(), after_deletion_ns, after_not_ready_ns: None };
     own.propagation.pods = vec![lag(-77_000_000)];
     let web = variant("shop/web", |_| {});
-    let diagnosis = Diagnosis { incidents: vec![of(Cause::CutAtStop)], attempts: Vec::new() };
-    let alone = advise(&web, &[&own], &[&own], &diagnosis);
-    assert_eq!(alone.measured.routing_lag_s, None, "no connection came after the deletion");
-    other.propagation.pods = vec![lag(1_060_000_000)];
-    let beside = advise(&web, &[&own], &[&own, &other], &diagnosis);
-    assert_eq!(beside.measured.routing_lag_s, Some(1.06));
+    let found = advised(&web, &own, vec![of(Cause::CutAtStop)]);
+    assert_eq!(found.measured.routing_lag_s, None, "no connection came after the deletion");
+}
+
+/// A pod whose endpoint is ready from second 1 until `left_s`, and which is deleted then.
+pub(super) fn endpoint(name: &str, left_s: Option<u64>) -> PodLife {
+    let left = left_s.map(|at_s| at(at_s * 1_000));
+    PodLife {
+        name: name.to_owned(),
+        endpoint_ready: Some(at(1_000)),
+        deletion: left,
+        endpoint_not_ready: left,
+        ..PodLife::default()
+    }
+}
+
+pub(super) fn at(ms: u64) -> Edge {
+    Edge { low_ns: ms * 1_000_000, high_ns: ms * 1_000_000, basis: Basis::Observed }
+}
+
+#[test]
+fn a_pod_that_got_connections_because_no_other_was_ready_tells_no_lag() {
+    let measured = |pods: Vec<PodLife>| {
+        let mut one = trial(40);
+        one.pods = pods;
+        let lag = PodLag { pod: "a".to_owned(), after_deletion_ns: 4_100_000_000, after_not_ready_ns: None };
+        one.propagation.pods = vec![lag];
+        advised(&variant("shop/web", |_| {}), &one, vec![of(Cause::CutAtStop)]).measured.routing_lag_s
+    };
+    assert_eq!(measured(vec![endpoint("a", Some(10)), endpoint("b", None)]), Some(4.1));
+    assert_eq!(measured(vec![endpoint("a", Some(10))]), None, "there was nobody else");
+    assert_eq!(measured(vec![endpoint("a", Some(10)), endpoint("b", Some(12))]), None, "the other one left too");
+    assert_eq!(measured(vec![endpoint("a", Some(10)), endpoint("b", Some(15))]), Some(4.1));
+}
+
+#[test]
+fn the_slowest_request_is_an_ordinary_one() {
+    let mut waited = trial(9_900);
+    waited.latency_us.extend(trial(700).latency_us.into_values().map(|all| ((Phase::Before, Arm::New), all)));
+    let found = |trial: &Trial| {
+        advised(&variant("httpd", |_| {}), trial, vec![of(Cause::CutAtStop)]).measured.slowest_request_s.unwrap()
+    };
+    assert!((found(&waited) - 0.7).abs() < 0.01, "{}", found(&waited));
+    // A rare kind, of which no answer came before the rollout.
+    waited.kind_latency_us = trial(6_000).latency_us.into_values().map(|all| (0, all)).collect();
+    assert!((found(&waited) - 6.0).abs() < 0.01, "{}", found(&waited));
+}
+
+#[test]
+fn the_age_of_a_cut_request_is_counted_from_its_connection() {
+    let mut cut = trial(20);
+    let mut attempt = sample::attempt(8, Arm::New, Outcome::BodyReset, Sum::Lost, 4 * SECOND);
+    (attempt.connected_ns, attempt.end_ns) = (Some(9 * SECOND), 10 * SECOND);
+    cut.lost = vec![attempt];
+    let explained =
+        Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 10 * SECOND, cause: Cause::CutAtStop, incident: 1 };
+    let diagnosis = Diagnosis { incidents: vec![of(Cause::CutAtStop)], attempts: vec![explained] };
+    let found = advise(&variant("httpd", |_| {}), &[&cut], &diagnosis);
+    assert_eq!(found.measured.slowest_request_s, Some(1.0));
 }
 
 #[test]
@@ -343,7 +396,7 @@ fn a_grace_period_is_raised_to_what_was_in_flight() {
     let explained =
         Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 13 * SECOND, cause: Cause::KilledAtGraceEnd, incident: 1 };
     let diagnosis = Diagnosis { incidents: vec![of(Cause::KilledAtGraceEnd)], attempts: vec![explained] };
-    let found = advise(&variant, &[&cut], &[&cut], &diagnosis);
+    let found = advise(&variant, &[&cut], &diagnosis);
     assert_eq!((found.measured.slowest_request_s, found.measured.slowest_was_cut), (Some(9.0), true));
     let advice = only(&found);
     assert_eq!(advice.field.as_deref(), Some("spec.template.spec.terminationGracePeriodSeconds"));

@@ -5,8 +5,10 @@ use super::comparison::comparisons;
 use super::doc::{ClusterDoc, FORMAT, HarnessDoc, Quantiles, ReportDoc, VariantDoc};
 use super::said;
 use super::variant::variant_doc;
+use crate::advice;
 use crate::diagnose::Diagnosis;
-use crate::timeline::{Distribution, Timeline};
+use crate::spec::VariantSpec;
+use crate::timeline::{Distribution, Timeline, Trial};
 use crate::verdict::{self, Ending, Judged, Ruling, State, Verdict};
 
 /// The view model of a timeline whose trials are judged, by variant in the header's order, and whose losses are explained.
@@ -17,15 +19,15 @@ pub(super) fn build(timeline: &Timeline, judged: &[Vec<Judged<'_>>], diagnosis: 
     let failed = control_seen == Some(false);
     let rulings: Vec<(&str, Ruling)> = with_trials()
         .map(|(variant, trials)| {
-            (variant.name.as_str(), verdict::of_variant(variant, trials, header.spec.settings.trials, failed))
+            let beside = lossy_under_the_same_load(variant, with_trials());
+            let planned = header.spec.settings.trials;
+            (variant.name.as_str(), verdict::of_variant(variant, trials, planned, failed, beside))
         })
         .collect();
-    let counting: Vec<_> =
-        judged.iter().flatten().filter(|judged| judged.state == State::Counts).map(|judged| judged.trial).collect();
     let variants: Vec<VariantDoc> = with_trials()
         .zip(&rulings)
         .map(|((variant, trials), (_, ruling))| {
-            variant_doc(variant, trials, header.spec.settings.trials, ruling, &counting, diagnosis)
+            variant_doc(variant, trials, header.spec.settings.trials, ruling, diagnosis)
         })
         .collect();
     let (incidents, incidents_total) = incidents(diagnosis, &header.spec.variants, judged);
@@ -51,6 +53,7 @@ pub(super) fn build(timeline: &Timeline, judged: &[Vec<Judged<'_>>], diagnosis: 
         notes: notes(timeline, ending, ruling.verdict, sensitivity_shown, control_seen)
             .into_iter()
             .chain(said_of(timeline))
+            .chain(with_trials().zip(&variants).flat_map(|((variant, trials), doc)| stop_notes(variant, trials, doc)))
             .collect(),
         comparison: comparisons(header, judged),
         incidents,
@@ -69,6 +72,25 @@ fn said_of(timeline: &Timeline) -> impl Iterator<Item = String> {
         said::notes(&variant.name, &trials)
     });
     notes.map(|note| sentence(&note))
+}
+
+/// Another variant that lost something in a trial that counts, under the load of this one.
+fn lossy_under_the_same_load<'a>(
+    variant: &VariantSpec,
+    mut with_trials: impl Iterator<Item = (&'a VariantSpec, &'a Vec<Judged<'a>>)>,
+) -> Option<&'a str> {
+    let found = with_trials.find(|(other, trials)| {
+        let lost = trials.iter().any(|judged| judged.state == State::Counts && judged.loss > 0);
+        other.name != variant.name && other.load == variant.load && lost
+    });
+    found.map(|(other, _)| other.name.as_str())
+}
+
+/// How the pods of a variant ended, in sentences that name it.
+fn stop_notes(variant: &VariantSpec, trials: &[Judged<'_>], doc: &VariantDoc) -> Vec<String> {
+    let trials: Vec<&Trial> = trials.iter().map(|judged| judged.trial).collect();
+    let notes = advice::stop_notes(variant, &trials, doc.rollout_s.median);
+    notes.into_iter().map(|note| sentence(&format!("{}: {note}", variant.name))).collect()
 }
 
 /// Whether a counting trial of the control lost something; `None` without a control.

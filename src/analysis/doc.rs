@@ -116,8 +116,8 @@ pub struct VariantDoc {
     pub hidden_by: BTreeMap<Client, u64>,
     /// What to change, for each cause of a loss, that of the most lost requests first.
     pub advice: Vec<Advice>,
-    /// A strategic merge patch of the workload that does all of it, as `kubectl patch` takes it; `null` if nothing in its
-    /// manifest would help, or if its Service is to be changed too.
+    /// A strategic merge patch of the workload that does all of it, as `kubectl patch` takes it, but for causes of few losses;
+    /// `null` if nothing in its manifest would help, or if the Service, another object or the program is to be changed too.
     pub advice_patch: Option<Value>,
     /// Every arm, judged or not, over the same trials and time.
     pub arms: BTreeMap<Arm, ArmDoc>,

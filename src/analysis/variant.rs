@@ -16,14 +16,12 @@ use crate::stats;
 use crate::timeline::{Counts, Distribution, Phase, PodLife, Trial};
 use crate::verdict::{Judged, Ruling, State};
 
-/// A variant of which `planned` trials were to count, with its trials, the ruling on them, the trials of all variants that count, and
-/// the whole run's diagnosis.
+/// A variant of which `planned` trials were to count, with its trials, the ruling on them, and the whole run's diagnosis.
 pub(super) fn variant_doc(
     variant: &VariantSpec,
     trials: &[Judged<'_>],
     planned: u32,
     ruling: &Ruling,
-    run: &[&Trial],
     diagnosis: &Diagnosis,
 ) -> VariantDoc {
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|trial| trial.state == State::Counts).collect();
@@ -34,7 +32,7 @@ pub(super) fn variant_doc(
     let in_state = |state| count(trials.iter().filter(|trial| trial.state == state));
     let (lags, lag_values) = propagation(counting.iter().map(|trial| &trial.trial.propagation));
     let counted: Vec<&Trial> = counting.iter().map(|judged| judged.trial).collect();
-    let advised = advice::advise(variant, &counted, run, diagnosis);
+    let advised = advice::advise(variant, &counted, diagnosis);
     let loss = counting.iter().any(|trial| trial.loss > 0);
     VariantDoc {
         name: variant.name.clone(),

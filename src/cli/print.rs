@@ -57,6 +57,10 @@ pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitC
             let exit = failed(&failure);
             match failure {
                 CommandFailure::Input(diagnostic) => {
+                    // A terminal wraps by itself; a wrap at the hyphens of a name would leave nothing to copy.
+                    let _ = miette::set_hook(Box::new(|_| {
+                        Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
+                    }));
                     write_stderr(&only_coloured(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))));
                 }
                 CommandFailure::Bug(text) => {

@@ -143,8 +143,8 @@ pub(crate) struct RunArgs {
     /// this server loses something
     #[arg(long)]
     pub(crate) control: bool,
-    /// If a variant loses requests, roll it again beside a copy with the advice applied, and report whether the advice helps and
-    /// what it costs; these reports are in DIR/advised
+    /// Roll each variant that lost requests and should not have (else the first that should) again, beside a copy with the advice
+    /// applied, and report whether the advice helps and what it costs; these reports are in DIR/advised, and their verdicts count
     #[arg(long, conflicts_with = "until_loss")]
     pub(crate) try_advice: bool,
     /// Record every request, not only those that were not answered as expected

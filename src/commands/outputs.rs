@@ -10,7 +10,7 @@ use crate::analysis::{self, Analysis};
 use crate::record::{Reader, WriteError};
 use crate::{html, report};
 
-const RECORD: &str = "record.jsonl";
+pub(super) const RECORD: &str = "record.jsonl";
 
 /// A directory with one run's record and reports.
 #[derive(Debug)]

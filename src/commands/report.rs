@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 use super::options::ReportArgs;
-use super::outputs;
+use super::{outputs, try_advice};
 use crate::analysis::Analysis;
 use crate::diff;
 use crate::report::{incident_page, to_terminal};
@@ -28,6 +28,10 @@ pub(crate) fn report(
         output.say("note: the record ends in the middle; it was analysed as far as it goes.");
     }
     let mut summary = to_terminal(&report, colour);
+    let tried = try_advice::earlier(directory);
+    if !tried.is_empty() {
+        summary = format!("{summary}\n{tried}");
+    }
     if let Some(compared) = compared {
         summary.push('\n');
         summary.push_str(&diff::to_terminal(&compared));

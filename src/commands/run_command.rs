@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::context::RunMode;
-use super::ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
+use super::ending::{CommandFailure, FinishedCommand, UserOutput};
 use super::execute::execute;
 use super::from_record_dir::plan_from;
 use super::host::ClusterChoice;
@@ -107,7 +107,9 @@ pub(super) fn launch(
     // Before a cluster is looked for, or made.
     if let Some(out) = &place.out {
         outputs::is_free(out)?;
-        outputs::is_free(&out.join(try_advice::FOLDER))?;
+        for index in 0..plan.variants.len() {
+            outputs::is_free(&out.join(try_advice::folder(index)))?;
+        }
     }
     plan.set_aside("not applied, because Helm neither installs nor upgrades with it", is_foreign_hook);
     let stage = match place.cluster() {
@@ -141,36 +143,13 @@ pub(super) fn launch(
         output.say(&try_advice::note(&plan));
     }
     let begun = Clock::start();
-    let mut finished = execute(&plan, stage.as_ref(), place, mode, colour, output)?;
-    let left = plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
-    if let (true, RunEnding::Judged(verdict)) = (mode.try_advice, finished.ending) {
-        let planned = try_advice::plan(&plan, &finished.report, left, output);
-        let tried = planned.and_then(|advised| {
-            let Some(advised) = advised else { return Ok(None) };
-            output.say(advised.summary().to_string().trim_end());
-            let place = WhereArgs { out: Some(finished.directory.join(try_advice::FOLDER)), ..place.clone() };
-            execute(&advised, stage.as_ref(), &place, mode, colour, output).map(Some)
-        });
-        // The planned variants decide, and what they showed is said; what was tried besides is told. An interruption is one all
-        // the same, and a machine that failed is named where nothing worse is.
-        match tried {
-            Ok(None) => {}
-            Ok(Some(tried)) => {
-                let outcome = try_advice::outcome(&tried.report);
-                finished.summary = format!("{}\n{}{outcome}", finished.summary, tried.summary);
-                if matches!(tried.ending, RunEnding::Interrupted) {
-                    finished.ending = RunEnding::Interrupted;
-                }
-            }
-            Err(failure) => {
-                output.say(&format!("--try-advice: its run did not finish: {failure}"));
-                match failure {
-                    CommandFailure::Interrupted => finished.ending = RunEnding::Interrupted,
-                    CommandFailure::Machine(_) | CommandFailure::Bug(_) => finished.ending = RunEnding::Broken(verdict),
-                    CommandFailure::Input(_) | CommandFailure::User(_) => {}
-                }
-            }
-        }
+    let finished = execute(&plan, stage.as_ref(), place, mode, colour, output)?;
+    if !mode.try_advice {
+        return Ok(finished);
     }
-    Ok(finished)
+    let left = || plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
+    Ok(try_advice::try_all(&plan, finished, left, output, |advised, directory| {
+        let place = WhereArgs { out: Some(directory), ..place.clone() };
+        execute(advised, stage.as_ref(), &place, mode, colour, output)
+    }))
 }

@@ -233,7 +233,7 @@ fn was_in_flight_as_it_began(attempt: &Attempt, pod: &PodLife) -> bool {
 }
 
 /// A cause that lies with a pod's stop.
-fn stopped<'a>(cause: Cause, pod: &'a PodLife) -> Finding<'a> {
+fn stopped(cause: Cause, pod: &PodLife) -> Finding<'_> {
     if cause == Cause::Unknown {
         return Finding::torn(format!(
             "whether {} had drained and ended by itself, or its drain was cut, was not observed closely enough",

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 const LENGTH: usize = 128;
 /// Where `tcpi_bytes_acked` stands in it.
 const BYTES_ACKED: usize = 120;
-/// `tcpi_state`, from the kernel's net/tcp_states.h: the peer's RST came, or both sides have ended.
+/// `tcpi_state`, from the kernel's `net/tcp_states.h`: the peer's RST came, or both sides have ended.
 const TCP_CLOSE: u8 = 7;
 /// The peer's FIN came.
 const TCP_CLOSE_WAIT: u8 = 8;

@@ -24,6 +24,8 @@ const REASON_MAX: usize = 400;
 /// How much a piece of the summary matters when not all of it fits: the smallest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    /// The first cause and advice of a variant that failed.
+    Failed,
     /// What keeps the run from its verdict, and the first cause and advice of each variant.
     First,
     Comparison,
@@ -122,7 +124,8 @@ fn titled(variant: &VariantDoc, title: &str, words: Vec<String>) -> Vec<Piece> {
     for word in words {
         let line = format!("  {}", one_line(&word));
         pieces.push(if pieces.is_empty() {
-            Piece { rank: Rank::First, lines: vec![title.clone(), line] }
+            let rank = if variant.verdict == Verdict::Fail { Rank::Failed } else { Rank::First };
+            Piece { rank, lines: vec![title.clone(), line] }
         } else {
             Piece { rank: Rank::Further, lines: vec![line] }
         });

@@ -84,3 +84,17 @@ fn names_from_outside_can_do_no_harm() {
     }
     assert!(!page.contains("<script>") && !page.contains("a|b") && !page.contains("[y]("), "{page}");
 }
+
+#[test]
+fn the_advice_for_a_variant_that_failed_is_kept_on_the_screen() {
+    let many = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let mut variants: Vec<(&'static str, Expect)> = many.iter().map(|name| (*name, Expect::Loss)).collect();
+    variants.push(("failed", Expect::Clean));
+    let mut run = SampleRun::new(1, &variants);
+    for (name, _) in &variants {
+        run = run.trial(1, name, |trial| trial.lost_times(2));
+    }
+    let summary = to_terminal(&run.finished().report(), false);
+    assert!(summary.contains("failed: what would help"), "{summary}");
+    assert!(!summary.contains("h: what would help"), "not all of it fits: {summary}");
+}

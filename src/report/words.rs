@@ -102,25 +102,31 @@ pub(super) fn cause_words(report: &ReportDoc, variant: &VariantDoc) -> Vec<Strin
     words.collect()
 }
 
-/// What is advised for a variant: a line for each cause, then where the patch is.
+/// What is advised for a variant: a line for each change, with the causes that it is for, then where the patch is.
 pub(super) fn advice_words(variant: &VariantDoc) -> Vec<String> {
-    let mut lines: Vec<String> = variant
-        .advice
-        .iter()
-        .take(MOST_ADVICE)
-        .map(|advice| {
-            let change = match (&advice.field, &advice.value) {
-                (Some(field), Some(value)) => format!(" [{field}: {value}]"),
-                _ => String::new(),
-            };
-            format!("{}: {}{change}", advice.cause.name(), advice.text)
-        })
-        .collect();
-    let more = variant.advice.len().saturating_sub(MOST_ADVICE);
+    let advice = |index: usize| &variant.advice[index];
+    let mut changes: Vec<(usize, Vec<&str>)> = Vec::new();
+    for (index, one) in variant.advice.iter().enumerate() {
+        let same = |known: usize| advice(known).text == one.text && advice(known).value == one.value;
+        match changes.iter_mut().find(|(known, _)| same(*known)) {
+            Some((_, causes)) => causes.push(one.cause.name()),
+            None => changes.push((index, vec![one.cause.name()])),
+        }
+    }
+    let more = changes.len().saturating_sub(MOST_ADVICE);
+    let shown = changes.into_iter().take(MOST_ADVICE).map(|(index, causes)| {
+        let advice = advice(index);
+        let change = match (&advice.field, &advice.value) {
+            (Some(field), Some(value)) => format!(" [{field}: {value}]"),
+            _ => String::new(),
+        };
+        format!("{}: {}{change}", causes.join(", "), advice.text)
+    });
+    let mut lines: Vec<String> = shown.collect();
     lines.extend((more > 0).then(|| format!("and {more} more in report.json")));
     lines.extend(variant.advice_patch.as_ref().map(|_| {
         format!(
-            "the whole advice as a patch: {}, for `kubectl patch --patch-file` or a scenario's `patch:`",
+            "the advice as a patch: {}, for `kubectl patch --patch-file` or a scenario's `patch:`",
             patch_file(&variant.name)
         )
     }));

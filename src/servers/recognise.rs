@@ -5,7 +5,10 @@ use serde_json::Value;
 use super::server_table::{BUILT_IN, SERVERS, ServerFacts};
 
 /// Programs that start another one, which is then the server: `tini -- gunicorn`, `python -m uvicorn`, `bundle exec puma`.
-const STARTERS: [&str; 8] = ["tini", "dumb-init", "catatonit", "env", "exec", "bundle", "python", "python3"];
+const STARTERS: [&str; 9] =
+    ["tini", "dumb-init", "catatonit", "env", "exec", "bundle", "python", "python3", "docker-entrypoint.sh"];
+
+const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
@@ -64,7 +67,22 @@ pub(super) fn base(path: &str) -> &str {
 /// executes.
 fn main_program(container: &Value) -> Option<&str> {
     let words = ["command", "args"].into_iter().filter_map(|key| container.get(key)?.as_array()).flatten();
-    let mut names = words.filter_map(Value::as_str).map(base).skip_while(|word| {
+    let words: Vec<&str> = words.filter_map(Value::as_str).collect();
+    match started(words.iter().copied())? {
+        shell if SHELLS.contains(&shell) => {
+            let script = words.iter().skip_while(|word| **word != "-c").nth(1)?;
+            // A shell is the main process as long as it gives its place to no other program.
+            let last = script.trim_end_matches([';', ' ', '\n']).rsplit([';', '&', '|', '\n']).next()?;
+            let (before, program) = last.split_once("exec ")?;
+            started(program.split_whitespace()).filter(|_| before.trim().is_empty())
+        }
+        program => Some(program),
+    }
+}
+
+/// The program that these words start, without its folder.
+fn started<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut names = words.map(base).skip_while(|word| {
         // `env NAME=value program`, and options of what starts the program.
         STARTERS.contains(word) || word.starts_with('-') || word.contains('=')
     });
@@ -93,6 +111,9 @@ mod tests {
             ("registry:5000/nginx:1.27-alpine", "nginx"),
             ("nginxinc/nginx-unprivileged", "nginx"),
             ("haproxy:3.2", "HAProxy"),
+            ("haproxytech/haproxy-alpine:3.2", "HAProxy"),
+            ("haproxytech/kubernetes-ingress", "unknown"),
+            ("tiangolo/uvicorn-gunicorn-fastapi:python3.11", "gunicorn"),
             ("envoyproxy/envoy:v1.36", "Envoy"),
             ("rollproof/target", "rollproof's target"),
             ("rollproof/target:1", "rollproof's target"),
@@ -117,7 +138,18 @@ mod tests {
             (json!({"command": ["python3", "-m", "uvicorn", "shop:app"]}), "uvicorn"),
             (json!({"command": ["bundle", "exec", "puma"]}), "Puma"),
             (json!({"command": ["node", "nginx"]}), "unknown"),
-            (json!({"command": ["sh", "-c", "exec nginx"]}), "unknown"),
+            (json!({"command": ["sh", "-c", "exec nginx"]}), "nginx"),
+            (
+                json!({"command": ["/bin/bash", "-c"], "args": ["migrate && exec /usr/bin/gunicorn shop:app"]}),
+                "gunicorn",
+            ),
+            (json!({"command": ["sh", "-c", "exec env A=b python -m gunicorn shop:app"]}), "gunicorn"),
+            (json!({"command": ["python3", "-m", "gunicorn", "shop:app"]}), "gunicorn"),
+            (json!({"command": ["docker-entrypoint.sh"], "args": ["haproxy", "-f", "/etc/haproxy.cfg"]}), "HAProxy"),
+            (json!({"args": ["haproxy", "-W", "-db", "-f", "/etc/haproxy.cfg"]}), "HAProxy"),
+            (json!({"command": ["sh", "-c", "gunicorn shop:app"]}), "unknown"),
+            (json!({"command": ["sh", "-c", "exec gunicorn shop:app; sleep 1"]}), "unknown"),
+            (json!({"command": ["sh", "/run.sh"]}), "unknown"),
             (json!({"args": ["--port=80"]}), "unknown"),
             (json!({}), "unknown"),
         ] {

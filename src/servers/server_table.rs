@@ -65,6 +65,11 @@ impl ServerFacts {
         self.signals.iter().find(|(known, _)| *known == signal).map(|(_, effect)| *effect)
     }
 
+    /// Whether SIGTERM cuts what is in flight.
+    pub(crate) fn quits_on_sigterm(&self) -> bool {
+        self.effect(Signal::Term) == Some(SignalEffect::Quits)
+    }
+
     /// Whether SIGTERM, which the kubelet sends where an image names no other signal, drains it.
     pub(crate) fn drains_on_sigterm(&self) -> bool {
         self.effect(Signal::Term) == Some(SignalEffect::Drains)
@@ -127,12 +132,13 @@ pub(super) static SERVERS: [&ServerFacts; 11] = [
     &NGINX,
     &ServerFacts {
         name: "HAProxy",
-        images: &["haproxy"],
+        images: &["haproxy", "haproxy-alpine", "haproxy-debian", "haproxy-ubuntu"],
         programs: &["haproxy"],
-        signals: &[(Term, Quits), (Usr1, Drains)],
+        // SIGQUIT and SIGHUP report pools and states, or reload; the master passes SIGTERM, SIGINT and SIGUSR1 on to its workers.
+        signals: &[(Term, Quits), (Int, Quits), (Usr1, Drains), (Quit, GoesOn), (Hup, GoesOn), (Usr2, GoesOn)],
         graceful_command: Some("kill -USR1 1"),
         drain_limit: Some(DrainLimit { setting: "hard-stop-after", default_s: None }),
-        source: "HAProxy Management Guide, \"4. Stopping and restarting HAProxy\"",
+        source: "HAProxy Management Guide, \"4. Stopping and restarting HAProxy\", and src/haproxy.c, main() and mworker_loop()",
         ..NO_FACTS
     },
     &ServerFacts {
@@ -164,6 +170,7 @@ pub(super) static SERVERS: [&ServerFacts; 11] = [
     },
     &ServerFacts {
         name: "gunicorn",
+        images: &["gunicorn", "uvicorn-gunicorn", "uvicorn-gunicorn-fastapi", "uvicorn-gunicorn-starlette"],
         programs: &["gunicorn"],
         signals: &[(Term, Drains), (Quit, Quits), (Int, Quits), (Hup, GoesOn), (Usr1, GoesOn)],
         drain_limit: Some(DrainLimit { setting: "graceful_timeout", default_s: Some(30) }),

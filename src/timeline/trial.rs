@@ -279,6 +279,7 @@ impl Trial {
     }
 
     /// The pods that it replaced, and those that it made.
+    #[must_use]
     pub fn replaced(&self) -> (Vec<&PodLife>, Vec<&PodLife>) {
         let (new, old): (Vec<&PodLife>, Vec<&PodLife>) = self.pods.iter().partition(|pod| pod.new);
         (old.into_iter().filter(|pod| pod.deletion.is_some() || pod.gone.is_some()).collect(), new)

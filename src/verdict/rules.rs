@@ -87,13 +87,20 @@ impl Ending {
 }
 
 /// The verdict of a variant of which `planned` trials were to count. Where the control was not seen to lose anything
-/// (`control_failed`), no variant is shown to be clean; a loss that was seen stays one.
+/// (`control_failed`), no variant is shown to be clean; a loss that was seen stays one. `beside` is another variant that lost something
+/// under the same load.
 #[must_use]
-pub fn of_variant(variant: &VariantSpec, trials: &[Judged<'_>], planned: u32, control_failed: bool) -> Ruling {
+pub fn of_variant(
+    variant: &VariantSpec,
+    trials: &[Judged<'_>],
+    planned: u32,
+    control_failed: bool,
+    beside: Option<&str>,
+) -> Ruling {
     let counting: Vec<&Judged<'_>> = trials.iter().filter(|judged| judged.state == State::Counts).collect();
     match variant.expect {
         Expect::Clean => clean(variant, &counting, planned, control_failed),
-        Expect::Loss => loss(&counting),
+        Expect::Loss => loss(&counting, beside),
     }
 }
 
@@ -159,14 +166,23 @@ fn doubts(counting: &[&Judged<'_>], planned: u32, pods: u64) -> Vec<String> {
     doubts
 }
 
-fn loss(counting: &[&Judged<'_>]) -> Ruling {
+fn loss(counting: &[&Judged<'_>], beside: Option<&str>) -> Ruling {
     let with = counting.iter().filter(|judged| judged.loss > 0).count();
     let rollouts = plural(counting.len() as u64, "rollout");
     if with > 0 {
         let reason = format!("something lost in {with} of {rollouts}, as expected");
         return Ruling { verdict: Verdict::Pass, reason };
     }
-    let reason = format!("nothing lost in {rollouts}, and a loss was expected: this run could not have seen one");
+    let expected = if counting.is_empty() {
+        "no trial counts, and a loss was expected".to_owned()
+    } else {
+        format!("nothing lost in {rollouts}, and a loss was expected")
+    };
+    let reason = match beside {
+        Some(other) => format!("{expected}; {other} lost something under the same load"),
+        None if counting.is_empty() => expected,
+        None => format!("{expected}: this run could not have seen one"),
+    };
     Ruling { verdict: Verdict::Inconclusive, reason }
 }
 

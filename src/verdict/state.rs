@@ -136,9 +136,12 @@ fn invalid(trial: &Trial, variant: &VariantSpec, max_lag_ms: u64) -> Option<Stri
         return Some(format!("{} failed in the harness itself ({})", plural(own, "attempt"), named.join(", ")));
     }
     if trial.judged_lag_max_ns > max_lag_ms.saturating_mul(1_000_000) {
-        let lag_ms = trial.judged_lag_max_ns / 1_000_000;
+        // Rounded up, so that it is never told as what is allowed.
+        let tenths_ms = trial.judged_lag_max_ns.div_ceil(100_000);
         return Some(format!(
-            "a send during the rollout or its tail was {lag_ms} ms late; at most {max_lag_ms} ms are allowed"
+            "a send during the rollout or its tail was {}.{} ms late; at most {max_lag_ms} ms are allowed",
+            tenths_ms / 10,
+            tenths_ms % 10
         ));
     }
     None

@@ -186,7 +186,9 @@ fn a_write_after_the_fin_is_raced_however_late_a_busy_client_notices() {
         .collect();
     let (ran, _server) = stale(Arm::Blind, "/then-fin");
     done.store(true, Relaxed);
-    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    for hog in hogs {
+        hog.join().unwrap();
+    }
     // The server is busy too: where its FIN left after the write, nothing proves a race.
     let proven =
         |attempt: &&Attempt| attempt.connection.as_ref().is_some_and(|connection| connection.ended_before_write);

@@ -39,8 +39,21 @@ pub(crate) use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, Namespa
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
 pub(crate) fn api_words(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => format!("{} ({} {})", status.message, status.code, status.reason),
+        kube::Error::Api(status) => status_words(&status.message, status.code, &status.reason),
         other => with_causes(other),
+    }
+}
+
+/// The code is left out where the message has it, and the reason where it is none of the API's: the library puts `Failed to parse error
+/// data` there if the answer is not the API's own.
+fn status_words(message: &str, code: u16, reason: &str) -> String {
+    let (message, reason) = (message.trim(), reason.trim());
+    let code = code.to_string();
+    match (message.contains(&code), reason.contains(' ') || reason.is_empty()) {
+        _ if message.is_empty() => format!("{code} {reason}").trim_end().to_owned(),
+        (true, true) => message.to_owned(),
+        (false, true) => format!("{message} ({code})"),
+        (_, false) => format!("{message} ({code} {reason})"),
     }
 }
 
@@ -56,4 +69,21 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status_words;
+
+    #[test]
+    fn a_status_is_told_once() {
+        for (message, code, reason, expected) in [
+            ("pods \"web\" not found", 404, "NotFound", "pods \"web\" not found (404 NotFound)"),
+            ("404 page not found\n", 404, "Failed to parse error data", "404 page not found"),
+            ("internal error", 500, "", "internal error (500)"),
+            ("", 503, "", "503"),
+        ] {
+            assert_eq!(status_words(message, code, reason), expected);
+        }
+    }
 }

@@ -102,6 +102,7 @@ fn start_ns(trial: u32) -> u64 {
 }
 
 /// A trial in the making.
+#[allow(clippy::struct_excessive_bools, reason = "each is one way in which a record lacks something")]
 pub struct SampleTrial {
     number: u32,
     block: u32,

@@ -73,6 +73,14 @@ fn a_variant_that_should_lose_passes_only_if_it_does() {
     let blind = run(0);
     assert_eq!(blind.verdict, Verdict::Inconclusive);
     assert!(blind.reason.contains("could not have seen"), "{}", blind.reason);
+    let beside = SampleRun::new(1, &[("bad", Expect::Loss), ("worse", Expect::Loss)])
+        .trial(1, "bad", nothing)
+        .trial(1, "worse", |trial| trial.lost_times(2))
+        .finished()
+        .report();
+    let reason = &beside.variants[0].reason;
+    assert!(reason.contains("worse lost something under the same load"), "{reason}");
+    assert!(!reason.contains("could not have seen"), "{reason}");
 }
 
 #[test]
@@ -107,7 +115,7 @@ fn the_harness_own_trouble_makes_a_trial_invalid_and_a_repeat_takes_its_place() 
     let troubles: [(&str, Change); 6] = [
         ("supervisor of container web", |trial| trial.harness_trouble(None)),
         ("channel was full", |trial| trial.overflow(3)),
-        ("150 ms late", |trial| trial.lag = Some((2, 150))),
+        ("150.0 ms late", |trial| trial.lag = Some((2, 150))),
         ("client-local 1", |trial| _ = trial.other(Arm::Blind, Outcome::ClientLocal, Sum::Harness, 100)),
         ("in-flight-at-end 1", |trial| _ = trial.other(Arm::New, Outcome::InFlightAtEnd, Sum::Harness, -100)),
         ("planned and 550 recorded", |trial| trial.missing = 2),
