@@ -44,7 +44,7 @@ pub(crate) fn stopped(trial: &mut SampleTrial) {
 }
 
 fn calm(trial: &mut SampleTrial) {
-    pods::add(trial, &[OLD, SamplePod { name: "web-other", ..NEW }]);
+    pods::add(trial, &[OLD, STOPPED, SamplePod { name: "web-other", ..NEW }]);
 }
 
 /// Two blocks of a variant that loses requests and one that does not.
