@@ -38,6 +38,7 @@
 //! {"t":"trial-start","at_ns":1,"trial":1,"block":1,"variant":"as-written","namespace":"shop-as-written"}
 //! {"t":"mark","trial":1,"name":"rollout-step","before_ns":2,"after_ns":3}
 //! {"t":"attempt","trial":1,"id":0,"arm":"new","request":0,"outcome":"refused","sum":"lost","planned_ns":4,"end_ns":5}
+//! {"t":"punctuality","trial":1,"at_ns":0,"planned":1,"lag_us":"HISTFAAAAB94nJNpmSzMwMDAzAABMJoRSjPZf4AwFjMxAQBD+gMm","lag_max_ns":146666,"gap_max_ns":0}
 //! {"t":"trial-end","at_ns":6,"trial":1,"complete":true,"planned":{"new":1}}
 //! {"t":"run-end","at_ns":7,"reason":"finished"}
 //! "#;
