@@ -9,12 +9,14 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::descendants::kill_all;
 use super::isolation::Isolation;
@@ -55,6 +57,18 @@ pub(super) fn block_termination() -> nix::Result<SigSet> {
     Ok(mask)
 }
 
+/// A signal that this process ignores, as all do that are started by nohup(1) or in the background, its containers would ignore too. One
+/// that it catches is back at its default in them (execve(2)); a container runtime starts its containers so.
+fn catch_ignored() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    for kind in [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()] {
+        // The handler stays when nobody listens any more.
+        drop(signal(kind)?);
+    }
+    Ok(())
+}
+
 #[derive(Debug)]
 struct SupervisedChild {
     id: u64,
@@ -79,6 +93,7 @@ impl SupervisorServer {
     fn new(isolation: Isolation) -> nix::Result<Self> {
         prctl::set_child_subreaper(true)?;
         let mask = block_termination()?;
+        catch_ignored().map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self {
             isolation,
