@@ -137,21 +137,15 @@ impl<'a> Scene<'a> {
 
     /// Whether a refusal at that moment lies in an outage; since when, if it does.
     pub(super) fn outage(&self, at_ns: Stamp) -> Outage {
-        match (self.outage_since(at_ns, Certainty::Sure), self.outage_since(at_ns, Certainty::Possible)) {
-            (_, Some(since)) => Outage::Since(since),
-            (None, None) => Outage::No,
-            // Whether the last one still listened decides. A refusal that nobody else can have given shows that it did not.
-            (Some(since), None) => {
-                let mut possible = self.serving(at_ns, Certainty::Possible);
-                let only = possible.next().filter(|_| possible.next().is_none());
-                let others = self.deaf(at_ns).into_iter().filter(|deaf| only.is_none_or(|only| only.uid != deaf.uid));
-                if only.is_some_and(|pod| pod.deletion.is_some()) && others.count() == 0 {
-                    Outage::Since(since)
-                } else {
-                    Outage::Unclear
-                }
-            }
+        if let Some(since) = self.outage_since(at_ns, Certainty::Possible) {
+            return Outage::Since(since);
         }
+        let Some(since) = self.outage_since(at_ns, Certainty::Sure) else { return Outage::No };
+        // Whether the last one still listened decides. A refusal that nobody else can have given shows that it did not.
+        let mut possible = self.serving(at_ns, Certainty::Possible);
+        let only = possible.next().filter(|pod| possible.next().is_none() && pod.deletion.is_some());
+        let shown = only.is_some_and(|only| self.deaf(at_ns).iter().all(|deaf| deaf.uid == only.uid));
+        if shown { Outage::Since(since) } else { Outage::Unclear }
     }
 
     /// When the outage began in which that moment lies: none of the Service's pods could serve, and no new connection has been

@@ -284,7 +284,6 @@ async fn pace(
     loop {
         let stopping = control.stop.load(Relaxed);
         let now = shared.clock.now();
-        lock(&shared.collector).woke(now);
         if !stopping {
             hand_out_due(shared, arms, &mut schedule, now);
         }
@@ -293,6 +292,7 @@ async fn pace(
         }
         let in_flight = {
             let mut collector = lock(&shared.collector);
+            collector.woke(now);
             collector.flush(now);
             publish(&collector, &control.live);
             collector.in_flight()

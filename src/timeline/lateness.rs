@@ -10,8 +10,10 @@ const SLICE_NS: u64 = 100_000_000;
 /// The harness's own lateness in a trial. What it stamped at a moment may have happened as much earlier.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lateness {
-    /// The end of each slice and how late something was in it at most.
+    /// How late something was at most between two moments, by the later and the earlier one.
     slices: BTreeMap<(Stamp, Stamp), u64>,
+    /// The longest time between such two moments: what ends later than that after a moment began after it.
+    longest_ns: u64,
 }
 
 impl Lateness {
@@ -20,6 +22,7 @@ impl Lateness {
         if late_ns > 0 {
             let known = self.slices.entry((until_ns, from_ns)).or_default();
             *known = late_ns.max(*known);
+            self.longest_ns = self.longest_ns.max(until_ns.saturating_sub(from_ns));
         }
     }
 
@@ -32,7 +35,8 @@ impl Lateness {
     /// The most between two moments, in nanoseconds.
     #[must_use]
     pub fn between(&self, from_ns: Stamp, until_ns: Stamp) -> u64 {
-        let late = self.slices.range((from_ns, 0)..).filter(|((_, begun_ns), _)| *begun_ns <= until_ns);
+        let ends = (from_ns, 0)..=(until_ns.saturating_add(self.longest_ns), Stamp::MAX);
+        let late = self.slices.range(ends).filter(|((_, begun_ns), _)| *begun_ns <= until_ns);
         late.map(|(_, late_ns)| *late_ns).max().unwrap_or(0)
     }
 }

@@ -57,12 +57,9 @@ struct Whole {
 }
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
+    let args: Args = match crate::parsed(arguments) {
         Ok(args) => args,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
+        Err(code) => return code,
     };
     match whole(&args) {
         Ok(Whole { conditions, random, forced, decision }) => {

@@ -35,3 +35,11 @@ fn main() -> ExitCode {
     }
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), tests::tests()).exit_code()
 }
+
+/// The arguments of a command; where they are none, or help was asked for, what is to be said has been, with the code to end with.
+fn parsed<T: clap::Parser>(arguments: &[String]) -> Result<T, ExitCode> {
+    T::try_parse_from(arguments).map_err(|error| {
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    })
+}
