@@ -107,7 +107,9 @@ fn ended_by_itself<'a>(pod: &PodLife) -> Finding<'a> {
 /// Whether a stopping pod may have been at the other end of a connection that names none.
 fn may_have_carried(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     let Some(deletion) = pod.deletion else { return false };
-    let begun_ns = attempt.connected_ns.or(attempt.started_ns).unwrap_or(attempt.planned_ns);
+    // That it was connected may have been noticed late.
+    let begun_ns = attempt.connected_ns.and(attempt.started_ns).or(attempt.connected_ns).or(attempt.started_ns);
+    let begun_ns = begun_ns.unwrap_or(attempt.planned_ns);
     let routed_until = scene.routed_until(pod, deletion);
     let existed = pod.created.is_some_and(|created| created.low_ns <= begun_ns);
     let accepted = pod.listener_closed.is_none_or(|closed| begun_ns <= closed.high_ns);
@@ -136,6 +138,7 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
         let idle = keeps_alive(attempt) && is_unanswered(attempt);
         // A server with nothing to drain ends at once, and cuts what is just arriving.
         let ended = asked && is_closing(attempt, pod) && pod.finished.is_some_and(|finished| finished.low_ns <= end_ns);
+        let ended = ended || cut_by_its_own_limit(attempt, pod);
         let causes = [(queued, Cause::BacklogReset), (idle, Cause::KeepaliveRace), (ended, Cause::CutAtStop)];
         return causes.into_iter().find(|(is, _)| *is).map(|(_, cause)| cause);
     }
@@ -222,6 +225,14 @@ fn drain_was_cut(attempt: &Attempt, pod: &PodLife) -> bool {
         // Of another only the order tells: first the listener closed, then the drain was cut.
         Some(StopKind::Unknown) => pod.listener_closed.is_some_and(|closed| closed.surely_before(attempt.end_ns)),
     }
+}
+
+/// What was in flight as the drain began failed as the server ended, which nobody had told to: it gave up waiting.
+fn cut_by_its_own_limit(attempt: &Attempt, pod: &PodLife) -> bool {
+    let Some(finished) = pod.finished else { return false };
+    let lives_on = pod.listener_closed.is_some_and(|closed| closed.surely_before(attempt.end_ns));
+    let then = finished.low_ns.saturating_sub(SLACK_NS / 5) <= attempt.end_ns;
+    lives_on && then && was_in_flight_as_it_began(attempt, pod)
 }
 
 /// A drain waits for what was in flight as it began, which is when the listener closes. What came later may have met a server that was

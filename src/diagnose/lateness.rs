@@ -22,7 +22,8 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     }
     let around_ns = (attempt.end_ns.saturating_sub(AROUND_NS), attempt.end_ns.saturating_add(AROUND_NS));
     let late_ns = scene.trial.lateness.between(around_ns.0, around_ns.1).max(attempt.late_ns);
-    let shifted = [earlier(attempt, late_ns), refused_later(attempt), later(attempt, late_ns)];
+    let shifted =
+        [earlier(attempt, late_ns), refused_later(attempt), later(attempt, seen_late_ns(attempt, late_ns, scene))];
     let others = shifted.iter().flatten().map(|shifted| explain_at(shifted, scene));
     // That no rule speaks of another moment takes nothing from the one that speaks of this.
     let mut others = others.filter(|other| other.torn || other.cause != Cause::Unknown);
@@ -51,6 +52,14 @@ fn refused_later(attempt: &Attempt) -> Option<Attempt> {
     let begun_ns = attempt.started_ns.filter(|_| refused)?;
     let moved = attempt.end_ns.saturating_sub(begun_ns) >= LEAST_NS;
     moved.then(|| Attempt { started_ns: Some(attempt.end_ns), ..attempt.clone() })
+}
+
+/// How much later the watches may have seen what happened around an attempt. The load's own stamps keep their order: an outage was not
+/// over before the first answer after it.
+fn seen_late_ns(attempt: &Attempt, late_ns: u64, scene: &Scene<'_>) -> u64 {
+    let begun_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
+    let answers = scene.trial.first_answered_ns.values().filter(|first_ns| **first_ns > begun_ns);
+    answers.map(|first_ns| first_ns - begun_ns - 1).min().map_or(late_ns, |until_ns| late_ns.min(until_ns))
 }
 
 /// The attempt as if the watches had seen everything else late.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::at_stop::{self, ErrorsByKind};
+use super::timeout::{self, ShownByKind};
 use crate::clock::{Stamp, saturating_ns};
 use crate::record::entry::Attempt;
 use crate::record::header::Header;
@@ -19,6 +20,8 @@ const EMBEDDED_LAG_MORE_NS: u64 = 100_000_000;
 const LEAST_ANSWERS: u64 = 20;
 /// A listener's end is bracketed by 20 ms, and the watch that tells of a new endpoint may be somewhat later than that.
 pub(super) const SEEN_LATE_NS: u64 = 60_000_000;
+/// The side probe's period: it cannot tell apart what is closer together.
+const AT_ONCE_NS: u64 = 20_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
 const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
 
@@ -41,6 +44,8 @@ pub(super) struct Scene<'a> {
     pub(super) unselected: Option<Unselected>,
     /// Who gave the error statuses.
     pub(super) errors: ErrorsByKind<'a>,
+    /// What its timeouts show of young and of stopping pods.
+    pub(super) timeouts: ShownByKind,
 }
 
 impl<'a> Scene<'a> {
@@ -61,6 +66,7 @@ impl<'a> Scene<'a> {
             falls_back: falls_back(trial),
             unselected: Unselected::of(variant, trial),
             errors: ErrorsByKind::new(),
+            timeouts: ShownByKind::new(),
         };
         let both = [Certainty::Sure, Certainty::Possible];
         let moments =
@@ -68,6 +74,7 @@ impl<'a> Scene<'a> {
         scene.moments = moments.flatten().flatten().collect();
         scene.moments.extend(trial.neighbours.iter().flat_map(Neighbour::changes));
         scene.errors = at_stop::count(&scene);
+        scene.timeouts = timeout::count(&scene);
         scene
     }
 
@@ -141,6 +148,10 @@ impl<'a> Scene<'a> {
             return Outage::Since(since);
         }
         let Some(since) = self.outage_since(at_ns, Certainty::Sure) else { return Outage::No };
+        // Listeners that closed together are one event, whichever was the first.
+        if self.outage_since(at_ns.saturating_add(AT_ONCE_NS), Certainty::Possible).is_some() {
+            return Outage::Since(since);
+        }
         // Whether the last one still listened decides. A refusal that nobody else can have given shows that it did not.
         let mut possible = self.serving(at_ns, Certainty::Possible);
         let only = possible.next().filter(|pod| possible.next().is_none() && pod.deletion.is_some());
@@ -221,7 +232,7 @@ impl<'a> Scene<'a> {
     pub(super) fn routed_anew(&self, gone: &PodLife, at_ns: Stamp) -> bool {
         let Some(not_ready) = gone.endpoint_not_ready else { return false };
         self.pods().any(|pod| {
-            let later = pod.new && pod.endpoint_ready.is_some_and(|ready| ready.low_ns > not_ready.high_ns);
+            let later = pod.new && pod.endpoint_ready.is_some_and(|ready| ready.high_ns > not_ready.high_ns);
             later && self.trial.first_answered_ns.get(&pod.name).is_some_and(|first_ns| *first_ns <= at_ns)
         })
     }
@@ -296,13 +307,14 @@ fn routing_lag_max_ns(header: &Header) -> u64 {
 }
 
 fn falls_back(trial: &Trial) -> bool {
+    // The slices come in the order of their changes: of what was received, the order is certain and only the time is not.
     let left = trial.pods.iter().filter_map(|pod| pod.endpoint_not_ready);
     left.into_iter().any(|left| {
         let other = trial.neighbours.iter().any(|other| other.is_ready(left.high_ns));
         !other
             && !trial.pods.iter().any(|pod| {
-                let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.low_ns);
-                ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.low_ns > left.high_ns)
+                let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.high_ns);
+                ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.high_ns > left.high_ns)
             })
     })
 }

@@ -80,7 +80,8 @@ fn unconnected(
     if outage.is_some_and(|outage| over(outage.from)) {
         *outage = None;
     }
-    if outage.is_none() && !anybody_serves(world, at) {
+    // Listeners that close together are one event: the first refusal belongs to the outage like the others.
+    if outage.is_none() && !(anybody_serves(world, at) && anybody_serves(world, at.saturating_add(AT_ONCE_NS))) {
         let cause = if anybody_is_early(world, at) { Cause::NotReadyYet } else { Cause::NoEndpoint };
         *outage = Some(Outage { from: at, cause });
     }

@@ -99,6 +99,28 @@ fn a_refusal_while_nobody_could_serve_is_for_want_of_an_endpoint() {
 }
 
 #[test]
+fn listeners_that_close_together_are_one_outage() {
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    let other = |closed| SamplePod { name: "web-other", closed: Some(closed), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| refused(trial, 1_051);
+    // The other one may have listened for a few milliseconds more: nobody can tell, and nobody is helped.
+    assert_eq!(causes(None, &[STOPPED, other(1_060), late.clone()], lose), [Cause::NoEndpoint]);
+    // One that listens on for longer could have served.
+    assert_eq!(causes(None, &[STOPPED, other(1_400), late], lose), [Cause::EndpointRace]);
+}
+
+#[test]
+fn an_outage_lasts_to_the_first_answer_however_late_the_watches_were() {
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    let lose = |trial: &mut SampleTrial| {
+        refused(trial, 4_190);
+        trial.last().late_ns = 40_000_000;
+    };
+    assert_eq!(causes(None, &[STOPPED, late.clone()], lose), [Cause::NoEndpoint]);
+    assert_ne!(causes(None, &[STOPPED, late], |trial| refused(trial, 4_300)), [Cause::NoEndpoint]);
+}
+
+#[test]
 fn another_workloads_pod_behind_the_service_could_have_served() {
     let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
     let canary = SamplePod { name: "canary", unwatched: true, ..OLD };
@@ -345,6 +367,30 @@ fn a_request_that_came_after_the_drain_began_may_have_met_its_end() {
 }
 
 #[test]
+fn a_server_that_gives_up_its_own_drain_cuts_what_was_in_flight() {
+    // The hook still sleeps, and nobody has sent a stop signal.
+    let hook = Some("apachectl -k graceful-stop; sleep 20");
+    let gave_up = SamplePod { closed: Some(1_040), finished: Some((2_000, 0)), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 700, 1_295, Outcome::ClosedBeforeByte);
+    assert_eq!(causes(hook, &[OLD, gave_up, NEW], lose), [Cause::CutAtStop]);
+    let lives = SamplePod { closed: Some(1_040), finished: Some((6_000, 0)), ..STOPPED };
+    assert_ne!(causes(hook, &[OLD, lives, NEW], lose), [Cause::CutAtStop], "the server had not ended");
+}
+
+#[test]
+fn a_connection_that_was_noticed_late_may_be_of_a_listener_that_has_closed_since() {
+    let lose = |connect_ms: i64| {
+        move |trial: &mut SampleTrial| {
+            let attempt = cut(trial, connect_ms, 75, Outcome::ClosedBeforeByte);
+            let end_ns = attempt.end_ns;
+            (attempt.connected_ns, attempt.sent_ns) = (Some(end_ns - 50_000), None);
+        }
+    };
+    assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose(1_020)), [Cause::CutAtStop]);
+    assert_eq!(causes(None, &[OLD, STOPPED, NEW], lose(1_320)), [Cause::Unknown]);
+}
+
+#[test]
 fn a_pod_that_was_seen_to_end_then_explains_more_than_one_that_served_on() {
     // Both were told to stop; only one had ended, as the probe saw.
     let lives = SamplePod {
@@ -405,6 +451,22 @@ fn no_answer_in_time_from_a_young_pod_is_overload() {
     assert_eq!(causes(None, &[OLD, OLD, NEW], lose), [Cause::Overload]);
     let two = [OLD, SamplePod { name: "web-other", ..OLD }];
     assert_eq!(causes(None, &two, lose), [Cause::Unknown]);
+}
+
+#[test]
+fn a_timeout_that_two_pods_may_have_had_is_of_the_kind_that_has_others() {
+    // Told to stop at 1.0 s, it answers no more and holds its listener; the new one answers nothing for its first two seconds.
+    let deaf = SamplePod { closed: Some(6_000), finished: Some((6_000, 0)), ..STOPPED };
+    let slow = SamplePod { endpoint_ready: Some(1_900), opened: Some(600), served: Some((4_000, 8_000)), ..NEW };
+    let timed_out = |trial: &mut SampleTrial, ms| _ = cut(trial, ms, 300, Outcome::HeaderTimeout);
+    let both = |trial: &mut SampleTrial| timed_out(trial, 2_000);
+    assert_eq!(causes(None, &[deaf.clone(), slow.clone()], both), [Cause::Unknown]);
+    // Before there was a new one, it had timeouts of its own.
+    let earlier = |trial: &mut SampleTrial| {
+        timed_out(trial, 1_050);
+        both(trial);
+    };
+    assert_eq!(causes(None, &[deaf, slow], earlier), [Cause::BacklogReset]);
 }
 
 #[test]
