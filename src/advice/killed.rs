@@ -120,7 +120,11 @@ fn with_exec(subject: &Subject<'_>) -> Option<String> {
     let is_shell = shell.as_str().and_then(|path| path.rsplit('/').next()).is_some_and(|name| name.ends_with("sh"));
     let script =
         script.as_str().filter(|_| is_shell && option.as_str() == Some("-c"))?.trim_end_matches([';', ' ', '\n']);
-    let at = script.rfind([';', '\n', '&', '|']).map_or(0, |at| at + 1);
+    // In a pipe, beside a program in the background, or in quotes, the last words are not the server alone.
+    if script.replace("&&", ";").contains(['|', '&', '\'', '"', '`', '(']) {
+        return None;
+    }
+    let at = script.rfind([';', '\n', '&']).map_or(0, |at| at + 1);
     let (before, last) = script.split_at(at);
     let last = last.trim_start();
     let plain =

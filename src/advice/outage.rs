@@ -44,6 +44,14 @@ impl Outage<'_> {
                 let (field, value) = ("spec.updateStrategy.rollingUpdate", "maxUnavailable: 0, maxSurge: 1");
                 self.change(field, value, text)
             }
+            (_, kind, _) if pods < 2 && self.subject.keeps_data() => {
+                changes.elsewhere = true;
+                let text = format!(
+                    "{WHY} A {kind} takes a pod away before it makes its successor. Another pod would serve meanwhile, but this one keeps \
+                     data in a volume: add a second replica only if the application shares or replicates what it keeps."
+                );
+                sentence(CAUSE, self.attempts, text)
+            }
             (_, kind, _) if pods < 2 => {
                 changes.replicas = Some(2);
                 let text = format!(
@@ -71,6 +79,15 @@ impl Outage<'_> {
     fn of_deployment(&self, changes: &mut Changes) -> Advice {
         let single = self.variant.replicas() < 2;
         let rolls_safely = self.subject.never_has_fewer(self.variant.replicas());
+        if (single || !rolls_safely) && self.subject.keeps_data() {
+            changes.elsewhere = true;
+            let text = format!(
+                "{WHY} A RollingUpdate with maxUnavailable 0 and maxSurge 1, and 2 replicas, take no pod away before another is ready. But \
+                 these pods keep data in a claimed volume: do so only if two pods may use it at the same time (ReadWriteMany) and the \
+                 application allows it."
+            );
+            return sentence(CAUSE, self.attempts, text);
+        }
         changes.never_fewer |= !rolls_safely;
         if single {
             changes.replicas = Some(2);
@@ -127,7 +144,9 @@ impl Outage<'_> {
             Budget::Guards(name) => (format!(" PodDisruptionBudget {name} keeps one of the pods."), None),
             Budget::Missing => (String::new(), Some(("PodDisruptionBudget".to_owned(), limit(&selector)))),
             Budget::AllowsAll(name) => (
-                format!(" PodDisruptionBudget {name} lets all pods be evicted at once."),
+                format!(
+                    " PodDisruptionBudget {name} lets all pods be evicted at once: a minAvailable must go, because a budget has one of the two."
+                ),
                 Some((format!("poddisruptionbudget/{name} spec.maxUnavailable"), "1".to_owned())),
             ),
             Budget::SelectsOthers(name, present) => (

@@ -55,7 +55,12 @@ impl Rules<'_> {
             field = Some("spec.strategy.rollingUpdate.maxUnavailable".to_owned());
             value = Some("0".to_owned());
         }
-        if let Some(slow) = self.measured.slow_start_s.filter(|slow| *slow > 0.0) {
+        let present =
+            self.subject.manifest.pointer("/spec/minReadySeconds").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let slow = self.measured.slow_start_s.filter(|slow| *slow > 0.0);
+        if let Some(slow) = slow.filter(|slow| whole(*slow) < present) {
+            text.push(format!("A new pod was still slow {slow:.1} s after it was ready, which minReadySeconds {present} awaits already."));
+        } else if let Some(slow) = slow {
             let seconds = whole(slow) + 1;
             self.changes.min_ready_s = Some(seconds);
             text.push(format!(

@@ -67,6 +67,10 @@ fn a_shell_is_shown_where_exec_belongs() {
     let value = started("migrate; gunicorn shop:app").unwrap();
     assert_eq!(value, r#"["/bin/sh","-c","migrate; exec gunicorn shop:app"]"#);
     assert_eq!(started("migrate && exec gunicorn shop:app"), None, "it is there already");
+    for not_the_server in ["gunicorn shop:app & tail -f log", "gunicorn shop:app | tee log", "gunicorn 'shop: app; x'"]
+    {
+        assert_eq!(started(not_the_server), None, "{not_the_server}");
+    }
 }
 
 #[test]
@@ -220,6 +224,32 @@ fn a_daemon_set_or_a_stateful_set_gets_its_change_in_the_patch_too() {
     assert_eq!(of_kind("DaemonSet", 1), Some(json!({"updateStrategy": rolling})));
     assert_eq!(of_kind("StatefulSet", 1), Some(json!({"replicas": 2})));
     assert_eq!(of_kind("StatefulSet", 2), None);
+}
+
+#[test]
+fn pods_that_keep_data_are_not_multiplied() {
+    let changed = |change: fn(&mut Value)| {
+        let mut variant = variant("postgres", |_| {});
+        variant.deployed_mut().replicas = 1;
+        workload(&mut variant)["spec"]["replicas"] = json!(1);
+        change(workload(&mut variant));
+        let kind = workload(&mut variant)["kind"].as_str().unwrap_or_default().to_lowercase();
+        variant.deployed_mut().workload = format!("{kind}/web");
+        advised(&variant, &trial(100), vec![lost(Cause::NoEndpoint, 9)])
+    };
+    let stateful = |workload: &mut Value| workload["kind"] = json!("StatefulSet");
+    assert!(changed(stateful).patch.is_some());
+    let claims = changed(|workload| {
+        workload["kind"] = json!("StatefulSet");
+        workload["spec"]["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}}]);
+    });
+    assert!(claims.patch.is_none() && only(&claims).text.contains("keeps data"), "{claims:?}");
+    let claimed = changed(|workload| {
+        workload["spec"]["strategy"] = json!({"type": "Recreate"});
+        workload["spec"]["template"]["spec"]["volumes"] =
+            json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
+    });
+    assert!(claimed.patch.is_none() && only(&claimed).text.contains("claimed volume"), "{claimed:?}");
 }
 
 #[test]

@@ -79,6 +79,14 @@ impl<'a> Subject<'a> {
     }
 
     /// Whether it is a `Deployment`, whose strategy can be told to make a new pod before it takes an old one away by fields of its own.
+    /// Whether its pods keep data in claimed volumes, which another pod may not share.
+    pub(super) fn keeps_data(&self) -> bool {
+        let claims = self.manifest.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+        let volumes = self.manifest.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
+        claims.is_some_and(|claims| !claims.is_empty())
+            || volumes.into_iter().flatten().any(|volume| volume.get("persistentVolumeClaim").is_some())
+    }
+
     pub(super) fn is_deployment(&self) -> bool {
         self.text("/kind") == "Deployment"
     }

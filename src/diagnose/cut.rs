@@ -22,6 +22,8 @@ const UNSERVED_NS: u64 = 50_000_000;
 const QUEUED_NS: u64 = 100_000_000;
 /// An edge that is known to this was observed, not derived.
 const OBSERVED_NS: u64 = 60_000_000;
+/// A hook's end and the stop signal mostly take less.
+const SIGNAL_SOON_NS: u64 = 120_000_000;
 /// kubelet gives so much more to a server whose hook has used the grace up, and tells a container's end a second late.
 const KILL_LATE_NS: u64 = 3_500_000_000;
 
@@ -107,13 +109,18 @@ fn ended_by_itself<'a>(pod: &PodLife) -> Finding<'a> {
 /// Whether a stopping pod may have been at the other end of a connection that names none.
 fn may_have_carried(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     let Some(deletion) = pod.deletion else { return false };
-    // That it was connected may have been noticed late.
-    let begun_ns = attempt.connected_ns.and(attempt.started_ns).or(attempt.connected_ns).or(attempt.started_ns);
-    let begun_ns = begun_ns.unwrap_or(attempt.planned_ns);
+    let begun_ns = routed_ns(attempt);
     let routed_until = scene.routed_until(pod, deletion);
     let existed = pod.created.is_some_and(|created| created.low_ns <= begun_ns);
     let accepted = pod.listener_closed.is_none_or(|closed| begun_ns <= closed.high_ns);
     existed && accepted && begun_ns <= routed_until && !scene.routed_anew(pod, begun_ns)
+}
+
+/// When its connection was routed. That a new one was connected may have been noticed late.
+fn routed_ns(attempt: &Attempt) -> Stamp {
+    let begun_ns = attempt.started_ns.or(attempt.connected_ns).unwrap_or(attempt.planned_ns);
+    let kept = attempt.connection.as_ref().filter(|connection| connection.uses > 0);
+    begun_ns.saturating_sub(kept.map_or(0, |connection| connection.age_ns))
 }
 
 /// What the stop of a pod explains of an attempt that it carried; `None` if it does not.
@@ -139,7 +146,7 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
         // A server with nothing to drain ends at once, and cuts what is just arriving.
         let ended = asked && is_closing(attempt, pod) && pod.finished.is_some_and(|finished| finished.low_ns <= end_ns);
         let ended = ended || cut_by_its_own_limit(attempt, pod);
-        let causes = [(queued, Cause::BacklogReset), (idle, Cause::KeepaliveRace), (ended, Cause::CutAtStop)];
+        let causes = [(queued, Cause::BacklogReset), (ended, Cause::CutAtStop), (idle, Cause::KeepaliveRace)];
         return causes.into_iter().find(|(is, _)| *is).map(|(_, cause)| cause);
     }
     if ran_out_of_grace(attempt, pod) {
@@ -151,11 +158,12 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
     if failed_hook_before(attempt, pod) {
         return Some(Cause::PrestopFailed);
     }
-    Some(match drain_was_cut(attempt, pod) {
+    Some(match drain(attempt, pod, scene) {
         // It is not known whether the drain was cut, or over.
-        true if !was_in_flight_as_it_began(attempt, pod) => Cause::Unknown,
-        true => Cause::DrainNotAwaited,
-        false => Cause::CutAtStop,
+        Drain::Cut if !was_in_flight_as_it_began(attempt, pod) => Cause::Unknown,
+        Drain::Cut => Cause::DrainNotAwaited,
+        Drain::Unclear => Cause::Unknown,
+        Drain::Awaited => Cause::CutAtStop,
     })
 }
 
@@ -177,7 +185,7 @@ fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
     // Of a kind of request that is slow by itself, only that the server answered nothing any more tells.
     let too_late = stop.is_some_and(|stop| connected_ns > stop.high_ns)
         && waited_ns > usual_ns.max(UNSERVED_NS)
-        && !still_serves(pod, connected_ns);
+        && answers_no_more(pod, connected_ns);
     let lives_on = pod.finished.is_none_or(|finished| finished.low_ns > attempt.end_ns.saturating_add(QUEUED_NS));
     let in_closing_queue = is_closing(attempt, pod) && lives_on && waited_ns <= QUEUED_NS;
     in_closing_queue || overlooked || too_late
@@ -189,11 +197,12 @@ pub(super) fn hangs(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool
     let Some(connected_ns) = attempt.connected_ns else { return false };
     let told = stop_begins(pod).is_some_and(|stop| connected_ns >= stop.low_ns);
     let ended = pod.finished.or(pod.gone).is_some_and(|finished| finished.surely_before(attempt.end_ns));
-    told && !ended && may_have_carried(attempt, pod, scene) && !still_serves(pod, connected_ns)
+    told && !ended && may_have_carried(attempt, pod, scene) && answers_no_more(pod, connected_ns)
 }
 
-fn still_serves(pod: &PodLife, at_ns: Stamp) -> bool {
-    pod.served.is_some_and(|(_, last_ns)| last_ns > at_ns.saturating_add(SLACK_NS))
+/// Of a pod that names itself in its answers.
+fn answers_no_more(pod: &PodLife, at_ns: Stamp) -> bool {
+    pod.served.is_some_and(|(_, last_ns)| last_ns <= at_ns.saturating_add(SLACK_NS))
 }
 
 fn is_closing(attempt: &Attempt, pod: &PodLife) -> bool {
@@ -208,22 +217,50 @@ fn ran_out_of_grace(attempt: &Attempt, pod: &PodLife) -> bool {
     let after = grace_end.low_ns.saturating_sub(SLACK_NS) <= attempt.end_ns;
     let soon = attempt.end_ns <= grace_end.high_ns.saturating_add(KILL_LATE_NS);
     let killed = pod.exit_code == Some(137) && pod.reason.as_deref() != Some("OOMKilled");
-    let hook_used_it_up = pod.hook_end.is_some_and(|end| end.high_ns >= grace_end.low_ns);
-    after && soon && (killed || hook_used_it_up)
+    after && soon && (killed || pod.hook_used_grace_up())
 }
 
-/// The hook began the drain, was over, and then the server cut what it was draining.
-fn drain_was_cut(attempt: &Attempt, pod: &PodLife) -> bool {
+/// What became of a drain that the hook began.
+enum Drain {
+    /// There was none that the hook did not await.
+    Awaited,
+    /// The hook was over, and the stop signal cut it.
+    Cut,
+    /// That was not observed closely enough.
+    Unclear,
+}
+
+/// Whether the hook began a drain, was over, and then the stop signal cut what the server was draining.
+fn drain(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Drain {
     // Where it cannot be read how long a hook waits, it is not known to have returned.
     if !pod.hook.length_is_known() || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns) {
-        return false;
+        return Drain::Awaited;
     }
     match pod.hook.stop() {
-        // A stop that is known to be graceful cuts nothing itself; one that is known not to be drains nothing.
-        Some(StopKind::Graceful) => true,
-        Some(StopKind::Quick) | None => false,
-        // Of another only the order tells: first the listener closed, then the drain was cut.
-        Some(StopKind::Unknown) => pod.listener_closed.is_some_and(|closed| closed.surely_before(attempt.end_ns)),
+        // A stop that is known not to be graceful drains nothing.
+        Some(StopKind::Quick) | None => Drain::Awaited,
+        // One that is known to be cuts nothing itself.
+        Some(StopKind::Graceful) if pod.hook.signal_cuts() || pod.listener_closed.is_none() => Drain::Cut,
+        // Of others the order tells: first the listener closed, then the drain was cut.
+        Some(kind) => match pod.listener_closed.filter(|closed| closed.surely_before(attempt.end_ns)) {
+            Some(closed) => signalled_then(attempt, closed.high_ns, pod, scene),
+            None if kind == StopKind::Graceful => Drain::Cut,
+            None => Drain::Awaited,
+        },
+    }
+}
+
+/// Such a server may drain on its stop signal too, and cut by a limit of its own. The signal follows the hook, which ends soon after the
+/// drain began.
+fn signalled_then(attempt: &Attempt, began_ns: Stamp, pod: &PodLife, scene: &Scene<'_>) -> Drain {
+    let ended_ns = began_ns.saturating_add(pod.hook.sleep_after_stop_ns());
+    let after_ns = attempt.end_ns.saturating_sub(ended_ns);
+    if after_ns <= SIGNAL_SOON_NS {
+        Drain::Cut
+    } else if after_ns < scene.signal_latest_ns() {
+        Drain::Unclear
+    } else {
+        Drain::Awaited
     }
 }
 
@@ -318,7 +355,8 @@ fn request_came(attempt: &Attempt) -> bool {
 
 /// Written on a kept-alive connection, and closed before a byte within the time that the race takes.
 fn raced(attempt: &Attempt) -> bool {
-    let early = is_unanswered(attempt);
+    // A reset after the request had come is of a server that still had the connection.
+    let early = is_unanswered(attempt) && !(request_came(attempt) && attempt.outcome == Outcome::ResetBeforeByte);
     let rtt_ns = attempt.connection.as_ref().map_or(0, ConnectionUse::round_trip_ns);
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
     early

@@ -6,8 +6,8 @@ use super::explain as explain_at;
 use super::finding::Finding;
 use super::scene::Scene;
 use crate::clock::Stamp;
-use crate::record::Outcome;
 use crate::record::entry::Attempt;
+use crate::record::{Outcome, OutcomeGroup};
 
 /// How far around a failure lateness counts: what was late then may have moved its edges.
 const AROUND_NS: u64 = 300_000_000;
@@ -57,6 +57,9 @@ fn refused_later(attempt: &Attempt) -> Option<Attempt> {
 /// How much later the watches may have seen what happened around an attempt. The load's own stamps keep their order: an outage was not
 /// over before the first answer after it.
 fn seen_late_ns(attempt: &Attempt, late_ns: u64, scene: &Scene<'_>) -> u64 {
+    if attempt.outcome.group() != OutcomeGroup::NotConnected {
+        return late_ns;
+    }
     let begun_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
     let answers = scene.trial.first_answered_ns.values().filter(|first_ns| **first_ns > begun_ns);
     answers.map(|first_ns| first_ns - begun_ns - 1).min().map_or(late_ns, |until_ns| late_ns.min(until_ns))

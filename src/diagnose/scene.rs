@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::at_stop::{self, ErrorsByKind};
-use super::timeout::{self, ShownByKind};
 use crate::clock::{Stamp, saturating_ns};
 use crate::record::entry::Attempt;
 use crate::record::header::Header;
@@ -16,12 +15,17 @@ use crate::timeline::{Edge, Neighbour, PodLife, Trial, Unselected};
 const ROUTING_LAG_MAX_NS: u64 = 30_000_000_000;
 /// What the embedded cluster's routing takes beyond the lag that it is given: its controllers and a sync.
 const EMBEDDED_LAG_MORE_NS: u64 = 100_000_000;
+/// From the end of a hook's last command to the stop signal, at most: on a real cluster through the container runtime.
+const SIGNAL_LATEST_NS: u64 = 900_000_000;
+const EMBEDDED_SIGNAL_LATEST_NS: u64 = 240_000_000;
 /// Fewer answers before the rollout do not show how long an answer usually takes.
 const LEAST_ANSWERS: u64 = 20;
 /// A listener's end is bracketed by 20 ms, and the watch that tells of a new endpoint may be somewhat later than that.
 pub(super) const SEEN_LATE_NS: u64 = 60_000_000;
 /// The side probe's period: it cannot tell apart what is closer together.
 const AT_ONCE_NS: u64 = 20_000_000;
+/// A pod that listens for so long after its endpoint serves no more is not just ending.
+const LISTENS_ON_NS: u64 = 1_000_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
 const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
 
@@ -37,6 +41,7 @@ pub(super) struct Scene<'a> {
     moments: BTreeSet<Stamp>,
     pub(super) has_readiness: bool,
     routing_lag_max_ns: u64,
+    embedded: bool,
     /// At some moment no endpoint of the workload was ready, so that routing fell back to those that terminate while they serve
     /// (KEP-1669).
     falls_back: bool,
@@ -44,8 +49,6 @@ pub(super) struct Scene<'a> {
     pub(super) unselected: Option<Unselected>,
     /// Who gave the error statuses.
     pub(super) errors: ErrorsByKind<'a>,
-    /// What its timeouts show of young and of stopping pods.
-    pub(super) timeouts: ShownByKind,
 }
 
 impl<'a> Scene<'a> {
@@ -63,18 +66,18 @@ impl<'a> Scene<'a> {
             moments: BTreeSet::new(),
             has_readiness: has_readiness(variant),
             routing_lag_max_ns: routing_lag_max_ns(header),
+            embedded: header.cluster.kind == "embedded",
             falls_back: falls_back(trial),
             unselected: Unselected::of(variant, trial),
             errors: ErrorsByKind::new(),
-            timeouts: ShownByKind::new(),
         };
         let both = [Certainty::Sure, Certainty::Possible];
-        let moments =
-            scene.pods().flat_map(|pod| both.map(|certainty| [scene.serves_from(pod), serves_until(pod, certainty)]));
+        let moments = scene
+            .pods()
+            .flat_map(|pod| both.map(|certainty| [scene.serves_from(pod), scene.serves_until(pod, certainty)]));
         scene.moments = moments.flatten().flatten().collect();
         scene.moments.extend(trial.neighbours.iter().flat_map(Neighbour::changes));
         scene.errors = at_stop::count(&scene);
-        scene.timeouts = timeout::count(&scene);
         scene
     }
 
@@ -82,6 +85,11 @@ impl<'a> Scene<'a> {
     pub(super) fn routed_until(&self, pod: &PodLife, deletion: Edge) -> Stamp {
         let last = pod.endpoint_gone.or(pod.endpoint_not_serving).filter(|_| self.falls_back);
         last.or(pod.endpoint_not_ready).unwrap_or(deletion).high_ns.saturating_add(self.routing_lag_max_ns)
+    }
+
+    /// How long after the end of a hook's last command the stop signal comes at most.
+    pub(super) const fn signal_latest_ns(&self) -> u64 {
+        if self.embedded { EMBEDDED_SIGNAL_LATEST_NS } else { SIGNAL_LATEST_NS }
     }
 
     pub(super) fn pods(&self) -> std::slice::Iter<'a, PodLife> {
@@ -116,11 +124,24 @@ impl<'a> Scene<'a> {
         Some(ready.max(listens))
     }
 
+    /// From when it may, or surely does, serve no more: its listener is gone, or its endpoint does not serve and routing has followed.
+    fn serves_until(&self, pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
+        let unready = pod.endpoint_not_ready.filter(|_| pod.deletion.is_none());
+        let first = listens_until(pod, Certainty::Sure);
+        // Where both go at about the same time, the listener was looked at more closely.
+        let alone = |left: &Edge| first.is_none_or(|first| first > left.high_ns.saturating_add(LISTENS_ON_NS));
+        let left = pod.endpoint_not_serving.or(unready).filter(alone).map(|left| match certainty {
+            Certainty::Sure => left.low_ns,
+            Certainty::Possible => left.high_ns.saturating_add(self.routing_lag_max_ns),
+        });
+        listens_until(pod, certainty).into_iter().chain(left).min()
+    }
+
     /// The pods that could serve then.
     fn serving(&self, at_ns: Stamp, certainty: Certainty) -> impl Iterator<Item = &'a PodLife> {
         self.pods().filter(move |pod| {
             self.serves_from(pod).is_some_and(|from| from <= at_ns)
-                && serves_until(pod, certainty).is_none_or(|until| at_ns < until)
+                && self.serves_until(pod, certainty).is_none_or(|until| at_ns < until)
         })
     }
 
@@ -150,6 +171,10 @@ impl<'a> Scene<'a> {
         let Some(since) = self.outage_since(at_ns, Certainty::Sure) else { return Outage::No };
         // Listeners that closed together are one event, whichever was the first.
         if self.outage_since(at_ns.saturating_add(AT_ONCE_NS), Certainty::Possible).is_some() {
+            return Outage::Since(since);
+        }
+        // Nobody but the node's own rules can have refused it.
+        if self.deaf(at_ns).is_empty() && self.not_listening_yet(at_ns).is_empty() {
             return Outage::Since(since);
         }
         // Whether the last one still listened decides. A refusal that nobody else can have given shows that it did not.
@@ -195,8 +220,10 @@ impl<'a> Scene<'a> {
         }
         let came = self.pods().filter(|pod| self.serves_from(pod).is_some_and(|from| from > last_without));
         let named = came.filter_map(|pod| first.get(&pod.name).copied()).min();
-        let nameless =
-            first.get("").copied().filter(|_| first.len() == 1).map(|_| back_ns.saturating_add(OUTAGE_TAIL_NS));
+        // Answers without a name tell nothing of when that was, unless only the new pods' have none.
+        let nameless = first.get("").copied().map(|first_ns| {
+            if first_ns >= last_without && first.len() > 1 { first_ns } else { back_ns.saturating_add(OUTAGE_TAIL_NS) }
+        });
         let untold = self.pods().any(|pod| pod.new && self.trial.shares_name(&pod.name));
         let tail = untold.then(|| back_ns.saturating_add(OUTAGE_TAIL_NS));
         named.or(nameless).or(tail).unwrap_or(Stamp::MAX)
@@ -221,7 +248,7 @@ impl<'a> Scene<'a> {
             let Some(deletion) = pod.deletion else { return false };
             let routed_until = self.routed_until(pod, deletion);
             let was_routed = pod.endpoint_ready.is_some() || !pod.new;
-            let gone_deaf = serves_until(pod, Certainty::Sure).is_some_and(|from| from <= at_ns);
+            let gone_deaf = listens_until(pod, Certainty::Sure).is_some_and(|from| from <= at_ns);
             was_routed && gone_deaf && at_ns <= routed_until && !self.routed_anew(pod, at_ns)
         });
         deaf.collect()
@@ -320,7 +347,7 @@ fn falls_back(trial: &Trial) -> bool {
 }
 
 /// From when a pod's listener may be gone, or is for sure; `None` if that is not to be seen.
-fn serves_until(pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
+fn listens_until(pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
     let sure = certainty == Certainty::Sure;
     if let Some(closed) = pod.listener_closed {
         return Some(if sure { closed.low_ns } else { closed.high_ns });
@@ -338,7 +365,7 @@ fn serves_until(pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
     told.or(ended)
 }
 
-/// When the server was first told to stop: by its hook, or by the stop signal.
+/// When the server was first told to stop: by its hook, or by the stop signal, which comes first where the grace ends before the hook does.
 pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
     // A hook that broke began nothing.
     if pod.hook.stop().is_none() || pod.hook_broke() {
@@ -346,11 +373,12 @@ pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
     }
     let start = pod.hook_start?;
     let first_ns = pod.hook.first_sleep_ns();
-    Some(Edge {
+    let told = Edge {
         low_ns: start.low_ns.saturating_add(first_ns),
         high_ns: start.high_ns.saturating_add(first_ns).saturating_add(500_000_000),
         ..start
-    })
+    };
+    Some(pod.stop_signal.filter(|signal| signal.low_ns < told.low_ns).unwrap_or(told))
 }
 
 /// Whether the hook itself begins a stop that is known to answer what is in flight.

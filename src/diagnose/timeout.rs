@@ -1,6 +1,4 @@
-//! Requests without an answer in time, at pods that were not stopping.
-
-use std::collections::BTreeMap;
+//! Requests without an answer in time: from pods that are new, that answer no more as they stop, or that are too few.
 
 use super::cause::Cause;
 use super::cut::hangs;
@@ -20,28 +18,6 @@ pub(super) fn is(outcome: Outcome) -> bool {
     outcome.group() == OutcomeGroup::TimedOut
 }
 
-/// What the timeouts of one kind of request show that only one kind of pod can have had.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Shown {
-    young: bool,
-    hanging: bool,
-}
-
-/// By kind of request.
-pub(super) type ShownByKind = BTreeMap<u16, Shown>;
-
-/// What the timeouts of a trial show.
-pub(super) fn count(scene: &Scene<'_>) -> ShownByKind {
-    let mut all = ShownByKind::new();
-    for attempt in scene.trial.lost.iter().filter(|attempt| is(attempt.outcome)) {
-        let (young, hanging) = candidates(attempt, scene);
-        let shown = all.entry(attempt.request).or_default();
-        shown.young |= hanging.is_empty() && !young.is_empty();
-        shown.hanging |= young.is_empty() && !hanging.is_empty();
-    }
-    all
-}
-
 /// The young and the hanging pods that may have had an attempt.
 fn candidates<'a>(attempt: &Attempt, scene: &Scene<'a>) -> (Vec<&'a PodLife>, Vec<&'a PodLife>) {
     let named = attempt.pod.as_ref().and_then(|name| scene.named(name, attempt.end_ns));
@@ -52,17 +28,9 @@ fn candidates<'a>(attempt: &Attempt, scene: &Scene<'a>) -> (Vec<&'a PodLife>, Ve
 }
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
-    let (mut young, mut hanging) = candidates(attempt, scene);
-    if !young.is_empty() && !hanging.is_empty() {
-        // All pods of a template do alike: what only one of the two does for certain elsewhere in the trial, it did here.
-        match scene.timeouts.get(&attempt.request) {
-            Some(Shown { young: true, hanging: false }) => hanging.clear(),
-            Some(Shown { young: false, hanging: true }) => young.clear(),
-            _ => {}
-        }
-    }
+    let (young, hanging) = candidates(attempt, scene);
     match (young.as_slice(), hanging.as_slice()) {
-        ([pod], []) => Finding::of(Cause::Overload, pod, OF_A_YOUNG_POD),
+        ([pod], []) if attempt.pod.is_some() => Finding::of(Cause::Overload, pod, OF_A_YOUNG_POD),
         ([pod, ..], []) => Finding::without_pod(Cause::Overload, vec![Proof::Edges(pod, OF_A_YOUNG_POD)]),
         ([], [pod]) => Finding::of(Cause::BacklogReset, pod, OF_A_HANGING_POD),
         ([], [pod, ..]) => Finding::without_pod(Cause::BacklogReset, vec![Proof::Edges(pod, OF_A_HANGING_POD)]),

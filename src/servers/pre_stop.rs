@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::recognise::{Server, base};
-use super::server_table::StopKind;
+use super::server_table::{ServerFacts, StopKind};
 use super::stop_command;
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,6 +31,8 @@ pub struct HookScript {
     pub steps: Option<Vec<HookStep>>,
     /// How it tells the server to stop, if it does.
     pub stop: Option<StopKind>,
+    /// The server is known to cut what is in flight on SIGTERM, which comes after the hook.
+    pub signal_cuts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,7 +41,10 @@ pub enum HookStep {
     Sleeps(f64),
     /// It tells the server to stop.
     Stops(StopKind),
+    /// It runs a command that ends at once.
     Runs,
+    /// It runs a command that may take any time.
+    Works,
 }
 
 impl HookScript {
@@ -53,13 +58,19 @@ impl HookScript {
     fn sleep_s(&self) -> f64 {
         self.steps.iter().flatten().filter_map(HookStep::slept_s).sum()
     }
+
+    /// The seconds that it sleeps after it has told the server to stop; 0 where that is not known.
+    fn sleep_after_stop_s(&self) -> f64 {
+        let steps = self.steps.iter().flatten().rev();
+        steps.take_while(|step| !matches!(step, HookStep::Stops(_))).filter_map(HookStep::slept_s).sum()
+    }
 }
 
 impl HookStep {
     const fn slept_s(&self) -> Option<f64> {
         match self {
             Self::Sleeps(seconds) => Some(*seconds),
-            Self::Stops(_) | Self::Runs => None,
+            Self::Stops(_) | Self::Runs | Self::Works => None,
         }
     }
 }
@@ -107,7 +118,7 @@ impl PreStop {
     pub(crate) fn length_is_known(&self) -> bool {
         match self {
             Self::Sleep(_) => true,
-            Self::Exec(script) => script.steps.is_some(),
+            Self::Exec(script) => script.steps.as_ref().is_some_and(|steps| !steps.contains(&HookStep::Works)),
             Self::None | Self::HttpGet => false,
         }
     }
@@ -118,6 +129,11 @@ impl PreStop {
             Self::Exec(script) => script.stop,
             Self::None | Self::Sleep(_) | Self::HttpGet => None,
         }
+    }
+
+    /// Whether the stop signal, which comes after it, is known to cut what is in flight.
+    pub(crate) const fn signal_cuts(&self) -> bool {
+        matches!(self, Self::Exec(HookScript { signal_cuts: true, .. }))
     }
 
     /// The seconds that it sleeps before it does anything else; 0 where that is not known.
@@ -132,6 +148,14 @@ impl PreStop {
     /// The same in nanoseconds.
     pub(crate) fn first_sleep_ns(&self) -> u64 {
         nanoseconds(self.first_sleep_s())
+    }
+
+    /// How long it sleeps after it has told the server to stop, in nanoseconds; 0 where that is not known.
+    pub(crate) fn sleep_after_stop_ns(&self) -> u64 {
+        match self {
+            Self::Exec(script) => nanoseconds(script.sleep_after_stop_s()),
+            Self::None | Self::Sleep(_) | Self::HttpGet => 0,
+        }
     }
 
     /// The hook as it is written, for people.
@@ -168,7 +192,7 @@ impl fmt::Display for HookStep {
             Self::Stops(StopKind::Graceful) => f.write_str("begins a graceful stop"),
             Self::Stops(StopKind::Quick) => f.write_str("stops the server at once"),
             Self::Stops(StopKind::Unknown) => f.write_str("sends the server a signal"),
-            Self::Runs => f.write_str("runs a command"),
+            Self::Runs | Self::Works => f.write_str("runs a command"),
         }
     }
 }
@@ -182,11 +206,16 @@ fn nanoseconds(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
 }
 
+/// Commands that end at once.
+const AT_ONCE: [&str; 15] =
+    ["echo", "printf", "true", "false", ":", "touch", "rm", "mkdir", "date", "cd", "export", "set", "test", "[", "cat"];
+
 fn script(argv: &[&str], server: Server) -> HookScript {
+    let signal_cuts = server.facts().is_some_and(ServerFacts::quits_on_sigterm);
     let Some(text) = shell_text(argv) else {
         // Without a shell it is one command, whatever its words contain.
         let steps = step(argv, server).map(|step| vec![step]);
-        return HookScript { words: argv.join(" "), steps, stop: stop_command::stop(argv, server) };
+        return HookScript { words: argv.join(" "), steps, stop: stop_command::stop(argv, server), signal_cuts };
     };
     let commands = text.split([';', '&', '|', '\n']).map(|command| command.split_whitespace().collect::<Vec<_>>());
     let commands: Vec<Vec<&str>> = commands.filter(|words| !words.is_empty()).collect();
@@ -194,11 +223,11 @@ fn script(argv: &[&str], server: Server) -> HookScript {
     let stop = match &steps {
         Some(steps) => begun(steps.iter().filter_map(|step| match step {
             HookStep::Stops(kind) => Some(*kind),
-            HookStep::Sleeps(_) | HookStep::Runs => None,
+            HookStep::Sleeps(_) | HookStep::Runs | HookStep::Works => None,
         })),
         None => begun(commands.iter().filter_map(|words| stop_command::stop(words, server))),
     };
-    HookScript { words: text.to_owned(), steps, stop }
+    HookScript { words: text.to_owned(), steps, stop, signal_cuts }
 }
 
 /// The text that a shell is given with `-c`.
@@ -213,7 +242,8 @@ fn shell_text<'a>(argv: &[&'a str]) -> Option<&'a str> {
 
 /// Whether a text is a sequence of commands: anything else may skip or repeat one.
 fn is_plain(text: &str) -> bool {
-    !text.replace("&&", ";").contains(['|', '&', '(', '{', '`', '<', '>'])
+    let skips = text.contains("&&") && text.split_whitespace().any(|word| word.trim_end_matches(';') == "exit");
+    !skips && !text.replace("&&", ";").contains(['|', '&', '(', '{', '`', '<', '>'])
 }
 
 /// The steps of commands that follow each other; `None` if one of them cannot be read.
@@ -239,7 +269,10 @@ fn step(words: &[&str], server: Server) -> Option<HookStep> {
     match program {
         "if" | "while" | "until" | "for" | "case" => None,
         "sleep" => slept_s(words.get(1..).unwrap_or_default()).map(HookStep::Sleeps),
-        _ => Some(stop_command::stop(words, server).map_or(HookStep::Runs, HookStep::Stops)),
+        _ => {
+            let other = if AT_ONCE.contains(&program) { HookStep::Runs } else { HookStep::Works };
+            Some(stop_command::stop(words, server).map_or(other, HookStep::Stops))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! kubelet emits `Killing`, runs the hook, and then sends the stop signal with what is left of the grace, never less than two
 //! seconds (kubernetes/kubernetes, `pkg/kubelet/kuberuntime/kuberuntime_container.go`).
 
-use super::edge::Edge;
+use super::edge::{Basis, Edge};
 use super::life::PodLife;
 use crate::clock::Stamp;
 use crate::servers::PreStop;
@@ -14,6 +14,9 @@ const KUBELET_ACTS_NS: u64 = 300_000_000;
 const HOOK_OVERHEAD_NS: u64 = 700_000_000;
 /// From the end of a hook to the stop signal.
 const SIGNAL_AFTER_NS: u64 = 200_000_000;
+
+/// The rule of a hook's end with its server's.
+const WITH_THE_SERVER: &str = "the container's end, before the hook's";
 
 /// Derives them for a pod of which kubelet's first `Killing` event was received at `killing_ns`.
 pub(super) fn derive(life: &mut PodLife, killing_ns: Option<Stamp>) {
@@ -71,7 +74,7 @@ fn hook_end(life: &PodLife, acted: Edge) -> Option<Edge> {
         && finished.surely_before(full.low_ns)
     {
         // The server was done first, and the hook ended with it.
-        return Some(Edge::derived(finished.low_ns, finished.high_ns, "the container's end, before the hook's"));
+        return Some(Edge::derived(finished.low_ns, finished.high_ns, WITH_THE_SERVER));
     }
     if life.hook.length_is_known() {
         return Some(full);
@@ -87,7 +90,8 @@ fn stop_signal(life: &PodLife, acted: Edge) -> Option<Edge> {
     let mut signal = Edge::derived(from.low_ns, from.high_ns.saturating_add(SIGNAL_AFTER_NS), rule);
     // A server that ended by itself while the hook ran is sent no signal.
     let killed_hook = !life.hook_broke() && life.hook_failed.is_some_and(|failed| life.server_was_done_at(failed));
-    let ended_first = killed_hook && !life.hook_used_grace_up();
+    let with_the_server = life.hook_end.is_some_and(|end| end.basis == Basis::Derived(WITH_THE_SERVER));
+    let ended_first = with_the_server || (killed_hook && !life.hook_used_grace_up());
     let long_before = life.finished.is_some_and(|finished| finished.surely_before(signal.low_ns));
     if life.hook_end.is_some() && (ended_first || long_before) {
         return None;

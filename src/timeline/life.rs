@@ -97,8 +97,9 @@ impl PodLife {
         let told = self.hook.stop().is_some();
         let closed_first =
             |closed: Edge| if told { closed.low_ns <= failed.high_ns } else { closed.surely_before(failed.low_ns) };
-        self.listener_closed.is_some_and(closed_first)
-            || self.finished.is_some_and(|finished| finished.surely_before(failed.low_ns))
+        let ended_first =
+            |end: Edge| if told { end.low_ns <= failed.high_ns } else { end.surely_before(failed.low_ns) };
+        self.listener_closed.is_some_and(closed_first) || self.finished.is_some_and(ended_first)
     }
 
     /// Whether the hook failed of itself, before it had done what it says.

@@ -161,6 +161,7 @@ pub(crate) fn built_in() -> Group {
             .args(&["--on-term=ignore"])
             .grace(2)
             .load(slow(3000)),
+        of("error-at-stop", "error-at-stop", &[]).args(&["--on-term=shed"]).grace(6),
         of("prestop-failed", "prestop-failed", &[])
             .args(&["--on-term=exit"])
             .container("lifecycle", missing)

@@ -16,6 +16,7 @@ mod journal;
 #[path = "../end_to_end/program.rs"]
 #[allow(dead_code, reason = "shared with the tests on the embedded cluster")]
 mod program;
+mod reports;
 mod scenarios;
 mod workloads;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     tests.extend(images::tests());
     tests.extend(scenarios::tests());
     tests.extend(causes::tests());
+    tests.extend(reports::tests());
     tests.extend(bad_luck::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

@@ -110,6 +110,27 @@ fn listeners_that_close_together_are_one_outage() {
 }
 
 #[test]
+fn a_pod_whose_endpoint_does_not_serve_is_routed_to_no_more() {
+    // It listens, and its probe fails: no endpoint is left.
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    let unready = SamplePod { not_ready: Some(1_030), ..OLD };
+    assert_eq!(causes(None, &[unready.clone(), late], |trial| refused(trial, 2_000)), [Cause::NoEndpoint]);
+    let ready = SamplePod { endpoint_ready: Some(900), ..NEW };
+    assert_eq!(causes(None, &[unready, ready], |trial| refused(trial, 2_000)), [Cause::Unknown]);
+}
+
+#[test]
+fn a_server_that_is_told_only_at_the_end_of_its_grace_is_killed_then() {
+    let hook = Some("sleep 4; pkill -QUIT app");
+    let told =
+        SamplePod { grace_s: 3, closed: Some(4_010), finished: Some((4_015, 0)), hook_failed: Some(4_020), ..STOPPED };
+    let lose = |trial: &mut SampleTrial| _ = cut(trial, 1_200, 2_812, Outcome::ClosedBeforeByte);
+    assert_eq!(causes(hook, &[OLD, told.clone(), NEW], lose), [Cause::KilledAtGraceEnd]);
+    let in_time = SamplePod { grace_s: 30, ..told };
+    assert_ne!(causes(hook, &[OLD, in_time, NEW], lose), [Cause::KilledAtGraceEnd]);
+}
+
+#[test]
 fn an_outage_lasts_to_the_first_answer_however_late_the_watches_were() {
     let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
     let lose = |trial: &mut SampleTrial| {
@@ -264,7 +285,11 @@ fn a_signal_of_the_hook_is_what_the_server_makes_of_it() {
         [Cause::CutAtStop],
         "gunicorn's SIGQUIT is its quick shutdown"
     );
-    assert_ne!(during("pkill -QUIT nginx; sleep 30"), [Cause::CutAtStop], "nginx drains on it");
+    let lives = SamplePod { finished: Some((3_000, 0)), ..ended.clone() };
+    let nginx = causes(Some("pkill -QUIT nginx; sleep 30"), &[OLD, lives, NEW], |trial| {
+        cut(trial, 600, 445, Outcome::ClosedBeforeByte);
+    });
+    assert_ne!(nginx, [Cause::CutAtStop], "nginx drains on it");
     // Cut after a hook that had sent its signal and was over.
     let drained = SamplePod { closed: Some(1_040), finished: Some((1_300, 0)), ..STOPPED };
     let after = |hook| {
@@ -274,8 +299,17 @@ fn a_signal_of_the_hook_is_what_the_server_makes_of_it() {
     };
     assert_eq!(after("pkill -TERM gunicorn"), [Cause::DrainNotAwaited]);
     assert_eq!(after("pkill -QUIT gunicorn"), [Cause::CutAtStop]);
-    // Of a server that is not known, the order tells: the listener had closed before.
-    assert_eq!(after("kill -USR2 1"), [Cause::DrainNotAwaited]);
+    // Of a server that is not known, the order tells: the listener had closed before, and the signal came soon after.
+    let soon = |ms: u64| {
+        let ended =
+            SamplePod { closed: Some(1_040), finished: Some((1_045 + i64::try_from(ms).unwrap(), 0)), ..STOPPED };
+        causes(Some("kill -USR2 1"), &[OLD, ended, NEW], |trial| {
+            cut(trial, 700, 340 + ms, Outcome::ClosedBeforeByte);
+        })
+    };
+    assert_eq!(soon(100), [Cause::DrainNotAwaited]);
+    assert_eq!(soon(500), [Cause::Unknown], "or by a limit of its own");
+    assert_eq!(soon(2_000), [Cause::CutAtStop], "by a limit of its own");
 }
 
 #[test]
@@ -451,22 +485,6 @@ fn no_answer_in_time_from_a_young_pod_is_overload() {
     assert_eq!(causes(None, &[OLD, OLD, NEW], lose), [Cause::Overload]);
     let two = [OLD, SamplePod { name: "web-other", ..OLD }];
     assert_eq!(causes(None, &two, lose), [Cause::Unknown]);
-}
-
-#[test]
-fn a_timeout_that_two_pods_may_have_had_is_of_the_kind_that_has_others() {
-    // Told to stop at 1.0 s, it answers no more and holds its listener; the new one answers nothing for its first two seconds.
-    let deaf = SamplePod { closed: Some(6_000), finished: Some((6_000, 0)), ..STOPPED };
-    let slow = SamplePod { endpoint_ready: Some(1_900), opened: Some(600), served: Some((4_000, 8_000)), ..NEW };
-    let timed_out = |trial: &mut SampleTrial, ms| _ = cut(trial, ms, 300, Outcome::HeaderTimeout);
-    let both = |trial: &mut SampleTrial| timed_out(trial, 2_000);
-    assert_eq!(causes(None, &[deaf.clone(), slow.clone()], both), [Cause::Unknown]);
-    // Before there was a new one, it had timeouts of its own.
-    let earlier = |trial: &mut SampleTrial| {
-        timed_out(trial, 1_050);
-        both(trial);
-    };
-    assert_eq!(causes(None, &[deaf, slow], earlier), [Cause::BacklogReset]);
 }
 
 #[test]
