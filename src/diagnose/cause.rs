@@ -86,7 +86,7 @@ impl Cause {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::EndpointRace => "new connections were still routed to a pod whose listener was closed",
-            Self::CutAtStop => "the server ended after the stop signal and cut requests in flight",
+            Self::CutAtStop => "the server ended after it was told to stop and cut requests in flight",
             Self::DrainNotAwaited => {
                 "the hook began a graceful stop and did not wait for it, and the stop signal cut the drain"
             }
