@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
 
 use super::TimelineError;
+use super::histogram_decoder::HistogramDecoder;
 use super::said::waiting_words;
 use super::serving::Serving;
 use super::tracked_pods::TrackedPods;
@@ -52,7 +52,7 @@ pub struct Collector {
     end: Option<RunEnd>,
     orphans: u64,
     cluster_notes: Vec<String>,
-    deserializer: Deserializer,
+    histograms: HistogramDecoder,
 }
 
 impl Collector {
@@ -69,7 +69,7 @@ impl Collector {
             end: None,
             orphans: 0,
             cluster_notes: Vec::new(),
-            deserializer: Deserializer::new(),
+            histograms: HistogramDecoder::default(),
         }
     }
 
@@ -136,7 +136,7 @@ impl Collector {
         let pod_s = |from: Stamp, to: Stamp| self.pods.used_s(&namespace, from, to);
         let propagation = gathering.propagation(&self.pods, end.as_ref());
         let (serving, hook) = self.serving(&gathering.start.variant);
-        let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;
+        let mut trial = gathering.summarise(end, pod_s, &mut self.histograms)?;
         trial.propagation = propagation;
         trial.said = self.pods.said(&namespace);
         if let Some(end) = trial.end.as_mut().filter(|end| !end.complete && !end.reason.is_empty())
