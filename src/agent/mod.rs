@@ -18,6 +18,7 @@
 //! - `manifests`: the agent's Kubernetes objects; pure
 //! - `remote`: commands from the driver, through the API server's proxy
 //! - `spool`: reads the spool from any line while it is written
+//! - `strangers`: bounds the connections on which nobody has shown the token
 //! - `wire`: the JSON types that driver and agent exchange
 
 mod agent_access;
@@ -31,6 +32,7 @@ mod lines;
 mod manifests;
 mod remote;
 mod spool;
+mod strangers;
 mod wire;
 
 pub(crate) use agent_access::{AgentRight, missing as missing_rights};
