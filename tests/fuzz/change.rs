@@ -2,6 +2,9 @@
 
 use rollproof::rng::Rng;
 
+/// Kinds of change; those from `WHOLE` on are of words and lines.
+const KINDS: usize = 9;
+const WHOLE: usize = 6;
 const LONGEST: usize = 64 * 1024;
 /// What stands at the borders of types and readers.
 const WORDS: [&str; 28] = [
@@ -35,20 +38,22 @@ const WORDS: [&str; 28] = [
     "&a [*a, *a]",
 ];
 
-/// A seed with one to eight changes.
+/// A seed with one to eight changes. Half of them are of whole words and lines only, so that readers get beyond the first line.
 pub(crate) fn changed(seeds: &[Vec<u8>], random: &mut Rng) -> Vec<u8> {
     let mut input = seeds[random.below(seeds.len())].clone();
-    for _ in 0..=random.below(8) {
-        change(&mut input, seeds, random);
+    let least = if random.below(2) == 0 { WHOLE } else { 0 };
+    for _ in 0..length(random, 4).max(1) {
+        let kind = least + random.below(KINDS - least);
+        change(&mut input, kind, seeds, random);
     }
     input.truncate(LONGEST);
     input
 }
 
-fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Rng) {
+fn change(input: &mut Vec<u8>, kind: usize, seeds: &[Vec<u8>], random: &mut Rng) {
     let at = random.below(input.len() + 1);
     let end = (at + length(random, 10)).min(input.len());
-    match random.below(9) {
+    match kind {
         0 if at < input.len() => input[at] ^= 1 << random.below(8),
         1 if at < input.len() => input[at] = u8::try_from(random.below(256)).unwrap_or_default(),
         2 => drop(input.drain(at..end)),
