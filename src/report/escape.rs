@@ -10,23 +10,30 @@ const NO_WORD: &str = "&#8203;";
 /// is one.
 #[must_use]
 pub fn terminal(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for (number, line) in text.split('\n').enumerate() {
-        if number > 0 {
-            shown.push('\n');
-            if !line.is_empty() && !line.starts_with(' ') {
-                shown.push_str("  ");
-            }
-        }
-        shown.extend(line.chars().map(harmless));
-    }
-    shown
+    in_lines(text, "  ")
 }
 
 /// The same of a text that rollproof laid out in lines: they stay as they are.
 #[must_use]
 pub fn terminal_page(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' { c } else { harmless(c) }).collect()
+    in_lines(text, "")
+}
+
+fn in_lines(text: &str, indent: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            shown.push('\n');
+            // A CI job takes a line that begins so, also behind spaces, for a command to its runner.
+            if line.trim_start().starts_with("::") {
+                shown.push_str("  | ");
+            } else if !line.is_empty() && !line.starts_with(' ') {
+                shown.push_str(indent);
+            }
+        }
+        shown.extend(line.chars().map(harmless));
+    }
+    shown
 }
 
 /// A whole page or file without characters that its reader may obey instead of showing them, but for those that lay it out.
@@ -122,6 +129,7 @@ mod tests {
             "web: \u{fc} \u{65e5}\u{672c}",
             "what is only shown stays"
         );
+        assert_eq!(terminal("log:\n    ::error::x\n::stop"), "log:\n  |     ::error::x\n  | ::stop");
         assert_eq!(terminal_page("a\nb\u{7}\u{2066}"), "a\nb\u{fffd}\u{fffd}");
         assert_eq!(without_controls("a\tb\n\u{85}\u{0}".to_owned()), "a\tb\n\u{fffd}\u{fffd}");
     }
