@@ -44,7 +44,7 @@ pub(super) struct Scene<'a> {
     surely: Coverage,
     possibly: Coverage,
     /// A new pod has the name of another, so that whose answer it was is not known.
-    untold: bool,
+    untold: Option<&'a PodLife>,
     pub(super) has_readiness: bool,
     routing_lag_max_ns: u64,
     embedded: bool,
@@ -64,6 +64,7 @@ impl<'a> Scene<'a> {
         header: &Header,
         stale_ports: BTreeMap<u16, Stamp>,
     ) -> Self {
+        let shared = trial.shared_names();
         let mut scene = Self {
             trial,
             variant,
@@ -72,7 +73,7 @@ impl<'a> Scene<'a> {
             moments: BTreeSet::new(),
             surely: Coverage::default(),
             possibly: Coverage::default(),
-            untold: new_pods_share_names(trial),
+            untold: trial.pods.iter().find(|pod| pod.new && shared.contains(pod.name.as_str())),
             has_readiness: has_readiness(variant),
             routing_lag_max_ns: routing_lag_max_ns(header),
             embedded: header.cluster.kind == "embedded",
@@ -247,7 +248,7 @@ impl<'a> Scene<'a> {
         let nameless = first.get("").copied().map(|first_ns| {
             if first_ns >= last_without && first.len() > 1 { first_ns } else { back_ns.saturating_add(OUTAGE_TAIL_NS) }
         });
-        let tail = self.untold.then(|| back_ns.saturating_add(OUTAGE_TAIL_NS));
+        let tail = self.untold.map(|_| back_ns.saturating_add(OUTAGE_TAIL_NS));
         named.or(nameless).or(tail).unwrap_or(Stamp::MAX)
     }
 
@@ -353,11 +354,6 @@ fn routing_lag_max_ns(header: &Header) -> u64 {
         return saturating_ns(lag_max).saturating_add(EMBEDDED_LAG_MORE_NS);
     }
     ROUTING_LAG_MAX_NS
-}
-
-fn new_pods_share_names(trial: &Trial) -> bool {
-    let shared = trial.shared_names();
-    trial.pods.iter().any(|pod| pod.new && shared.contains(pod.name.as_str()))
 }
 
 /// From when a pod's listener may be gone, or is for sure; `None` if that is not to be seen.
