@@ -12,6 +12,10 @@ check:
 bench:
     cargo bench
 
+# Gives random hostile input to every reader of text from outside for so many minutes, or to one of them.
+fuzz MINUTES="10" *TARGET:
+    cargo test --locked --test fuzz -- --minutes {{MINUTES}} {{TARGET}}
+
 # Checks licences, sources and bans of dependencies.
 deny:
     cargo deny check

@@ -75,6 +75,8 @@ pub mod diagnose;
 #[doc(hidden)]
 pub mod diff;
 #[doc(hidden)]
+pub mod fuzz;
+#[doc(hidden)]
 pub mod hidden;
 #[doc(hidden)]
 pub mod html;

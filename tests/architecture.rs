@@ -58,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "diff", "html",
         ],
     ),
+    ("fuzz", &["record", "timeline", "analysis", "report", "html", "scenario", "manifest", "plan", "yaml", "agent"]),
     ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "diff", "commands"]),
 ];
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::serialization::Deserializer;
 use serde_json::{Value, json};
 
 use super::advise::Advised;
@@ -12,7 +11,7 @@ use crate::manifest::strategic_merge;
 use crate::record::entry::TrialStart;
 use crate::record::{Arm, Outcome, Sum, sample};
 use crate::spec::{Expect, RequestSpec, VariantSpec};
-use crate::timeline::{Basis, Distribution, Edge, Phase, PodEdge, PodLag, PodLife, Trial};
+use crate::timeline::{Basis, Distribution, Edge, HistogramDecoder, Phase, PodEdge, PodLag, PodLife, Trial};
 
 pub(super) const SECOND: u64 = 1_000_000_000;
 
@@ -45,7 +44,7 @@ pub(super) fn with_grace(mut variant: VariantSpec, seconds: u64) -> VariantSpec 
 /// A trial whose slowest answer took so many milliseconds.
 pub(super) fn trial(slowest_ms: u64) -> Trial {
     let mut latencies = Distribution::default();
-    latencies.add_encoded(&sample::encoded(slowest_ms * 1_000, 1), &mut Deserializer::new()).unwrap();
+    latencies.add_encoded(&sample::encoded(slowest_ms * 1_000, 1), &mut HistogramDecoder::default()).unwrap();
     Trial {
         start: TrialStart {
             at_ns: 0,

@@ -15,7 +15,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
@@ -25,6 +25,7 @@ use super::agent_access::missing;
 use super::agent_state::{AgentState, LoadSlot};
 use super::answers::{AgentAnswer, CommandAnswers};
 use super::spool::{Spool, SpoolPosition};
+use super::strangers::Strangers;
 use super::wire::{AgentHello, AgentRefusal, BOOT_HEADER, CALL_HEADER, EndLoad, PORT, StreamStart, TOKEN_HEADER};
 use crate::clock::{Clock, saturating_ns};
 use crate::load::{LocalPorts, PortRotation};
@@ -33,6 +34,10 @@ use crate::record::sink::{CAPACITY, channel};
 
 /// A command's body holds a load's plan, request bodies included.
 const COMMAND_MAX: usize = 32 * 1024 * 1024;
+/// A request's head comes within this time, or its connection is closed; also where another may follow on it.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// The longest head: the driver's own are below a kilobyte.
+const HEAD_MAX: usize = 16 * 1024;
 /// How often lines are looked for while they are streamed.
 const BATCH_EVERY: Duration = Duration::from_millis(250);
 /// After this time without a request the agent ends: its driver is gone.
@@ -78,6 +83,7 @@ struct AgentServer {
     spool: Arc<Spool>,
     answers: CommandAnswers,
     heard: Arc<AtomicU64>,
+    strangers: Strangers,
 }
 
 type HttpReply = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
@@ -105,6 +111,7 @@ pub async fn serve(arguments: AgentArgs, client: kube::Client) -> Result<(), Ser
         spool: Arc::new(Spool::new(arguments.spool)),
         answers: CommandAnswers::default(),
         heard: Arc::new(AtomicU64::new(clock.now())),
+        strangers: Strangers::default(),
     });
     let listener = TcpListener::bind(arguments.listen).await.map_err(failed("listening"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed("listening for signals"))?;
@@ -130,14 +137,18 @@ async fn accept(listener: &TcpListener, agent: &Arc<AgentServer>) {
             continue;
         };
         let _ = stream.set_nodelay(true);
+        let (number, close) = agent.strangers.admit();
         let agent = Arc::clone(agent);
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
+            let service = service_fn(|request| {
                 let agent = Arc::clone(&agent);
-                async move { Ok::<_, Infallible>(agent.answer(request).await) }
+                async move { Ok::<_, Infallible>(agent.answer(request, number).await) }
             });
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_MAX);
             // A connection that breaks is its client's to make again.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = close.run_until_cancelled(builder.serve_connection(TokioIo::new(stream), service)).await;
+            agent.strangers.remove(number);
         });
     }
 }
@@ -156,11 +167,13 @@ async fn abandoned(agent: &AgentServer) {
 }
 
 impl AgentServer {
-    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> HttpReply {
+    /// `number` is that of the connection.
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, number: u64) -> HttpReply {
         let token = request.headers().get(TOKEN_HEADER).map(HeaderValue::as_bytes);
         if !token.is_some_and(|token| equal_in_constant_time(token, self.token.as_bytes())) {
             return self.json(&refused(StatusCode::FORBIDDEN, "the token is missing or wrong"));
         }
+        self.strangers.remove(number);
         self.heard.store(self.state.clock.now(), Relaxed);
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/hello") => self.json(&json(&self.hello)),

@@ -79,8 +79,12 @@ pub(super) struct AgentPodFacts<'a> {
     pub(super) origin_unix_ns: u64,
 }
 
-/// The pod. It asks for half a core, so that the load is not starved where the node is full, and has no limit: being
-/// throttled would make sends late.
+/// An agent ends after this time in any case, and with it the use of a token that somebody on the pod network may have read. A run that
+/// takes longer gets a new agent.
+const LONGEST_LIFE_S: u64 = 24 * 60 * 60;
+
+/// The pod. It asks for half a core, so that the load is not starved where the node is full, and has no limit on it: being
+/// throttled would make sends late. Memory has one, so that what reaches the agent cannot take the node's.
 pub(super) fn pod(facts: AgentPodFacts<'_>) -> Value {
     let AgentPodFacts { name, namespace, image, origin_unix_ns } = facts;
     json!({
@@ -95,6 +99,7 @@ pub(super) fn pod(facts: AgentPodFacts<'_>) -> Value {
         },
         "spec": {
             "restartPolicy": "Never", "serviceAccountName": ACCOUNT, "terminationGracePeriodSeconds": 2,
+            "activeDeadlineSeconds": LONGEST_LIFE_S,
             "enableServiceLinks": false,
             "nodeSelector": {"kubernetes.io/os": "linux"},
             "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
@@ -104,7 +109,7 @@ pub(super) fn pod(facts: AgentPodFacts<'_>) -> Value {
                 "args": ["agent", "--origin-unix-ns", origin_unix_ns.to_string(), "--spool-max", SPOOL_MAX_BYTES.to_string()],
                 "env": [{"name": "ROLLPROOF_TOKEN", "valueFrom": {"secretKeyRef": {"name": SECRET, "key": "token"}}}],
                 "ports": [{"name": "agent", "containerPort": PORT}],
-                "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}},
+                "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
                     "capabilities": {"drop": ["ALL"]}},
@@ -130,6 +135,15 @@ mod tests {
             assert!(!rule["resources"].to_string().contains("secrets"));
         }
         assert!(rights("web-a").iter().all(|right| ["get", "list", "watch"].contains(&right.verb.as_str())));
+    }
+
+    #[test]
+    fn what_the_agent_takes_of_its_node_is_bounded() {
+        let pod = pod(AgentPodFacts { name: "agent-1", namespace: "n", image: "i", origin_unix_ns: 5 });
+        let resources = &pod["spec"]["containers"][0]["resources"];
+        assert_eq!(resources["limits"], json!({"memory": "1Gi"}), "and no CPU, which would make sends late");
+        assert_eq!(pod["spec"]["activeDeadlineSeconds"], json!(86_400));
+        assert!(pod["spec"]["volumes"][0]["emptyDir"]["sizeLimit"].is_string());
     }
 
     #[test]

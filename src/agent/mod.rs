@@ -14,10 +14,12 @@
 //! - `answers`: carries out each command once, however often it is sent
 //! - `deploy`: creates the agent's identity and pod, and waits until it answers
 //! - `follow_lines`: copies the agent's lines into the driver's record
+//! - `fuzzed`: what a fuzzer gives to both sides
 //! - `lines`: splits a stream of bytes into numbered lines; pure
 //! - `manifests`: the agent's Kubernetes objects; pure
 //! - `remote`: commands from the driver, through the API server's proxy
 //! - `spool`: reads the spool from any line while it is written
+//! - `strangers`: bounds the connections on which nobody has shown the token
 //! - `wire`: the JSON types that driver and agent exchange
 
 mod agent_access;
@@ -27,10 +29,12 @@ mod agent_state;
 mod answers;
 mod deploy;
 mod follow_lines;
+mod fuzzed;
 mod lines;
 mod manifests;
 mod remote;
 mod spool;
+mod strangers;
 mod wire;
 
 pub(crate) use agent_access::{AgentRight, missing as missing_rights};
@@ -39,5 +43,6 @@ pub use agent_server::{AgentArgs, serve};
 pub use deploy::{AgentDeployment, deploy};
 pub(crate) use deploy::{grant, retire};
 pub use follow_lines::Follower;
+pub(crate) use fuzzed::{read_messages, take_lines};
 pub(crate) use manifests::{NAMESPACE_LABELS, rights as agent_rights};
 pub use remote::RemoteAgent;

@@ -18,6 +18,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub use arguments::Arguments;
 use arguments::{CliCommand, SchemaOf};
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
     if words.get(1).is_some_and(|word| word == supervise::ARGUMENT) {
         return supervise::main(words.into_iter().skip(2));
     }
+    outlive_file_size_limit();
     let mark = std::env::var(namespace::MARK).ok();
     if mark.as_deref() == Some(namespace::PROBE)
         && let EnteredNetwork::Tried(code) = namespace::enter(mark.as_deref(), &words)
@@ -72,6 +75,16 @@ pub fn main() -> ExitCode {
         CliCommand::Schema { of } => schema(of),
         CliCommand::Completions { shell } => print::text(Ok(completions(shell))),
         CliCommand::Man { folder } => man(folder.as_deref()),
+    }
+}
+
+/// Where a file may not grow further (`RLIMIT_FSIZE`), the write fails and is told of, as on a full disk. Without a handler the signal
+/// would end the process. Programs that are started get the signal's default again.
+fn outlive_file_size_limit() {
+    // This runtime has no threads, and what it installs outlives it.
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() {
+        let _entered = runtime.enter();
+        let _ = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
     }
 }
 

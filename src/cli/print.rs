@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::called;
 use super::exit_code::ExitReason;
 use crate::commands::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
+use crate::report::{one_line, terminal, terminal_page};
 use crate::verdict::Verdict;
 
 /// Says things on stderr. On a terminal the last line may be a state that the next one replaces.
@@ -24,14 +25,14 @@ const WRAP: &str = "\u{1b}[?7h";
 
 impl UserOutput for TerminalOutput {
     fn say(&self, line: &str) {
-        write_stderr(&format!("{}\n", plain(line)));
+        write_stderr(&format!("{}\n", terminal(line)));
     }
 
     fn progress(&self, line: &str) {
         if !std::io::stderr().is_terminal() || !steerable(std::env::var_os("TERM").as_deref()) {
             return;
         }
-        let line: String = plain(line).chars().filter(|c| *c != '\n').collect();
+        let line = one_line(line);
         let mut shown = state_shown();
         *shown = true;
         write_all(&format!("{CLEAR}{CUT}{line}{WRAP}"));
@@ -51,7 +52,7 @@ pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitC
     let exit = match result {
         Ok(finished) => {
             let ended = ending(finished.ending);
-            if data(&finished.summary) { ended } else { ended.max(ExitReason::Machine) }
+            if data(&only_coloured(&finished.summary)) { ended } else { ended.max(ExitReason::Machine) }
         }
         Err(failure) => {
             let exit = failed(&failure);
@@ -64,9 +65,9 @@ pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitC
                     write_stderr(&only_coloured(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))));
                 }
                 CommandFailure::Bug(text) => {
-                    write_stderr(&format!("error: {}\nThis is a bug in rollproof.\n", plain(&text)));
+                    write_stderr(&format!("error: {}\nThis is a bug in rollproof.\n", terminal(&text)));
                 }
-                other => write_stderr(&format!("error: {}\n", plain(&other.to_string()))),
+                other => write_stderr(&format!("error: {}\n", terminal(&other.to_string()))),
             }
             exit
         }
@@ -77,7 +78,7 @@ pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitC
 /// Prints the text that a command ended with.
 pub(super) fn text(result: Result<String, CommandFailure>) -> ExitCode {
     match result {
-        Ok(text) if data(&plain(&text)) => ExitCode::from(ExitReason::Pass.code()),
+        Ok(text) if data(&terminal_page(&text)) => ExitCode::from(ExitReason::Pass.code()),
         Ok(_) => ExitCode::from(ExitReason::Machine.code()),
         Err(failure) => finished(Err(failure)),
     }
@@ -138,18 +139,13 @@ fn write_all(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Text from pods, records and file names must not steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
-/// A rendered error with its colours, and without any other control: it quotes what the user's files hold. A colour that they bring
+/// A rendered text with its colours, and without any other control: an error quotes what the user's files hold. A colour that they bring
 /// themselves is all that is left to them.
 fn only_coloured(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {
-        shown.push_str(&plain(&rest[..at]));
+        shown.push_str(&terminal_page(&rest[..at]));
         rest = &rest[at..];
         let colour = rest.strip_prefix("\u{1b}[").and_then(|codes| {
             let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -159,13 +155,21 @@ fn only_coloured(text: &str) -> String {
         shown.push_str(if colour.is_some() { &rest[..length] } else { "\u{fffd}" });
         rest = &rest[length..];
     }
-    shown.push_str(&plain(rest));
+    shown.push_str(&terminal_page(rest));
     shown
 }
 
 /// Prints clap's own answer: help on stdout, an error on stderr.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
+    if error.use_stderr() {
+        // It quotes the arguments, which may be names of files.
+        let text = error.render();
+        let colour =
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        write_all(&only_coloured(&if colour { text.ansi().to_string() } else { text.to_string() }));
+    } else {
+        let _ = error.print();
+    }
     ExitCode::from(if error.use_stderr() { ExitReason::User.code() } else { ExitReason::Pass.code() })
 }
 
@@ -174,7 +178,7 @@ pub(super) fn server(result: Result<(), impl std::fmt::Display>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            write_stderr(&format!("error: {}\n", plain(&error.to_string())));
+            write_stderr(&format!("error: {}\n", terminal(&error.to_string())));
             ExitCode::from(ExitReason::Machine.code())
         }
     }
@@ -186,16 +190,11 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_colours_and_nothing_else_that_steers() {
-        let hostile = "\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7} \u{1b}[2J \u{9b}2J a\nb\u{1b}";
+        let hostile = "\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7} \u{1b}[2J \u{9b}2J \u{202e}a\nb\u{1b}";
         assert_eq!(
             only_coloured(hostile),
-            "\u{1b}[31mred\u{1b}[0m \u{fffd}]0;title\u{fffd} \u{fffd}[2J \u{fffd}2J a\nb\u{fffd}"
+            "\u{1b}[31mred\u{1b}[0m \u{fffd}]0;title\u{fffd} \u{fffd}[2J \u{fffd}2J \u{fffd}a\nb\u{fffd}"
         );
-    }
-
-    #[test]
-    fn text_from_outside_does_not_steer_the_terminal() {
-        assert_eq!(plain("a\x1b[2Jb\nc\x07"), "a\u{fffd}[2Jb\nc\u{fffd}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::record::{Reader, WriteError};
 use crate::{html, report};
 
 pub(super) const RECORD: &str = "record.jsonl";
+const REPORTS: [&str; 5] = ["report.json", "report.md", "report.html", "junit.xml", "latency.hlog"];
 
 /// A directory with one run's record and reports.
 #[derive(Debug)]
@@ -72,11 +73,12 @@ impl Outputs {
             Err(failure) => return Err(broken.map_or(failure, CommandFailure::Machine)),
         };
         let unwritten = write_reports(&self.directory, &analysis);
+        let there = what_is_there(&self.directory, unwritten.is_some());
         let broken = broken.or(unwritten);
         if let Some(reason) = &broken {
             output.say(&format!("error: {reason}"));
         }
-        output.say(&format!("reports: {}", self.directory.display()));
+        output.say(&there);
         let ending = match (ended, broken) {
             (TrialsEnd::Interrupted, _) => RunEnding::Interrupted,
             (_, Some(_)) => RunEnding::Broken(analysis.report.verdict),
@@ -100,17 +102,31 @@ pub(super) fn is_free(directory: &Path) -> Result<(), CommandFailure> {
     Ok(())
 }
 
+/// What a run leaves in `directory`. Where a report could not be written, the others may be there, or the record alone.
+fn what_is_there(directory: &Path, incomplete: bool) -> String {
+    let shown = directory.display();
+    if !incomplete {
+        return format!("reports: {shown}");
+    }
+    if REPORTS.iter().any(|name| directory.join(name).is_file()) {
+        format!("reports: {shown}, not all of them could be written")
+    } else {
+        format!("no reports; the record: {}", directory.join(RECORD).display())
+    }
+}
+
 /// Writes the reports of the record in `directory` beside it; why not, if one could not be written. That takes nothing from the
 /// verdict.
 pub(super) fn write_reports(directory: &Path, analysis: &Analysis) -> Option<String> {
     let report = &analysis.report;
-    let mut texts = vec![
-        ("report.json".to_owned(), report::to_json(report)),
-        ("report.md".to_owned(), report::to_markdown(report)),
-        ("report.html".to_owned(), html::render(analysis)),
-        ("junit.xml".to_owned(), report::to_junit(report)),
-        ("latency.hlog".to_owned(), report::to_hlog(analysis)),
+    let texts = [
+        report::to_json(report),
+        report::to_markdown(report),
+        html::render(analysis),
+        report::to_junit(report),
+        report::to_hlog(analysis),
     ];
+    let mut texts: Vec<(String, String)> = REPORTS.map(str::to_owned).into_iter().zip(texts).collect();
     texts.extend(report.variants.iter().filter_map(|variant| {
         let patch = serde_json::to_string_pretty(variant.advice_patch.as_ref()?).ok()?;
         Some((report::patch_file(&variant.name), patch + "\n"))
@@ -212,6 +228,16 @@ mod tests {
         assert!(said.contains("report.json") && said.contains("rollproof report"), "{said}");
         assert_eq!(fs::read_to_string(folder.path().join("report.md")).unwrap(), "b");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside them");
+    }
+
+    #[test]
+    fn reports_are_named_only_where_there_are_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = |incomplete| what_is_there(folder.path(), incomplete);
+        assert!(there(false).starts_with("reports: "));
+        assert!(there(true).starts_with("no reports; the record: ") && there(true).ends_with("record.jsonl"));
+        fs::write(folder.path().join("report.md"), "").unwrap();
+        assert!(there(true).starts_with("reports: ") && there(true).contains("not all"));
     }
 
     #[test]

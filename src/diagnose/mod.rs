@@ -7,6 +7,7 @@
 //! - `at_stop`: error statuses that come from terminating pods only
 //! - `cause`: the closed list of causes
 //! - `connect`: connections that were not made
+//! - `coverage`: whether some pod serves at a moment
 //! - `cut`: connections that ended before the answer did
 //! - `finding`: a cause with its evidence
 //! - `incident`: the diagnosis of a run
@@ -20,6 +21,7 @@ mod answer;
 mod at_stop;
 mod cause;
 mod connect;
+mod coverage;
 mod cut;
 mod finding;
 mod incident;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::at_stop::{self, ErrorsByKind};
+use super::coverage::{Coverage, falls_back};
 use crate::clock::{Stamp, saturating_ns};
 use crate::record::entry::Attempt;
 use crate::record::header::Header;
@@ -39,6 +40,11 @@ pub(super) struct Scene<'a> {
     pub(super) stale_ports: BTreeMap<u16, Stamp>,
     /// Every moment at which what can serve may change.
     moments: BTreeSet<Stamp>,
+    /// When a pod serves for sure, and when one possibly does.
+    surely: Coverage,
+    possibly: Coverage,
+    /// A new pod has the name of another, so that whose answer it was is not known.
+    untold: Option<&'a PodLife>,
     pub(super) has_readiness: bool,
     routing_lag_max_ns: u64,
     embedded: bool,
@@ -58,12 +64,16 @@ impl<'a> Scene<'a> {
         header: &Header,
         stale_ports: BTreeMap<u16, Stamp>,
     ) -> Self {
+        let shared = trial.shared_names();
         let mut scene = Self {
             trial,
             variant,
             usual_ns: usual_ns(trial),
             stale_ports,
             moments: BTreeSet::new(),
+            surely: Coverage::default(),
+            possibly: Coverage::default(),
+            untold: trial.pods.iter().find(|pod| pod.new && shared.contains(pod.name.as_str())),
             has_readiness: has_readiness(variant),
             routing_lag_max_ns: routing_lag_max_ns(header),
             embedded: header.cluster.kind == "embedded",
@@ -77,6 +87,8 @@ impl<'a> Scene<'a> {
             .flat_map(|pod| both.map(|certainty| [scene.serves_from(pod), scene.serves_until(pod, certainty)]));
         scene.moments = moments.flatten().flatten().collect();
         scene.moments.extend(trial.neighbours.iter().flat_map(Neighbour::changes));
+        scene.surely = scene.coverage(Certainty::Sure);
+        scene.possibly = scene.coverage(Certainty::Possible);
         scene.errors = at_stop::count(&scene);
         scene
     }
@@ -145,13 +157,25 @@ impl<'a> Scene<'a> {
         })
     }
 
+    fn coverage(&self, certainty: Certainty) -> Coverage {
+        Coverage::of(self.pods().filter_map(|pod| Some((self.serves_from(pod)?, self.serves_until(pod, certainty)))))
+    }
+
+    /// Whether one of the workload's own pods could serve then.
+    fn own_serves(&self, at_ns: Stamp, certainty: Certainty) -> bool {
+        match certainty {
+            Certainty::Sure => self.surely.covers(at_ns),
+            Certainty::Possible => self.possibly.covers(at_ns),
+        }
+    }
+
     fn could_serve(&self, at_ns: Stamp, certainty: Certainty) -> bool {
-        self.serving(at_ns, certainty).next().is_some() || self.neighbour(at_ns).is_some()
+        self.own_serves(at_ns, certainty) || self.neighbour(at_ns).is_some()
     }
 
     /// A pod of another workload that served behind the same Service.
     fn neighbour(&self, at_ns: Stamp) -> Option<&'a Neighbour> {
-        let nobody = |at_ns| self.serving(at_ns, Certainty::Possible).next().is_none();
+        let nobody = |at_ns| !self.own_serves(at_ns, Certainty::Possible);
         // What none of the workload's pods could have answered, it answered.
         let unnamed = |other: &Neighbour| other.unnamed_after(at_ns).any(nobody);
         self.trial.neighbours.iter().find(|other| other.serves(at_ns) || unnamed(other))
@@ -159,8 +183,8 @@ impl<'a> Scene<'a> {
 
     /// The same, while none of this workload's pods could serve for certain.
     pub(super) fn only_neighbour(&self, at_ns: Stamp) -> Option<&'a Neighbour> {
-        let own = self.serving(at_ns, Certainty::Sure).next();
-        self.neighbour(at_ns).filter(|_| own.is_none())
+        let own = self.own_serves(at_ns, Certainty::Sure);
+        self.neighbour(at_ns).filter(|_| !own)
     }
 
     /// Whether a refusal at that moment lies in an outage; since when, if it does.
@@ -224,8 +248,7 @@ impl<'a> Scene<'a> {
         let nameless = first.get("").copied().map(|first_ns| {
             if first_ns >= last_without && first.len() > 1 { first_ns } else { back_ns.saturating_add(OUTAGE_TAIL_NS) }
         });
-        let untold = self.pods().any(|pod| pod.new && self.trial.shares_name(&pod.name));
-        let tail = untold.then(|| back_ns.saturating_add(OUTAGE_TAIL_NS));
+        let tail = self.untold.map(|_| back_ns.saturating_add(OUTAGE_TAIL_NS));
         named.or(nameless).or(tail).unwrap_or(Stamp::MAX)
     }
 
@@ -331,19 +354,6 @@ fn routing_lag_max_ns(header: &Header) -> u64 {
         return saturating_ns(lag_max).saturating_add(EMBEDDED_LAG_MORE_NS);
     }
     ROUTING_LAG_MAX_NS
-}
-
-fn falls_back(trial: &Trial) -> bool {
-    // The slices come in the order of their changes: of what was received, the order is certain and only the time is not.
-    let left = trial.pods.iter().filter_map(|pod| pod.endpoint_not_ready);
-    left.into_iter().any(|left| {
-        let other = trial.neighbours.iter().any(|other| other.is_ready(left.high_ns));
-        !other
-            && !trial.pods.iter().any(|pod| {
-                let ready = !pod.new || pod.endpoint_ready.is_some_and(|ready| ready.high_ns <= left.high_ns);
-                ready && pod.endpoint_not_ready.is_none_or(|not_ready| not_ready.high_ns > left.high_ns)
-            })
-    })
 }
 
 /// From when a pod's listener may be gone, or is for sure; `None` if that is not to be seen.

@@ -13,12 +13,12 @@ pub(super) fn block(value: &Value) -> Markup {
     html! { script type="application/json" { (PreEscaped(harmless(&value.to_string()))) } }
 }
 
-/// JSON whose strings have `<`, `>`, `&`, and every character that changes the order or look of others, as `\u....`: they only stand
-/// in strings, so the value is the same.
+/// JSON whose strings have `<`, `>`, `&`, control characters and every character that changes the order or look of others, as `\u....`:
+/// they only stand in strings, so the value is the same.
 pub(super) fn harmless(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
-        if matches!(c, '<' | '>' | '&') || is_invisible(c) {
+        if matches!(c, '<' | '>' | '&') || (c.is_control() && c != '\n') || is_invisible(c) {
             // All of them have four digits at most.
             let _ = write!(safe, "\\u{:04x}", u32::from(c));
         } else {
@@ -60,11 +60,15 @@ mod tests {
 
     #[test]
     fn data_cannot_leave_its_block_and_stays_the_same() {
-        let hostile = json!({"</script><img onerror=x>": "a & b <!-- \u{2028}\u{2029} \u{202e} \" \\ é"});
+        let hostile =
+            json!({"</script><img onerror=x>": "a & b <!-- \u{2028}\u{2029} \u{202e} \u{7f} \u{85} \u{9b} \" \\ é"});
         let block = block(&hostile).into_string();
         let inside = block.strip_prefix("<script type=\"application/json\">").unwrap();
         let inside = inside.strip_suffix("</script>").unwrap();
-        assert!(!inside.contains(['<', '>', '&', '\u{2028}', '\u{2029}', '\u{202e}']), "{inside}");
+        assert!(
+            !inside.contains(['<', '>', '&', '\u{2028}', '\u{2029}', '\u{202e}', '\u{7f}', '\u{85}', '\u{9b}']),
+            "{inside}"
+        );
         assert_eq!(serde_json::from_str::<Value>(inside).unwrap(), hostile);
     }
 

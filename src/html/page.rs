@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::figure::{self, Common};
 use super::{causes, incidents, key, shot, summary};
 use crate::analysis::{Analysis, ReportDoc};
-use crate::report::{one_line, send_lag_words};
+use crate::report::{one_line, send_lag_words, without_controls};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -47,7 +47,8 @@ pub fn render(analysis: &Analysis) -> String {
         div id="tip" role="status" aria-live="polite" hidden {}
         script { (PreEscaped(SCRIPT)) }
     };
-    whole(report, &body).into_string()
+    // Text goes through `one_line`, and a place that forgets it must not show.
+    without_controls(whole(report, &body).into_string())
 }
 
 fn whole(report: &ReportDoc, body: &Markup) -> Markup {

@@ -25,6 +25,9 @@ const STALL_NS: u64 = 500_000;
 /// No failure is noticed later than this after it happened.
 const STALLS_KEPT_NS: u64 = 2_000_000_000;
 
+/// Characters of an object's name (RFC 1123 subdomain, apimachinery `validation.go` at v1.34).
+const NAME_MAX: usize = 253;
+
 /// Distinct pod names that are kept; further ones count as unnamed. A trial sees a few dozen.
 const MAX_PODS: usize = 4_096;
 
@@ -181,12 +184,12 @@ impl LoadCollector {
         *summary.sums.entry(sum).or_default() += 1;
     }
 
-    /// The shared copy of a pod's name.
+    /// The shared copy of a pod's name; `None` for what no pod can be called, because a server may answer with anything.
     pub(super) fn pod(&mut self, name: &str) -> Option<Arc<str>> {
         if let Some(known) = self.pods.get(name) {
             return Some(Arc::clone(known));
         }
-        if self.pods.len() >= MAX_PODS {
+        if self.pods.len() >= MAX_PODS || !is_pod_name(name) {
             return None;
         }
         let name: Arc<str> = name.into();
@@ -225,6 +228,12 @@ impl LoadCollector {
     }
 }
 
+/// Whether a pod can be called so, as far as its length and its characters go.
+fn is_pod_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(fits)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, sync_channel};
@@ -240,6 +249,21 @@ mod tests {
 
     fn planned(id: u64, at: Stamp) -> PlannedAttempt {
         PlannedAttempt { id, at, request: 0, arm: Arm::New }
+    }
+
+    #[test]
+    fn only_what_can_be_a_pods_name_is_kept() {
+        let (mut collector, _batches, _source) = collector();
+        let longest = "a".repeat(NAME_MAX);
+        for name in ["web-0", "web-5d9c7b-x2x4z", "a.b", &longest] {
+            assert_eq!(collector.pod(name).as_deref(), Some(name));
+            assert_eq!(collector.pod(name).as_deref(), Some(name), "the second time");
+        }
+        let (too_long, huge) = ("a".repeat(NAME_MAX + 1), "a".repeat(300_000));
+        for none in ["", "Web", "a b", "a_b", "\u{fc}", "a\u{202e}b", "<b>", &too_long, &huge] {
+            assert_eq!(collector.pod(none), None, "{none:.40}");
+        }
+        assert_eq!(collector.pods.len(), 4, "nothing of them is kept");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! - `entry`: all kinds of lines, and the format's number
 //! - `header`: the first line: the run's spec and cluster
 //! - `outcome`: how a request ends, and the five sums
+//! - `private_file`: files of a run: for its user only, never through a link
 //! - `reader`: reads a record line by line
 //! - `reproduce`: the command that reruns a variant of a record; pure
 //! - `sample`: records for tests and benchmarks
@@ -17,6 +18,7 @@ mod attempt;
 pub mod entry;
 pub mod header;
 mod outcome;
+pub(crate) mod private_file;
 mod reader;
 mod reproduce;
 #[doc(hidden)]

@@ -4,9 +4,8 @@
 //! the disk is full it cuts the file back to its last whole line, says so through [`WriterStatus`], and goes on emptying the
 //! channel, so that the run can end in order and what was written still reports.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -16,6 +15,7 @@ use std::time::Duration;
 
 use super::entry::{Entry, Overflow};
 use super::header::Header;
+use super::private_file;
 use super::sink::SinkReceiver;
 use crate::clock::{Clock, Stamp};
 
@@ -142,8 +142,7 @@ impl Writer {
 }
 
 fn new_file(path: &Path) -> Result<File, WriteError> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    opened.map_err(|source| WriteError::Create { path: path.to_owned(), source })
+    private_file::create(path).map_err(|source| WriteError::Create { path: path.to_owned(), source })
 }
 
 fn write_all(source: &SinkReceiver, lines: &mut LineBuffer<impl Storage>, clock: Clock) {
@@ -410,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_is_full_from_the_start_is_an_error_before_the_run() {
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let error = Writer::start(full, Some(sample::header()), channel(1).1, Clock::start()).unwrap_err();
         assert!(matches!(error, WriteError::Write { .. }), "{error}");
     }

@@ -1,9 +1,49 @@
-//! Text from outside inside Markdown and HTML: it can neither make markup nor leave its cell, nor call people where it is shown.
+//! Text from outside on a terminal and inside Markdown and HTML: it can neither steer, make markup nor leave its place, nor call
+//! people where it is shown.
 
-use super::words::one_line;
+use super::words::{harmless, one_line};
 
 /// It is not seen, and what stands before and after it is no word.
 const NO_WORD: &str = "&#8203;";
+
+/// Text as a terminal shows it and does not obey it. Each line after the first is indented: what looks like a line of rollproof's own
+/// is one.
+#[must_use]
+pub fn terminal(text: &str) -> String {
+    in_lines(text, "  ")
+}
+
+/// The same of a text that rollproof laid out in lines: they stay as they are.
+#[must_use]
+pub fn terminal_page(text: &str) -> String {
+    in_lines(text, "")
+}
+
+fn in_lines(text: &str, indent: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            shown.push('\n');
+            // A CI job takes a line that begins so, also behind spaces, for a command to its runner.
+            if line.trim_start().starts_with("::") {
+                shown.push_str("  | ");
+            } else if !line.is_empty() && !line.starts_with(' ') {
+                shown.push_str(indent);
+            }
+        }
+        shown.extend(line.chars().map(harmless));
+    }
+    shown
+}
+
+/// A whole page or file without characters that its reader may obey instead of showing them, but for those that lay it out.
+pub(crate) fn without_controls(text: String) -> String {
+    let stays = |c: char| matches!(c, '\n' | '\t') || harmless(c) == c;
+    if text.chars().all(stays) {
+        return text;
+    }
+    text.chars().map(|c| if stays(c) { c } else { harmless(c) }).collect()
+}
 
 /// Text as Markdown that shows it as it is: on one line, without markup, HTML, links, mentions or references.
 #[must_use]
@@ -75,6 +115,23 @@ mod tests {
         assert_eq!(markdown("<img src=x>"), "&lt;img src=x&gt;");
         assert_eq!(markdown("[x](http://y) `z`"), "\\[x\\](http:&#8203;//y) \\`z\\`");
         assert_eq!(markdown("with-prestop"), "with-prestop");
+    }
+
+    #[test]
+    fn outside_text_does_not_steer_the_terminal_and_begins_no_line() {
+        let hostile = "pod\u{1b}[2J\u{9b}31m\u{7f}\u{202e}x\u{200b}\r\nPASS  web: all well\n  kept\n\nend\n";
+        assert_eq!(
+            terminal(hostile),
+            "pod\u{fffd}[2J\u{fffd}31m\u{fffd}\u{fffd}x\u{fffd}\u{fffd}\n  PASS  web: all well\n  kept\n\n  end\n"
+        );
+        assert_eq!(
+            terminal("web: \u{fc} \u{65e5}\u{672c}"),
+            "web: \u{fc} \u{65e5}\u{672c}",
+            "what is only shown stays"
+        );
+        assert_eq!(terminal("log:\n    ::error::x\n::stop"), "log:\n  |     ::error::x\n  | ::stop");
+        assert_eq!(terminal_page("a\nb\u{7}\u{2066}"), "a\nb\u{fffd}\u{fffd}");
+        assert_eq!(without_controls("a\tb\n\u{85}\u{0}".to_owned()), "a\tb\n\u{fffd}\u{fffd}");
     }
 
     #[test]

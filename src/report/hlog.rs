@@ -13,6 +13,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use super::words::one_line;
 use crate::analysis::Analysis;
 use crate::clock::Stamp;
+use crate::record::Arm;
 use crate::record::header::Header;
 use crate::spec::VariantSpec;
 use crate::timeline::{Phase, Trial};
@@ -27,19 +28,21 @@ const US_PER_MS: f64 = 1_000.0;
 /// Characters of a variant's name that a tag keeps.
 const NAME_MAX: usize = 100;
 
-/// One line of the log.
-struct Line {
+/// One line of the log. Its histogram is made when it is written: each is large, and a record may have many trials.
+struct Line<'a> {
     from_ns: Stamp,
     to_ns: Stamp,
     tag: String,
-    values: Histogram<u64>,
+    trial: &'a Trial,
+    phase: Phase,
+    judged: &'a [Arm],
 }
 
 /// The interval log of a run, ended by a newline. The same analysis gives the same bytes.
 #[must_use]
 pub fn render(analysis: &Analysis) -> String {
     let tags = tags(&analysis.header().spec.variants);
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<Line<'_>> = Vec::new();
     for ((variant, trials), tag) in analysis.variants().zip(&tags) {
         for judged in trials.iter().filter(|judged| judged.state == State::Counts) {
             lines.extend(Phase::ALL.into_iter().filter_map(|phase| line(judged.trial, variant, tag, phase)));
@@ -53,7 +56,7 @@ pub fn render(analysis: &Analysis) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-fn write(header: &Header, tags: &[String], lines: &[Line], text: &mut Vec<u8>) -> Option<()> {
+fn write(header: &Header, tags: &[String], lines: &[Line<'_>], text: &mut Vec<u8>) -> Option<()> {
     let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(header.started_unix_ns);
     let mut builder = IntervalLogWriterBuilder::new();
     builder
@@ -69,15 +72,17 @@ fn write(header: &Header, tags: &[String], lines: &[Line], text: &mut Vec<u8>) -
     builder.with_start_time(started).with_base_time(started).with_max_value_divisor(US_PER_MS);
     let mut serializer = V2DeflateSerializer::new();
     let mut log = builder.begin_log_with(text, &mut serializer).ok()?;
-    for Line { from_ns, to_ns, tag, values } in lines {
+    for Line { from_ns, to_ns, tag, trial, phase, judged } in lines {
         let length = Duration::from_nanos(to_ns.saturating_sub(*from_ns));
-        log.write_histogram(values, Duration::from_nanos(*from_ns), length, Tag::new(tag)).ok()?;
+        let mut values = Histogram::new_with_bounds(1, LARGEST_US, DIGITS).ok()?;
+        trial.latencies(*phase, judged).counts().for_each(|(us, count)| values.saturating_record_n(us, count));
+        log.write_histogram(&values, Duration::from_nanos(*from_ns), length, Tag::new(tag)).ok()?;
     }
     Some(())
 }
 
 /// The line of one phase of a counting trial; `None` if nothing was answered in it.
-fn line(trial: &Trial, variant: &VariantSpec, tag: &str, phase: Phase) -> Option<Line> {
+fn line<'a>(trial: &'a Trial, variant: &'a VariantSpec, tag: &str, phase: Phase) -> Option<Line<'a>> {
     let window = trial.window?;
     let end_ns = trial.end.as_ref().map_or(window.first_ns, |end| end.at_ns);
     let stopped_ns = window.stopped_ns.unwrap_or(end_ns);
@@ -87,10 +92,9 @@ fn line(trial: &Trial, variant: &VariantSpec, tag: &str, phase: Phase) -> Option
         Phase::During => (window.first_ns, gone_ns, "during"),
         Phase::After => (gone_ns, stopped_ns, "after"),
     };
-    let all = trial.latencies(phase, &variant.load.judged);
-    let mut values = Histogram::new_with_bounds(1, LARGEST_US, DIGITS).ok()?;
-    all.counts().for_each(|(us, count)| values.saturating_record_n(us, count));
-    (!values.is_empty()).then(|| Line { from_ns, to_ns, tag: format!("{tag}.{name}"), values })
+    let judged = variant.load.judged.as_slice();
+    let is_empty = trial.latencies(phase, judged).is_empty();
+    (!is_empty).then(|| Line { from_ns, to_ns, tag: format!("{tag}.{name}"), trial, phase, judged })
 }
 
 /// A tag for each variant: its name, without what a line of the log cannot hold, and unlike the others.

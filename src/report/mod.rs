@@ -19,7 +19,8 @@ mod tests;
 mod words;
 
 use crate::analysis::ReportDoc;
-pub use escape::{html, markdown};
+pub(crate) use escape::without_controls;
+pub use escape::{html, markdown, terminal, terminal_page};
 pub use hlog::render as to_hlog;
 pub use incident::{NoIncident, incident_page};
 pub use junit::render as to_junit;

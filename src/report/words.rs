@@ -210,8 +210,12 @@ pub(super) fn not_counting_words(variant: &VariantDoc, most: usize) -> Vec<Strin
 /// Text from outside on one line, without control characters: a terminal or a table must not obey it.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    let clean = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
-    text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { clean(c) }).collect()
+    text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { harmless(c) }).collect()
+}
+
+/// A character that a terminal or a page shows and does not obey.
+pub(super) fn harmless(c: char) -> char {
+    if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }
 }
 
 /// Characters that change the order or the look of what stands around them, and those that no XML may hold.

@@ -3,14 +3,15 @@
 //! Every line is written at once and whole, so that a server that is killed leaves all of it: what was `read` and is
 //! neither `answered` nor `cut` died with the process. Nothing that explains a lost request may read this log.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
+
+use crate::record::private_file;
 
 /// Lines that one process writes at most; then one `full` line says so.
 const MOST_LINES: u64 = 4_000_000;
@@ -104,10 +105,9 @@ pub(crate) struct TargetTruth {
 }
 
 impl TargetTruth {
-    /// Opens the log for appending, made with mode 0600 where it is not there; without a path nothing is written.
+    /// Opens the log for appending; without a path nothing is written.
     pub(crate) fn open(pod: &str, path: Option<&Path>) -> std::io::Result<Self> {
-        let open = |path| OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        let file = path.map(open).transpose()?;
+        let file = path.map(private_file::append).transpose()?;
         Ok(Self { pod: pod.to_owned(), file: file.map(|file| Mutex::new((file, 0))) })
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
 
 use super::TimelineError;
+use super::histogram_decoder::HistogramDecoder;
 use super::said::waiting_words;
 use super::serving::Serving;
 use super::tracked_pods::TrackedPods;
@@ -45,14 +45,19 @@ pub struct Collector {
     header: Header,
     /// When each trial began, with its number.
     begun: BTreeSet<(Stamp, u32)>,
+    numbers: BTreeSet<u32>,
     running: BTreeMap<u32, Gathering>,
+    /// The trials that run in each namespace: one, unless a record was changed.
+    running_in: BTreeMap<String, BTreeSet<u32>>,
     done: Vec<Trial>,
+    /// Their places in `done`.
+    places: BTreeMap<u32, usize>,
     pods: TrackedPods,
     overflows: Vec<Overflow>,
     end: Option<RunEnd>,
     orphans: u64,
     cluster_notes: Vec<String>,
-    deserializer: Deserializer,
+    histograms: HistogramDecoder,
 }
 
 impl Collector {
@@ -63,13 +68,16 @@ impl Collector {
             pods: TrackedPods::new(header.started_unix_ns),
             header,
             begun: BTreeSet::new(),
+            numbers: BTreeSet::new(),
             running: BTreeMap::new(),
+            running_in: BTreeMap::new(),
             done: Vec::new(),
+            places: BTreeMap::new(),
             overflows: Vec::new(),
             end: None,
             orphans: 0,
             cluster_notes: Vec::new(),
-            deserializer: Deserializer::new(),
+            histograms: HistogramDecoder::default(),
         }
     }
 
@@ -114,11 +122,12 @@ impl Collector {
             let known: Vec<&str> = self.header.spec.variants.iter().map(|variant| variant.name.as_str()).collect();
             return Err(TimelineError::UnknownVariant { trial, variant: start.variant, known: known.join(", ") });
         }
-        if self.begun.iter().any(|(_, known)| *known == trial) {
+        if !self.numbers.insert(trial) {
             return Err(TimelineError::TrialTwice { trial });
         }
         self.begun.insert((start.at_ns, trial));
         self.pods.forget(&start.namespace, start.at_ns);
+        self.running_in.entry(start.namespace.clone()).or_default().insert(trial);
         self.running.insert(trial, Gathering::new(start));
         Ok(())
     }
@@ -128,6 +137,9 @@ impl Collector {
             self.stray(end.trial);
             return Ok(());
         };
+        if let Some(running) = self.running_in.get_mut(&gathering.start.namespace) {
+            running.remove(&end.trial);
+        }
         self.summarise(gathering, Some(end))
     }
 
@@ -136,7 +148,7 @@ impl Collector {
         let pod_s = |from: Stamp, to: Stamp| self.pods.used_s(&namespace, from, to);
         let propagation = gathering.propagation(&self.pods, end.as_ref());
         let (serving, hook) = self.serving(&gathering.start.variant);
-        let mut trial = gathering.summarise(end, pod_s, &mut self.deserializer)?;
+        let mut trial = gathering.summarise(end, pod_s, &mut self.histograms)?;
         trial.propagation = propagation;
         trial.said = self.pods.said(&namespace);
         if let Some(end) = trial.end.as_mut().filter(|end| !end.complete && !end.reason.is_empty())
@@ -150,6 +162,7 @@ impl Collector {
             trial.forget_shared_names();
             trial.neighbours = self.pods.neighbours(&namespace, &std::mem::take(&mut trial.answered_slices));
         }
+        self.places.insert(trial.start.trial, self.done.len());
         self.done.push(trial);
         Ok(())
     }
@@ -163,7 +176,7 @@ impl Collector {
 
     /// Watches that ran late, in the namespace of the trial that runs.
     fn watched_late(&mut self, seen: &WatchLateness) {
-        if let Some(own) = self.running.values_mut().find(|trial| trial.start.namespace == seen.namespace) {
+        if let Some(own) = self.running_in(&seen.namespace) {
             own.lateness.add(seen.at_ns, seen.until_ns, seen.late_ns);
         }
     }
@@ -176,7 +189,8 @@ impl Collector {
     }
 
     fn running_in(&mut self, namespace: &str) -> Option<&mut Gathering> {
-        self.running.values_mut().find(|trial| trial.start.namespace == namespace)
+        let trial = self.running_in.get(namespace)?.first()?;
+        self.running.get_mut(trial)
     }
 
     /// The name of the container of a variant's workload that serves, and its preStop hook.
@@ -205,7 +219,7 @@ impl Collector {
 
     /// A line of a trial that is not running.
     fn stray(&mut self, trial: u32) {
-        match self.done.iter_mut().find(|done| done.start.trial == trial) {
+        match self.places.get(&trial).and_then(|place| self.done.get_mut(*place)) {
             Some(done) => done.late_lines += 1,
             None => self.orphans += 1,
         }
@@ -214,9 +228,10 @@ impl Collector {
     /// Takes out a trial that has ended, as the record has it so far, and drops the trials that ended before it: memory stays that of
     /// one trial when a run is followed trial by trial. `None` if its end has not come.
     pub fn take_ended(&mut self, trial: u32) -> Option<Trial> {
-        let place = self.done.iter().position(|done| done.start.trial == trial)?;
+        let place = *self.places.get(&trial)?;
         let mut found = self.done.swap_remove(place);
         self.done.clear();
+        self.places.clear();
         found.overflowed = self.overflowed().get(&trial).copied().unwrap_or(0);
         Some(found)
     }

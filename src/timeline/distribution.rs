@@ -5,10 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::Deserializer;
+use super::histogram_decoder::HistogramDecoder;
 
 /// Values in microseconds and how often each came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,13 +18,11 @@ impl Distribution {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn add_encoded(&mut self, text: &str, with: &mut Deserializer) -> Result<(), String> {
+    pub fn add_encoded(&mut self, text: &str, with: &mut HistogramDecoder) -> Result<(), String> {
         if text.is_empty() {
             return Ok(());
         }
-        let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
-        let histogram: Histogram<u64> = with.deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
-        for step in histogram.iter_recorded() {
+        for step in with.decode(text)?.iter_recorded() {
             self.add(step.value_iterated_to(), step.count_at_value());
         }
         Ok(())
@@ -77,6 +72,9 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use hdrhistogram::Histogram;
     use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
     use super::*;
@@ -92,7 +90,7 @@ mod tests {
     #[test]
     fn parts_add_up_to_the_whole() {
         let mut parts = Distribution::default();
-        let mut with = Deserializer::new();
+        let mut with = HistogramDecoder::default();
         for from in (0..10_000_u64).step_by(1_000) {
             // Later parts have larger values, so their histograms have other sizes.
             parts.add_encoded(&encoded((from..from + 1_000).map(|v| v * 7)), &mut with).unwrap();
@@ -108,8 +106,8 @@ mod tests {
     #[test]
     fn nothing_has_no_quantile_and_an_empty_text_is_nothing() {
         let mut none = Distribution::default();
-        none.add_encoded("", &mut Deserializer::new()).unwrap();
-        none.add_encoded(&encoded([]), &mut Deserializer::new()).unwrap();
+        none.add_encoded("", &mut HistogramDecoder::default()).unwrap();
+        none.add_encoded(&encoded([]), &mut HistogramDecoder::default()).unwrap();
         assert!(none.is_empty());
         assert_eq!(none.per_mille(500), None);
     }
@@ -118,7 +116,7 @@ mod tests {
     fn what_is_no_histogram_is_an_error() {
         let mut none = Distribution::default();
         for text in ["?", "aGVsbG8=", &encoded([5])[..12]] {
-            assert!(none.add_encoded(text, &mut Deserializer::new()).is_err(), "{text}");
+            assert!(none.add_encoded(text, &mut HistogramDecoder::default()).is_err(), "{text}");
         }
     }
 }

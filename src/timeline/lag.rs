@@ -3,6 +3,8 @@
 //! A pod's last new connection tells it only if later ones would have been seen: its listener must have accepted, and the
 //! load must have gone on, for a while after it. Otherwise the pod gives no figure.
 
+use std::collections::BTreeMap;
+
 use super::connections::{Connections, Reached};
 use super::gaps::Gaps;
 use super::pod_tracker::PodTracker;
@@ -40,11 +42,15 @@ pub(super) fn lags(
     end_ns: Stamp,
 ) -> PropagationLags {
     let mut lags = PropagationLags::default();
+    let mut names: BTreeMap<&str, u32> = BTreeMap::new();
+    for pod in pods {
+        *names.entry(pod.name()).or_default() += 1;
+    }
     for pod in pods {
         let deleted = pod.deletion_ns().filter(|at| (window.first_ns..=end_ns).contains(at));
         let (Some(deleted_ns), Some(reached)) = (deleted, connections.of(pod.name())) else { continue };
         // A StatefulSet gives the next pod the same name: whose connection it was, the name does not tell.
-        let shares_name = pods.iter().filter(|other| other.name() == pod.name()).count() > 1;
+        let shares_name = names.get(pod.name()).is_some_and(|pods| *pods > 1);
         match lag(pod, deleted_ns, reached, connections, gaps, window).filter(|_| !shares_name) {
             Some(lag) => lags.pods.push(lag),
             None => lags.not_observed = lags.not_observed.saturating_add(1),

@@ -12,6 +12,7 @@
 //! - `distribution`: times added up from histograms
 //! - `edge`: a moment between two stamps, and how it is known
 //! - `gaps`: when a watch was blind
+//! - `histogram_decoder`: decodes the record's histograms, within bounds
 //! - `lag`: the propagation lag of each deleted pod
 //! - `lag_tests`: lags as a report shows them
 //! - `lateness`: how late a trial's own sends and watches were
@@ -35,6 +36,7 @@ mod derive;
 mod distribution;
 mod edge;
 mod gaps;
+mod histogram_decoder;
 mod lag;
 #[cfg(test)]
 mod lag_tests;
@@ -56,6 +58,7 @@ pub use counts::Counts;
 pub use course::{Bin, Course};
 pub use distribution::Distribution;
 pub use edge::{Basis, Edge};
+pub use histogram_decoder::HistogramDecoder;
 pub use lag::{PodLag, PropagationLags};
 pub use lateness::Lateness;
 pub use life::PodLife;

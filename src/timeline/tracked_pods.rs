@@ -14,10 +14,16 @@ use crate::clock::Stamp;
 use crate::record::entry::{EndpointsSeen, EventSeen, ListenerSeen, ObservationGap, PodSeen, SeenChange};
 use crate::servers::PreStop;
 
-/// The pods of one namespace, in the order in which they were first named.
+/// The pods of one namespace, in the order in which they were first named. Each entry finds its pods by an index: a record may hold tens
+/// of thousands of them.
 #[derive(Debug, Default)]
 struct NamespacePods {
     pods: Vec<PodTracker>,
+    /// The pods of each name, the latest last: a `StatefulSet` gives the next pod the same name.
+    by_name: BTreeMap<String, Vec<usize>>,
+    by_uid: BTreeMap<String, usize>,
+    /// The pods that each `EndpointSlice` has listed and may still list.
+    by_slice: BTreeMap<String, BTreeSet<usize>>,
     gaps: Gaps,
     said: Vec<KubernetesSaid>,
 }
@@ -31,30 +37,42 @@ pub(super) struct TrackedPods {
 }
 
 impl NamespacePods {
-    /// The pod with this name that was seen last: a `StatefulSet` gives the next pod the same name.
+    /// The pod with this name that was seen last.
     fn named(&mut self, name: &str) -> Option<&mut PodTracker> {
-        self.pods.iter_mut().rev().find(|pod| pod.name() == name)
-    }
-
-    /// The same, made if it is not there: an `EndpointSlice` may tell of a pod before the watch of pods does.
-    fn named_or_new(&mut self, name: &str) -> &mut PodTracker {
-        let known = self.pods.iter().rposition(|pod| pod.name() == name);
-        self.at(known, || PodTracker::named(name))
+        let at = *self.by_name.get(name)?.last()?;
+        self.pods.get_mut(at)
     }
 
     /// The pod that a watch showed; one that only endpoints have named so far becomes it.
     fn shown(&mut self, seen: &PodSeen) -> &mut PodTracker {
-        let known = self.pods.iter().position(|pod| pod.uid() == seen.uid);
-        let known = known.or_else(|| self.pods.iter().position(|pod| pod.uid().is_empty() && pod.name() == seen.name));
-        self.at(known, PodTracker::default)
+        let known = self.by_uid.get(&seen.uid).copied();
+        let known = known.or_else(|| {
+            let of_name = self.by_name.get(&seen.name)?;
+            of_name.iter().copied().find(|at| self.pods[*at].uid().is_empty())
+        });
+        let at = known.unwrap_or_else(|| self.add(PodTracker::named(&seen.name)));
+        if self.pods[at].name() != seen.name {
+            self.rename(at, &seen.name);
+        }
+        self.by_uid.insert(seen.uid.clone(), at);
+        &mut self.pods[at]
     }
 
-    fn at(&mut self, known: Option<usize>, new: impl FnOnce() -> PodTracker) -> &mut PodTracker {
-        let at = known.unwrap_or_else(|| {
-            self.pods.push(new());
-            self.pods.len() - 1
-        });
-        &mut self.pods[at]
+    fn add(&mut self, pod: PodTracker) -> usize {
+        let at = self.pods.len();
+        self.by_name.entry(pod.name().to_owned()).or_default().push(at);
+        self.pods.push(pod);
+        at
+    }
+
+    /// No cluster renames a pod, but a record may be changed.
+    fn rename(&mut self, at: usize, name: &str) {
+        if let Some(of_name) = self.by_name.get_mut(self.pods[at].name()) {
+            of_name.retain(|known| *known != at);
+        }
+        let of_name = self.by_name.entry(name.to_owned()).or_default();
+        let place = of_name.partition_point(|known| *known < at);
+        of_name.insert(place, at);
     }
 
     fn endpoints(&mut self, seen: &EndpointsSeen) {
@@ -65,13 +83,57 @@ impl NamespacePods {
             conditions.ready |= endpoint.ready;
             conditions.serving |= endpoint.serving;
         }
+        let mut listed = BTreeSet::new();
         for (name, conditions) in &said {
-            self.named_or_new(name).listed(seen, *conditions);
+            let known = self.by_name.get(*name).and_then(|of_name| of_name.last()).copied();
+            // An `EndpointSlice` may tell of a pod before the watch of pods does.
+            let at = known.unwrap_or_else(|| self.add(PodTracker::named(name)));
+            self.pods[at].listed(seen, *conditions);
+            listed.insert(at);
         }
-        for pod in &mut self.pods {
+        let before = self.by_slice.remove(&seen.name).unwrap_or_default();
+        for at in before.into_iter().chain(listed.clone()) {
+            let pod = &mut self.pods[at];
             let conditions = said.get(pod.name()).copied();
             pod.left(seen, conditions);
+            // An earlier pod of the same name is listed with the later one.
+            if conditions.is_some() {
+                listed.insert(at);
+            }
         }
+        if !listed.is_empty() {
+            self.by_slice.insert(seen.name.clone(), listed);
+        }
+    }
+
+    /// Forgets what was gone before this moment.
+    fn forget(&mut self, before: Stamp) {
+        self.gaps.forget(before);
+        self.said.retain(|said| said.pod().is_none() || said.at_ns >= before);
+        let mut places = Vec::with_capacity(self.pods.len());
+        let mut kept = 0;
+        for pod in &self.pods {
+            let stays = !pod.was_gone_before(before);
+            places.push(stays.then_some(kept));
+            kept += usize::from(stays);
+        }
+        self.pods.retain(|pod| !pod.was_gone_before(before));
+        let moved = |at: &usize| places.get(*at).copied().flatten();
+        self.by_uid.retain(|_, at| match moved(at) {
+            Some(place) => {
+                *at = place;
+                true
+            }
+            None => false,
+        });
+        self.by_name.retain(|_, all| {
+            *all = all.iter().filter_map(moved).collect();
+            !all.is_empty()
+        });
+        self.by_slice.retain(|_, all| {
+            *all = all.iter().filter_map(moved).collect();
+            !all.is_empty()
+        });
     }
 }
 
@@ -114,10 +176,9 @@ impl TrackedPods {
 
     /// Forgets a namespace's pods that were gone before this moment: no later trial has use for them.
     pub(super) fn forget(&mut self, namespace: &str, before: Stamp) {
-        let Some(space) = self.namespaces.get_mut(namespace) else { return };
-        space.gaps.forget(before);
-        space.said.retain(|said| said.pod().is_none() || said.at_ns >= before);
-        space.pods.retain(|pod| !pod.was_gone_before(before));
+        if let Some(space) = self.namespaces.get_mut(namespace) {
+            space.forget(before);
+        }
     }
 
     /// What Kubernetes said of a namespace's objects so far.

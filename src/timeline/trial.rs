@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hdrhistogram::serialization::Deserializer;
-
 use super::TimelineError;
 use super::connections::Connections;
 use super::counts::Counts;
 use super::course::{self, Course, Thinned};
 use super::distribution::Distribution;
+use super::histogram_decoder::HistogramDecoder;
 use super::lag::PropagationLags;
 use super::lateness::Lateness;
 use super::life::PodLife;
@@ -172,7 +171,7 @@ impl Gathering {
         self,
         end: Option<TrialEnd>,
         pod_s: impl FnOnce(Stamp, Stamp) -> Option<f64>,
-        with: &mut Deserializer,
+        with: &mut HistogramDecoder,
     ) -> Result<Trial, TimelineError> {
         let window = Window::of(&self.marks);
         let origin_ns = window.map_or(self.start.at_ns, |window| window.first_ns);
@@ -226,7 +225,7 @@ impl Trial {
 
     /// A slice belongs to the phase in which it starts: ok attempts are placed to a tenth of a second, others exactly.
     /// Gives the pulse's latencies.
-    fn add_pulse(&mut self, pulse: &Pulse, with: &mut Deserializer) -> Result<Distribution, TimelineError> {
+    fn add_pulse(&mut self, pulse: &Pulse, with: &mut HistogramDecoder) -> Result<Distribution, TimelineError> {
         self.counts(pulse.at_ns, pulse.arm).add(Sum::Ok, Outcome::Ok, pulse.ok);
         if pulse.ok > 0 {
             self.note_served(pulse);
@@ -261,7 +260,7 @@ impl Trial {
         }
     }
 
-    fn add_punctuality(&mut self, slice: &Punctuality, with: &mut Deserializer) -> Result<(), TimelineError> {
+    fn add_punctuality(&mut self, slice: &Punctuality, with: &mut HistogramDecoder) -> Result<(), TimelineError> {
         self.lag_us.add_encoded(&slice.lag_us, with).map_err(|reason| TimelineError::Histogram {
             what: "a punctuality line",
             trial: slice.trial,
@@ -291,10 +290,16 @@ impl Trial {
         self.pods.iter().filter(|pod| pod.name == name).count() > 1
     }
 
+    /// The names that two or more of its pods had.
+    #[must_use]
+    pub fn shared_names(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.pods.iter().map(|pod| pod.name.as_str()).filter(|name| !names.insert(*name)).collect()
+    }
+
     /// Whose answer it was, a name that two pods had does not tell: it is said of neither.
     pub(super) fn forget_shared_names(&mut self) {
-        let names = self.pods.iter().map(|pod| pod.name.clone());
-        let shared: BTreeSet<String> = names.filter(|name| self.shares_name(name)).collect();
+        let shared: BTreeSet<String> = self.shared_names().into_iter().map(str::to_owned).collect();
         for pod in self.pods.iter_mut().filter(|pod| shared.contains(&pod.name)) {
             pod.served = None;
         }

@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("every_part_is_there", every_part_is_there),
     ("a_clean_run_says_what_it_leaves_open", a_clean_run_says_what_it_leaves_open),
     ("report_writes_the_page_beside_the_record", report_writes_the_page_beside_the_record),
+    ("no_character_is_left_that_steers_what_shows_the_page", no_character_is_left_that_steers),
     ("the_same_record_gives_the_same_bytes", the_same_record_gives_the_same_bytes),
     ("an_ordinary_run_is_small", an_ordinary_run_is_small),
     ("a_hundred_thousand_failures_are_thinned_and_that_is_said", a_hundred_thousand_failures),
@@ -20,6 +21,15 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("no_link_leads_nowhere_where_not_every_trial_is_drawn", no_link_leads_nowhere),
     ("a_record_without_a_rollout_or_a_trial_has_a_page", a_record_without_a_rollout_has_a_page),
 ];
+
+fn no_character_is_left_that_steers() {
+    let hostile = |name: &str| format!("{name}\u{7f}\u{85}\u{9b}31m\u{1b}[2J\u{0}\u{202e}\u{2066}\u{200b}end");
+    let page = page(&named(&hostile("scenario"), &hostile("variant"), &hostile("pod")));
+    assert!(page.contains("scenario\u{fffd}") && page.contains("variant\u{fffd}"), "they are shown all the same");
+    let steers = |c: &char| c.is_control() && *c != '\n' && *c != '\t' || "\u{202e}\u{2066}\u{200b}".contains(*c);
+    let left: Vec<char> = page.chars().filter(steers).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
 
 /// The page of a record.
 pub(crate) fn page(record: &[u8]) -> String {

@@ -21,6 +21,7 @@ use rollproof::record::Entry;
 use rollproof::record::entry::{Mark, MarkName, TrialEnd};
 use rollproof::record::sink::channel;
 use rollproof::rng::Rng;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
@@ -272,5 +273,44 @@ async fn whoever_has_not_the_token_is_refused() {
         let error = stranger.mark().await.unwrap_err();
         assert!(error.to_string().contains("token"), "{token:?}: {error}");
     }
+    stage.agent.abort();
+}
+
+/// A request that never ends, without the token.
+const UNFINISHED: &[u8] = b"GET /hello HTTP/1.1\r\nHost: agent\r\nX-Slow: ";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_floods_the_agent_with_unfinished_requests_does_not_keep_its_driver_out() {
+    let mut stage = stage(0, 1, 10_000_000).await;
+    let (sink, source) = channel(64);
+    // A stream of lines that is open before and stays.
+    let follower = Follower::start(stage.remote.clone(), sink);
+    stage.remote.record(&end(2)).await.unwrap();
+    follower.until_trial_end(2, Duration::from_secs(30)).await.unwrap();
+    let mut flood = Vec::new();
+    for _ in 0..300 {
+        let mut stream = tokio::net::TcpStream::connect(stage.way.agent).await.unwrap();
+        let _ = stream.write_all(UNFINISHED).await;
+        flood.push(stream);
+    }
+    stage.remote.greet(Duration::from_secs(20)).await.unwrap();
+    stage.remote.mark().await.unwrap();
+    stage.remote.record(&end(1)).await.unwrap();
+    follower.until_trial_end(1, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(follower.now().connections, 1, "the stream that was open is none of the strangers");
+    follower.stop().await;
+    drop(source);
+    let mut held = 0;
+    for stream in &mut flood {
+        let mut byte = [0];
+        let read = tokio::time::timeout(Duration::from_millis(1), stream.read(&mut byte)).await;
+        held += u32::from(read.is_err());
+    }
+    assert!(held <= 64, "{held} connections of strangers are held");
+    // And those are closed, because their requests do not end.
+    let last = flood.last_mut().unwrap();
+    let mut byte = [0];
+    let closed = tokio::time::timeout(Duration::from_secs(30), last.read(&mut byte)).await;
+    assert!(closed.is_ok(), "an unfinished request is held for ever");
     stage.agent.abort();
 }

@@ -8,6 +8,7 @@ mod descriptors;
 #[path = "../fault_server/mod.rs"]
 #[allow(dead_code, reason = "shared with the tests of hidden clients")]
 mod fault_server;
+mod hostile;
 mod kind_programs;
 mod load_run;
 #[path = "../end_to_end/program.rs"]

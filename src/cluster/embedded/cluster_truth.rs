@@ -2,10 +2,9 @@
 //!
 //! Diagnosis must never read it; tests score diagnosis against it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -16,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::Stamp;
+use crate::record::private_file;
 
 /// Lines that may wait for the writer. What does not fit is counted, and the count is the log's last line.
 const CAPACITY: usize = 65_536;
@@ -95,8 +95,7 @@ impl ClusterTruth {
     /// A log in a new file at `path`, written by a thread of its own until the last clone is gone.
     pub(super) fn create(path: &Path) -> Result<(Self, TruthWriter), TruthError> {
         let fail = |source| TruthError { path: path.display().to_string(), source };
-        let private = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-        let file = private.map_err(fail)?;
+        let file = private_file::replace(path).map_err(fail)?;
         let (sender, receiver) = sync_channel(CAPACITY);
         let lost = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&lost);
@@ -184,6 +183,20 @@ mod tests {
             std::fs::read_to_string(&path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((&lines[0]["t"], &lines[0]["to"], lines.len()), (&"pick".into(), &"127.0.0.1:1".into(), 2));
         assert_eq!(lines[1], serde_json::json!({"t": "node", "deed": "killed"}));
+    }
+
+    #[test]
+    fn a_link_that_was_laid_out_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) = (folder.path().join("victim"), folder.path().join("truth.jsonl"));
+        std::fs::write(&victim, "mine").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        let (truth, writer) = ClusterTruth::create(&path).unwrap();
+        truth.node(&serde_json::json!({"deed": "theirs"}));
+        drop(truth);
+        writer.finish(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+        assert!(std::fs::read_to_string(&path).unwrap().contains("theirs"));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 use super::ContainerLogs;
@@ -14,12 +13,12 @@ use super::cluster_truth::{ClusterTruth, TruthError, TruthWriter};
 use super::control_plane::{ControlPlane, ControlPlaneConfig};
 use super::node::{Node, NodeConfig, NodeTrouble};
 use super::proxy::{ServiceRoute, SyncRule};
+use super::run_folder::{RunFolder, remove_abandoned};
 use super::store::{ApiError, ObjectKind};
 use super::supervise::Isolation;
 use crate::clock::{Clock, saturating_ns};
+use crate::record::private_file;
 
-/// Begins the names of folders for pods' files; the process's number follows.
-const FOLDER_PREFIX: &str = "rollproof-pods-";
 const NODE: &str = "embedded";
 /// How long everything that runs in a pod may take to end when the cluster does.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
@@ -60,7 +59,7 @@ pub(crate) struct EmbeddedCluster {
     /// Bound and never listening, so that the kernel refuses, and nobody else can listen there.
     _reject: TcpSocket,
     /// The pods' files; removed with it.
-    _folder: TempDir,
+    _folder: RunFolder,
 }
 
 impl EmbeddedCluster {
@@ -70,10 +69,8 @@ impl EmbeddedCluster {
         let (truth, writer) = ClusterTruth::create(&config.truth)?;
         let temporary = std::env::temp_dir();
         remove_abandoned(&temporary);
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
-            .tempdir_in(&temporary)
-            .map_err(system("creating a folder for the pods' files in TMPDIR"))?;
+        let folder =
+            RunFolder::create(&temporary).map_err(system("creating a folder for the pods' files in TMPDIR"))?;
         let reject = TcpSocket::new_v4().map_err(system("making a socket that refuses"))?;
         reject.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(system("binding a socket that refuses"))?;
         let control_plane = ControlPlane::start(ControlPlaneConfig {
@@ -88,7 +85,10 @@ impl EmbeddedCluster {
             logs: Some(ContainerLogs::new(folder.path())),
             truth: truth.clone(),
         })?;
-        let target_truth = std::path::absolute(config.truth.with_file_name("truth-target.jsonl"));
+        let target_truth = std::path::absolute(config.truth.with_file_name("truth-target.jsonl"))
+            .map_err(system("finding the present folder"))?;
+        // The servers append to it: what an earlier run left, or somebody laid out, is none of theirs.
+        private_file::remove(&target_truth).map_err(system("removing an old truth-target.jsonl"))?;
         let executable = std::env::current_exe().map_err(system("finding this program's own path"))?;
         let node = Node::start(
             NodeConfig {
@@ -100,7 +100,7 @@ impl EmbeddedCluster {
                 path: std::env::var("PATH").unwrap_or_default(),
                 image_folders: config.image_folders,
                 shared_network: config.shared_network,
-                target_truth: Some(target_truth.map_err(system("finding the present folder"))?),
+                target_truth: Some(target_truth),
                 clock: config.clock,
                 truth: Arc::new(move |entry| truth.node(&entry)),
             },
@@ -154,20 +154,6 @@ impl EmbeddedCluster {
         let written = tokio::task::spawn_blocking(move || writer.finish(&path));
         // The log is for tests, and a run does not fail with it.
         let _ = tokio::time::timeout(ENDS_WITHIN, written).await;
-    }
-}
-
-/// Removes the folders of runs that were killed before they could do it themselves: their names hold the process's number.
-fn remove_abandoned(temporary: &std::path::Path) {
-    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.split('-').next());
-        let Some(number) = number.and_then(|number| number.parse::<u32>().ok()) else { continue };
-        let runs = std::path::Path::new("/proc").join(number.to_string()).exists();
-        // Another user's folder cannot be removed, and a link is not followed.
-        if !runs && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
     }
 }
 

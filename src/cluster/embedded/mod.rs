@@ -10,6 +10,7 @@
 //! - `namespace`: a network namespace for the whole process
 //! - `node`: the kubelet, whose containers are processes
 //! - `proxy`: the routing of Services
+//! - `run_folder`: the folder of a run's pods, and those that killed runs left
 //! - `store`: the objects and their history
 //! - `supervise`: the processes of a container
 //! - `testing`: virtual time and a fake node, for tests
@@ -26,6 +27,7 @@ pub(crate) mod images;
 pub mod namespace;
 pub mod node;
 mod proxy;
+mod run_folder;
 pub mod store;
 pub mod supervise;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! - `embedded`: the embedded cluster
 //! - `fit_plan`: fits a plan to a real cluster
 //! - `image_preparation`: the images of a run on a real cluster
+//! - `kubeconfig_memory`: the kubeconfig of the user's own commands
 //! - `reach_cluster`: finds the real cluster that the user named
 //! - `real_cluster`: kind, or the cluster of a context
 //! - `run_agent`: deploys, follows and replaces the agent of a run
@@ -14,6 +15,7 @@ mod check_rights;
 mod embedded;
 mod fit_plan;
 mod image_preparation;
+mod kubeconfig_memory;
 mod reach_cluster;
 mod real_cluster;
 mod run_agent;

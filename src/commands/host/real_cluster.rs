@@ -9,6 +9,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::kubeconfig_memory::KubeconfigMemory;
 use super::reach_cluster::{ReachedCluster, nodes};
 use super::run_agent::{AgentLife, RunAgent, check_rights};
 use super::{LoadPlace, NotReady, image_preparation};
@@ -40,7 +41,7 @@ pub(in crate::commands) struct RealCluster {
     ports: LocalPorts,
     clean: String,
     /// For commands of the user's own, where a rollout is one. Gone with the run: it holds credentials.
-    kubeconfig: Option<tempfile::NamedTempFile>,
+    kubeconfig: Option<KubeconfigMemory>,
     beat: JoinHandle<()>,
 }
 
@@ -54,7 +55,7 @@ impl RealCluster {
             .iter()
             .any(|variant| matches!(variant.spec.rollout.action, RolloutAction::Command { .. }));
         let kubeconfig = commands
-            .then(|| private_file(&kubeconfig))
+            .then(|| KubeconfigMemory::holding(&kubeconfig))
             .transpose()
             .map_err(|error| NotReady::Machine(format!("writing a kubeconfig for commands: {error}")))?;
         let images = run.stop.run_until_cancelled(image_preparation::provide(run, from, agent_image, nodes)).await;
@@ -142,8 +143,7 @@ impl RealCluster {
             let mut variant =
                 variants::variant(run, index, planned, &self.client, site, manifests, patched.as_ref(), ROUTING_LAG);
             if let Some(kubeconfig) = &self.kubeconfig {
-                let path = kubeconfig.path().display().to_string();
-                variant.handle.variables.insert("KUBECONFIG".to_owned(), path);
+                variant.handle.variables.insert("KUBECONFIG".to_owned(), kubeconfig.path());
             }
             variant.load.local_ports = self.ports.clone();
             started.push(variant);
@@ -291,12 +291,4 @@ fn with_node_port(manifests: &mut [Value], service: &str) {
     for object in manifests.iter_mut().filter(|object| is(object)) {
         object["spec"]["type"] = json!("NodePort");
     }
-}
-
-/// A file that only its owner may read; it goes with the value.
-fn private_file(text: &str) -> std::io::Result<tempfile::NamedTempFile> {
-    use std::io::Write;
-    let mut file = tempfile::NamedTempFile::new()?;
-    file.write_all(text.as_bytes())?;
-    Ok(file)
 }
