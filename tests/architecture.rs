@@ -11,22 +11,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // shared
     ("clock", &[]),
     ("rng", &[]),
-    ("yaml", &[]),
+    ("redact", &[]),
+    ("yaml", &["redact"]),
     ("stats", &["rng"]),
     ("servers", &[]),
     // the description of a run, which everything reads
     ("spec", &["clock"]),
     ("record", &["clock", "spec", "stats"]),
     // input
-    ("manifest", &["spec", "yaml", "record"]),
-    ("scenario", &["spec", "yaml", "manifest", "record", "stats"]),
-    ("plan", &["spec", "scenario", "manifest", "record", "rng", "servers", "stats", "yaml"]),
+    ("manifest", &["spec", "yaml", "record", "redact"]),
+    ("scenario", &["spec", "yaml", "manifest", "record", "redact", "stats"]),
+    ("plan", &["spec", "scenario", "manifest", "record", "redact", "rng", "servers", "stats", "yaml"]),
     // action: load, observe, rollout and target do not know each other
     ("load", &["spec", "clock", "rng", "record", "stats"]),
     ("observe", &["clock", "record"]),
-    ("rollout", &["clock", "record", "manifest", "cluster"]),
+    ("rollout", &["clock", "record", "manifest", "redact", "cluster"]),
     ("target", &["clock", "record"]),
-    ("cluster", &["clock", "rng", "record", "manifest", "yaml", "load"]),
+    ("cluster", &["clock", "rng", "record", "manifest", "redact", "yaml", "load"]),
     // the same load and observers, in a pod
     ("agent", &["spec", "clock", "record", "load", "observe", "cluster"]),
     (
@@ -53,9 +54,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "spec", "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe",
-            "rollout", "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "analysis", "report",
-            "diff", "html",
+            "spec", "clock", "rng", "redact", "yaml", "stats", "record", "manifest", "scenario", "plan", "load",
+            "observe", "rollout", "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "analysis",
+            "report", "diff", "html",
         ],
     ),
     ("cli", &["agent", "scenario", "target", "cluster", "verdict", "report", "diff", "commands"]),
@@ -64,7 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Modules of the analysis, which must be pure.
 const PURE: &[&str] = &[
     "timeline", "verdict", "diagnose", "hidden", "advice", "analysis", "report", "diff", "html", "stats", "servers",
-    "manifest", "scenario", "plan", "spec",
+    "manifest", "scenario", "plan", "spec", "redact",
 ];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;

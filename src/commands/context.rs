@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::ending::UserOutput;
+use super::host::ClusterChoice;
 use super::outputs::Outputs;
 use super::variants::VariantPlaces;
 use crate::clock::Clock;
@@ -22,6 +23,8 @@ pub(super) struct RunMode {
 
 pub(super) struct RunContext<'a> {
     pub(super) plan: &'a RunPlan,
+    /// The cluster as the user named it.
+    pub(super) cluster: &'a ClusterChoice,
     /// Distinguishes this run from others on the same cluster.
     pub(super) id: String,
     /// Whoever commands this run's agent must know it.

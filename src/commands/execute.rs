@@ -60,6 +60,7 @@ pub(super) fn execute(
         Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
     let run = RunContext {
         plan,
+        cluster: place.cluster(),
         id,
         token: random(32)?,
         started_unix_ns,

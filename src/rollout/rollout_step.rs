@@ -105,8 +105,11 @@ pub async fn perform(
         let mut variables = handle.variables.clone();
         variables.insert("ROLLPROOF_TRIAL".to_owned(), trial.to_string());
         variables.insert("ROLLPROOF_NAMESPACE".to_owned(), namespace.clone());
-        return rollout_command::run(words, &variables, bound).await.map(|()| StepOutcome::Changed).map_err(|source| {
-            StepError::Command { workload: handle.workload.reference(), namespace: namespace.clone(), source }
+        let ran = rollout_command::run(words, &variables, bound, handle.command_log.as_deref()).await;
+        return ran.map(|()| StepOutcome::Changed).map_err(|source| StepError::Command {
+            workload: handle.workload.reference(),
+            namespace: namespace.clone(),
+            source,
         });
     };
     let api: Api<DynamicObject> = Api::namespaced_with(handle.client.clone(), namespace, &handle.workload.resource());

@@ -10,11 +10,14 @@ use serde_saphyr::{DefaultMessageFormatter, Location, Options};
 
 use super::nearest::nearest;
 use super::source::{Located, YamlFault, YamlPlace, YamlSource};
+use crate::redact::{clipped, without_quoted};
 
 /// The most bytes that one input may have.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most documents in one input.
 const MAX_DOCUMENTS: usize = 1_000;
+/// A longer key or value is cut where an error names it.
+const LONGEST_WORD: usize = 80;
 
 /// One document of a YAML stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +68,7 @@ fn check_size(source: &YamlSource) -> Result<(), YamlError> {
     Ok(())
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MAX_DOCUMENTS,
@@ -108,20 +111,23 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
     use serde_saphyr::Error;
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
-            (format!("`{field}` is not a key that is known here"), Some(choice(field, expected)))
+            let shown = clipped(field, LONGEST_WORD);
+            (format!("`{shown}` is not a key that is known here"), Some(choice(field, expected)))
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            (format!("`{variant}` is not a value that is known here"), Some(choice(variant, expected)))
+            let shown = clipped(variant, LONGEST_WORD);
+            (format!("`{shown}` is not a value that is known here"), Some(choice(variant, expected)))
         }
         Error::SerdeMissingField { field, .. } => {
             (format!("the key `{field}` is missing"), Some(format!("add `{field}:`")))
         }
         Error::SerdeInvalidType { unexpected, expected, .. }
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
-            (format!("this is {unexpected}, expected {expected}"), None)
+            // Not the text itself: a wrong file, or a value in the wrong place, may hold a credential.
+            (format!("this is {}, expected {expected}", without_quoted(unexpected)), None)
         }
         Error::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().unwrap_or("a key");
+            let key = clipped(key.as_deref().unwrap_or("a key"), LONGEST_WORD);
             (format!("`{key}` appears twice"), Some("keep one of them".to_owned()))
         }
         Error::Budget { .. }
@@ -149,7 +155,7 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
         Error::AliasError { error, .. } => sentence(error),
         other => {
             let formatter = DefaultMessageFormatter;
-            (other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces)), None)
+            (without_quoted(&other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces))), None)
         }
     }
 }

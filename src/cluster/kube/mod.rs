@@ -28,6 +28,7 @@ pub(crate) use apply_objects::{create_namespace, unknown_kind};
 pub(crate) use asked_kinds::{AskedKinds, KindPlace};
 pub(crate) use clean::{CleanReport, clean, find_leftovers};
 pub(crate) use kept_fields::{UnkeptField, unkept};
+pub(crate) use known_kinds::reference;
 pub(crate) use kube_client::{ConnectError, ConnectedCluster, in_cluster};
 pub use kube_client::{connect, connect_with};
 pub use labels::CORDONED_BY;
