@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("servers", &[]),
     // the description of a run, which everything reads
     ("spec", &["clock"]),
-    ("record", &["clock", "spec", "stats"]),
+    ("record", &["clock", "redact", "spec", "stats"]),
     // input
     ("manifest", &["spec", "yaml", "record", "redact"]),
     ("scenario", &["spec", "yaml", "manifest", "record", "redact", "stats"]),

@@ -9,6 +9,7 @@ use super::variants::VariantPlaces;
 use crate::clock::Clock;
 use crate::plan::RunPlan;
 use crate::record::WriterStatus;
+use crate::redact::KnownSecrets;
 
 /// How a plan is carried out, beside where.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,6 +24,8 @@ pub(super) struct RunMode {
 
 pub(super) struct RunContext<'a> {
     pub(super) plan: &'a RunPlan,
+    /// What must not be shown of it, in whatever pods and programs say.
+    pub(super) secrets: KnownSecrets,
     /// The cluster as the user named it.
     pub(super) cluster: &'a ClusterChoice,
     /// Distinguishes this run from others on the same cluster.

@@ -308,7 +308,7 @@ fn a_record_may_ask_for_nothing_that_a_scenario_may_not() {
 fn credentials_of_queries_variables_and_commands_must_be_given_again() {
     let manifest = WEB.replacen(
         "- name: apache",
-        "- name: apache\n        env: [{name: DB_PASSWORD, value: marked-env}]\n        args: [--token=marked-arg]",
+        "- name: apache\n          env: [{name: DB_PASSWORD, value: marked-env}]\n          args: [--token=marked-arg]",
         1,
     );
     assert!(manifest.contains("marked-env") && manifest.contains("marked-arg"));

@@ -74,7 +74,7 @@ fn body(line: &str) -> &str {
 /// The key that a line begins with, and its value.
 fn key(line: &str) -> Option<(&str, &str)> {
     let body = body(line);
-    let end = body.find(|c: char| !(c.is_ascii_alphanumeric() || "_-./\"'".contains(c))).unwrap_or(body.len());
+    let end = body.find(|c: char| !(c.is_ascii_alphanumeric() || "_-./$\"'".contains(c))).unwrap_or(body.len());
     let value = body[end..].strip_prefix(':')?;
     let key = &body[..end];
     let fits = (1..=100).contains(&key.len()) && (value.is_empty() || value.starts_with([' ', '\t']));

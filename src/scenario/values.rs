@@ -24,7 +24,9 @@ impl RequestRate {
         if (MIN_RATE..=MAX_RATE).contains(&per_s) {
             Ok(Self(per_s))
         } else {
-            Err(format!("the rate is {per_s:?}, expected {MIN_RATE} to {MAX_RATE} requests a second"))
+            let extreme = per_s != 0.0 && !(1e-6..1e12).contains(&per_s.abs());
+            let shown = if extreme { format!("{per_s:e}") } else { per_s.to_string() };
+            Err(format!("the rate is {shown}, expected {MIN_RATE} to {MAX_RATE} requests a second"))
         }
     }
     pub(crate) fn per_s(self) -> f64 {

@@ -124,7 +124,8 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
         Error::SerdeInvalidType { unexpected, expected, .. }
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
             // Not the text itself: a wrong file, or a value in the wrong place, may hold a credential.
-            (format!("this is {}, expected {expected}", without_quoted(unexpected)), None)
+            let unexpected = if unexpected.starts_with("string ") { "a string" } else { unexpected.as_str() };
+            (format!("this is {unexpected}, expected {expected}"), None)
         }
         Error::DuplicateMappingKey { key, .. } => {
             let key = clipped(key.as_deref().unwrap_or("a key"), LONGEST_WORD);

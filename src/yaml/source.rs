@@ -114,13 +114,16 @@ struct Excerpt {
 impl SourceCode for Excerpt {
     fn read_span<'a>(
         &'a self,
-        _: &SourceSpan,
-        _: usize,
-        _: usize,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let above = usize::try_from(self.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        // Without lines around it, the place itself is asked for, to name its column.
+        let marked = if (before, after) == (0, 0) { self.text.get(..span.offset()) } else { None };
+        let column = marked.map_or(0, |marked| marked.chars().count());
         let whole = (0, self.text.len()).into();
-        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), self.text.as_bytes(), whole, above, 0, 1)))
+        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), self.text.as_bytes(), whole, above, column, 1)))
     }
 }
 

@@ -222,7 +222,8 @@ impl RunCluster {
         variant: &RunningVariant,
     ) -> Result<(), NotReady> {
         if let Err(stood) = wait_ready::complete(variant).await? {
-            let why = self.why_not_ready(&variant.handle.workload.namespace).await;
+            let mut why = self.why_not_ready(&variant.handle.workload.namespace).await;
+            run.secrets.hide_in(&mut why);
             return Err(NotReady::Machine(format!(
                 "variant {}: {} was not ready before the first trial ({stood})\n{why}",
                 planned.spec.name, planned.workload.reference
