@@ -53,7 +53,7 @@ fn what_is_no_object_is_refused_with_its_line() {
     );
     assert_eq!(
         refused(&(service_text("web", "") + &service_text("web", ""))),
-        "reading web.yaml line 7: service/web is defined twice, first in web.yaml line 2"
+        "reading web.yaml line 9: service/web is defined twice, first in web.yaml line 4"
     );
 }
 
@@ -221,7 +221,7 @@ fn the_service_is_the_named_one_or_the_only_one_that_selects() {
         service(&twice, &rolled, None, None)
             .unwrap_err()
             .to_string()
-            .contains("service/web (web.yaml line 15), service/web2 (web.yaml line 19); say which")
+            .contains("service/web (web.yaml line 15), service/web2 (web.yaml line 20); say which")
     );
 }
 

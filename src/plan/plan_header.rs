@@ -9,7 +9,8 @@ use super::types::{RunPlan, VariantPlan};
 use crate::record::entry::FORMAT;
 use crate::record::header::{ClusterHeader, Header, VariantPlace};
 use crate::redact::{
-    KnownSecrets, hide_in, hide_in_body, hide_in_path, hide_in_words, is_credential, short_hash, without_credentials,
+    GivenSecrets, KnownSecrets, hide_in, hide_in_body, hide_in_path, hide_in_words, is_credential, short_hash,
+    without_credentials,
 };
 use crate::spec::{HeaderText, RequestSpec, RolloutAction, RunSpec, VariantSpec};
 
@@ -49,21 +50,29 @@ impl RunPlan {
 }
 
 impl RunPlan {
-    /// The values of all credentials that the plan holds.
-    pub(crate) fn secrets(&self) -> KnownSecrets {
-        let mut known = KnownSecrets::default();
+    /// The values of all credentials that the plan holds, by their hashes.
+    pub(super) fn credentials(&self) -> GivenSecrets {
+        let mut found = GivenSecrets::default();
         for variant in &self.variants {
             let mut add = |value: &str| {
-                known.add(value);
-                // A Secret's data, which a pod has decoded.
-                let decoded = STANDARD.decode(value.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-                decoded.into_iter().for_each(|plain| known.add(&plain));
+                found.add(value);
                 short_hash(value)
             };
             let mut spec = variant.spec.clone();
             spec.deployed_mut().manifests.iter_mut().for_each(|object| hide_in(object, &mut add));
             spec.load.requests.iter_mut().for_each(|request| hide_in_request(request, &mut add));
             hide_in_rollout(&mut spec.rollout.action, &mut add);
+        }
+        found
+    }
+
+    /// The same, to be hidden in what others say. A pod has a Secret's data decoded.
+    pub(crate) fn secrets(&self) -> KnownSecrets {
+        let mut known = KnownSecrets::default();
+        for value in self.credentials().values() {
+            known.add(value);
+            let decoded = STANDARD.decode(value.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            decoded.into_iter().for_each(|plain| known.add(&plain));
         }
         known
     }

@@ -40,6 +40,10 @@ impl GivenSecrets {
         self.0.is_empty()
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     /// The value whose hash this is.
     pub(crate) fn of(&self, hash: &str) -> Option<&str> {
         self.0.get(hash).map(String::as_str)

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::credential::is_credential;
 use super::hash::{hash_of, short_hash};
-use super::words::{hide_in_path, hide_in_words};
+use super::words::{hide_in_path, hide_in_words, is_reference};
 
 /// kubectl keeps a copy of the whole object here, secrets included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -58,7 +58,9 @@ fn inside(value: &mut Value, hide: &mut dyn FnMut(&str) -> String) {
             let named = fields.get("name").and_then(Value::as_str).is_some_and(is_credential);
             for (key, field) in fields {
                 match (key.as_str(), &mut *field) {
-                    ("value", Value::String(text)) if named && !text.is_empty() => *text = hide(text),
+                    ("value", Value::String(text)) if named && !text.is_empty() && !is_reference(text) => {
+                        *text = hide(text)
+                    }
                     ("value", Value::String(text)) => {
                         if let [shown] = &hide_in_words(std::slice::from_ref(text), hide)[..] {
                             text.clone_from(shown);

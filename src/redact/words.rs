@@ -38,7 +38,8 @@ pub(crate) fn hide_in_words(words: &[String], hide: &mut dyn FnMut(&str) -> Stri
     let mut follows = false;
     let mut hidden = Vec::with_capacity(words.len());
     for word in words {
-        let shown = if follows && !word.starts_with('-') { hide(word) } else { hide_in_script(word, hide) };
+        let value = follows && !word.starts_with('-') && !is_reference(word);
+        let shown = if value { hide(word) } else { hide_in_script(word, hide) };
         follows = is_bare_flag(word);
         hidden.push(shown);
     }
@@ -60,7 +61,8 @@ fn hide_in_script(script: &str, hide: &mut dyn FnMut(&str) -> String) -> String 
         let quote = rest.chars().next().filter(|c| follows && matches!(c, '"' | '\''));
         if let Some((value, after)) = quote.and_then(|quote| rest[1..].split_once(quote)) {
             let quote = &rest[..1];
-            shown.extend([quote, &hide(value), quote]);
+            let inner = if is_reference(value) { value.to_owned() } else { hide(value) };
+            shown.extend([quote, &inner, quote]);
             (rest, follows) = (after, false);
             continue;
         }
@@ -69,7 +71,7 @@ fn hide_in_script(script: &str, hide: &mut dyn FnMut(&str) -> String) -> String 
         if !piece.is_empty() {
             let scheme = follows && is_scheme(piece);
             if follows && !scheme && !piece.starts_with('-') {
-                shown.push_str(&hide(piece));
+                shown.push_str(&if is_reference(piece) { piece.to_owned() } else { hide(piece) });
                 follows = false;
             } else {
                 shown.push_str(&hide_in_piece(piece, hide));
@@ -83,6 +85,11 @@ fn hide_in_script(script: &str, hide: &mut dyn FnMut(&str) -> String) -> String 
         rest = &after[divider..];
     }
     shown
+}
+
+/// Whether a value is a reference to a variable, or what another command says, and no credential itself.
+pub(super) fn is_reference(value: &str) -> bool {
+    value.strip_prefix('$').is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || "_({".contains(c)))
 }
 
 /// `Authorization: Bearer X`: the credential is the word after the scheme (RFC 9110 section 11.4).
@@ -101,7 +108,7 @@ fn hide_in_piece(piece: &str, hide: &mut dyn FnMut(&str) -> String) -> String {
         return format!("{before}://{authority}{}", hide_in_path(path, hide));
     }
     match piece.split_once(['=', ':']) {
-        Some((name, value)) if !value.is_empty() && is_credential(name) => {
+        Some((name, value)) if !value.is_empty() && is_credential(name) && !is_reference(value) => {
             format!("{name}{}{}", &piece[name.len()..=name.len()], hide(value))
         }
         _ => piece.to_owned(),
@@ -170,6 +177,10 @@ mod tests {
             (&["sh", "-c", "x --token '"], "sh -c x --token '"),
             (&["sh", "-c", "sleep 3; apachectl -k graceful-stop"], "sh -c sleep 3; apachectl -k graceful-stop"),
             (&["a", "--token", "--other"], "a --token --other"),
+            (
+                &["sh", "-c", "TOKEN=$(cat /t) PASSWORD=$P x --key \"$K\" --pw $6$marked"],
+                "sh -c TOKEN=$(cat /t) PASSWORD=$P x --key \"$K\" --pw ***",
+            ),
         ] {
             assert_eq!(of(words), expected);
         }

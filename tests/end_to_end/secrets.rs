@@ -19,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// A Deployment with a credential in every place that has one. `ready` makes it get ready.
 fn manifest(ready: bool) -> String {
-    let probe = if ready { "/" } else { "/status?code=503" };
+    let (probe, deadline) = if ready { ("/", 60) } else { ("/status?code=503", 4) };
     format!(
         "apiVersion: v1
 kind: Secret
@@ -32,6 +32,7 @@ kind: Deployment
 metadata: {{name: target}}
 spec:
   replicas: 2
+  progressDeadlineSeconds: {deadline}
   selector: {{matchLabels: {{app: target}}}}
   template:
     metadata: {{labels: {{app: target}}}}
