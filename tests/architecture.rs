@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("load", &["spec", "clock", "rng", "record", "stats"]),
     ("observe", &["clock", "record"]),
     ("rollout", &["clock", "record", "manifest", "redact", "cluster"]),
-    ("target", &["clock", "record"]),
+    ("target", &["clock", "record", "redact"]),
     ("cluster", &["clock", "rng", "record", "manifest", "redact", "yaml", "load"]),
     // the same load and observers, in a pod
     ("agent", &["spec", "clock", "record", "load", "observe", "cluster"]),

@@ -29,6 +29,11 @@ pub(crate) struct ObjectName {
 }
 
 impl ObjectName {
+    /// For errors, which should be small.
+    pub(super) fn boxed(object: &Value) -> Box<Self> {
+        Box::new(Self::of(object))
+    }
+
     pub(crate) fn of(object: &Value) -> Self {
         Self {
             kind: text(object, "/kind").to_owned(),

@@ -61,7 +61,7 @@ pub(crate) enum ManifestError {
     WhichWorkload { present: String },
     /// A field of an object. Whoever knows where it stands shows it there, see [`ManifestError::field`].
     #[error("reading {object}: {}", .refusal.message)]
-    Object { object: ObjectName, refusal: FieldRefusal },
+    Object { object: Box<ObjectName>, refusal: FieldRefusal },
     #[error("choosing the service: service/{wanted} is not in the manifests, which hold {present}")]
     NoSuchService { wanted: String, present: String },
     #[error(
@@ -71,9 +71,9 @@ pub(crate) enum ManifestError {
     #[error(
         "choosing the service: no Service selects the pods of {workload}, and its containers have {ports} ports, so that none can be added; add a Service to the manifests, or exactly one containerPort"
     )]
-    NoService { workload: ObjectName, ports: usize },
+    NoService { workload: Box<ObjectName>, ports: usize },
     #[error("choosing the port of {service}: {message}; it has {present}")]
-    Port { service: ObjectName, message: String, present: String },
+    Port { service: Box<ObjectName>, message: String, present: String },
 }
 
 impl ManifestError {

@@ -117,7 +117,7 @@ fn read(
     wanted: Option<&PortName>,
 ) -> Result<ChosenService, ManifestError> {
     let bad = |field: &str, message: String| ManifestError::Object {
-        object: ObjectName::of(&object.value),
+        object: ObjectName::boxed(&object.value),
         refusal: FieldRefusal::new(field, message),
     };
     if !selects(object, workload) {
@@ -174,7 +174,7 @@ fn choose_port<'a>(
         name => format!("{} ({name})", port["port"]),
     };
     let refuse = |message: String| ManifestError::Port {
-        service: ObjectName::of(&object.value),
+        service: ObjectName::boxed(&object.value),
         message,
         present: match ports {
             [] => "no TCP port".to_owned(),
@@ -212,7 +212,7 @@ fn added(
         })
         .collect::<Vec<_>>();
     let ([(port_name, port)], false) = (candidates.as_slice(), workload.labels.is_empty()) else {
-        return Err(ManifestError::NoService { workload: ObjectName::of(object), ports: ports.len() });
+        return Err(ManifestError::NoService { workload: ObjectName::boxed(object), ports: ports.len() });
     };
     let mut metadata = json!({"name": workload.name});
     if !workload.namespace.is_empty() {

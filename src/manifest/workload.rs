@@ -57,7 +57,7 @@ impl ManifestWorkload {
     /// (`status.desiredNumberScheduled`). `manifest` is its object.
     pub(crate) fn with_pods(&self, manifest: &Value, pods: u32) -> Result<Self, ManifestError> {
         let (surge, unavailable) = strategy::resolve(self.kind, manifest, pods)
-            .map_err(|refusal| ManifestError::Object { object: ObjectName::of(manifest), refusal })?;
+            .map_err(|refusal| ManifestError::Object { object: ObjectName::boxed(manifest), refusal })?;
         Ok(Self { replicas: pods, surge, unavailable, ..self.clone() })
     }
 }
@@ -92,7 +92,7 @@ fn kind_of(object: &ManifestObject) -> Option<WorkloadKind> {
 }
 
 fn read(index: usize, kind: WorkloadKind, object: &ManifestObject) -> Result<ManifestWorkload, ManifestError> {
-    let bad = |refusal| ManifestError::Object { object: ObjectName::of(&object.value), refusal };
+    let bad = |refusal| ManifestError::Object { object: ObjectName::boxed(&object.value), refusal };
     let value = &object.value;
     check_shape(value).map_err(bad)?;
     let replicas = match value.pointer("/spec/replicas") {
@@ -145,19 +145,23 @@ fn check_shape(value: &Value) -> Result<(), FieldRefusal> {
         ("spec.template.spec", "a mapping"),
         ("spec.template.spec.containers", "a list"),
     ] {
-        let found = match value.pointer(&format!("/{}", field.replace('.', "/"))) {
-            None | Some(Value::Null) => continue,
-            Some(Value::Object(_)) => "a mapping",
-            Some(Value::Array(_)) => "a list",
-            Some(Value::Bool(_)) => "true or false",
-            Some(Value::Number(_)) => "a number",
-            Some(Value::String(_)) => "a text",
-        };
-        if found != expected {
-            return Err(FieldRefusal::is(field, &format!("{found}, expected {expected}")));
+        let found = value.pointer(&format!("/{}", field.replace('.', "/"))).unwrap_or(&Value::Null);
+        if !found.is_null() && type_of(found) != expected {
+            return Err(FieldRefusal::is(field, &format!("{}, expected {expected}", type_of(found))));
         }
     }
     Ok(())
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
 }
 
 /// The workload's own selector in the words of a query. The template's labels are not enough: a rollout may change them.

@@ -72,7 +72,9 @@ impl RunPlan {
         for value in self.credentials().values() {
             known.add(value);
             let decoded = STANDARD.decode(value.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            decoded.into_iter().for_each(|plain| known.add(&plain));
+            if let Some(plain) = decoded {
+                known.add(&plain);
+            }
         }
         known
     }

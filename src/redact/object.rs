@@ -14,9 +14,9 @@ pub(crate) const SECRET_DATA: [&str; 2] = ["data", "stringData"];
 /// Copies in which credentials are told apart but not shown.
 pub(crate) fn without_credentials(manifests: &[Value]) -> Vec<Value> {
     let mut copies = manifests.to_vec();
-    copies.iter_mut().for_each(|object| {
+    for object in &mut copies {
         hide_in(object, &mut short_hash);
-    });
+    }
     copies
 }
 
@@ -59,7 +59,7 @@ fn inside(value: &mut Value, hide: &mut dyn FnMut(&str) -> String) {
             for (key, field) in fields {
                 match (key.as_str(), &mut *field) {
                     ("value", Value::String(text)) if named && !text.is_empty() && !is_reference(text) => {
-                        *text = hide(text)
+                        *text = hide(text);
                     }
                     ("value", Value::String(text)) => {
                         if let [shown] = &hide_in_words(std::slice::from_ref(text), hide)[..] {

@@ -52,7 +52,7 @@ fn is_bare_flag(word: &str) -> bool {
 
 /// The same in one word, which may be a script: its pieces between spaces and quotes.
 fn hide_in_script(script: &str, hide: &mut dyn FnMut(&str) -> String) -> String {
-    let divides = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | ',');
+    let between = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | ',');
     let mut shown = String::with_capacity(script.len());
     let mut rest = script;
     // What comes next is the value of what came before.
@@ -66,7 +66,7 @@ fn hide_in_script(script: &str, hide: &mut dyn FnMut(&str) -> String) -> String 
             (rest, follows) = (after, false);
             continue;
         }
-        let length = rest.find(divides).unwrap_or(rest.len());
+        let length = rest.find(between).unwrap_or(rest.len());
         let (piece, after) = rest.split_at(length);
         if !piece.is_empty() {
             let scheme = follows && is_scheme(piece);

@@ -95,12 +95,13 @@ impl OutputTail {
 
 /// Opens a file of the owner's own, to add to it. What somebody else has put there is not written to.
 fn open_private(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits() | OFlag::O_NONBLOCK.bits());
     let file = options.open(path)?;
     let found = file.metadata()?;
-    if found.is_file() && found.mode() & 0o077 == 0 && found.nlink() == 1 {
+    let own = found.permissions().mode() & 0o777 == 0o600;
+    if found.is_file() && own && found.nlink() == 1 {
         return Ok(file);
     }
     Err(std::io::Error::other("there is a file that others can read, or none of rollproof's"))

@@ -46,7 +46,7 @@ pub enum StepError {
     #[error("rolling {workload} in namespace {namespace} ({what}): {}", api_words(source))]
     Api { workload: String, namespace: String, what: String, source: Box<kube::Error> },
     #[error("rolling {workload} in namespace {namespace}: {source}")]
-    Command { workload: String, namespace: String, source: CommandError },
+    Command { workload: String, namespace: String, source: Box<CommandError> },
 }
 
 /// What came of a step.
@@ -109,7 +109,7 @@ pub async fn perform(
         return ran.map(|()| StepOutcome::Changed).map_err(|source| StepError::Command {
             workload: handle.workload.reference(),
             namespace: namespace.clone(),
-            source,
+            source: Box::new(source),
         });
     };
     let api: Api<DynamicObject> = Api::namespaced_with(handle.client.clone(), namespace, &handle.workload.resource());

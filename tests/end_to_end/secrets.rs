@@ -129,6 +129,15 @@ fn failing() {
         ran.stderr
     );
     nothing_shown(&ran, &out);
+    // A request that is not answered as expected is named.
+    let text = fs::read_to_string(&path).unwrap().replace("/slow?ms=1&", "/status?code=500&");
+    fs::write(&path, text).unwrap();
+    fs::write(folder.path().join("web.yaml"), manifest(true)).unwrap();
+    let out = folder.path().join("second");
+    let ran =
+        run(program().arg("run").arg(&path).arg("--out").arg(&out)).says(&["/status?code=500&access_token=sha256:"]);
+    assert!(ran.code.is_some_and(|code| code != 0), "{}", ran.stderr);
+    nothing_shown(&ran, &out);
 }
 
 /// Each mistake stands beside a credential.
