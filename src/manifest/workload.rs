@@ -103,10 +103,8 @@ fn read(index: usize, kind: WorkloadKind, object: &ManifestObject) -> Result<Man
             .and_then(|n| u32::try_from(n).ok())
             .filter(|n| (1..=MAX_REPLICAS).contains(n))
             .ok_or_else(|| {
-                bad(FieldRefusal::is(
-                    "spec.replicas",
-                    &format!("{replicas}, expected 1 to {MAX_REPLICAS} pods to roll"),
-                ))
+                let found = if replicas.is_number() { replicas.to_string() } else { type_of(replicas).to_owned() };
+                bad(FieldRefusal::is("spec.replicas", &format!("{found}, expected 1 to {MAX_REPLICAS} pods to roll")))
             })?,
     };
     if kind == WorkloadKind::Deployment && value.pointer("/spec/paused") == Some(&Value::Bool(true)) {

@@ -107,12 +107,16 @@ fn hide_in_piece(piece: &str, hide: &mut dyn FnMut(&str) -> String) -> String {
         };
         return format!("{before}://{authority}{}", hide_in_path(path, hide));
     }
-    match piece.split_once(['=', ':']) {
-        Some((name, value)) if !value.is_empty() && is_credential(name) && !is_reference(value) => {
-            format!("{name}{}{}", &piece[name.len()..=name.len()], hide(value))
+    // Also of `--from-literal=password=X`.
+    let mut start = 0;
+    for (at, _) in piece.match_indices(['=', ':']) {
+        let (name, value) = (&piece[start..at], &piece[at + 1..]);
+        if !value.is_empty() && is_credential(name) && !is_reference(value) {
+            return format!("{}{}", &piece[..=at], hide(value));
         }
-        _ => piece.to_owned(),
+        start = at + 1;
     }
+    piece.to_owned()
 }
 
 /// A message of a parser without the texts that it quotes: what stands in quotes after the name of a type was in the input.
@@ -169,6 +173,7 @@ mod tests {
             (&["helm", "--password", "marked", "--wait"], "helm --password *** --wait"),
             (&["helm", "--password=marked"], "helm --password=***"),
             (&["env", "DB_PASSWORD=marked", "x"], "env DB_PASSWORD=*** x"),
+            (&["kubectl", "--from-literal=password=marked=", "a:b=c"], "kubectl --from-literal=password=*** a:b=c"),
             (&["git", "clone", "https://me:marked@host/x?token=marked"], "git clone https://me:***@host/x?token=***"),
             (&["sh", "-c", "curl -H 'X-Token: marked' \"$U\""], "sh -c curl -H 'X-Token: ***' \"$U\""),
             (&["curl", "-H", "Authorization: Bearer marked"], "curl -H Authorization: Bearer ***"),
