@@ -111,12 +111,10 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
     use serde_saphyr::Error;
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
-            let shown = clipped(field, LONGEST_WORD);
-            (format!("`{shown}` is not a key that is known here"), Some(choice(field, expected)))
+            (format!("{} is not a key that is known here", word(field)), Some(choice(field, expected)))
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            let shown = clipped(variant, LONGEST_WORD);
-            (format!("`{shown}` is not a value that is known here"), Some(choice(variant, expected)))
+            (format!("{} is not a value that is known here", word(variant)), Some(choice(variant, expected)))
         }
         Error::SerdeMissingField { field, .. } => {
             (format!("the key `{field}` is missing"), Some(format!("add `{field}:`")))
@@ -128,8 +126,8 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
             (format!("this is {unexpected}, expected {expected}"), None)
         }
         Error::DuplicateMappingKey { key, .. } => {
-            let key = clipped(key.as_deref().unwrap_or("a key"), LONGEST_WORD);
-            (format!("`{key}` appears twice"), Some("keep one of them".to_owned()))
+            let key = key.as_deref().map_or_else(|| "a key".to_owned(), word);
+            (format!("{key} appears twice"), Some("keep one of them".to_owned()))
         }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
@@ -159,6 +157,12 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
             (without_quoted(&other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces))), None)
         }
     }
+}
+
+/// A key or a value as an error names it. What is no word may come from another kind of file, and hold a credential.
+fn word(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "_-./$ ".contains(c));
+    if plain { format!("`{}`", clipped(text, LONGEST_WORD)) } else { "this".to_owned() }
 }
 
 fn choice(found: &str, expected: &[&str]) -> String {

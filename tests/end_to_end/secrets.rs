@@ -143,7 +143,7 @@ fn refused() {
         ("data: {encoded: ", "data: {encoded: ["),
         ("        - {name: DB_PASSWORD, value", "        - {name: DB_PASSWORD, vlaue"),
         ("        - {name: DB_PASSWORD, value: ", "        - {name: DB_PASSWORD, value: 5, x: "),
-        ("  replicas: 2", "  replicas: zq7marked"),
+        ("  replicas: 2", "  replicas: lots"),
         ("  replicas: 2", "  replicas: 0"),
         ("command: [sh", "command: [[sh]"),
     ] {
