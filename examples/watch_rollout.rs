@@ -43,7 +43,13 @@ async fn main() {
     let observer = Observer::start(&client, &target, clock, &sink);
     let workload =
         RolledWorkload { kind, namespace: namespace.clone(), name: name.to_owned(), selector: selector.clone() };
-    let handle = RolloutHandle { client, workload, run: "watch-rollout".to_owned(), variables: BTreeMap::new() };
+    let handle = RolloutHandle {
+        client,
+        workload,
+        run: "watch-rollout".to_owned(),
+        variables: BTreeMap::new(),
+        command_log: None,
+    };
     let present = own_pods(&handle).await.expect("pods can be listed");
     let replaced: ReplacedPods = present.iter().filter_map(ResourceExt::uid).collect();
     tokio::time::sleep(Duration::from_secs(2)).await;

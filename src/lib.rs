@@ -87,6 +87,7 @@ pub mod manifest;
 #[doc(hidden)]
 pub mod observe;
 mod plan;
+mod redact;
 #[doc(hidden)]
 pub mod rng;
 #[doc(hidden)]

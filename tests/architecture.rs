@@ -11,22 +11,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // shared
     ("clock", &[]),
     ("rng", &[]),
-    ("yaml", &[]),
+    ("redact", &[]),
+    ("yaml", &["redact"]),
     ("stats", &["rng"]),
     ("servers", &[]),
     // the description of a run, which everything reads
     ("spec", &["clock"]),
-    ("record", &["clock", "spec", "stats"]),
+    ("record", &["clock", "redact", "spec", "stats"]),
     // input
-    ("manifest", &["spec", "yaml", "record"]),
-    ("scenario", &["spec", "yaml", "manifest", "record", "stats"]),
-    ("plan", &["spec", "scenario", "manifest", "record", "rng", "servers", "stats", "yaml"]),
+    ("manifest", &["spec", "yaml", "record", "redact"]),
+    ("scenario", &["spec", "yaml", "manifest", "record", "redact", "stats"]),
+    ("plan", &["spec", "scenario", "manifest", "record", "redact", "rng", "servers", "stats", "yaml"]),
     // action: load, observe, rollout and target do not know each other
     ("load", &["spec", "clock", "rng", "record", "stats"]),
     ("observe", &["clock", "record"]),
-    ("rollout", &["clock", "record", "manifest", "cluster"]),
-    ("target", &["clock", "record"]),
-    ("cluster", &["clock", "rng", "record", "manifest", "yaml", "load"]),
+    ("rollout", &["clock", "record", "manifest", "redact", "cluster"]),
+    ("target", &["clock", "record", "redact"]),
+    ("cluster", &["clock", "rng", "record", "manifest", "redact", "yaml", "load"]),
     // the same load and observers, in a pod
     ("agent", &["spec", "clock", "record", "load", "observe", "cluster"]),
     (
@@ -53,9 +54,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "spec", "clock", "rng", "yaml", "stats", "record", "manifest", "scenario", "plan", "load", "observe",
-            "rollout", "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "analysis", "report",
-            "diff", "html",
+            "spec", "clock", "rng", "redact", "yaml", "stats", "record", "manifest", "scenario", "plan", "load",
+            "observe", "rollout", "target", "cluster", "agent", "trial", "timeline", "verdict", "diagnose", "analysis",
+            "report", "diff", "html",
         ],
     ),
     ("fuzz", &["record", "timeline", "analysis", "report", "html", "scenario", "manifest", "plan", "yaml", "agent"]),
@@ -65,7 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Modules of the analysis, which must be pure.
 const PURE: &[&str] = &[
     "timeline", "verdict", "diagnose", "hidden", "advice", "analysis", "report", "diff", "html", "stats", "servers",
-    "manifest", "scenario", "plan", "spec",
+    "manifest", "scenario", "plan", "spec", "redact",
 ];
 const IMPURE_CRATES: &[&str] = &["tokio", "kube", "hyper", "reqwest", "nix"];
 const LINES_MAX: usize = 400;

@@ -607,7 +607,7 @@ _rollproof() {
             return 0
             ;;
         rollproof__subcmd__run)
-            opts="-f -h --filename --from --header --variant --until-loss --workload --service --port --rate --trials --time-budget --control --try-advice --record-all --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --allow-host-commands --help"
+            opts="-f -h --filename --from --header --credential --variant --until-loss --workload --service --port --rate --trials --time-budget --control --try-advice --record-all --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --allow-host-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -626,6 +626,10 @@ _rollproof() {
                     return 0
                     ;;
                 --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --credential)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

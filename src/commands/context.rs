@@ -3,11 +3,13 @@
 use tokio_util::sync::CancellationToken;
 
 use super::ending::UserOutput;
+use super::host::ClusterChoice;
 use super::outputs::Outputs;
 use super::variants::VariantPlaces;
 use crate::clock::Clock;
 use crate::plan::RunPlan;
 use crate::record::WriterStatus;
+use crate::redact::KnownSecrets;
 
 /// How a plan is carried out, beside where.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +24,10 @@ pub(super) struct RunMode {
 
 pub(super) struct RunContext<'a> {
     pub(super) plan: &'a RunPlan,
+    /// What must not be shown of it, in whatever pods and programs say.
+    pub(super) secrets: KnownSecrets,
+    /// The cluster as the user named it.
+    pub(super) cluster: &'a ClusterChoice,
     /// Distinguishes this run from others on the same cluster.
     pub(super) id: String,
     /// Whoever commands this run's agent must know it.

@@ -56,10 +56,14 @@ pub(super) fn execute(
     // Beyond the header, which has the ports as the user wrote them: another run moves them elsewhere.
     let moved = stage.and_then(|stage| stage.moved(plan));
     let plan = moved.as_ref().unwrap_or(plan);
+    let secrets = plan.secrets();
+    let source = source.hiding(secrets.clone());
     let writer =
         Writer::create(&outputs.record(), header, source, clock).map_err(|error| Outputs::cannot_write(&error))?;
     let run = RunContext {
         plan,
+        secrets,
+        cluster: place.cluster(),
         id,
         token: random(32)?,
         started_unix_ns,

@@ -12,6 +12,7 @@ use super::recipes;
 use crate::manifest::{DiskFiles, FileSource, parse};
 use crate::plan::{GivenValues, PlanOverrides, RunPlan, from_record};
 use crate::record::header::Header;
+use crate::redact::{hide_in, hide_in_words, short_hash};
 use crate::spec::RolloutAction;
 use crate::yaml::YamlSource;
 
@@ -41,7 +42,7 @@ pub(super) fn plan_from(
     overrides: &PlanOverrides,
 ) -> Result<RunPlan, CommandFailure> {
     let header = header(directory)?;
-    let given = GivenValues { secrets: secrets(manifests)?, headers: headers(&arguments.header)? };
+    let given = given(arguments, manifests)?;
     let overrides = PlanOverrides { seed: arguments.place.seed.unwrap_or(header.spec.settings.seed), ..*overrides };
     let mut plan = from_record(&header, &arguments.variant, &given, &overrides)?;
     if !arguments.place.allow_host_commands {
@@ -57,7 +58,9 @@ pub(super) fn plan_from(
 fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), CommandFailure> {
     for variant in &plan.variants {
         let RolloutAction::Command { run, back } = &variant.spec.rollout.action else { continue };
-        let commands: Vec<String> = std::iter::once(run).chain(back).map(|words| format!("{words:?}")).collect();
+        // Without the credentials that the user has just given again.
+        let shown = |words: &Vec<String>| format!("{:?}", hide_in_words(words, &mut short_hash));
+        let commands: Vec<String> = std::iter::once(run).chain(back).map(shown).collect();
         return Err(CommandFailure::User(format!(
             "the record in {} rolls variant {} by running {} on this machine; add --allow-host-commands if you trust it",
             directory.display(),
@@ -95,44 +98,66 @@ fn header(directory: &Path) -> Result<Header, CommandFailure> {
     Ok(open_record(directory)?.header().clone())
 }
 
-/// The Secrets among the manifests. Everything else in them is in the record.
-fn secrets(manifests: &[YamlSource]) -> Result<Vec<serde_json::Value>, CommandFailure> {
-    let mut secrets = Vec::new();
+/// What the command line gives again.
+fn given(arguments: &RunArgs, manifests: &[YamlSource]) -> Result<GivenValues, CommandFailure> {
+    let mut given = GivenValues { headers: headers(&arguments.header)?, ..GivenValues::default() };
     for source in manifests {
-        let objects = parse(source)?;
-        secrets.extend(objects.into_iter().filter(|object| object.is("Secret", "")).map(|object| object.value));
+        for object in parse(source)? {
+            if object.is("Secret", "") {
+                given.secrets.push(object.value);
+            } else {
+                let mut value = object.value;
+                hide_in(&mut value, &mut |credential| {
+                    given.others.add(credential);
+                    String::new()
+                });
+            }
+        }
     }
-    if secrets.is_empty() && !manifests.is_empty() {
+    if given.secrets.is_empty() && given.others.is_empty() && !manifests.is_empty() {
         return Err(CommandFailure::User(
-            "-f beside --from gives Secrets again, and there is none in what it names; leave -f out, because the record \
-             holds the other manifests whole"
+            "-f beside --from gives Secrets and other credentials again, and there is none in what it names; leave -f out, \
+             because the record holds the other manifests whole"
                 .to_owned(),
         ));
     }
-    Ok(secrets)
+    for line in lines(&arguments.credential)? {
+        let (_, value) = line.split_once('=').ok_or_else(|| {
+            CommandFailure::User(
+                "reading --credential: expected `NAME=VALUE`, or `@FILE` with such lines; quote it for the shell"
+                    .to_owned(),
+            )
+        })?;
+        given.others.add(value);
+    }
+    Ok(given)
+}
+
+/// What is given word by word, or as `@FILE` with a line for each.
+fn lines(given: &[String]) -> Result<Vec<String>, CommandFailure> {
+    let mut lines = Vec::new();
+    for one in given {
+        let Some(path) = one.strip_prefix('@') else {
+            lines.push(one.clone());
+            continue;
+        };
+        let text = DiskFiles.read(Path::new(path)).map_err(|error| CommandFailure::User(error.to_string()))?;
+        lines.extend(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
+    }
+    Ok(lines)
 }
 
 /// `NAME: VALUE` each, or `@FILE` with such lines.
 fn headers(given: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, CommandFailure> {
-    let mut headers = Vec::new();
-    for one in given {
-        let Some(path) = one.strip_prefix('@') else {
-            headers.push(field(one)?);
-            continue;
-        };
-        let text = DiskFiles.read(Path::new(path)).map_err(|error| CommandFailure::User(error.to_string()))?;
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            headers.push(field(line)?);
-        }
-    }
-    Ok(headers)
+    lines(given)?.iter().map(|line| field(line)).collect()
 }
 
 /// A header's name and value. Neither is shown where it is wrong: it may be a credential.
 fn field(line: &str) -> Result<(HeaderName, HeaderValue), CommandFailure> {
     let parts = line.split_once(':').and_then(|(name, value)| {
         let name = name.trim().to_ascii_lowercase().parse().ok()?;
-        Some((name, HeaderValue::from_str(value.trim()).ok()?))
+        // Bytes beyond ASCII would be taken too.
+        Some((name, HeaderValue::from_str(value.trim()).ok().filter(|value| value.to_str().is_ok())?))
     });
     parts.ok_or_else(|| {
         CommandFailure::User(
@@ -190,8 +215,9 @@ mod tests {
         let read: Vec<(&str, &str)> =
             read.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         assert_eq!(read, [("authorization", "Bearer a:b"), ("cookie", "a=b; c=d"), ("x-token", "t")]);
-        for bad in ["hunter2", "a b: hunter2", "a: hunter2\n"] {
-            let refused = headers(&[format!("{bad}\u{7f}")]).unwrap_err().to_string();
+        for bad in ["hunter2", "a b: hunter2", "a: hunter2\n", "a: hunter2\u{fc}"] {
+            let bad = if bad.is_ascii() { format!("{bad}\u{7f}") } else { bad.to_owned() };
+            let refused = headers(&[bad]).unwrap_err().to_string();
             assert!(refused.contains("NAME: VALUE") && !refused.contains("hunter2"), "{refused}");
         }
         assert!(headers(&["@/no/such/file".to_owned()]).unwrap_err().to_string().contains("/no/such/file"));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::cluster::kube::{UnkeptField, unkept};
 use crate::manifest::clean_exported;
 use crate::manifest::documents::{reference, text};
+use crate::redact::is_credential;
 
 /// The most fields that a note names.
 const NAMED: usize = 10;
@@ -74,6 +75,10 @@ fn words(object: &str, field: &UnkeptField) -> String {
     match kept {
         None => format!("{object} has no {path}{gate}"),
         Some(Value::Object(_) | Value::Array(_)) => format!("{object} has another {path}"),
+        // What a cluster has put there may be a credential too.
+        Some(_) if object.starts_with("secret/") || path.contains(".env[") || is_credential(path) => {
+            format!("{object} has another {path}")
+        }
         Some(kept) => format!("{object} has {path} {kept}"),
     }
 }

@@ -14,6 +14,7 @@
 //! - `kept_manifests`: what a cluster made of the manifests; pure
 //! - `options`: the arguments of the commands
 //! - `outputs`: the output directory and its reports
+//! - `placed`: shows errors about manifests in the manifests
 //! - `recipes`: recipes of images in a folder beside the manifests
 //! - `repeat`: repeats trials that the harness invalidated
 //! - `report`: `rollproof report DIR`
@@ -39,6 +40,7 @@ mod inputs;
 mod kept_manifests;
 mod options;
 mod outputs;
+mod placed;
 mod recipes;
 mod repeat;
 mod report;

@@ -104,7 +104,7 @@ pub(crate) struct RunArgs {
     pub(crate) scenario: Option<PathBuf>,
     /// Manifests to roll as they are, without a scenario: GET / at 100 requests a second on new and reused connections, a
     /// restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated.
-    /// With --from: the Secrets, which a record holds as hashes only
+    /// With --from: the Secrets and manifests with credentials, which a record holds as hashes only
     #[arg(short, long, value_name = "FILE")]
     pub(crate) filename: Vec<PathBuf>,
     /// Rerun the run recorded in DIR: same manifests, load, variants, trials and seed
@@ -113,6 +113,10 @@ pub(crate) struct RunArgs {
     /// With --from: a request header of which the record holds only a hash, or @FILE with one on each line; may be repeated
     #[arg(long, value_name = "NAME: VALUE", requires = "from", conflicts_with = "scenario")]
     pub(crate) header: Vec<String>,
+    /// With --from: the value of a query parameter, an environment variable or an argument of which the record holds only a hash,
+    /// or @FILE with one on each line; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", requires = "from", conflicts_with = "scenario")]
+    pub(crate) credential: Vec<String>,
     /// Run only this variant; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Vec<String>,

@@ -43,6 +43,11 @@ impl Outputs {
         self.directory.join("truth.jsonl")
     }
 
+    /// The end of the output of rollout commands that failed. No part of the record: it may hold credentials.
+    pub(super) fn command_log(&self) -> PathBuf {
+        self.directory.join("rollout-command.log")
+    }
+
     pub(super) fn cannot_write(error: &WriteError) -> CommandFailure {
         CommandFailure::User(format!("{error}; name a directory that can be written with --out"))
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::ending::CommandFailure;
 use super::field_check;
 use super::options::WhereArgs;
+use super::placed::at_field;
 use super::recipes::FolderRecipe;
 use crate::cluster::embedded::images::{ImageError, port, resolve};
 use crate::cluster::embedded::namespace::EnteredNetwork;
@@ -45,8 +46,8 @@ pub(super) fn check(
     if let Some(refusal) = beyond_embedded(plan) {
         return Err(CommandFailure::User(refusal));
     }
-    if let Some(unknown) = field_check::unknown(plan) {
-        return Err(CommandFailure::User(unknown));
+    if let Some(wrong) = field_check::unknown(plan).or_else(|| field_check::mistyped(plan)) {
+        return Err(wrong);
     }
     if let (Some(_), Some(foreign)) = (&host_network, foreign(plan, recipes)) {
         may_run_here(&foreign, place)?;
@@ -109,30 +110,39 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFail
         let object = reference(text(manifest, "/kind"), text(manifest, "/metadata/name"));
         let place = format!("variant {}, {object}", variant.spec.name);
         let refused = refusals(spec);
-        if !refused.is_empty() {
-            let all = refused.join("; ");
-            return Err(CommandFailure::User(format!(
-                "{place}: {all}; the embedded cluster cannot run it, run it with --cluster kind"
-            )));
+        if let Some(first) = refused.first() {
+            let all: Vec<&str> = refused.iter().map(|refusal| refusal.message.as_str()).collect();
+            let message =
+                format!("{place}: {}; the embedded cluster cannot run it, run it with --cluster kind", all.join("; "));
+            return Err(at_field(variant, manifest, &format!("spec.template.spec.{}", first.field), &message));
         }
-        if let Some(refusal) = without_port(variant, manifest) {
-            return Err(CommandFailure::User(format!("{place}: {refusal}")));
+        if let Some((container, refusal)) = without_port(variant, manifest) {
+            let field = format!("spec.template.spec.containers[{container}]");
+            return Err(at_field(variant, manifest, &field, &format!("{place}: {refusal}")));
         }
-        let images = spec["containers"].as_array().into_iter().flatten().filter_map(|one| one["image"].as_str());
+        let containers = spec["containers"].as_array().into_iter().flatten().enumerate();
+        let images = containers.filter_map(|(index, one)| Some((Some(index), one["image"].as_str()?)));
         let rolled = match &variant.spec.rollout.action {
-            RolloutAction::Image { to, .. } => Some(to.as_str()),
+            RolloutAction::Image { to, .. } => Some((None, to.as_str())),
             _ => None,
         };
-        for image in images.chain(rolled) {
-            resolve(image, &plan.settings.folders)
-                .map_err(|error: ImageError| CommandFailure::User(format!("{place}: {error}")))?;
+        for (container, image) in images.chain(rolled) {
+            resolve(image, &plan.settings.folders).map_err(|error: ImageError| {
+                let message = format!("{place}: {error}");
+                match container {
+                    Some(index) => {
+                        at_field(variant, manifest, &format!("spec.template.spec.containers[{index}].image"), &message)
+                    }
+                    None => CommandFailure::User(message),
+                }
+            })?;
         }
     }
     Ok(())
 }
 
-/// Why a server of a workload's pods has no port to listen on; `None` if each has one.
-fn without_port(variant: &VariantPlan, workload: &Value) -> Option<String> {
+/// Which server of a workload's pods has no port to listen on, and why; `None` if each has one.
+fn without_port(variant: &VariantPlan, workload: &Value) -> Option<(usize, String)> {
     let template = &workload["spec"]["template"];
     let selects = |service: &&Value| {
         let selector = service.pointer("/spec/selector").and_then(Value::as_object);
@@ -144,8 +154,10 @@ fn without_port(variant: &VariantPlan, workload: &Value) -> Option<String> {
     let services = variant.spec.manifests().iter().filter(|one| text(one, "/kind") == "Service");
     let services: Vec<&Value> = services.filter(selects).collect();
     let containers = template["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut servers = containers.iter().filter(|container| container["command"].is_null());
-    servers.find_map(|container| port(container, containers, &services).err()).map(|error| error.to_string())
+    let mut servers = containers.iter().enumerate().filter(|(_, container)| container["command"].is_null());
+    servers.find_map(|(index, container)| {
+        port(container, containers, &services).err().map(|error| (index, error.to_string()))
+    })
 }
 
 /// Why a plan cannot run on the embedded cluster; `None` if it can.
@@ -195,6 +207,7 @@ mod tests {
             ", volumes: [{name: a, emptyDir: {}}, {name: b, emptyDir: {}}], initContainers: [{name: i, image: nginx}]";
         let refusal = pods(web, more).unwrap_err();
         assert!(["\"a\"", "\"b\"", "\"i\"", "--cluster kind"].iter().all(|part| refusal.contains(part)), "{refusal}");
+        assert!(refusal.starts_with("reading web.yaml line 8: variant as-written, deployment/web: "), "{refusal}");
     }
 
     #[test]

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use super::context::RunContext;
 use crate::load::{LoadPlan, sizing};
-use crate::manifest::{short_hash, undo};
+use crate::manifest::undo;
 use crate::observe::ObservedWorkload;
 use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
+use crate::redact::short_hash;
 use crate::rollout::{Eviction, RolledWorkload, RolloutHandle, RolloutStep};
 use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
 use crate::trial::{LoadSite, RunningVariant, TrialAction, TrialStep};
@@ -111,7 +112,13 @@ pub(super) fn variant(
     };
     RunningVariant {
         name: variant.spec.name.clone(),
-        handle: RolloutHandle { client: client.clone(), workload, run: run.id.clone(), variables: BTreeMap::new() },
+        handle: RolloutHandle {
+            client: client.clone(),
+            workload,
+            run: run.id.clone(),
+            variables: BTreeMap::new(),
+            command_log: Some(run.outputs.command_log()),
+        },
         action: action(variant, &manifests, patched),
         manifests,
         service: variant.spec.service().name.clone(),

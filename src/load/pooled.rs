@@ -63,13 +63,14 @@ pub(super) async fn carry(mut flight: PendingAttempt, client: reqwest::Client) {
     flight.start();
     let response = match request.send().await {
         Ok(response) => http::Response::<reqwest::Body>::from(response),
-        Err(error) => return end(flight, &error, false),
+        // The query of its URL may hold a credential.
+        Err(error) => return end(flight, &error.without_url(), false),
     };
     let (head, body) = response.into_parts();
     flight.head(&head);
     match read(body).await {
         Ok(()) => flight.complete(),
-        Err(error) => end(flight, &error, true),
+        Err(error) => end(flight, &error.without_url(), true),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::manifest_error::ManifestError;
+use super::object_places::ObjectPlaces;
 use crate::yaml::{self, YamlDocument, YamlFault, YamlPlace, YamlSource};
 
 /// The most objects in one run. A list could hold far more than the documents of a file.
@@ -15,6 +16,37 @@ pub(crate) struct ManifestObject {
     pub(crate) source: YamlSource,
     /// Where its document begins.
     pub(crate) place: YamlPlace,
+    /// Where it stands in its document, if that is a list, or a list of lists.
+    pub(crate) items: Vec<usize>,
+}
+
+/// What an object is called by, whatever its version and namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObjectName {
+    kind: String,
+    group: String,
+    name: String,
+}
+
+impl ObjectName {
+    /// For errors, which should be small.
+    pub(super) fn boxed(object: &Value) -> Box<Self> {
+        Box::new(Self::of(object))
+    }
+
+    pub(crate) fn of(object: &Value) -> Self {
+        Self {
+            kind: text(object, "/kind").to_owned(),
+            group: group_of(text(object, "/apiVersion")).to_owned(),
+            name: text(object, "/metadata/name").to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&reference(&self.kind, &self.name))
+    }
 }
 
 impl ManifestObject {
@@ -58,16 +90,31 @@ pub(crate) fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
+/// The most objects that an error names.
+const NAMED: usize = 20;
+
 /// What there is, for error messages: every reference, or the first twenty.
 pub(crate) fn list_of<'a>(objects: impl IntoIterator<Item = &'a ManifestObject>) -> String {
     let mut names = objects.into_iter().map(ManifestObject::reference).collect::<Vec<_>>();
-    let more = names.len().saturating_sub(20);
-    names.truncate(20);
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
     match (names.is_empty(), more) {
         (true, _) => "nothing".to_owned(),
         (false, 0) => names.join(", "),
         (false, more) => format!("{} and {more} more", names.join(", ")),
     }
+}
+
+/// The same, each with its file and line, for a choice between objects that are alike.
+pub(super) fn places_of<'a>(objects: impl IntoIterator<Item = &'a ManifestObject>) -> String {
+    let objects: Vec<&ManifestObject> = objects.into_iter().collect();
+    let named = objects.iter().take(NAMED).map(|object| {
+        let line = ObjectPlaces::of(std::slice::from_ref(*object)).line(&object.value, "metadata.name");
+        line.map_or_else(|| object.reference(), |line| format!("{} ({line})", object.reference()))
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = objects.len().saturating_sub(NAMED);
+    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 /// The string at a JSON pointer; empty if there is none.
@@ -78,7 +125,7 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 pub(crate) fn parse(source: &YamlSource) -> Result<Vec<ManifestObject>, ManifestError> {
     let mut objects = Vec::new();
     for document in yaml::documents(source)? {
-        take_apart(document, &mut objects, 0)?;
+        take_apart(document, &mut objects, &[])?;
     }
     Ok(objects)
 }
@@ -98,27 +145,31 @@ pub(crate) fn check_together(objects: &[ManifestObject]) -> Result<(), ManifestE
             } else {
                 ", in another namespace; a run puts all objects into one namespace"
             };
-            let message = format!(
-                "{} is defined twice, first in {} line {}{elsewhere}",
-                object.reference(),
-                first.source.name(),
-                first.place.line
-            );
-            return Err(fault(object, &message, "keep one of them"));
+            let first_place = ObjectPlaces::of(std::slice::from_ref(first)).line(&first.value, "metadata.name");
+            let first_place = first_place.unwrap_or_else(|| first.source.name().to_owned());
+            let message = format!("{} is defined twice, first in {first_place}{elsewhere}", object.reference());
+            return Err(fault(object, "metadata.name", &message, "keep one of them"));
         }
     }
     Ok(())
 }
 
-pub(super) fn fault(object: &ManifestObject, message: &str, help: &str) -> ManifestError {
-    // A whole document is too much to mark: its first line is enough.
-    let bytes = object.place.bytes.start..object.place.bytes.start;
-    let place = YamlPlace { line: object.place.line, bytes };
-    ManifestError::Fault(Box::new(YamlFault::new("reading", &object.source, Some(&place), message).with_help(help)))
+/// What is wrong with `field` of `object`, shown there.
+pub(super) fn fault(object: &ManifestObject, field: &str, message: &str, help: &str) -> ManifestError {
+    let places = ObjectPlaces::of(std::slice::from_ref(object));
+    let shown = places.fault(&object.value, field, message);
+    // Objects of a record stand in no text.
+    let shown = shown.unwrap_or_else(|| YamlFault::new("reading", &object.source, None, message));
+    ManifestError::Fault(Box::new(shown.with_help(help)))
 }
 
-fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: u32) -> Result<(), ManifestError> {
-    let mut object = ManifestObject { value: document.value, source: document.source, place: document.place };
+fn take_apart(
+    document: YamlDocument,
+    objects: &mut Vec<ManifestObject>,
+    within: &[usize],
+) -> Result<(), ManifestError> {
+    let YamlDocument { value, source, place } = document;
+    let mut object = ManifestObject { value, source, place, items: within.to_vec() };
     check_form(&object)?;
     let Some(Value::Array(items)) = object.value.get_mut("items").filter(|items| items.is_array()).map(Value::take)
     else {
@@ -126,19 +177,21 @@ fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: 
     };
     let Some(element_kind) = object.kind().strip_suffix("List").map(str::to_owned) else {
         let message = format!("a {} has `items`, expected them only in a kind that ends in List", object.kind());
-        return Err(fault(&object, &message, "check the kind"));
+        return Err(fault(&object, "kind", &message, "check the kind"));
     };
-    if depth > 2 {
-        return Err(fault(&object, "lists are nested too deeply", "write the objects as documents of their own"));
+    if within.len() > 2 {
+        let help = "write the objects as documents of their own";
+        return Err(fault(&object, "items", "lists are nested too deeply", help));
     }
-    for mut item in items {
+    for (position, mut item) in items.into_iter().enumerate() {
         // A typed list, such as a DeploymentList, may leave its items' kind out.
         if let (Some(map), false) = (item.as_object_mut(), element_kind.is_empty()) {
             map.entry("kind").or_insert_with(|| element_kind.clone().into());
             map.entry("apiVersion").or_insert_with(|| object.api_version().into());
         }
         let document = YamlDocument { value: item, source: object.source.clone(), place: object.place.clone() };
-        take_apart(document, objects, depth + 1)?;
+        let within: Vec<usize> = within.iter().copied().chain([position]).collect();
+        take_apart(document, objects, &within)?;
     }
     Ok(())
 }
@@ -146,11 +199,12 @@ fn take_apart(document: YamlDocument, objects: &mut Vec<ManifestObject>, depth: 
 fn check_form(object: &ManifestObject) -> Result<(), ManifestError> {
     const HELP: &str = "every document needs `apiVersion`, `kind` and `metadata.name`";
     if !object.value.is_object() {
-        return Err(fault(object, "this document is not a mapping, expected a Kubernetes object", HELP));
+        return Err(fault(object, "", "this document is not a mapping, expected a Kubernetes object", HELP));
     }
     for (key, found) in [("apiVersion", object.api_version()), ("kind", object.kind())] {
         if found.is_empty() {
-            return Err(fault(object, &format!("this document has no `{key}`, expected a Kubernetes object"), HELP));
+            let message = format!("this document has no `{key}`, expected a Kubernetes object");
+            return Err(fault(object, key, &message, HELP));
         }
     }
     Ok(())
@@ -159,7 +213,8 @@ fn check_form(object: &ManifestObject) -> Result<(), ManifestError> {
 fn check_name(object: &ManifestObject) -> Result<(), ManifestError> {
     if object.name().is_empty() {
         let message = format!("this {} has no `metadata.name`", object.kind());
-        return Err(fault(object, &message, "give it a name; `generateName` is not enough, because runs refer to it"));
+        let help = "give it a name; `generateName` is not enough, because runs refer to it";
+        return Err(fault(object, "metadata.name", &message, help));
     }
     Ok(())
 }

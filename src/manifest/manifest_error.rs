@@ -1,8 +1,27 @@
 //! Why manifests cannot be used.
 
-use super::documents::MAX_OBJECTS;
+use super::documents::{MAX_OBJECTS, ObjectName};
 use super::files::FileReadError;
 use crate::yaml::{YamlError, YamlFault};
+
+/// What is wrong with a field of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldRefusal {
+    /// For example `spec.strategy.type`.
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+impl FieldRefusal {
+    pub(super) fn new(field: &str, message: String) -> Self {
+        Self { field: field.to_owned(), message }
+    }
+
+    /// About `field` in a sentence that begins with it.
+    pub(super) fn is(field: &str, rest: &str) -> Self {
+        Self::new(field, format!("{field} is {rest}"))
+    }
+}
 
 /// Why manifests cannot be used. The messages list what there is to choose from.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -40,8 +59,9 @@ pub(crate) enum ManifestError {
     NoWorkload { present: String },
     #[error("choosing the workload: the manifests hold several: {present}; say which with `workload:` or --workload")]
     WhichWorkload { present: String },
-    #[error("reading {workload}: {message}")]
-    BadWorkload { workload: String, message: String },
+    /// A field of an object. Whoever knows where it stands shows it there, see [`ManifestError::field`].
+    #[error("reading {object}: {}", .refusal.message)]
+    Object { object: Box<ObjectName>, refusal: FieldRefusal },
     #[error("choosing the service: service/{wanted} is not in the manifests, which hold {present}")]
     NoSuchService { wanted: String, present: String },
     #[error(
@@ -51,9 +71,19 @@ pub(crate) enum ManifestError {
     #[error(
         "choosing the service: no Service selects the pods of {workload}, and its containers have {ports} ports, so that none can be added; add a Service to the manifests, or exactly one containerPort"
     )]
-    NoService { workload: String, ports: usize },
-    #[error("reading {service}: {message}")]
-    BadService { service: String, message: String },
+    NoService { workload: Box<ObjectName>, ports: usize },
     #[error("choosing the port of {service}: {message}; it has {present}")]
-    Port { service: String, message: String, present: String },
+    Port { service: Box<ObjectName>, message: String, present: String },
+}
+
+impl ManifestError {
+    /// The object and the field of it that this is about.
+    pub(crate) fn field(&self) -> Option<(&ObjectName, &str)> {
+        match self {
+            Self::Object { object, refusal } => Some((object, refusal.field.as_str())),
+            Self::NoService { workload, .. } => Some((workload, "spec.template.spec.containers")),
+            Self::Port { service, .. } => Some((service, "spec.ports")),
+            _ => None,
+        }
+    }
 }

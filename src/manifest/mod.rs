@@ -7,9 +7,9 @@
 //! - `expand`: `$(NAME)` in commands and values
 //! - `exported`: fields and objects of an export that a cluster makes itself
 //! - `files`: reads manifests and patches from the disk or any other set of files
-//! - `hash`: copies of manifests with hashes in place of secrets
 //! - `helm_hook`: hooks in the output of `helm template`
 //! - `manifest_error`: why manifests cannot be used
+//! - `object_places`: where objects and their fields stand
 //! - `offset`: moves every port of a pod by one number
 //! - `patch_error`: why a patch cannot be applied
 //! - `patch_merge`: strategic merge patch and JSON merge patch
@@ -30,9 +30,9 @@ pub(crate) mod documents;
 mod expand;
 mod exported;
 mod files;
-pub(crate) mod hash;
 mod helm_hook;
 mod manifest_error;
+mod object_places;
 mod offset;
 mod patch_error;
 pub(crate) mod patch_merge;
@@ -51,14 +51,14 @@ pub(crate) mod workload;
 mod workload_kind;
 
 pub(crate) use cluster_scope::is_cluster_scoped;
-pub(crate) use documents::{ManifestObject, check_together, list_of, parse};
+pub(crate) use documents::{ManifestObject, ObjectName, check_together, list_of, parse};
 pub(crate) use expand::expand;
 pub(crate) use exported::{clean_exported, without_exported};
 pub(crate) use files::DiskFiles;
 pub use files::{FileReadError, FileSource};
-pub(crate) use hash::{short_hash, without_secrets};
 pub(crate) use helm_hook::is_foreign_hook;
 pub(crate) use manifest_error::ManifestError;
+pub(crate) use object_places::ObjectPlaces;
 pub(crate) use offset::offset_ports;
 pub(crate) use patch_merge::json_merge;
 pub use patch_merge::strategic_merge;

@@ -16,6 +16,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, MapA
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
 
+use crate::redact::without_quoted;
 use crate::yaml::nearest;
 
 /// The Kubernetes whose fields are known: the feature `v1_34` of `k8s-openapi`.
@@ -36,6 +37,36 @@ impl fmt::Display for UnknownField {
             Some(meant) => write!(f, "unknown field {}: did you mean `{meant}`?", self.path),
             None => write!(f, "unknown field {}", self.path),
         }
+    }
+}
+
+/// A field that has another type than its kind gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MistypedField {
+    /// Where; empty where it cannot be told.
+    pub(crate) path: String,
+    message: String,
+}
+
+impl fmt::Display for MistypedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+    }
+}
+
+impl MistypedField {
+    /// From what a reader says, with the path before it.
+    fn new(said: &str, kind: &str) -> Self {
+        let (path, message) = match said.split_once(": invalid ") {
+            Some((path, rest)) if !path.contains(' ') => (path, format!("invalid {rest}")),
+            _ => ("", said.to_owned()),
+        };
+        // Not the value: of a Secret not even a number.
+        let message = match message.rsplit_once(", expected ") {
+            Some((_, expected)) if kind == "Secret" => format!("invalid type, expected {expected}"),
+            _ => without_quoted(&message),
+        };
+        Self { path: path.to_owned(), message }
     }
 }
 
@@ -98,9 +129,10 @@ pub(crate) fn unknown_fields(
     api_version: &str,
     kind: &str,
     object: &Value,
-) -> Result<Vec<UnknownField>, serde_json::Error> {
+) -> Result<Vec<UnknownField>, MistypedField> {
     let known = KINDS.iter().find(|(version, name, _)| (*version, *name) == (api_version, kind));
-    known.map_or(Ok(Vec::new()), |(.., read)| read(object))
+    let found = known.map_or(Ok(Vec::new()), |(.., read)| read(object));
+    found.map_err(|error| MistypedField::new(&error.to_string(), kind))
 }
 
 fn read<T: DeserializeOwned>(object: &Value) -> Result<Vec<UnknownField>, serde_json::Error> {
@@ -286,5 +318,9 @@ mod tests {
             json!({"spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "a", "args": ["b", 1]}]}}}});
         let error = unknown_fields("apps/v1", "Deployment", &object).unwrap_err().to_string();
         assert!(error.contains("spec.template.spec.containers[0].args[1]: invalid type: integer `1`"), "{error}");
+        let number = unknown_fields("v1", "Secret", &json!({"stringData": {"pin": 1234}})).unwrap_err();
+        assert_eq!((number.path.as_str(), number.to_string().contains("1234")), ("stringData.pin", false), "{number}");
+        let text = unknown_fields("apps/v1", "Deployment", &json!({"spec": {"replicas": "hunter2"}})).unwrap_err();
+        assert!(text.to_string().starts_with("spec.replicas: invalid type: string, expected"), "{text}");
     }
 }

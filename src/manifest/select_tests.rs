@@ -49,11 +49,11 @@ fn what_is_no_object_is_refused_with_its_line() {
     );
     assert_eq!(
         refused("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n"),
-        "reading web.yaml line 1: this Pod has no `metadata.name`"
+        "reading web.yaml line 3: this Pod has no `metadata.name`"
     );
     assert_eq!(
         refused(&(service_text("web", "") + &service_text("web", ""))),
-        "reading web.yaml line 7: service/web is defined twice, first in web.yaml line 2"
+        "reading web.yaml line 9: service/web is defined twice, first in web.yaml line 4"
     );
 }
 
@@ -68,7 +68,7 @@ fn the_workload_is_the_named_one_or_the_only_one() {
     assert_eq!(workload(&two, Some("deployment/api")).unwrap().name, "api");
     assert_eq!(
         workload(&two, None).unwrap_err().to_string(),
-        "choosing the workload: the manifests hold several: deployment/web, deployment/api; say which with `workload:` or --workload"
+        "choosing the workload: the manifests hold several: deployment/web (web.yaml line 4), deployment/api (web.yaml line 15); say which with `workload:` or --workload"
     );
     assert_eq!(
         workload(&two, Some("deployment/wep")).unwrap_err().to_string(),
@@ -96,7 +96,12 @@ fn stateful_sets_and_daemon_sets_are_workloads_too() {
     };
     assert_eq!(found("sts/db"), (WorkloadKind::StatefulSet, "statefulset/db".to_owned(), 3, 0, 1));
     assert_eq!(found("ds/agent"), (WorkloadKind::DaemonSet, "daemonset/agent".to_owned(), 1, 0, 1));
-    assert!(workload(&both, None).unwrap_err().to_string().contains("several: statefulset/db, daemonset/agent"));
+    assert!(
+        workload(&both, None)
+            .unwrap_err()
+            .to_string()
+            .contains("several: statefulset/db (web.yaml line 4), daemonset/agent (web.yaml")
+    );
     assert_eq!(workload(&objects(&stateful), None).unwrap().reference, "statefulset/db");
     let foreign = objects(&daemon.replace("apps/v1", "apps.example/v1"));
     assert!(workload(&foreign, None).unwrap_err().to_string().contains("hold no Deployment, StatefulSet or DaemonSet"));
@@ -213,7 +218,10 @@ fn the_service_is_the_named_one_or_the_only_one_that_selects() {
     let twice = objects(&(deployment("web", "replicas: 1") + &web + &web.replace("name: web", "name: web2")));
     let rolled = workload(&twice, None).unwrap();
     assert!(
-        service(&twice, &rolled, None, None).unwrap_err().to_string().contains("service/web, service/web2; say which")
+        service(&twice, &rolled, None, None)
+            .unwrap_err()
+            .to_string()
+            .contains("service/web (web.yaml line 15), service/web2 (web.yaml line 20); say which")
     );
 }
 
@@ -273,8 +281,11 @@ fn a_service_without_an_address_is_no_choice() {
     assert_eq!(service(&found, &rolled, None, None).unwrap().spec.name, "web");
     let several = both(&(headless.clone() + &service_text("second", "selector: {app: web}, ports: [{port: 81}]")));
     let error = service(&several, &rolled, None, None).unwrap_err().to_string();
-    assert!(error.contains("service/web, service/second (service/inside has no address of its own"), "{error}");
+    assert!(error.contains("service/second (web.yaml line 25) (service/inside has no address of its own"), "{error}");
     let none = objects(&(deployment("web", "replicas: 1") + &headless + &name));
     let error = service(&none, &rolled, None, None).unwrap_err().to_string();
-    assert!(error.contains("service/inside, service/outside") && error.contains("headless"), "{error}");
+    assert!(
+        error.contains("service/inside (web.yaml line 15), service/outside") && error.contains("headless"),
+        "{error}"
+    );
 }

@@ -73,11 +73,16 @@ pub(crate) fn check_served(objects: &[ManifestObject]) -> Result<(), ManifestErr
         if let Some(gone) = gone {
             let message =
                 format!("{} is of {version}, which Kubernetes has not served since {}", object.reference(), gone.since);
-            return Err(fault(object, &message, &format!("write `apiVersion: {}`{}", gone.instead, gone.also)));
+            return Err(fault(
+                object,
+                "apiVersion",
+                &message,
+                &format!("write `apiVersion: {}`{}", gone.instead, gone.also),
+            ));
         }
         if let Some(home) = elsewhere(version, kind) {
             let message = format!("{} is of {version}, which has no {kind}", object.reference());
-            return Err(fault(object, &message, &format!("write `apiVersion: {home}`")));
+            return Err(fault(object, "apiVersion", &message, &format!("write `apiVersion: {home}`")));
         }
     }
     Ok(())

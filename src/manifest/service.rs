@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::documents::{ManifestObject, list_of, text};
-use super::manifest_error::ManifestError;
+use super::documents::{ManifestObject, ObjectName, list_of, places_of, text};
+use super::manifest_error::{FieldRefusal, ManifestError};
 use super::workload::ManifestWorkload;
 use crate::spec::ServiceSpec;
 
@@ -69,19 +69,22 @@ pub(crate) fn service(
         }
         (None, [only]) => only,
         (None, []) if !without_address.is_empty() => {
-            let (workload, present) = (workload.reference.clone(), list_of(without_address));
+            let (workload, present) = (workload.reference.clone(), places_of(without_address));
             return Err(ManifestError::NoAddress { workload, present });
         }
-        (None, []) if services().next().is_none() => return added(workload, port),
+        (None, []) if services().next().is_none() => {
+            let object = objects.get(workload.index).map_or(&Value::Null, |object| &object.value);
+            return added(workload, object, port);
+        }
         (None, []) => {
             return Err(ManifestError::NoServiceSelects {
                 workload: workload.reference.clone(),
                 labels: json!(workload.labels).to_string(),
-                present: list_of(services()),
+                present: places_of(services()),
             });
         }
         (None, several) => {
-            let candidates = list_of(several.iter().copied());
+            let candidates = places_of(several.iter().copied());
             let present = if without_address.is_empty() {
                 candidates
             } else {
@@ -113,34 +116,42 @@ fn read(
     workload: &ManifestWorkload,
     wanted: Option<&PortName>,
 ) -> Result<ChosenService, ManifestError> {
-    let bad = |message: String| ManifestError::BadService { service: object.reference(), message };
+    let bad = |field: &str, message: String| ManifestError::Object {
+        object: ObjectName::boxed(&object.value),
+        refusal: FieldRefusal::new(field, message),
+    };
     if !selects(object, workload) {
         let selector = object.value.pointer("/spec/selector").unwrap_or(&Value::Null);
-        return Err(bad(format!(
+        let message = format!(
             "its selector {selector} does not match the pods of {}, whose labels are {}; name a Service that selects them",
             workload.reference,
             json!(workload.labels)
-        )));
+        );
+        return Err(bad("spec.selector", message));
     }
     if !has_address(object) {
-        return Err(bad(format!("it {NO_ADDRESS}, expected a ClusterIP Service")));
+        let field = if text(&object.value, "/spec/type") == "ExternalName" { "spec.type" } else { "spec.clusterIP" };
+        return Err(bad(field, format!("it {NO_ADDRESS}, expected a ClusterIP Service")));
     }
     let ports = object.value.pointer("/spec/ports").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let ports = ports.iter().filter(|port| matches!(text(port, "/protocol"), "" | "TCP")).collect::<Vec<_>>();
-    let port = choose_port(object, &ports, wanted)?;
+    let ports = ports.iter().enumerate().filter(|(_, port)| matches!(text(port, "/protocol"), "" | "TCP"));
+    let (at, port) = choose_port(object, &ports.collect::<Vec<_>>(), wanted)?;
+    let bad_port = |key: &str, message: String| bad(&format!("spec.ports[{at}].{key}"), message);
     let number =
         |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
     let number_of_port =
-        number(port.get("port")).ok_or_else(|| bad("a port has no `port` from 1 to 65535".to_owned()))?;
+        number(port.get("port")).ok_or_else(|| bad_port("port", "a port has no `port` from 1 to 65535".to_owned()))?;
     let target_port = match port.get("targetPort") {
         None | Some(Value::Null) => number_of_port,
         Some(Value::String(name)) => container_port(workload, name).ok_or_else(|| {
-            bad(format!(
+            let message = format!(
                 "targetPort `{name}` is the name of no container port of {}; name one of its ports, or use a number",
                 workload.reference
-            ))
+            );
+            bad_port("targetPort", message)
         })?,
-        other => number(other).ok_or_else(|| bad("targetPort is not a port from 1 to 65535, nor a name".to_owned()))?,
+        other => number(other)
+            .ok_or_else(|| bad_port("targetPort", "targetPort is not a port from 1 to 65535, nor a name".to_owned()))?,
     };
     let (name, port_name) = (object.name().to_owned(), text(port, "/name").to_owned());
     let spec = ServiceSpec { name, port: number_of_port, port_name, target_port, added: false };
@@ -152,17 +163,18 @@ fn container_port(workload: &ManifestWorkload, name: &str) -> Option<u16> {
     ports.find(|(known, _)| known == name).map(|(_, number)| *number)
 }
 
+/// The port, and where it is among all of them.
 fn choose_port<'a>(
     object: &ManifestObject,
-    ports: &[&'a Value],
+    ports: &[(usize, &'a Value)],
     wanted: Option<&PortName>,
-) -> Result<&'a Value, ManifestError> {
-    let describe = |port: &&Value| match text(port, "/name") {
+) -> Result<(usize, &'a Value), ManifestError> {
+    let describe = |(_, port): &(usize, &Value)| match text(port, "/name") {
         "" => port["port"].to_string(),
         name => format!("{} ({name})", port["port"]),
     };
     let refuse = |message: String| ManifestError::Port {
-        service: object.reference(),
+        service: ObjectName::boxed(&object.value),
         message,
         present: match ports {
             [] => "no TCP port".to_owned(),
@@ -172,19 +184,24 @@ fn choose_port<'a>(
     match (wanted, ports) {
         (Some(wanted), ports) => ports
             .iter()
-            .find(|port| match wanted {
+            .find(|(_, port)| match wanted {
                 PortName::Number(number) => port["port"].as_u64() == Some(u64::from(*number)),
                 PortName::Name(name) => text(port, "/name") == name,
             })
             .copied()
             .ok_or_else(|| refuse(format!("it has no port `{wanted}`"))),
-        (None, [only]) => Ok(only),
+        (None, [only]) => Ok(*only),
         (None, []) => Err(refuse("it has nothing to connect to".to_owned())),
         (None, _) => Err(refuse("there is a choice; say which with `port:` or --port".to_owned())),
     }
 }
 
-fn added(workload: &ManifestWorkload, wanted: Option<&PortName>) -> Result<ChosenService, ManifestError> {
+/// A Service for the pods of `workload`, which is `object`.
+fn added(
+    workload: &ManifestWorkload,
+    object: &Value,
+    wanted: Option<&PortName>,
+) -> Result<ChosenService, ManifestError> {
     let ports = workload.containers.iter().flat_map(|container| &container.ports).collect::<Vec<_>>();
     let candidates = ports
         .iter()
@@ -195,7 +212,7 @@ fn added(workload: &ManifestWorkload, wanted: Option<&PortName>) -> Result<Chose
         })
         .collect::<Vec<_>>();
     let ([(port_name, port)], false) = (candidates.as_slice(), workload.labels.is_empty()) else {
-        return Err(ManifestError::NoService { workload: workload.reference.clone(), ports: ports.len() });
+        return Err(ManifestError::NoService { workload: ObjectName::boxed(object), ports: ports.len() });
     };
     let mut metadata = json!({"name": workload.name});
     if !workload.namespace.is_empty() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::documents::{ManifestObject, list_of, reference, text};
-use super::manifest_error::ManifestError;
+use super::documents::{ManifestObject, ObjectName, list_of, places_of, reference, text};
+use super::manifest_error::{FieldRefusal, ManifestError};
 use super::strategy;
 use super::workload_kind::WorkloadKind;
 
@@ -57,7 +57,7 @@ impl ManifestWorkload {
     /// (`status.desiredNumberScheduled`). `manifest` is its object.
     pub(crate) fn with_pods(&self, manifest: &Value, pods: u32) -> Result<Self, ManifestError> {
         let (surge, unavailable) = strategy::resolve(self.kind, manifest, pods)
-            .map_err(|message| ManifestError::BadWorkload { workload: self.reference.clone(), message })?;
+            .map_err(|refusal| ManifestError::Object { object: ObjectName::boxed(manifest), refusal })?;
         Ok(Self { replicas: pods, surge, unavailable, ..self.clone() })
     }
 }
@@ -79,7 +79,7 @@ pub(crate) fn workload(objects: &[ManifestObject], wanted: Option<&str>) -> Resu
             [only] => *only,
             [] => return Err(ManifestError::NoWorkload { present: list_of(objects) }),
             several => {
-                let present = list_of(several.iter().map(|(_, _, object)| *object));
+                let present = places_of(several.iter().map(|(_, _, object)| *object));
                 return Err(ManifestError::WhichWorkload { present });
             }
         }
@@ -92,8 +92,9 @@ fn kind_of(object: &ManifestObject) -> Option<WorkloadKind> {
 }
 
 fn read(index: usize, kind: WorkloadKind, object: &ManifestObject) -> Result<ManifestWorkload, ManifestError> {
-    let bad = |message: &str| ManifestError::BadWorkload { workload: object.reference(), message: message.to_owned() };
+    let bad = |refusal| ManifestError::Object { object: ObjectName::boxed(&object.value), refusal };
     let value = &object.value;
+    check_shape(value).map_err(bad)?;
     let replicas = match value.pointer("/spec/replicas") {
         None | Some(Value::Null) => 1,
         Some(_) if kind == WorkloadKind::DaemonSet => 1,
@@ -101,16 +102,20 @@ fn read(index: usize, kind: WorkloadKind, object: &ManifestObject) -> Result<Man
             .as_u64()
             .and_then(|n| u32::try_from(n).ok())
             .filter(|n| (1..=MAX_REPLICAS).contains(n))
-            .ok_or_else(|| bad(&format!("spec.replicas is {replicas}, expected 1 to {MAX_REPLICAS} pods to roll")))?,
+            .ok_or_else(|| {
+                let found = if replicas.is_number() { replicas.to_string() } else { type_of(replicas).to_owned() };
+                bad(FieldRefusal::is("spec.replicas", &format!("{found}, expected 1 to {MAX_REPLICAS} pods to roll")))
+            })?,
     };
     if kind == WorkloadKind::Deployment && value.pointer("/spec/paused") == Some(&Value::Bool(true)) {
-        return Err(bad("spec.paused is true, expected a Deployment that rolls out; remove it"));
+        return Err(bad(FieldRefusal::is("spec.paused", "true, expected a Deployment that rolls out; remove it")));
     }
-    let (surge, unavailable) = strategy::resolve(kind, value, replicas).map_err(|message| bad(&message))?;
+    let (surge, unavailable) = strategy::resolve(kind, value, replicas).map_err(bad)?;
     let containers = value.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let containers = containers.map(Vec::as_slice).unwrap_or_default().iter().map(container).collect::<Vec<_>>();
     if containers.is_empty() {
-        return Err(bad("spec.template.spec.containers is empty, expected at least one container"));
+        let rest = "empty, expected at least one container";
+        return Err(bad(FieldRefusal::is("spec.template.spec.containers", rest)));
     }
     let labels = value.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
     let labels: BTreeMap<_, _> =
@@ -128,6 +133,33 @@ fn read(index: usize, kind: WorkloadKind, object: &ManifestObject) -> Result<Man
         labels,
         containers,
     })
+}
+
+/// What leads to the containers must have its type: else they would only seem to be missing.
+fn check_shape(value: &Value) -> Result<(), FieldRefusal> {
+    for (field, expected) in [
+        ("spec", "a mapping"),
+        ("spec.template", "a mapping"),
+        ("spec.template.spec", "a mapping"),
+        ("spec.template.spec.containers", "a list"),
+    ] {
+        let found = value.pointer(&format!("/{}", field.replace('.', "/"))).unwrap_or(&Value::Null);
+        if !found.is_null() && type_of(found) != expected {
+            return Err(FieldRefusal::is(field, &format!("{}, expected {expected}", type_of(found))));
+        }
+    }
+    Ok(())
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
 }
 
 /// The workload's own selector in the words of a query. The template's labels are not enough: a rollout may change them.

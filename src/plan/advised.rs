@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::plan_error::PlanError;
 use super::types::RunPlan;
 use crate::manifest::strategic_merge;
+use crate::redact::hide_in;
 use crate::scenario::values::MAX_NAME;
 use crate::spec::{Expect, RunSettings, VariantSpec};
 
@@ -25,8 +26,12 @@ impl RunPlan {
             notes: Vec::new(),
             ..advised.spec
         };
+        // The advice comes from the record, in which a credential of a hook's command is a hash.
+        let mut patch = patch.clone();
+        let credentials = self.credentials();
+        hide_in(&mut patch, &mut |hidden| credentials.of(hidden).unwrap_or(hidden).to_owned());
         if let Some(manifest) = advised.spec.deployed_mut().manifests.get_mut(source.workload.index) {
-            strategic_merge(manifest, patch).map_err(|error| {
+            strategic_merge(manifest, &patch).map_err(|error| {
                 let message = format!("the advice for {} does not fit its workload: {error}", source.spec.name);
                 PlanError::plain(message, "this is a bug; the advice is in report.json")
             })?;
@@ -57,7 +62,23 @@ fn advised_name(source: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::redact::short_hash;
+
+    #[test]
+    fn advice_from_a_record_has_the_plan_s_own_credentials() {
+        let hook = |token: &str| {
+            json!({"spec": {"template": {"spec": {"containers": [{"name": "apache",
+                "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", format!("leave --token={token}; sleep 5")]}}}}]}}}})
+        };
+        let mut plan = crate::plan::manifest_plan("web.yaml", include_str!("../../manifests/apache.yaml"));
+        strategic_merge(&mut plan.variants[0].spec.deployed_mut().manifests[0], &hook("marked")).unwrap();
+        let advised = plan.advised(0, &hook(&short_hash("marked"))).unwrap().unwrap();
+        let container = &advised.variants[1].spec.manifests()[0]["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["lifecycle"]["preStop"]["exec"]["command"][2], "leave --token=marked; sleep 5");
+    }
 
     #[test]
     fn the_longest_name_leaves_room_for_what_is_added() {

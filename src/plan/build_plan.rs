@@ -8,8 +8,8 @@ use super::rollout_kinds::RolloutContext;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
 use super::{hooks, patches, plan_load, plan_rollout};
 use crate::manifest::{
-    ChosenService, FileSource, ManifestError, ManifestObject, ManifestWorkload, WorkloadKind, check_served,
-    check_together, parse, service, without_exported, workload,
+    ChosenService, FileSource, ManifestError, ManifestObject, ManifestWorkload, ObjectPlaces, WorkloadKind,
+    check_served, check_together, parse, service, without_exported, workload,
 };
 use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioVariant};
 use crate::scenario::values::{MAX_NAME, RequestRate, TrialCount};
@@ -205,19 +205,22 @@ struct PlanBase<'a> {
 impl PlanBase<'_> {
     fn variant(&self, name: &str, spec: &ScenarioVariant) -> Result<VariantPlan, PlanError> {
         let mut objects = self.objects.clone();
-        let target = self.workload(&objects)?.index;
+        let mut places = ObjectPlaces::of(&objects);
+        let target = self.workload(&objects, &places, "")?.index;
         let documents = patches::read(self.context, self.folder, self.files, &spec.patch)?;
         let texts = objects.iter().map(|object| &object.source).chain(documents.iter().map(|patch| &patch.source));
         let shipped = texts.clone().all(|source| ShippedFiles::holds(source.text()));
         for patch in &documents {
-            patches::apply(&mut objects, target, name, patch)?;
+            let index = patches::apply(&mut objects, target, name, patch)?;
+            objects.get(index).into_iter().for_each(|object| places.patch(&object.value, patch));
         }
         let patched = |error| self.after_patches(name, spec, error);
-        let workload = self.workload(&objects).map_err(patched)?;
-        let service = self.service(&objects, &workload).map_err(patched)?;
+        let said = if documents.is_empty() { String::new() } else { format!("in variant {name}, with its patches: ") };
+        let workload = self.workload(&objects, &places, &said).map_err(patched)?;
+        let service = self.service(&objects, &places, &said, &workload).map_err(patched)?;
         let Self { context, folder, files, .. } = *self;
         let subject = RolloutContext { context, folder, files, objects: &objects, workload: &workload, variant: name };
-        let rollout = plan_rollout::plan(&subject, spec.rollout.as_ref(), self.rollout)?;
+        let rollout = plan_rollout::plan(&subject, spec.rollout.as_ref(), self.rollout, &mut places)?;
         let shipped = shipped && !brings_its_own(&rollout.action);
         let mut notes = Vec::from_iter(note(&workload));
         notes.extend(
@@ -243,7 +246,7 @@ impl PlanBase<'_> {
             shipped,
             notes,
         };
-        Ok(VariantPlan { spec, workload, ignored: Vec::new() })
+        Ok(VariantPlan { spec, workload, ignored: Vec::new(), places })
     }
 
     /// Says that it was a variant's patches that broke what was whole before.
@@ -253,15 +256,27 @@ impl PlanBase<'_> {
         self.context.fault(Some(&first.place), &message, "check what the patches change")
     }
 
-    fn workload(&self, objects: &[ManifestObject]) -> Result<ManifestWorkload, PlanError> {
+    fn workload(
+        &self,
+        objects: &[ManifestObject],
+        places: &ObjectPlaces,
+        said: &str,
+    ) -> Result<ManifestWorkload, PlanError> {
+        let key = self.workload.map(|(_, place)| place);
         workload(objects, self.workload.map(|(wanted, _)| wanted))
-            .map_err(|error| self.context.manifest(self.workload.map(|(_, place)| place), error))
+            .map_err(|error| self.context.placed(key, places, objects, said, error))
     }
 
-    fn service(&self, objects: &[ManifestObject], workload: &ManifestWorkload) -> Result<ChosenService, PlanError> {
-        let place = self.port.map(|(_, place)| place).or(self.service.map(|(_, place)| place));
+    fn service(
+        &self,
+        objects: &[ManifestObject],
+        places: &ObjectPlaces,
+        said: &str,
+        workload: &ManifestWorkload,
+    ) -> Result<ChosenService, PlanError> {
+        let key = self.port.map(|(_, place)| place).or(self.service.map(|(_, place)| place));
         let wanted = self.service.map(|(wanted, _)| wanted);
         service(objects, workload, wanted, self.port.map(|(port, _)| port))
-            .map_err(|error| self.context.manifest(place, error))
+            .map_err(|error| self.context.placed(key, places, objects, said, error))
     }
 }

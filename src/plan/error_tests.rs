@@ -182,6 +182,146 @@ fn patches() {
     golden("patch-to-no-pods", "variants:\n  a: {patch: {spec: {replicas: 0}}}");
 }
 
+const DEPLOYMENT: &str = "\
+# the workload
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: apache
+        ports: [{name: http, containerPort: 80}]
+";
+
+const SERVICE: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports:
+  - name: http
+    port: 80
+    targetPort: http
+";
+
+/// What is said of a manifest with both, one of them changed.
+#[track_caller]
+fn manifest_refused(from: &str, to: &str) -> String {
+    let whole = format!("{DEPLOYMENT}---\n{SERVICE}");
+    let changed = whole.replacen(from, to, 1);
+    assert_ne!(whole, changed);
+    let scenario = "name: test\nmanifests: patch.yaml\n";
+    plan_with(scenario, &whole, &PlanOverrides::default()).unwrap();
+    refused(scenario, &changed)
+}
+
+#[test]
+fn an_error_of_a_manifest_names_file_and_line_of_the_field() {
+    let spec = DEPLOYMENT.split_once("spec:\n").unwrap().1;
+    for (from, to, said) in [
+        ("replicas: 2", "replicas: 0", "line 6: deployment/web: spec.replicas is 0, expected 1 to 1000"),
+        ("replicas: 2", "paused: true", "line 6: deployment/web: spec.paused is true"),
+        ("replicas: 2", "strategy:\n    type: Sometimes", "line 7: deployment/web: spec.strategy.type is `Sometimes`"),
+        (
+            "replicas: 2",
+            "strategy: {rollingUpdate: {maxSurge: many}}",
+            "line 6: deployment/web: spec.strategy.rollingUpdate.maxSurge is \"many\"",
+        ),
+        (
+            &format!("spec:\n{spec}"),
+            "spec: 99999999999\n",
+            "line 5: deployment/web: spec is a number, expected a mapping",
+        ),
+        (
+            "      containers:\n      - name: web\n        image: apache\n        ports: [{name: http, containerPort: 80}]",
+            "      containers: []",
+            "line 11: deployment/web: spec.template.spec.containers is empty",
+        ),
+        ("selector: {app: web}", "selector: {app: other}", "selector"),
+        (
+            "targetPort: http",
+            "targetPort: metrics",
+            "line 24: service/web: targetPort `metrics` is the name of no container port",
+        ),
+        (
+            "  - name: http\n    port: 80",
+            "  - name: http\n    port: 0",
+            "line 23: service/web: a port has no `port` from 1 to 65535",
+        ),
+        (
+            "  ports:\n  - name: http\n    port: 80\n    targetPort: http",
+            "  ports: []",
+            "line 21: choosing the port of service/web",
+        ),
+        ("apiVersion: apps/v1", "apiVersion: apps/v1beta1", "line 2: deployment/web is of apps/v1beta1"),
+    ] {
+        let text = manifest_refused(from, to);
+        let words = text.replace("│ ", "").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("patch.yaml line") || from.starts_with("selector"), "{text}");
+        assert!(words.contains(said), "{said} in\n{text}");
+    }
+}
+
+#[test]
+fn a_choice_between_objects_names_their_files_and_lines() {
+    let second = format!("{DEPLOYMENT}---\n{SERVICE}").replace("name: web}", "name: api}");
+    let whole = format!("{DEPLOYMENT}---\n{SERVICE}---\n{second}");
+    let text = refused("name: test\nmanifests: patch.yaml\n", &whole);
+    let words = text.replace("│ ", "").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("deployment/web (patch.yaml line 4)"), "{text}");
+    assert!(words.contains("deployment/api (patch.yaml line 29)"), "{text}");
+}
+
+#[test]
+fn an_error_shows_no_neighbour_and_no_value_that_may_be_a_credential() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  first: marked1\n  second: [marked2\n  third: marked3\n";
+    let scenario = "name: test\nmanifests: [web.yaml, patch.yaml]\n";
+    let passwd = "root:$6$marked:19000:0:99999:7:::\n";
+    let environ = "PATH=/bin\u{0}TOKEN=marked\u{0}";
+    let twice = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  first: marked\n  first: marked\n";
+    for text in [secret, passwd, environ, twice, "marked: [", "- marked\n", "\"marked\"\n"] {
+        let shown = refused(scenario, text);
+        assert!(!shown.contains("marked") || text.starts_with("marked: "), "{shown}");
+        let patched = refused("name: test\nmanifests: web.yaml\nvariants: {a: {patch: patch.yaml}}\n", text);
+        assert!(!patched.contains("marked") || text.starts_with("marked: "), "{patched}");
+    }
+    for lines in [
+        "load:\n  requests:\n  - path: /\n    headers:\n      Authorization: Bearer marked\n    staus: 200",
+        "load:\n  requests:\n  - path: /\n    headers:\n      Authorization: [marked]",
+        "load:\n  requests:\n  - path: /\n    headers: {X-Own: \"marked\\n\"}",
+        "load:\n  requests:\n  - path: \"/?token=marked#\"",
+        "load:\n  requests:\n  - path: \"/?token=marked\"\n    method: marked2\n    body: 5\n",
+        "rollout:\n  command:\n    run: {a: marked}",
+    ] {
+        let shown = refused(&format!("name: test\nmanifests: web.yaml\n{lines}\n"), "");
+        assert!(!shown.replace("marked2", "").contains("marked"), "{shown}");
+    }
+}
+
+#[test]
+fn an_error_is_short_however_long_the_line() {
+    let long = "a".repeat(1_000_000);
+    for lines in [
+        format!("load: {{timeout: {long}}}"),
+        format!("{long}: 5"),
+        format!("load: {{rate: \"{long}\"}}"),
+        format!("workload: deployment/{long}"),
+        format!("load: {{judge: {long}}}"),
+        format!("load: {{requests: [{{path: {long}, method: {long}}}]}}"),
+        format!("load: [{long}"),
+    ] {
+        let shown = refused(&format!("name: test\nmanifests: web.yaml\n{lines}\n"), "");
+        assert!(shown.len() < 10_000, "{} bytes: {}", shown.len(), &shown[..500]);
+    }
+}
+
 mod hostile {
     use proptest::prelude::*;
 

@@ -10,16 +10,17 @@ use serde_json::Value;
 
 use super::build_plan::{ONE_VARIANT, build, build_for_manifests, check_overrides};
 use super::give_again::{GivenValues, give_again};
+use super::limits::{self, BeyondLimit};
 use super::plan_error::PlanError;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
-use crate::manifest::hash::without_copies;
-use crate::manifest::{ManifestObject, WorkloadKind, check_together, workload};
+use crate::manifest::{ManifestObject, ObjectPlaces, WorkloadKind, check_together, workload};
 use crate::record::header::Header;
+use crate::redact::hide_last_applied;
 use crate::scenario::http as written;
 use crate::scenario::shipped::SHIPPED;
-use crate::scenario::values::{RequestRate, ScenarioName, TrialCount};
+use crate::scenario::values::{RequestRate, ScenarioName, TrialCount, check_max_lag};
 use crate::scenario::{self, ShippedFiles};
-use crate::spec::{RunSettings, VariantSpec};
+use crate::spec::{RequestSpec, RolloutAction, RunSettings, VariantSpec};
 use crate::yaml::{YamlPlace, YamlSource};
 
 /// What errors call the record.
@@ -37,10 +38,12 @@ pub(crate) fn from_record(
 ) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
     let recorded = &header.spec.settings;
+    within(limits::variants(&header.spec))?;
+    damaged(check_max_lag(recorded.max_lag_ms()))?;
     damaged(ScenarioName::new(&recorded.scenario))?;
     damaged(TrialCount::new(recorded.trials.into()))?;
     let routing = recorded.cluster.routing;
-    for time in [routing.base, routing.min_sync_period, recorded.max_lag] {
+    for time in [routing.base, routing.min_sync_period] {
         bounded(time)?;
     }
     let settings =
@@ -93,6 +96,10 @@ fn damaged<T>(checked: Result<T, String>) -> Result<T, PlanError> {
     checked.map_err(|what| damage(&what))
 }
 
+fn within(checked: Result<(), BeyondLimit>) -> Result<(), PlanError> {
+    checked.map_err(|beyond| damage(&beyond.message))
+}
+
 fn bounded(time: Duration) -> Result<(), PlanError> {
     if time <= MAX_TIME {
         return Ok(());
@@ -104,10 +111,16 @@ fn back(recorded: &VariantSpec, rate: Option<f64>) -> Result<VariantPlan, PlanEr
     damaged(ScenarioName::new(&recorded.name))?;
     let mut spec = recorded.clone();
     // kubectl's own copy of an object is hashed in the record, and nothing that runs reads it.
-    spec.deployed_mut().manifests.iter_mut().for_each(without_copies);
+    for manifest in &mut spec.deployed_mut().manifests {
+        hide_last_applied(manifest, &mut |_| None);
+    }
     let source = YamlSource::new(RECORD, "");
-    let object =
-        |value: &Value| ManifestObject { value: value.clone(), source: source.clone(), place: YamlPlace::default() };
+    let object = |value: &Value| ManifestObject {
+        value: value.clone(),
+        source: source.clone(),
+        place: YamlPlace::default(),
+        items: Vec::new(),
+    };
     let objects: Vec<ManifestObject> = spec.manifests().iter().map(object).collect();
     check_together(&objects)?;
     let mut rolled = workload(&objects, Some(spec.workload()))?;
@@ -120,12 +133,16 @@ fn back(recorded: &VariantSpec, rate: Option<f64>) -> Result<VariantPlan, PlanEr
         return Err(damage(&format!("variant {} has no service/{service}", spec.name)));
     }
     check_load(&spec)?;
-    bounded(spec.rollout.timeout)?;
+    within(limits::rollout_timeout(spec.rollout.timeout))?;
+    within(limits::rollout(&spec.rollout.action))?;
+    if let RolloutAction::None { duration } = spec.rollout.action {
+        bounded(duration)?;
+    }
     spec.load.rate = rate.unwrap_or(spec.load.rate);
     spec.shipped = spec.shipped && !brings_its_own(&spec.rollout.action) && is_shipped(spec.manifests());
     let deployed = spec.deployed_mut();
     (deployed.replicas, deployed.surge) = (rolled.replicas, rolled.surge);
-    Ok(VariantPlan { spec, workload: rolled, ignored: Vec::new() })
+    Ok(VariantPlan { spec, workload: rolled, ignored: Vec::new(), places: ObjectPlaces::default() })
 }
 
 /// Whether these are the objects of a compiled-in manifest, alone or in a compiled-in scenario. The record's word is not
@@ -148,19 +165,39 @@ fn is_shipped(manifests: &[Value]) -> bool {
 fn check_load(spec: &VariantSpec) -> Result<(), PlanError> {
     let load = &spec.load;
     damaged(RequestRate::new(load.rate))?;
-    bounded(load.timeout)?;
+    within(limits::timeout(load.timeout))?;
+    within(load.connections.map_or(Ok(()), limits::connections))?;
     if load.judged.is_empty() || load.requests.is_empty() {
         return Err(damage(&format!("variant {} has no judged arm, or no request", spec.name)));
     }
-    for request in &load.requests {
-        damaged(written::RequestPath::new(request.path.as_str()))?;
-        let shares = std::iter::once(request.share).chain(request.arms.iter().map(|(_, weight)| *weight));
-        if request.arms.is_empty() || shares.into_iter().any(|share| !(0.0..=1.000_001).contains(&share)) {
-            return Err(damage(&format!(
-                "the request {} {}: its share or its arms' weights are not between 0 and 1",
-                request.method, request.path
-            )));
-        }
+    within(limits::kinds_of_request(load.requests.len()))?;
+    load.requests.iter().try_for_each(check_request)
+}
+
+fn check_request(request: &RequestSpec) -> Result<(), PlanError> {
+    damaged(written::RequestMethod::new(request.method.as_str()))?;
+    damaged(written::RequestPath::new(request.path.as_str()))?;
+    let mut headers = written::RequestHeaders::default();
+    for header in &request.headers {
+        damaged(headers.add(header.clone()))?;
+    }
+    for status in &request.statuses {
+        damaged(written::ExpectedStatus::new(i64::from(*status)))?;
+    }
+    // A hash stands for a body that is given again, and checked against it.
+    within(limits::body(&request.method, &request.body))?;
+    let shares = std::iter::once(request.share).chain(request.arms.iter().map(|(_, weight)| *weight));
+    let twice = request
+        .arms
+        .iter()
+        .enumerate()
+        .any(|(index, (arm, _))| request.arms.iter().take(index).any(|(known, _)| known == arm));
+    if request.arms.is_empty() || twice || shares.into_iter().any(|share| !(0.0..=1.000_001).contains(&share)) {
+        return Err(damage(&format!(
+            "the request {} {}: its share or its arms' weights are not between 0 and 1, or an arm is named twice",
+            request.method,
+            request.path.path()
+        )));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What a record holds hashed only, Secrets and credentials in request headers, taken from what the user gives again and
-//! checked against the hashes.
+//! What a record holds hashed only, Secrets and other credentials, taken from what the user gives again and checked against the
+//! hashes.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,19 @@ use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::plan_error::PlanError;
+use super::plan_header::{hide_in_parts, hide_in_rollout};
 use super::types::RunPlan;
 use crate::manifest::documents::{reference, text};
-use crate::manifest::hash::{SECRET_DATA, hash_of};
-use crate::manifest::short_hash;
-use crate::spec::HeaderText;
+use crate::redact::{GivenSecrets, SECRET_DATA, hash_of, hide_in, is_hash, short_hash};
+use crate::spec::{HeaderText, VariantSpec};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GivenValues {
     /// Secrets, whole.
     pub(crate) secrets: Vec<Value>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Values of query parameters, variables and arguments, found by their hashes alone.
+    pub(crate) others: GivenSecrets,
 }
 
 /// Puts what was given in the place of the hashes.
@@ -34,6 +36,7 @@ pub(super) fn give_again(plan: &mut RunPlan, given: &GivenValues) -> Result<(), 
                 header.value = HeaderText::Value(value);
             }
         }
+        wanting.others_of(&mut variant.spec, &given.others);
     }
     wanting.answer(given)
 }
@@ -45,6 +48,8 @@ struct WantedValues {
     asked: (bool, bool),
     secrets: BTreeSet<String>,
     headers: BTreeSet<String>,
+    /// In what a value is that was not given.
+    others: BTreeSet<String>,
 }
 
 impl WantedValues {
@@ -78,6 +83,36 @@ impl WantedValues {
         found
     }
 
+    /// The same walk that hid the values finds them again.
+    fn others_of(&mut self, spec: &mut VariantSpec, given: &GivenSecrets) {
+        let missing = &mut self.others;
+        let mut restore = |what: &str, hidden: &str| {
+            if !is_hash(hidden) {
+                return hidden.to_owned();
+            }
+            given.of(hidden).map_or_else(
+                || {
+                    missing.insert(what.to_owned());
+                    hidden.to_owned()
+                },
+                str::to_owned,
+            )
+        };
+        for object in spec.deployed_mut().manifests.iter_mut().filter(|object| object["kind"] != "Secret") {
+            let what = reference(text(object, "/kind"), text(object, "/metadata/name"));
+            hide_in(object, &mut |hidden| restore(&what, hidden));
+        }
+        for request in &mut spec.load.requests {
+            let what = format!("{} {}", request.method, request.path.path());
+            if is_hash(&request.body) {
+                request.body = restore(&what, &request.body);
+            }
+            hide_in_parts(request, &mut |hidden| restore(&what, hidden));
+        }
+        let what = format!("the rollout of variant {}", spec.name);
+        hide_in_rollout(&mut spec.rollout.action, &mut |hidden| restore(&what, hidden));
+    }
+
     fn answer(self, given: &GivenValues) -> Result<(), PlanError> {
         let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join("; ");
         let refuse = |message: String, help: &str| Err(PlanError::plain(message, help));
@@ -89,6 +124,17 @@ impl WantedValues {
             let message =
                 format!("the record holds credentials in request headers as hashes only, and {}", list(self.headers));
             return refuse(message, "give the same header again: --header 'NAME: VALUE', or --header @FILE");
+        }
+        if !self.others.is_empty() {
+            let message = format!(
+                "the record holds credentials among variables, arguments and query parameters as hashes only, and one is not \
+                 given in {}",
+                list(self.others)
+            );
+            return refuse(
+                message,
+                "give each again: --credential NAME=VALUE or --credential @FILE, or -f with the manifests",
+            );
         }
         if !self.asked.0 && !given.secrets.is_empty() {
             let message = "-f gives Secrets, and the record's manifests have none, so that nothing would use them";

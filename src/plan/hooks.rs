@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::manifest::grace_s;
+use crate::redact::{hide_in, short_hash};
 use crate::servers::{HookScript, PreStop, Server, ServerFacts, StopKind};
 
 /// An estimate goes no further than this.
@@ -13,7 +14,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// The sleeps of the longest preStop hook, within the grace period: a guess at how long a pod takes to stop.
 pub(super) fn stop_length(pod_spec: &Value) -> Duration {
     let grace = Duration::from_secs(u64::try_from(grace_s(pod_spec)).unwrap_or(0));
-    let slept_s = containers(pod_spec).map(|container| PreStop::of_container(container).least_s()).fold(0.0, f64::max);
+    let slept_s = containers(pod_spec).map(|container| PreStop::of_container(&container).least_s()).fold(0.0, f64::max);
     let slept = Duration::try_from_secs_f64(slept_s).unwrap_or(LONGEST);
     slept.min(grace).min(LONGEST)
 }
@@ -21,10 +22,10 @@ pub(super) fn stop_length(pod_spec: &Value) -> Duration {
 /// The hooks that cut what is in flight, one sentence each.
 pub(super) fn that_cut(pod_spec: &Value) -> Vec<String> {
     let cut = containers(pod_spec).filter_map(|container| {
-        let hook = PreStop::of_container(container);
+        let hook = PreStop::of_container(&container);
         (hook.stop() == Some(StopKind::Quick)).then(|| {
-            let better = Server::of_container(container).facts().and_then(better_stop).unwrap_or_default();
-            format!("the {} of container {} cuts what is in flight{better}", hook.words(), name(container))
+            let better = Server::of_container(&container).facts().and_then(better_stop).unwrap_or_default();
+            format!("the {} of container {} cuts what is in flight{better}", hook.words(), name(&container))
         })
     });
     cut.collect()
@@ -43,11 +44,12 @@ fn better_stop(facts: &ServerFacts) -> Option<String> {
 /// The hooks of which it cannot be read how long they last, one sentence each.
 pub(super) fn that_cannot_be_read(pod_spec: &Value) -> Vec<String> {
     let unread = containers(pod_spec).filter_map(|container| {
-        let hook = PreStop::of_container(container);
+        let hook = PreStop::of_container(&container);
         let unread = matches!(hook, PreStop::Exec(HookScript { steps: None, .. }));
         let words = hook.words();
-        unread
-            .then(|| format!("the {words} of container {} cannot be read: the estimate leaves it out", name(container)))
+        unread.then(|| {
+            format!("the {words} of container {} cannot be read: the estimate leaves it out", name(&container))
+        })
     });
     unread.collect()
 }
@@ -56,8 +58,13 @@ fn name(container: &Value) -> &str {
     container.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn containers(pod_spec: &Value) -> impl Iterator<Item = &Value> {
-    pod_spec.get("containers").and_then(Value::as_array).into_iter().flatten()
+/// The containers without credentials, because notes show the words of hooks.
+fn containers(pod_spec: &Value) -> impl Iterator<Item = Value> {
+    let all = pod_spec.get("containers").and_then(Value::as_array).into_iter().flatten().cloned();
+    all.map(|mut container| {
+        hide_in(&mut container, &mut short_hash);
+        container
+    })
 }
 
 #[cfg(test)]

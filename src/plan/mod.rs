@@ -10,6 +10,7 @@
 //! - `from_record_tests`: from a plan to a record and back
 //! - `give_again`: secrets and credentials, which a record holds as hashes
 //! - `hooks`: what preStop hooks mean for a plan
+//! - `limits`: what a load and a rollout may be
 //! - `patches`: applies a variant's patches
 //! - `plan_budget`: leaves out blocks that do not fit the time budget
 //! - `plan_comparison`: what the comparisons with the baseline can show
@@ -34,6 +35,7 @@ mod from_record;
 mod from_record_tests;
 mod give_again;
 mod hooks;
+mod limits;
 mod patches;
 mod plan_budget;
 mod plan_comparison;

@@ -46,13 +46,14 @@ pub(super) fn read(
     Ok(documents)
 }
 
-/// Applies one patch to the object that its kind and name say, or to the workload where it says neither.
+/// Applies one patch to the object that its kind and name say, or to the workload where it says neither; gives that object's
+/// index.
 pub(super) fn apply(
     objects: &mut [ManifestObject],
     workload: usize,
     variant: &str,
     patch: &YamlDocument,
-) -> Result<(), PlanError> {
+) -> Result<usize, PlanError> {
     let index = target(objects, workload, variant, patch)?;
     let Some(object) = objects.get_mut(index) else {
         return Err(fault(patch, variant, "there is no object to patch", "name one in the manifests"));
@@ -73,7 +74,7 @@ pub(super) fn apply(
         let message = format!("this patch deletes, moves or renames {}, expected the same object afterwards", before.0);
         return Err(fault(patch, variant, &message, "kind, name and namespace cannot be patched"));
     }
-    Ok(())
+    Ok(index)
 }
 
 pub(super) fn target(

@@ -1,6 +1,7 @@
 //! Why no plan could be made.
 
-use crate::manifest::ManifestError;
+use super::limits::BeyondLimit;
+use crate::manifest::{ManifestError, ManifestObject, ObjectName, ObjectPlaces};
 use crate::scenario::ScenarioError;
 use crate::yaml::{YamlError, YamlFault, YamlPlace, YamlSource};
 
@@ -46,6 +47,36 @@ impl FaultContext<'_> {
                 PlanError::Fault(Box::new(YamlFault::new("reading", source, place, message).with_help(help)))
             }
             None => PlanError::plain(message.to_owned(), help),
+        }
+    }
+
+    pub(super) fn beyond(self, place: Option<&YamlPlace>, checked: Result<(), BeyondLimit>) -> Result<(), PlanError> {
+        checked.map_err(|beyond| self.fault(place, &beyond.message, beyond.help))
+    }
+
+    /// An error of the manifests, shown at the field of the object that it is about; else at the key of the scenario that named
+    /// what is missing. `said` says of what the objects are.
+    pub(super) fn placed(
+        self,
+        key: Option<&YamlPlace>,
+        places: &ObjectPlaces,
+        objects: &[ManifestObject],
+        said: &str,
+        error: ManifestError,
+    ) -> PlanError {
+        let named = key.is_some_and(|key| *key != YamlPlace::default());
+        let at_field = error.field().filter(|_| matches!(error, ManifestError::Object { .. }) || !named);
+        let shown = at_field.and_then(|(name, field)| {
+            let object = objects.iter().map(|object| &object.value).find(|object| ObjectName::of(object) == *name)?;
+            let message = match &error {
+                ManifestError::Object { refusal, .. } => format!("{said}{name}: {}", refusal.message),
+                other => format!("{said}{other}"),
+            };
+            places.fault(object, field, &message)
+        });
+        match shown {
+            Some(fault) => PlanError::Fault(Box::new(fault)),
+            None => self.manifest(key, error),
         }
     }
 

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::types::{RunPlan, VariantPlan};
-use crate::manifest::{short_hash, without_secrets};
 use crate::record::entry::FORMAT;
 use crate::record::header::{ClusterHeader, Header, VariantPlace};
-use crate::spec::{HeaderText, RunSpec, VariantSpec};
-
-/// Parts of the names of headers whose values are credentials, or may be.
-const CREDENTIALS: [&str; 10] =
-    ["auth", "cookie", "token", "secret", "password", "credential", "session", "signature", "api-key", "apikey"];
+use crate::redact::{
+    GivenSecrets, KnownSecrets, hide_in, hide_in_body, hide_in_path, hide_in_words, is_credential, short_hash,
+    without_credentials,
+};
+use crate::spec::{HeaderText, RequestSpec, RolloutAction, RunSpec, VariantSpec};
 
 /// What a plan does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,24 +49,81 @@ impl RunPlan {
     }
 }
 
+impl RunPlan {
+    /// The values of all credentials that the plan holds, by their hashes.
+    pub(super) fn credentials(&self) -> GivenSecrets {
+        let mut found = GivenSecrets::default();
+        for variant in &self.variants {
+            let mut add = |value: &str| {
+                found.add(value);
+                short_hash(value)
+            };
+            let mut spec = variant.spec.clone();
+            spec.deployed_mut().manifests.iter_mut().for_each(|object| hide_in(object, &mut add));
+            spec.load.requests.iter_mut().for_each(|request| hide_in_request(request, &mut add));
+            hide_in_rollout(&mut spec.rollout.action, &mut add);
+        }
+        found
+    }
+
+    /// The same, to be hidden in what others say. A pod has a Secret's data decoded.
+    pub(crate) fn secrets(&self) -> KnownSecrets {
+        let mut known = KnownSecrets::default();
+        for value in self.credentials().values() {
+            known.add(value);
+            let decoded = STANDARD.decode(value.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            if let Some(plain) = decoded {
+                known.add(&plain);
+            }
+        }
+        known
+    }
+}
+
 /// The variant with every object of its manifests, and hashes in the place of what must not be handed on.
 fn recorded(variant: &VariantPlan) -> VariantSpec {
     let mut spec = variant.spec.clone();
     let deployed = spec.deployed_mut();
     let whole = [&deployed.manifests, &variant.ignored];
-    deployed.manifests = whole.into_iter().flat_map(|part| without_secrets(part)).collect();
-    for header in spec.load.requests.iter_mut().flat_map(|request| &mut request.headers) {
-        if let HeaderText::Value(value) = &header.value
-            && is_credential(header.name.as_str())
-        {
-            header.value = HeaderText::Hash(short_hash(value));
-        }
-    }
+    deployed.manifests = whole.into_iter().flat_map(|part| without_credentials(part)).collect();
+    spec.load.requests.iter_mut().for_each(|request| hide_in_request(request, &mut short_hash));
+    hide_in_rollout(&mut spec.rollout.action, &mut short_hash);
     spec
 }
 
-/// Whether values of the header `name` (in lower case) are kept as hashes only. One too many has to be given again; one too
-/// few would stand in a file that people hand on.
-fn is_credential(name: &str) -> bool {
-    CREDENTIALS.iter().any(|part| name.contains(part))
+/// Puts what `hide` makes of it in the place of every credential of a request but those of its headers, which have a type for it.
+pub(super) fn hide_in_parts(request: &mut RequestSpec, hide: &mut dyn FnMut(&str) -> String) {
+    let path = hide_in_path(request.path.as_str(), hide);
+    // What stands in the place of a value fits into a path; else the request stays as it is, and is refused where it is read.
+    if let Ok(path) = path.parse() {
+        request.path = path;
+    }
+    request.body = hide_in_body(&request.body, hide);
+}
+
+fn hide_in_request(request: &mut RequestSpec, hide: &mut dyn FnMut(&str) -> String) {
+    hide_in_parts(request, hide);
+    for header in &mut request.headers {
+        if let HeaderText::Value(value) = &header.value
+            && is_credential(header.name.as_str())
+        {
+            header.value = HeaderText::Hash(hide(value));
+        }
+    }
+}
+
+pub(super) fn hide_in_rollout(action: &mut RolloutAction, hide: &mut dyn FnMut(&str) -> String) {
+    match action {
+        RolloutAction::Command { run, back } => {
+            *run = hide_in_words(run, hide);
+            *back = back.as_ref().map(|words| hide_in_words(words, hide));
+        }
+        RolloutAction::Patch { patch } => hide_in(patch, hide),
+        RolloutAction::Restart
+        | RolloutAction::Image { .. }
+        | RolloutAction::Env { .. }
+        | RolloutAction::Scale { .. }
+        | RolloutAction::Evict { .. }
+        | RolloutAction::None { .. } => {}
+    }
 }

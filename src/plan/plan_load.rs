@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, uri::PathAndQuery};
 
+use super::limits;
 use super::plan_error::{FaultContext, PlanError};
 use crate::record::Arm;
 use crate::scenario::model::{ScenarioLoad, ScenarioRequest};
@@ -14,11 +15,6 @@ const DEFAULT_RATE: f64 = 100.0;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_ARMS: [Arm; 2] = [Arm::New, Arm::Reused];
 const DEFAULT_POD_HEADER: HeaderName = HeaderName::from_static("x-pod");
-const MAX_REQUESTS: usize = 100;
-/// The longest body, in bytes.
-const MAX_BODY: usize = 1024 * 1024;
-/// The longest time that a request may be given.
-const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The scenario's load with a variant's keys on top.
 pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad {
@@ -49,23 +45,14 @@ pub(super) fn plan(context: FaultContext<'_>, spec: &ScenarioLoad, rate: Option<
 
 fn timeout(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Duration, PlanError> {
     let Some(timeout) = &spec.timeout else { return Ok(DEFAULT_TIMEOUT) };
-    let duration = timeout.value.0;
-    // Stamps and the record count in milliseconds at the coarsest.
-    if duration < Duration::from_millis(1) || duration > MAX_TIMEOUT {
-        let message = format!("the timeout is {}, expected 1ms to 10m", timeout.value);
-        return Err(context.fault(Some(&timeout.place), &message, "10s is the default"));
-    }
-    Ok(duration)
+    context.beyond(Some(&timeout.place), limits::timeout(timeout.value.0))?;
+    Ok(timeout.value.0)
 }
 
 fn connections(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Option<u32>, PlanError> {
-    match &spec.connections {
-        Some(count) if !(1..=10_000).contains(&count.value) => {
-            let message = format!("`connections` is {}, expected 1 to 10000", count.value);
-            Err(context.fault(Some(&count.place), &message, "leave it out to have it chosen"))
-        }
-        count => Ok(count.as_ref().map(|count| count.value)),
-    }
+    let Some(count) = &spec.connections else { return Ok(None) };
+    context.beyond(Some(&count.place), limits::connections(count.value))?;
+    Ok(Some(count.value))
 }
 
 fn requests(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Vec<RequestSpec>, PlanError> {
@@ -73,10 +60,7 @@ fn requests(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Vec<Reques
         let arms = weights(&DEFAULT_ARMS.map(|arm| (arm, 1.0)));
         return Ok(vec![RequestSpec::get(PathAndQuery::from_static("/"), arms)]);
     };
-    if list.value.is_empty() || list.value.len() > MAX_REQUESTS {
-        let message = format!("there are {} kinds of request, expected 1 to {MAX_REQUESTS}", list.value.len());
-        return Err(context.fault(Some(&list.place), &message, "leave `requests` out to send GET /"));
-    }
+    context.beyond(Some(&list.place), limits::kinds_of_request(list.value.len()))?;
     let shares = shares(context, list)?;
     list.value.iter().zip(shares).map(|(request, share)| request_plan(context, &request.value, share)).collect()
 }
@@ -113,14 +97,7 @@ fn shares(context: FaultContext<'_>, list: &Located<Vec<Located<ScenarioRequest>
 fn request_plan(context: FaultContext<'_>, spec: &ScenarioRequest, share: f64) -> Result<RequestSpec, PlanError> {
     let method = spec.method.as_ref().map_or(Method::GET, |method| method.0.clone());
     if let Some(body) = &spec.body {
-        if body.value.len() > MAX_BODY {
-            let message = format!("the body has {} bytes, expected at most {MAX_BODY}", body.value.len());
-            return Err(context.fault(Some(&body.place), &message, "send a smaller one"));
-        }
-        if !body.value.is_empty() && matches!(method, Method::GET | Method::HEAD | Method::OPTIONS) {
-            let message = format!("a {method} request has a body, which has no meaning (RFC 9110 section 9.3.1)");
-            return Err(context.fault(Some(&body.place), &message, "add `method: POST`, or remove the body"));
-        }
+        context.beyond(Some(&body.place), limits::body(&method, &body.value))?;
     }
     let arms = spec.arms.as_ref().map(|arms| weights(&arms.value.0));
     Ok(RequestSpec {

@@ -1,53 +1,53 @@
 //! What a trial does to the workload, checked against the manifests.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
+use super::limits;
 use super::plan_error::{FaultContext, PlanError};
 use super::rollout_kinds::{self, RolloutContext};
-use crate::manifest::{ManifestContainer, ManifestWorkload};
+use crate::manifest::{ManifestContainer, ManifestWorkload, ObjectPlaces};
 use crate::scenario::model::{ScenarioEnv, ScenarioImage, ScenarioNone, ScenarioRollout};
 use crate::spec::{RolloutAction, RolloutSpec};
 use crate::yaml::{Located, YamlPlace};
 
 const DEFAULT_VARIABLE: &str = "ROLLPROOF_TRIAL";
-const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, patch: FILE, scale: {to: N}, command: [...], evict: {}, or none: \
                      {for: 10s}";
 
-/// The rollout of `own`, with the kind and the time limit that it leaves out taken from `base`.
+/// The rollout of `own`, with the kind and the time limit that it leaves out taken from `base`. A patch of it is noted in
+/// `places`.
 pub(super) fn plan(
     subject: &RolloutContext<'_>,
     own: Option<&Located<ScenarioRollout>>,
     base: Option<&Located<ScenarioRollout>>,
+    places: &mut ObjectPlaces,
 ) -> Result<RolloutSpec, PlanError> {
     let context = subject.context;
     let mut planned = RolloutSpec::default();
     for spec in [base, own].into_iter().flatten() {
-        if let Some(kind) = kind(subject, spec)? {
+        if let Some(kind) = kind(subject, spec, places)? {
             planned.action = kind;
         }
         if let Some(limit) = &spec.value.timeout {
-            let timeout = limit.value.0;
-            if timeout < Duration::from_secs(1) || timeout > MAX_TIMEOUT {
-                let message = format!("the rollout's timeout is {}, expected 1s to 1h", limit.value);
-                return Err(context.fault(Some(&limit.place), &message, "5m is the default"));
-            }
-            planned.timeout = timeout;
+            context.beyond(Some(&limit.place), limits::rollout_timeout(limit.value.0))?;
+            planned.timeout = limit.value.0;
         }
     }
     Ok(planned)
 }
 
-fn kind(subject: &RolloutContext<'_>, spec: &Located<ScenarioRollout>) -> Result<Option<RolloutAction>, PlanError> {
+fn kind(
+    subject: &RolloutContext<'_>,
+    spec: &Located<ScenarioRollout>,
+    places: &mut ObjectPlaces,
+) -> Result<Option<RolloutAction>, PlanError> {
     let (context, workload) = (subject.context, subject.workload);
     let ScenarioRollout { restart, image, env, none, patch, scale, command, evict, timeout } = &spec.value;
     let given = [
         restart.as_ref().map(|_| Ok(RolloutAction::Restart)),
         image.as_ref().map(|image| image_change(context, image, workload)),
         env.as_ref().map(|env| env_change(context, env, workload, subject.manifest(), &spec.place)),
-        patch.as_ref().map(|patch| rollout_kinds::patch(subject, patch)),
+        patch.as_ref().map(|patch| rollout_kinds::patch(subject, patch, places)),
         scale.as_ref().map(|scale| rollout_kinds::scale(subject, scale)),
         command.as_ref().map(|command| rollout_kinds::command(context, command)),
         evict.as_ref().map(|evict| rollout_kinds::evict(context, evict)),
@@ -67,11 +67,8 @@ fn image_change(
     spec: &ScenarioImage,
     workload: &ManifestWorkload,
 ) -> Result<RolloutAction, PlanError> {
+    context.beyond(Some(&spec.to.place), limits::image(&spec.to.value))?;
     let to = spec.to.value.trim();
-    if to.is_empty() || to.contains(char::is_whitespace) {
-        let message = format!("the image is `{}`, expected a reference such as apache:2", spec.to.value);
-        return Err(context.fault(Some(&spec.to.place), &message, "name the image to roll to"));
-    }
     let container = container(context, spec.container.as_ref(), workload, &spec.to.place)?;
     if container.image == to {
         let message = format!("{to} is what container {} runs already, so that nothing would roll", container.name);
@@ -89,11 +86,7 @@ fn env_change(
 ) -> Result<RolloutAction, PlanError> {
     let name = spec.name.as_ref().map_or(DEFAULT_VARIABLE, |name| name.value.as_str());
     let place = spec.name.as_ref().map_or(place, |name| &name.place);
-    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    if name.is_empty() || !letters || name.starts_with(|c: char| c.is_ascii_digit()) {
-        let message = format!("the variable is `{}`, expected a name such as {DEFAULT_VARIABLE}", name.escape_debug());
-        return Err(context.fault(Some(place), &message, "use letters, digits and `_`, not a digit first"));
-    }
+    context.beyond(Some(place), limits::variable(name))?;
     let container = container(context, spec.container.as_ref(), workload, place)?;
     let containers = manifest.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let own = containers.into_iter().flatten().find(|known| known["name"] == container.name.as_str());
@@ -130,9 +123,6 @@ fn container<'a>(
 
 fn no_rollout(context: FaultContext<'_>, spec: &ScenarioNone) -> Result<RolloutAction, PlanError> {
     let duration = spec.for_time.value.0;
-    if duration < Duration::from_secs(1) {
-        let message = format!("`for` is {}, expected at least 1s of load", spec.for_time.value);
-        return Err(context.fault(Some(&spec.for_time.place), &message, "for example `none: {for: 10s}`"));
-    }
+    context.beyond(Some(&spec.for_time.place), limits::no_rollout(duration))?;
     Ok(RolloutAction::None { duration })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::manifest::{ManifestError, ManifestWorkload, strategic_merge};
+use crate::manifest::{ManifestError, ManifestWorkload, ObjectPlaces, strategic_merge};
 use crate::spec::{RolloutAction, RunSettings, VariantSpec};
 
 /// The load before a rollout's first mark.
@@ -49,6 +49,8 @@ pub(crate) struct VariantPlan {
     pub(crate) workload: ManifestWorkload,
     /// Objects of its manifests that are recorded and not applied, see [`RunPlan::set_aside`].
     pub(crate) ignored: Vec<Value>,
+    /// Where its objects stand, for errors that are found later; empty where they come from a record.
+    pub(crate) places: ObjectPlaces,
 }
 
 impl VariantPlan {

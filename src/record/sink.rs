@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use super::entry::Entry;
+use crate::redact::KnownSecrets;
 
 /// Entries that may wait for the writer. At 5,000 attempts a second, all failing, this is more than ten seconds.
 pub const CAPACITY: usize = 65_536;
@@ -23,6 +24,7 @@ pub struct Sink {
 pub struct SinkReceiver {
     channel: Receiver<Box<Entry>>,
     overflow: Arc<AtomicU64>,
+    secrets: KnownSecrets,
 }
 
 /// A channel of `capacity` entries.
@@ -30,7 +32,8 @@ pub struct SinkReceiver {
 pub fn channel(capacity: usize) -> (Sink, SinkReceiver) {
     let (sender, receiver) = sync_channel(capacity);
     let overflow = Arc::new(AtomicU64::new(0));
-    (Sink { channel: sender, overflow: Arc::clone(&overflow) }, SinkReceiver { channel: receiver, overflow })
+    let sink = Sink { channel: sender, overflow: Arc::clone(&overflow) };
+    (sink, SinkReceiver { channel: receiver, overflow, secrets: KnownSecrets::default() })
 }
 
 impl Sink {
@@ -62,16 +65,32 @@ impl Sink {
 }
 
 impl SinkReceiver {
+    /// The same, with hashes in the place of `secrets` in what pods and programs say.
+    pub(crate) fn hiding(self, secrets: KnownSecrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    fn hidden(&self, mut entry: Entry) -> Entry {
+        match &mut entry {
+            Entry::Log(tail) => tail.lines.iter_mut().for_each(|line| self.secrets.hide_in(line)),
+            Entry::Event(event) => self.secrets.hide_in(&mut event.message),
+            Entry::TrialEnd(end) => self.secrets.hide_in(&mut end.reason),
+            Entry::ClusterNote(note) => self.secrets.hide_in(&mut note.note),
+            _ => {}
+        }
+        entry
+    }
+
     /// The next entry; `None` once all sinks are gone.
     #[must_use]
     pub fn recv(&self) -> Option<Entry> {
-        self.channel.recv().ok().map(|entry| *entry)
+        self.channel.recv().ok().map(|entry| self.hidden(*entry))
     }
 
     /// The next entry within `wait`; `Ok(None)` when none came.
     pub fn recv_within(&self, wait: std::time::Duration) -> Result<Option<Entry>, std::sync::mpsc::RecvTimeoutError> {
         match self.channel.recv_timeout(wait) {
-            Ok(entry) => Ok(Some(*entry)),
+            Ok(entry) => Ok(Some(self.hidden(*entry))),
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Ok(None),
             Err(gone) => Err(gone),
         }

@@ -22,6 +22,7 @@ mod rollout_progress;
 mod rollout_step;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::Client;
@@ -86,6 +87,8 @@ pub struct RolloutHandle {
     pub run: String,
     /// Environment variables of the user's command, beside those for the trial and the namespace.
     pub variables: BTreeMap<String, String>,
+    /// Where the end of a failed command's output is kept.
+    pub command_log: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for RolloutHandle {

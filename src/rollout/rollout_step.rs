@@ -46,7 +46,7 @@ pub enum StepError {
     #[error("rolling {workload} in namespace {namespace} ({what}): {}", api_words(source))]
     Api { workload: String, namespace: String, what: String, source: Box<kube::Error> },
     #[error("rolling {workload} in namespace {namespace}: {source}")]
-    Command { workload: String, namespace: String, source: CommandError },
+    Command { workload: String, namespace: String, source: Box<CommandError> },
 }
 
 /// What came of a step.
@@ -105,8 +105,11 @@ pub async fn perform(
         let mut variables = handle.variables.clone();
         variables.insert("ROLLPROOF_TRIAL".to_owned(), trial.to_string());
         variables.insert("ROLLPROOF_NAMESPACE".to_owned(), namespace.clone());
-        return rollout_command::run(words, &variables, bound).await.map(|()| StepOutcome::Changed).map_err(|source| {
-            StepError::Command { workload: handle.workload.reference(), namespace: namespace.clone(), source }
+        let ran = rollout_command::run(words, &variables, bound, handle.command_log.as_deref()).await;
+        return ran.map(|()| StepOutcome::Changed).map_err(|source| StepError::Command {
+            workload: handle.workload.reference(),
+            namespace: namespace.clone(),
+            source: Box::new(source),
         });
     };
     let api: Api<DynamicObject> = Api::namespaced_with(handle.client.clone(), namespace, &handle.workload.resource());

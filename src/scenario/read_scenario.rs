@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::model::ScenarioFile;
+use super::values::check_max_lag;
 use crate::manifest::{FileReadError, FileSource};
 use crate::spec::Expect;
 use crate::yaml::{self, YamlError, YamlFault, YamlPlace, YamlSource, nearest};
@@ -67,9 +68,8 @@ impl Scenario {
                 return Err(self.fault(&manifest.place, &message, "name each file once"));
             }
         }
-        if let Some(lag) = file.max_lag_ms.as_ref().filter(|lag| !(1..=60_000).contains(&lag.value)) {
-            let message = format!("`max_lag_ms` is {}, expected 1 to 60000 milliseconds", lag.value);
-            return Err(self.fault(&lag.place, &message, "100 is the default"));
+        if let Some(lag) = &file.max_lag_ms {
+            check_max_lag(lag.value).map_err(|message| self.fault(&lag.place, &message, "100 is the default"))?;
         }
         self.check_variants()
     }

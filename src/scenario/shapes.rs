@@ -9,7 +9,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::values::ScenarioName;
+use super::values::{MAX_VARIANTS, ScenarioName};
 use crate::manifest::PortName;
 use crate::record::Arm;
 use crate::yaml::Located;
@@ -317,8 +317,8 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for NamedVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NamedList<T>, A::Error> {
         let mut entries: Vec<(Located<ScenarioName>, T)> = Vec::new();
         while let Some(name) = map.next_key::<Located<ScenarioName>>()? {
-            if entries.len() >= MAX_NAMED {
-                return Err(A::Error::custom(format!("there are more than {MAX_NAMED} variants, expected fewer")));
+            if entries.len() >= MAX_VARIANTS {
+                return Err(A::Error::custom(format!("there are more than {MAX_VARIANTS} variants, expected fewer")));
             }
             // An empty value, as in `as-it-is:`, is a variant without changes.
             entries.push((name, map.next_value::<Option<T>>()?.unwrap_or_default()));
@@ -326,9 +326,6 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for NamedVisitor<T> {
         Ok(NamedList(entries))
     }
 }
-
-/// The most entries of a [`NamedList`].
-const MAX_NAMED: usize = 20;
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for NamedList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -349,7 +346,7 @@ impl<T: JsonSchema> JsonSchema for NamedList<T> {
         let name = generator.subschema_for::<ScenarioName>();
         let value = generator.subschema_for::<T>();
         json_schema!({
-            "type": "object", "propertyNames": name, "maxProperties": MAX_NAMED,
+            "type": "object", "propertyNames": name, "maxProperties": MAX_VARIANTS,
             "additionalProperties": {"anyOf": [value, {"type": "null"}]}
         })
     }

@@ -6,21 +6,27 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 
 /// The most requests a second that a scenario may ask for.
 pub(crate) const MAX_RATE: f64 = 1_000_000.0;
+/// The fewest: below it, a trial has no request at all.
+const MIN_RATE: f64 = 0.01;
 pub(crate) const MAX_TRIALS: u32 = 1_000;
+/// The most variants of a scenario.
+pub(crate) const MAX_VARIANTS: usize = 20;
 const MAX_DURATION: Duration = Duration::from_hours(24);
 /// The longest name of a scenario or a variant; namespaces are named after them.
 pub(crate) const MAX_NAME: usize = 40;
 
-/// Requests a second: above 0 and at most [`MAX_RATE`].
+/// Requests a second: [`MIN_RATE`] to [`MAX_RATE`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RequestRate(f64);
 
 impl RequestRate {
     pub(crate) fn new(per_s: f64) -> Result<Self, String> {
-        if per_s > 0.0 && per_s <= MAX_RATE {
+        if (MIN_RATE..=MAX_RATE).contains(&per_s) {
             Ok(Self(per_s))
         } else {
-            Err(format!("the rate is {per_s}, expected a number of requests a second above 0 and at most {MAX_RATE}"))
+            let extreme = per_s != 0.0 && !(1e-6..1e12).contains(&per_s.abs());
+            let shown = if extreme { format!("{per_s:e}") } else { per_s.to_string() };
+            Err(format!("the rate is {shown}, expected {MIN_RATE} to {MAX_RATE} requests a second"))
         }
     }
     pub(crate) fn per_s(self) -> f64 {
@@ -98,6 +104,12 @@ impl ScenarioDuration {
         }
         if total > MAX_DURATION { Err(too_long(text)) } else { Ok(Self(total)) }
     }
+}
+
+/// Checks the longest send delay that a trial may have and count, in milliseconds.
+pub(crate) fn check_max_lag(ms: u64) -> Result<(), String> {
+    let within = (1..=60_000).contains(&ms);
+    within.then_some(()).ok_or_else(|| format!("`max_lag_ms` is {ms}, expected 1 to 60000 milliseconds"))
 }
 
 fn too_long(text: &str) -> String {
@@ -185,7 +197,7 @@ impl<'de> Deserialize<'de> for LoadShare {
 
 // Rates are typed numbers, because an untyped NaN would be refused without saying what was expected.
 scenario_value!(
-    RequestRate, "Rate", {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE}, f64, RequestRate::new
+    RequestRate, "Rate", {"type": "number", "minimum": MIN_RATE, "maximum": MAX_RATE}, f64, RequestRate::new
 );
 scenario_value!(
     TrialCount, "Trials", {"type": "integer", "minimum": 1, "maximum": MAX_TRIALS}, i64, TrialCount::new
@@ -231,10 +243,10 @@ mod tests {
 
     #[test]
     fn rates_trials_and_names_have_bounds() {
-        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1_000_001.0] {
+        for bad in [0.0, -1.0, 1e-300, 0.009, f64::NAN, f64::INFINITY, 1_000_001.0] {
             assert!(RequestRate::new(bad).is_err(), "{bad}");
         }
-        assert!(RequestRate::new(0.5).is_ok());
+        assert!(RequestRate::new(0.5).is_ok() && RequestRate::new(0.01).is_ok());
         assert!(TrialCount::new(0).is_err() && TrialCount::new(-1).is_err() && TrialCount::new(1_001).is_err());
         for bad in ["", "../x", "a/b", "A", "-a", "a-", "a b", "a\n", &"a".repeat(41)] {
             assert!(ScenarioName::new(bad).is_err(), "{bad}");

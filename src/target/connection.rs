@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::target_truth::{ConnectionActivity, TargetEvent, TargetTruth};
+use crate::redact::{hide_in_path, short_hash};
 
 /// The open connections. Clones share them.
 #[derive(Clone)]
@@ -102,7 +103,7 @@ impl ConnectionHandle {
     pub(super) fn read(&self, path: &str) {
         self.update(|state| *state = ConnectionState { doing: ConnectionActivity::Answering, ending: None });
         if self.all.inner.truth.is_on() {
-            self.all.note(TargetEvent::Read { connection: self.id, path: path.to_owned() });
+            self.all.note(TargetEvent::Read { connection: self.id, path: hide_in_path(path, &mut short_hash) });
         }
     }
 

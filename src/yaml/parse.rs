@@ -10,11 +10,14 @@ use serde_saphyr::{DefaultMessageFormatter, Location, Options};
 
 use super::nearest::nearest;
 use super::source::{Located, YamlFault, YamlPlace, YamlSource};
+use crate::redact::{clipped, without_quoted};
 
 /// The most bytes that one input may have.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most documents in one input.
 const MAX_DOCUMENTS: usize = 1_000;
+/// A longer key or value is cut where an error names it.
+const LONGEST_WORD: usize = 80;
 
 /// One document of a YAML stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +68,7 @@ fn check_size(source: &YamlSource) -> Result<(), YamlError> {
     Ok(())
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MAX_DOCUMENTS,
@@ -108,21 +111,23 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
     use serde_saphyr::Error;
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
-            (format!("`{field}` is not a key that is known here"), Some(choice(field, expected)))
+            (format!("{} is not a key that is known here", word(field)), Some(choice(field, expected)))
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            (format!("`{variant}` is not a value that is known here"), Some(choice(variant, expected)))
+            (format!("{} is not a value that is known here", word(variant)), Some(choice(variant, expected)))
         }
         Error::SerdeMissingField { field, .. } => {
             (format!("the key `{field}` is missing"), Some(format!("add `{field}:`")))
         }
         Error::SerdeInvalidType { unexpected, expected, .. }
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
+            // Not the text itself: a wrong file, or a value in the wrong place, may hold a credential.
+            let unexpected = if unexpected.starts_with("string ") { "a string" } else { unexpected.as_str() };
             (format!("this is {unexpected}, expected {expected}"), None)
         }
         Error::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().unwrap_or("a key");
-            (format!("`{key}` appears twice"), Some("keep one of them".to_owned()))
+            let key = key.as_deref().map_or_else(|| "a key".to_owned(), word);
+            (format!("{key} appears twice"), Some("keep one of them".to_owned()))
         }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
@@ -149,9 +154,15 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
         Error::AliasError { error, .. } => sentence(error),
         other => {
             let formatter = DefaultMessageFormatter;
-            (other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces)), None)
+            (without_quoted(&other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces))), None)
         }
     }
+}
+
+/// A key or a value as an error names it. What is no word may come from another kind of file, and hold a credential.
+fn word(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "_-./$ ".contains(c));
+    if plain { format!("`{}`", clipped(text, LONGEST_WORD)) } else { "this".to_owned() }
 }
 
 fn choice(found: &str, expected: &[&str]) -> String {

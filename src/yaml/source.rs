@@ -4,10 +4,15 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use miette::{NamedSource, SourceSpan};
+use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
+
+use crate::redact::{QuotedLine, clipped};
+
+/// A longer message is cut: what it quotes may be any length.
+const LONGEST_MESSAGE: usize = 2_000;
 
 /// A text and the name that errors call it by: a path, or `standard input`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +48,6 @@ pub struct YamlPlace {
 }
 
 impl YamlPlace {
-    /// The place as miette marks it.
-    #[must_use]
-    pub fn span(&self) -> SourceSpan {
-        (self.bytes.start, self.bytes.len()).into()
-    }
-
     /// Where the parser gave no bytes, the place is that of the line's column.
     pub(super) fn or_column(self, text: &str, column: u64) -> Self {
         if self.bytes.start > 0 || self.line == 0 {
@@ -103,6 +102,31 @@ impl<T: JsonSchema> JsonSchema for Located<T> {
     }
 }
 
+/// What an error shows of an input: the line that it points at, as [`QuotedLine`] lets it be seen.
+#[derive(Debug)]
+struct Excerpt {
+    name: String,
+    /// The line, from 1.
+    line: u64,
+    text: String,
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let above = usize::try_from(self.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        // Without lines around it, the place itself is asked for, to name its column.
+        let marked = if (before, after) == (0, 0) { self.text.get(..span.offset()) } else { None };
+        let column = marked.map_or(0, |marked| marked.chars().count());
+        let whole = (0, self.text.len()).into();
+        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), self.text.as_bytes(), whole, above, column, 1)))
+    }
+}
+
 /// Something that is wrong at a place in an input, shown with the file, the line and a mark.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("{sentence}")]
@@ -111,7 +135,7 @@ pub struct YamlFault {
     #[help]
     help: Option<String>,
     #[source_code]
-    text: NamedSource<String>,
+    excerpt: Excerpt,
     #[label("here")]
     at: Option<SourceSpan>,
 }
@@ -121,18 +145,24 @@ impl YamlFault {
     #[must_use]
     pub fn new(doing: &str, source: &YamlSource, place: Option<&YamlPlace>, message: &str) -> Self {
         let line = place.map(|place| format!(" line {}", place.line)).unwrap_or_default();
+        let shown = place.map(|place| {
+            let place = place.clone().or_column(source.text(), 1);
+            QuotedLine::at(source.text(), &place.bytes)
+        });
+        let at = shown.as_ref().map(|shown| (shown.mark.start, shown.mark.len()).into());
+        let text = shown.map(|shown| shown.text).unwrap_or_default();
         Self {
-            sentence: format!("{doing} {}{line}: {message}", source.name()),
+            sentence: format!("{doing} {}{line}: {}", source.name(), clipped(message, LONGEST_MESSAGE)),
             help: None,
-            text: NamedSource::new(source.name(), source.text().to_owned()),
-            at: place.map(YamlPlace::span),
+            excerpt: Excerpt { name: source.name().to_owned(), line: place.map_or(0, |place| place.line), text },
+            at,
         }
     }
 
     /// Adds what to do.
     #[must_use]
     pub fn with_help(mut self, help: &str) -> Self {
-        self.help = Some(help.to_owned());
+        self.help = Some(clipped(help, LONGEST_MESSAGE));
         self
     }
 }

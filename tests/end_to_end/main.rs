@@ -16,6 +16,7 @@ mod manifests;
 mod program;
 mod rollouts;
 mod scenarios;
+mod secrets;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
     tests.extend(again::tests());
     tests.extend(advised::tests());
     tests.extend(foreign::tests());
+    tests.extend(secrets::tests());
     // Tests that run alone come last, so that they do not hold up the parallel ones.
     tests.sort_by_key(|test| test.alone);
     libtest_mimic::run(&arguments, tests.into_iter().map(|test| test.trial).collect()).exit_code()

@@ -18,7 +18,12 @@ const REFUSED: &[(&str, &str, &[&str], &[&str])] = &[
     ("nonsense_from_a_pipe", "{]", &["-f", "-"], &["standard input"]),
     ("an_error_page_from_a_pipe", "Error: chart not found\n", &["-f", "-"], &["standard input", "apiVersion"]),
     ("only_comments_from_a_pipe", "# NOTES:\n---\n", &["-f", "-"], &["no Deployment", "hold nothing"]),
-    ("a_choice_of_workloads", KUSTOMIZE, &["-f", "-"], &["deployment/shop,", "deployment/shop-worker;", "--workload"]),
+    (
+        "a_choice_of_workloads",
+        KUSTOMIZE,
+        &["-f", "-"],
+        &["deployment/shop (standard input line", "deployment/shop-worker (", "--workload"],
+    ),
     (
         "a_choice_of_ports",
         KUSTOMIZE,

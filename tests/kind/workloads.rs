@@ -123,7 +123,13 @@ impl Place {
             name: name.to_owned(),
             selector: "app=web".to_owned(),
         };
-        RolloutHandle { client: self.client.clone(), workload, run: namespace, variables: BTreeMap::new() }
+        RolloutHandle {
+            client: self.client.clone(),
+            workload,
+            run: namespace,
+            variables: BTreeMap::new(),
+            command_log: None,
+        }
     }
 
     async fn apply(&self, manifests: &[Value]) {

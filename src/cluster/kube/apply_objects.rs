@@ -50,6 +50,23 @@ pub enum ApplyError {
     },
 }
 
+impl ApplyError {
+    /// The objects that this is about, each as `kind/name` with a field of it; an empty field is the object itself.
+    pub(crate) fn fields(&self) -> Vec<(String, &str)> {
+        match self {
+            Self::ClusterScoped { objects } => objects.iter().map(|object| (object.clone(), "kind")).collect(),
+            Self::UnknownKind { object, .. } => vec![(object.clone(), "apiVersion")],
+            Self::Refused { object, source: kube::Error::Api(status) } => {
+                let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+                let fields: Vec<&str> = causes.iter().map(|cause| cause.field.as_str()).collect();
+                let fields = if fields.is_empty() { vec![""] } else { fields };
+                fields.into_iter().map(|field| (object.clone(), field)).collect()
+            }
+            Self::Refused { object, .. } => vec![(object.clone(), "")],
+        }
+    }
+}
+
 /// Applies all `manifests` (server-side, forced) in `namespace`, whatever namespace they name themselves, and returns
 /// what the cluster made of each. They are sent as they are, so that fields which this program does not know survive.
 ///

@@ -48,7 +48,7 @@ pub(super) fn group_version(manifest: &Value) -> (&str, &str) {
     api_version.rsplit_once('/').unwrap_or(("", api_version))
 }
 
-pub(super) fn reference(manifest: &Value) -> String {
+pub(crate) fn reference(manifest: &Value) -> String {
     documents::reference(text(manifest, "/kind"), text(manifest, "/metadata/name"))
 }
 

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use kube::client::ClientBuilder;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tower::timeout::TimeoutLayer;
 
 use super::api_words;
+use crate::redact::{clipped, without_quoted};
 
 /// To a server that is there, a connection is made at once.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -17,6 +18,9 @@ const HEAD: Duration = Duration::from_secs(30);
 /// The longest silence inside an answer. A watch is ended by the server after 290 s (kube's watcher asks for that), so a
 /// shorter time would cut watches of quiet namespaces and leave gaps in the record.
 const SILENCE: Duration = Duration::from_mins(5);
+
+/// A longer message about a kubeconfig is cut.
+const LONGEST: usize = 500;
 
 /// A cluster that answered.
 #[derive(Clone)]
@@ -47,7 +51,7 @@ pub enum ConnectError {
 
 /// Connects to the cluster of a context in the user's kubeconfig.
 pub async fn connect(context: &str) -> Result<ConnectedCluster, ConnectError> {
-    let config = Kubeconfig::read().map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
+    let config = Kubeconfig::read().map_err(|error| unreadable(&error))?;
     has_context(&config, context)?;
     from(config, Some(context), &format!("context {context}")).await
 }
@@ -63,7 +67,7 @@ fn has_context(config: &Kubeconfig, context: &str) -> Result<(), ConnectError> {
 
 /// Connects to the cluster of `kubeconfig`, a text, by its current context. `whose` names it in errors.
 pub async fn connect_with(kubeconfig: &str, whose: &str) -> Result<ConnectedCluster, ConnectError> {
-    let config = Kubeconfig::from_yaml(kubeconfig).map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
+    let config = Kubeconfig::from_yaml(kubeconfig).map_err(|error| unreadable(&error))?;
     from(config, None, whose).await
 }
 
@@ -71,13 +75,18 @@ async fn from(config: Kubeconfig, context: Option<&str>, whose: &str) -> Result<
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let own = only(config.clone(), context);
     let kubeconfig = serde_json::to_string(&own).map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
-    let config = Config::from_custom_kubeconfig(config, &options)
-        .await
-        .map_err(|error| ConnectError::Kubeconfig(error.to_string()))?;
+    let config = Config::from_custom_kubeconfig(config, &options).await.map_err(|error| unreadable(&error))?;
     let unreachable = |why: String| ConnectError::Unreachable { whose: whose.to_owned(), why };
     let client = bounded(config, HEAD).map_err(unreachable)?;
     let version = client.apiserver_version().await.map_err(|error| unreachable(api_words(&error)))?.git_version;
     Ok(ConnectedCluster { client, version, kubeconfig })
+}
+
+/// Why a kubeconfig cannot be used, without what is in it: all of it may be a credential. The parser's words quote a line.
+fn unreadable(error: &KubeconfigError) -> ConnectError {
+    let said = error.to_string();
+    let first = said.lines().next().unwrap_or_default();
+    ConnectError::Kubeconfig(clipped(&without_quoted(first), LONGEST))
 }
 
 /// The kubeconfig with nothing in it but one context, its cluster and its user.
@@ -106,7 +115,7 @@ fn bounded(mut config: Config, head: Duration) -> Result<Client, String> {
     // Else the time that a pooled connection rested counts against the next answer's silence: a watch would be cut early.
     config.reset_reader_on_write = true;
     config.default_retry = false;
-    let builder = ClientBuilder::try_from(config).map_err(|error| error.to_string())?;
+    let builder = ClientBuilder::try_from(config).map_err(|error| api_words(&error))?;
     Ok(builder.with_layer(&TimeoutLayer::new(head)).build())
 }
 
@@ -133,6 +142,27 @@ mod tests {
              contexts: [{{name: a, context: {{cluster: a, user: a}}}}, {{name: b, context: {{cluster: a, user: a}}}}]\n\
              users: [{{name: a, user: {{}}}}]\n"
         )
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_that_cannot_be_used_is_not_quoted() {
+        let sound = kubeconfig("http://127.0.0.1:9");
+        for (from, to) in [
+            ("user: {}", "user: marked-token"),
+            ("user: {}", "user: {token: [marked-token]}"),
+            ("user: {}", "user: {token: marked-token"),
+            ("user: {}", "user: {client-key-data: marked-token}"),
+            (
+                "user: {}",
+                "user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, 'echo marked-token; exit 1']}}",
+            ),
+        ] {
+            let changed = sound.replacen(from, to, 1);
+            assert_ne!(changed, sound);
+            let error = connect_with(&changed, "the test's cluster").await.unwrap_err();
+            let said = error.to_string();
+            assert!(!said.contains("marked"), "{to}: {said}");
+        }
     }
 
     #[tokio::test]

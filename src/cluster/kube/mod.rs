@@ -28,6 +28,7 @@ pub(crate) use apply_objects::{create_namespace, unknown_kind};
 pub(crate) use asked_kinds::{AskedKinds, KindPlace};
 pub(crate) use clean::{CleanReport, clean, find_leftovers};
 pub(crate) use kept_fields::{UnkeptField, unkept};
+pub(crate) use known_kinds::reference;
 pub(crate) use kube_client::{ConnectError, ConnectedCluster, in_cluster};
 pub use kube_client::{connect, connect_with};
 pub use labels::CORDONED_BY;
@@ -36,10 +37,28 @@ pub(crate) use labels::{is_own, mark_as_own};
 pub(crate) use leftovers::NodeCordon;
 pub(crate) use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, SeenNode};
 
+use kube::client::AuthError;
+
 /// What the API said, in its own words: the library's would repeat them as a dump of the whole answer.
 pub(crate) fn api_words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status_words(&status.message, status.code, &status.reason),
+        kube::Error::Auth(auth) => auth_words(auth),
+        other => with_causes(other),
+    }
+}
+
+/// Why no credential could be got, without the words and the output of the program that gives it: they may hold one.
+fn auth_words(error: &AuthError) -> String {
+    let program = |how: &str| {
+        format!(
+            "{how} the program that the kubeconfig names for credentials (users[].user.exec); run it yourself to see why"
+        )
+    };
+    match error {
+        AuthError::AuthExecStart(why) => format!("{}: {why}", program("starting")),
+        AuthError::AuthExecRun { out, .. } => format!("{}: {}", program("running"), out.status),
+        AuthError::AuthExecParse(_) => program("reading the answer of"),
         other => with_causes(other),
     }
 }

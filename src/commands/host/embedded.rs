@@ -7,6 +7,7 @@ use crate::cluster::embedded::{EmbeddedCluster, EmbeddedConfig};
 use crate::cluster::kube::{api_words, apply, create_namespace};
 use crate::commands::context::RunContext;
 use crate::commands::kept_manifests::AppliedVariant;
+use crate::commands::placed::why_refused;
 use crate::commands::variants;
 use crate::observe::Observer;
 use crate::record::entry::HarnessTrouble;
@@ -49,7 +50,7 @@ pub(super) async fn variants(
         // Watched from its creation on, so that nothing of it is missed.
         let observer = Observer::start(&client, &target, run.clock, sink);
         let kept = apply(&client, namespace, planned.spec.manifests()).await;
-        let kept = kept.map_err(|error| failed(error.to_string()))?;
+        let kept = kept.map_err(|error| failed(why_refused(planned, &error)))?;
         let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));
         let site = LoadSite::Local(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
         let manifests = planned.spec.manifests().to_vec();

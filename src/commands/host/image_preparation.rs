@@ -19,11 +19,11 @@ pub(super) async fn provide(
     let named: BTreeSet<String> = run.plan.variants.iter().flat_map(images).collect();
     let Some((kind, nodes)) = nodes else {
         if built_in && rewrite.program.is_none() {
-            return Err(NotReady::User(
+            return Err(NotReady::User(format!(
                 "image rollproof/target stands for this program, which the cluster's nodes do not have; name an image of it \
-                 with --agent-image"
-                    .to_owned(),
-            ));
+                 with --agent-image{}",
+                run.cluster.instead_of_an_agent_image()
+            )));
         }
         for image in &named {
             if recipe(image, &run.plan.settings.folders)?.is_some() {

@@ -52,6 +52,18 @@ pub(crate) enum ClusterChoice {
     Context(String),
 }
 
+impl ClusterChoice {
+    /// What to do where no image of rollproof can be packed for the nodes. kind calls the context of a cluster `kind-` and its
+    /// name, and on a cluster of kind the image is packed.
+    fn instead_of_an_agent_image(&self) -> String {
+        let Self::Context(context) = self else { return String::new() };
+        match context.strip_prefix("kind-").filter(|name| !name.is_empty()) {
+            Some(name) => format!("; if {context} is a kind cluster, use --cluster kind:{name}, which needs no image"),
+            None => String::new(),
+        }
+    }
+}
+
 impl std::fmt::Display for ClusterChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -136,7 +148,7 @@ pub(super) async fn find(
     let reached = reach_cluster::reach(place, plan, output).await?;
     match field_check::unknown(plan) {
         Some(unknown) if field_check::is_newer(&reached.version) => output.say(&format!("note: {unknown}")),
-        Some(unknown) => return Err(CommandFailure::User(unknown)),
+        Some(unknown) => return Err(unknown),
         None => {}
     }
     Ok(FoundCluster::Real(Box::new(reached)))
@@ -212,7 +224,8 @@ impl RunCluster {
         variant: &RunningVariant,
     ) -> Result<(), NotReady> {
         if let Err(stood) = wait_ready::complete(variant).await? {
-            let why = self.why_not_ready(&variant.handle.workload.namespace).await;
+            let mut why = self.why_not_ready(&variant.handle.workload.namespace).await;
+            run.secrets.hide_in(&mut why);
             return Err(NotReady::Machine(format!(
                 "variant {}: {} was not ready before the first trial ({stood})\n{why}",
                 planned.spec.name, planned.workload.reference
@@ -264,6 +277,15 @@ impl RunCluster {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_context_of_kind_is_told_how_kind_is_named() {
+        let said = |cluster: &str| cluster.parse::<ClusterChoice>().unwrap().instead_of_an_agent_image();
+        assert!(said("context:kind-two").contains("use --cluster kind:two"), "{}", said("context:kind-two"));
+        for other in ["context:shop", "context:kind-", "context:my-kind-two", "kind:two", "embedded"] {
+            assert_eq!(said(other), "", "{other}");
+        }
+    }
 
     #[test]
     fn clusters_are_named_in_four_ways() {

@@ -18,6 +18,7 @@ use crate::cluster::kind::ImageRewrite;
 use crate::cluster::kube::{api_words, apply, namespaces};
 use crate::commands::context::RunContext;
 use crate::commands::kept_manifests::AppliedVariant;
+use crate::commands::placed::why_refused;
 use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{ObservedWorkload, Observer};
@@ -70,11 +71,11 @@ impl RealCluster {
                 Some(RunAgent::new(namespace, image, run.token.clone(), run.started_unix_ns, run.clock))
             }
             (LoadPlace::Pod, None) => {
-                return Err(NotReady::User(
+                return Err(NotReady::User(format!(
                     "the load needs an image of rollproof on the cluster's nodes; build one, push it where they can pull it, \
-                     and name it with --agent-image"
-                        .to_owned(),
-                ));
+                     and name it with --agent-image{}",
+                    run.cluster.instead_of_an_agent_image()
+                )));
             }
         };
         let ports = match from {
@@ -135,7 +136,8 @@ impl RealCluster {
             planned.spec.rollout = self.renamed(&planned.spec.rollout);
             let planned = &planned;
             let kept = apply(&self.client, namespace, &manifests).await.map_err(|error| {
-                NotReady::User(format!("applying the manifests of variant {}: {error}", planned.spec.name))
+                let why = why_refused(planned, &error);
+                NotReady::User(format!("applying the manifests of variant {}: {why}", planned.spec.name))
             })?;
             applied.push(AppliedVariant { name: planned.spec.name.clone(), sent: manifests.clone(), kept });
             let address = self.address(namespace, planned).await?;

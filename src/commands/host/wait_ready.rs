@@ -8,6 +8,7 @@ use crate::load::{Preflight, sizing};
 use crate::plan::VariantPlan;
 use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
+use crate::redact::{hide_in_path, short_hash};
 use crate::rollout::{ReplacedPods, RolloutEnd, wait_complete};
 use crate::trial::RunningVariant;
 
@@ -88,7 +89,9 @@ const fn patience(outcome: Outcome) -> Duration {
 
 fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> String {
     let request = planned.spec.load.requests.get(usize::from(attempt.request));
-    let what = request.map_or_else(String::new, |request| format!("{} {}", request.method, request.path));
+    let what = request.map_or_else(String::new, |request| {
+        format!("{} {}", request.method, hide_in_path(request.path.as_str(), &mut short_hash))
+    });
     let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
     format!(
         "variant {}: {what} was not answered as expected within {} s after the pods were ready: {}{status}; correct the \

@@ -208,7 +208,8 @@ impl Kubelet {
     fn admit(&mut self, object: &Value) -> Result<Ipv4Addr, NodeError> {
         let refused = refusals(&object["spec"]);
         if !refused.is_empty() {
-            return Err(NodeError::Refused(refused.join("; ")));
+            let all: Vec<String> = refused.into_iter().map(|refusal| refusal.message).collect();
+            return Err(NodeError::Refused(all.join("; ")));
         }
         self.addresses.take(&launch::ports(&self.store, object))
     }

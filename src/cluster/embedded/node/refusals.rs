@@ -5,62 +5,88 @@ use serde_json::Value;
 use super::env;
 use crate::cluster::embedded::supervise;
 
+/// What the embedded cluster cannot do of a pod, at a field of its spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PodRefusal {
+    /// In the pod's spec, for example `containers[0].lifecycle.preStop`.
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+impl PodRefusal {
+    fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
 /// What the embedded cluster cannot do of this pod's `spec`, one clause each; empty if it can run it. Usable before a
 /// run, on a Deployment's `spec.template.spec`.
-pub(crate) fn refusals(spec: &Value) -> Vec<String> {
+pub(crate) fn refusals(spec: &Value) -> Vec<PodRefusal> {
     let mut found = Vec::new();
     for (field, noun) in [("initContainers", "init container"), ("ephemeralContainers", "ephemeral container")] {
-        for container in list(&spec[field]) {
+        for (at, container) in list(&spec[field]).iter().enumerate() {
             let sidecar = if container["restartPolicy"] == "Always" { " (a sidecar)" } else { "" };
-            found.push(format!("{noun} {:?}{sidecar} is not supported", name(container)));
+            let message = format!("{noun} {:?}{sidecar} is not supported", name(container));
+            found.push(PodRefusal::new(format!("{field}[{at}]"), message));
         }
     }
-    for volume in list(&spec["volumes"]) {
+    for (at, volume) in list(&spec["volumes"]).iter().enumerate() {
         let kind = volume.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).find(|key| *key != "name");
-        found.push(format!("volume {:?} ({}) is not supported", name(volume), kind.unwrap_or("emptyDir")));
+        let message = format!("volume {:?} ({}) is not supported", name(volume), kind.unwrap_or("emptyDir"));
+        found.push(PodRefusal::new(format!("volumes[{at}]"), message));
     }
     for field in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"] {
         if spec[field] == true {
-            found.push(format!("{field} is not supported"));
+            found.push(PodRefusal::new(field, format!("{field} is not supported")));
         }
     }
-    for gate in list(&spec["readinessGates"]) {
+    for (at, gate) in list(&spec["readinessGates"]).iter().enumerate() {
         let condition = gate["conditionType"].as_str().unwrap_or_default();
-        found.push(format!("readiness gate {condition:?} is not supported: nothing here would set it"));
+        let message = format!("readiness gate {condition:?} is not supported: nothing here would set it");
+        found.push(PodRefusal::new(format!("readinessGates[{at}]"), message));
     }
     if !spec["activeDeadlineSeconds"].is_null() {
-        found.push("activeDeadlineSeconds is not supported".to_owned());
+        found.push(PodRefusal::new("activeDeadlineSeconds", "activeDeadlineSeconds is not supported"));
     }
-    for container in list(&spec["containers"]) {
-        let prefix = format!("container {:?}: ", name(container));
-        found.extend(of_container(container).into_iter().map(|clause| format!("{prefix}{clause}")));
+    for (at, container) in list(&spec["containers"]).iter().enumerate() {
+        found.extend(of_container(container).into_iter().map(|refusal| PodRefusal {
+            field: format!("containers[{at}].{}", refusal.field),
+            message: format!("container {:?}: {}", name(container), refusal.message),
+        }));
     }
     found
 }
 
-fn of_container(container: &Value) -> Vec<String> {
+fn of_container(container: &Value) -> Vec<PodRefusal> {
     let mut found = Vec::new();
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
-        found.extend(of_handler(probe, &container[probe], &["exec", "httpGet", "tcpSocket"]));
+        let refused = of_handler(probe, &container[probe], &["exec", "httpGet", "tcpSocket"]);
+        found.extend(refused.map(|message| PodRefusal::new(probe, message)));
     }
     for hook in ["postStart", "preStop"] {
-        found.extend(of_handler(hook, &container["lifecycle"][hook], &["exec", "httpGet", "sleep"]));
+        let refused = of_handler(hook, &container["lifecycle"][hook], &["exec", "httpGet", "sleep"]);
+        found.extend(refused.map(|message| PodRefusal::new(format!("lifecycle.{hook}"), message)));
     }
     match &container["lifecycle"]["stopSignal"] {
         Value::Null => {}
         Value::String(name) if supervise::number(name).is_some() => {}
-        other => found.push(format!("stopSignal {other} is not supported; expected a name such as SIGTERM")),
+        other => {
+            let message = format!("stopSignal {other} is not supported; expected a name such as SIGTERM");
+            found.push(PodRefusal::new("lifecycle.stopSignal", message));
+        }
     }
-    for entry in list(&container["env"]) {
-        let from = &entry["valueFrom"];
+    for (at, entry) in list(&container["env"]).iter().enumerate() {
+        let (from, field) = (&entry["valueFrom"], format!("env[{at}].valueFrom"));
         for source in ["resourceFieldRef", "fileKeyRef"] {
             if !from[source].is_null() {
-                found.push(format!("env {:?} from {source} is not supported", name(entry)));
+                let message = format!("env {:?} from {source} is not supported", name(entry));
+                found.push(PodRefusal::new(&*field, message));
             }
         }
         let path = from["fieldRef"]["fieldPath"].as_str();
         if let Some(path) = path.filter(|path| env::field(&Value::Null, path).is_none()) {
-            found.push(format!("env {:?} from the field {path} is not supported", name(entry)));
+            let message = format!("env {:?} from the field {path} is not supported", name(entry));
+            found.push(PodRefusal::new(&*field, message));
         }
     }
     found
@@ -107,7 +133,7 @@ mod tests {
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}, "stopSignal": "SIGWINCH"},
             "resources": {"limits": {"cpu": "1"}}, "securityContext": {"runAsUser": 1000},
         }]});
-        assert_eq!(refusals(&spec), Vec::<String>::new());
+        assert_eq!(refusals(&spec), []);
     }
 
     #[test]
@@ -126,14 +152,16 @@ mod tests {
                 "lifecycle": {"preStop": {"tcpSocket": {"port": 1}}, "stopSignal": "SIGNONE"},
             }],
         });
-        let found = refusals(&spec).join("\n");
+        let found: Vec<String> =
+            refusals(&spec).into_iter().map(|refusal| format!("{} {}", refusal.field, refusal.message)).collect();
+        let found = found.join("\n");
         for expected in [
-            "init container \"migrate\"",
+            "initContainers[0] init container \"migrate\"",
             "\"proxy\" (a sidecar)",
             "volume \"data\" (persistentVolumeClaim)",
             "hostNetwork",
             "lb/ready",
-            "container \"web\": env \"CPU\" from resourceFieldRef",
+            "containers[0].env[0].valueFrom container \"web\": env \"CPU\" from resourceFieldRef",
             "readinessProbe by grpc",
             "livenessProbe by httpGet with scheme \"HTTPS\"",
             "startupProbe needs exactly one",
