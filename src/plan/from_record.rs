@@ -40,7 +40,7 @@ pub(crate) fn from_record(
     damaged(ScenarioName::new(&recorded.scenario))?;
     damaged(TrialCount::new(recorded.trials.into()))?;
     let routing = recorded.cluster.routing;
-    for time in [routing.base, routing.min_sync_period, recorded.max_lag] {
+    for time in [routing.base, routing.min_sync_period, recorded.max_lag, recorded.lead_in, recorded.tail] {
         bounded(time)?;
     }
     let settings =
