@@ -151,8 +151,7 @@ fn latency_by_request(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Vec<Re
     let carried = |kind: &RequestSpec| {
         kind.share > 0.0 && kind.arms.iter().any(|(arm, weight)| *weight > 0.0 && judged.contains(arm))
     };
-    let kinds: Vec<(u16, &RequestSpec)> =
-        (0..).zip(&variant.load.requests).filter(|(_, kind)| carried(kind)).collect();
+    let kinds: Vec<(u16, &RequestSpec)> = (0..).zip(&variant.load.requests).filter(|(_, kind)| carried(kind)).collect();
     if kinds.len() < 2 {
         return Vec::new();
     }

@@ -9,6 +9,7 @@ use super::options::DemoArgs;
 use super::run_command::{launch, plan};
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::plan::PlanOverrides;
+use crate::report::TerminalStyle;
 use crate::scenario::ShippedFiles;
 
 const LEAD_IN: Duration = Duration::from_secs(1);
@@ -18,7 +19,7 @@ const TAIL: Duration = Duration::from_millis(1_250);
 pub(crate) fn demo(
     arguments: &DemoArgs,
     network: EnteredNetwork,
-    colour: bool,
+    style: TerminalStyle,
     output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     let scenario = if apache_is_installed(&std::env::var_os("PATH").unwrap_or_default()) {
@@ -35,7 +36,7 @@ pub(crate) fn demo(
     // carries several requests before the rollout, and the load outlasts routing's longest lag after it.
     plan.settings.lead_in = LEAD_IN;
     plan.settings.tail = TAIL;
-    launch(plan, &arguments.place, RunMode::default(), network, colour, output)
+    launch(plan, &arguments.place, RunMode::default(), network, style, output)
 }
 
 /// Looked for where the recipe looks: on the PATH, and where Debian puts what only root has on its PATH.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::ending::{CommandFailure, FinishedCommand, RunEnding, TrialsEnd, UserOutput};
 use crate::analysis::{self, Analysis};
 use crate::record::{Reader, WriteError};
+use crate::report::TerminalStyle;
 use crate::{html, report};
 
 pub(super) const RECORD: &str = "record.jsonl";
@@ -51,7 +52,7 @@ impl Outputs {
         &self,
         ended: TrialsEnd,
         written: Result<u64, WriteError>,
-        colour: bool,
+        style: TerminalStyle,
         output: &dyn UserOutput,
     ) -> Result<FinishedCommand, CommandFailure> {
         let broken = match (&ended, written) {
@@ -76,13 +77,12 @@ impl Outputs {
         if let Some(reason) = &broken {
             output.say(&format!("error: {reason}"));
         }
-        output.say(&format!("reports: {}", self.directory.display()));
         let ending = match (ended, broken) {
             (TrialsEnd::Interrupted, _) => RunEnding::Interrupted,
             (_, Some(_)) => RunEnding::Broken(analysis.report.verdict),
             _ => RunEnding::Judged(analysis.report.verdict),
         };
-        let summary = report::to_terminal(&analysis.report, colour);
+        let summary = summary(&self.directory, &analysis, style);
         Ok(FinishedCommand { ending, summary, directory: self.directory.clone(), report: analysis.report })
     }
 }
@@ -116,6 +116,12 @@ pub(super) fn write_reports(directory: &Path, analysis: &Analysis) -> Option<Str
         Some((report::patch_file(&variant.name), patch + "\n"))
     }));
     write(directory, &texts)
+}
+
+/// The summary of the reports in `directory`, which names it only where the page is there.
+pub(super) fn summary(directory: &Path, analysis: &Analysis, style: TerminalStyle) -> String {
+    let written = directory.join("report.html").is_file().then_some(directory);
+    report::to_terminal(&analysis.report, style, written)
 }
 
 /// Writes files into `directory`; why not, of the first that could not be written. Each is tried: an old one must not stand beside a

@@ -1,6 +1,7 @@
 //! From a plan to a record and back.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;

@@ -85,7 +85,6 @@ const fn lead_in() -> Duration {
     Duration::from_secs(3)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_lead_in(time: &Duration) -> bool {
     *time == lead_in()
 }
@@ -95,7 +94,6 @@ const fn tail() -> Duration {
     Duration::from_secs(2)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_tail(time: &Duration) -> bool {
     *time == tail()
 }
