@@ -51,12 +51,15 @@ null *ARGS:
 null-kind NAME *ARGS:
     cargo test --locked --test scoring -- null --kind {{NAME}} --write docs/diagnosis.md {{ARGS}}
 
-# Makes the pictures of a report in docs/pictures, from a run with a fixed seed; needs Chromium and its driver.
+# Makes the pictures of a report and of the terminal in docs/pictures, from a run with a fixed seed; needs Chromium and its driver.
 pictures:
     cargo build --release --locked
     rm -rf target/pictures
     target/release/rollproof run scenarios/apache-prestop.yaml --trials 2 --seed 7 --out target/pictures || echo "ended with $?"
     cargo test --locked --test html -- pictures target/pictures docs/pictures
+    for columns in 80 120; do \
+        script -qec "stty cols $columns; NO_COLOR=1 target/release/rollproof report target/pictures" /dev/null | \
+            tr -d '\r' >docs/pictures/terminal-$columns.txt; done
 
 # Makes the picture of each cause in docs/pictures/causes, one rollout each, in about four minutes.
 cause-pictures:

@@ -69,7 +69,7 @@ fn report_of(bytes: &[u8]) {
         return;
     };
     let Analysis { report: found, .. } = &analysis;
-    let summary = report::to_terminal(found, false);
+    let summary = report::to_terminal(found, report::TerminalStyle::PLAIN, None);
     assert_harmless(&summary);
     assert_eq!(report::terminal_page(&summary), summary, "a line is a command");
     assert_harmless(&report::to_markdown(found));

@@ -10,7 +10,7 @@
 //! use rollproof::analysis::of_record;
 //! use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 //! use rollproof::record::{Arm, Entry, FORMAT, Reader};
-//! use rollproof::report::to_terminal;
+//! use rollproof::report::{TerminalStyle, to_terminal};
 //! use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
 //! use rollproof::verdict::Verdict;
 //!
@@ -45,7 +45,7 @@
 //!
 //! let analysis = of_record(Reader::new(record.as_bytes())?)?;
 //! assert_eq!(analysis.report.verdict, Verdict::Fail);
-//! println!("{}", to_terminal(&analysis.report, false));
+//! println!("{}", to_terminal(&analysis.report, TerminalStyle::PLAIN, None));
 //! # Ok(())
 //! # }
 //! ```

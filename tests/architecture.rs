@@ -32,10 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("agent", &["spec", "clock", "record", "load", "observe", "cluster"]),
     (
         "trial",
-        &[
-            "spec", "clock", "rng", "record", "plan", "manifest", "scenario", "load", "observe", "rollout", "cluster",
-            "agent",
-        ],
+        &["spec", "clock", "rng", "record", "manifest", "scenario", "load", "observe", "rollout", "cluster", "agent"],
     ),
     // analysis: from the record alone
     ("timeline", &["spec", "record", "clock", "servers", "stats"]),

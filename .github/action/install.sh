@@ -12,14 +12,14 @@ root=${ROLLPROOF_ROOT:?"install.sh: ROLLPROOF_ROOT is not set; it names the fold
 version=${INPUT_VERSION:-}
 
 if [ -x "$root/bin/rollproof" ]; then
-  echo "rollproof is already installed: $("$root/bin/rollproof" --version)"
+  printf 'rollproof is already installed: %s\n' "$("$root/bin/rollproof" --version)"
 elif ! command -v cargo >/dev/null; then
-  echo "install.sh: cargo was not found; install Rust before this action" >&2
+  printf 'install.sh: cargo was not found; install Rust before this action\n' >&2
   exit 3
 elif [ -n "$version" ]; then
   case $version in
     *[!0-9A-Za-z.+-]* | -*)
-      echo "install.sh: the input \`version\` is not a version; expected one like 0.1.0" >&2
+      printf '%s\n' "install.sh: the input \`version\` is not a version; expected one like 0.1.0" >&2
       exit 2
       ;;
   esac

@@ -26,7 +26,7 @@ end
 
 complete -c rollproof -n "__fish_rollproof_needs_command" -s h -l help -d 'Print help'
 complete -c rollproof -n "__fish_rollproof_needs_command" -s V -l version -d 'Print version'
-complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in under a minute'
+complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in 40 seconds'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "report" -d 'Analyse and render a record again'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "cluster" -d 'Create or delete a kind cluster; show or remove what runs left on a cluster'
@@ -121,7 +121,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l drain-kee
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l drain-timeout -d 'With `--on-term drain`: cut what is not answered this long after the listener closed' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l truth-file -d 'Append what this server accepted, read, answered and cut to this file, as JSON lines' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in under a minute'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in 40 seconds'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "report" -d 'Analyse and render a record again'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "cluster" -d 'Create or delete a kind cluster; show or remove what runs left on a cluster'

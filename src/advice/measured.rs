@@ -166,9 +166,9 @@ fn after(incident: &Incident, cause: Cause, edge: PodEdge) -> Option<f64> {
 #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^53 microseconds")]
 fn answered_s(variant: &VariantSpec, trials: &[&Trial]) -> Option<f64> {
     let judged = |arm: &Arm| variant.load.judged.contains(arm);
-    let all = || trials.iter().flat_map(|trial| &trial.latency_us).filter(|((_, arm), _)| judged(arm));
+    let all = || trials.iter().flat_map(|trial| &trial.latency_us).filter(|((_, arm, _), _)| judged(arm));
     let slowest = |all: &mut dyn Iterator<Item = &Distribution>| all.filter_map(|one| one.per_mille(1_000)).max();
-    let before = slowest(&mut all().filter(|((phase, _), _)| *phase == Phase::Before).map(|(_, one)| one));
+    let before = slowest(&mut all().filter(|((phase, ..), _)| *phase == Phase::Before).map(|(_, one)| one));
     let is_judged = |kind: &u16| {
         let kind = variant.load.requests.get(usize::from(*kind));
         kind.is_some_and(|kind| kind.arms.iter().any(|(arm, weight)| *weight > 0.0 && judged(arm)))

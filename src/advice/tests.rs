@@ -53,7 +53,7 @@ pub(super) fn trial(slowest_ms: u64) -> Trial {
             variant: "web".to_owned(),
             namespace: "rollproof-web".to_owned(),
         },
-        latency_us: BTreeMap::from([((Phase::During, Arm::New), latencies)]),
+        latency_us: BTreeMap::from([((Phase::During, Arm::New, 0), latencies)]),
         ..Trial::default()
     }
 }
@@ -241,7 +241,7 @@ fn a_pod_that_got_connections_because_no_other_was_ready_tells_no_lag() {
 #[test]
 fn the_slowest_request_is_an_ordinary_one() {
     let mut waited = trial(9_900);
-    waited.latency_us.extend(trial(700).latency_us.into_values().map(|all| ((Phase::Before, Arm::New), all)));
+    waited.latency_us.extend(trial(700).latency_us.into_values().map(|all| ((Phase::Before, Arm::New, 0), all)));
     let found = |trial: &Trial| {
         advised(&variant("httpd", |_| {}), trial, vec![of(Cause::CutAtStop)]).measured.slowest_request_s.unwrap()
     };

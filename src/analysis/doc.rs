@@ -125,6 +125,9 @@ pub struct VariantDoc {
     pub causes: BTreeMap<Cause, u64>,
     /// Latencies of ok attempts of the judged arms in counting trials, from their planned time, in microseconds.
     pub latency_us: LatencyDoc,
+    /// The same by kind of request, in the scenario's order; left out where judged arms carry one kind only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latency_by_request: Vec<RequestLatencyDoc>,
     /// The rollout's length in seconds.
     pub rollout_s: Median,
     /// The pod-seconds used during the rollout.
@@ -172,6 +175,15 @@ pub struct LatencyDoc {
     pub during: Option<Quantiles>,
     /// From then until the load stopped.
     pub after: Option<Quantiles>,
+}
+
+/// The latencies of one kind of request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequestLatencyDoc {
+    /// The kind: its method and path, for example `GET /slow`.
+    pub request: String,
+    /// Its latencies, counted as the variant's are.
+    pub latency_us: LatencyDoc,
 }
 
 /// Quantiles in microseconds, to three significant digits.

@@ -24,10 +24,12 @@ mod said;
 mod tests;
 mod variant;
 
+pub use crate::advice::Advice;
 pub use analyse::{Analysis, AnalysisError, analyse, of_file, of_record};
 pub use doc::{
     ArmDoc, ClusterDoc, ContainerDoc, DetectionLimit, EdgeDoc, EvidenceDoc, FORMAT, HarnessDoc, IncidentDoc, LagDoc,
-    LatencyDoc, Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, TrialDoc, VariantDoc,
+    LatencyDoc, Median, PodDoc, PropagationDoc, PropagationValues, Quantiles, ReportDoc, RequestLatencyDoc, TrialDoc,
+    VariantDoc,
 };
 pub use doc_compared::{ComparisonDoc, Difference, LostAnythingDoc, Test};
 pub use first_lost::FirstLost;

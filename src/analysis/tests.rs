@@ -5,7 +5,7 @@ use crate::hidden::Client;
 use crate::record::entry::Entry;
 use crate::record::sample::{SampleRun, SampleTrial};
 use crate::record::{Arm, Outcome, Reader, Sum};
-use crate::report::{to_json, to_markdown, to_terminal};
+use crate::report::{to_json, to_markdown, unwrapped};
 use crate::spec::Expect;
 use crate::verdict::Verdict;
 
@@ -47,7 +47,7 @@ fn what_common_clients_would_have_hidden_is_counted_over_the_lost_of_judged_arms
     let advised: u64 = get.variants[0].advice.iter().map(|advice| advice.attempts).sum();
     assert_eq!(advised, get.variants[0].lost, "each lost attempt is advised on once");
     assert_eq!(hidden(&run("POST")), [0, 0, 1_002, 1, 1_002, 1_002]);
-    let [summary, page] = [to_terminal(&get, false), to_markdown(&get)];
+    let [summary, page] = [unwrapped(&get), to_markdown(&get)];
     for words in
         ["of 1004 lost", "1003 by Java and nginx; 1002 by proxies that repeat a failed connect; 1 by Go and curl"]
     {
@@ -55,8 +55,8 @@ fn what_common_clients_would_have_hidden_is_counted_over_the_lost_of_judged_arms
     }
     assert!(summary.contains("; lost for reqwest, Go and curl, hidden by Java, nginx and proxies"), "{summary}");
     let none = one(|trial| _ = trial.other(Arm::New, Outcome::BodyReset, Sum::Lost, 1_000));
-    assert!(to_terminal(&none, false).contains("of 1 lost, none would have been hidden"), "{none:?}");
-    assert!(!to_terminal(&one(nothing), false).contains("hidden"), "nothing was lost");
+    assert!(unwrapped(&none).contains("of 1 lost, none would have been hidden"), "{none:?}");
+    assert!(!unwrapped(&one(nothing)).contains("hidden"), "nothing was lost");
 }
 
 #[test]

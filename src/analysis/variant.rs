@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::build::{quantiles, rounded, sentence};
 use super::causes::{causes, pods};
-use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, TrialDoc, VariantDoc};
-use super::first_lost::{FirstLost, MOST_SHOWN, describe};
+use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, RequestLatencyDoc, TrialDoc, VariantDoc};
+use super::first_lost::{FirstLost, MOST_SHOWN, asked, describe};
 use super::lag::propagation;
 use crate::advice;
 use crate::diagnose::Diagnosis;
 use crate::hidden::{self, AttemptFacts, Client};
 use crate::record::{Arm, Sum};
-use crate::spec::VariantSpec;
+use crate::spec::{RequestSpec, VariantSpec};
 use crate::stats;
 use crate::timeline::{Counts, Distribution, Phase, PodLife, Trial};
 use crate::verdict::{Judged, Ruling, State};
@@ -59,7 +59,8 @@ pub(super) fn variant_doc(
         advice_patch: advised.patch,
         arms: arms(variant, &counting),
         causes: causes(variant, &counting, diagnosis),
-        latency_us: latency(variant, &counting),
+        latency_us: latency(&counting, |trial, phase| trial.latencies(phase, &variant.load.judged)),
+        latency_by_request: latency_by_request(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
         pod_s: median(counting.iter().filter_map(|trial| trial.trial.pod_s)),
         propagation_lag_ms: lags,
@@ -133,15 +134,32 @@ fn hidden_by(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<Client
     }))
 }
 
-fn latency(variant: &VariantSpec, counting: &[&Judged<'_>]) -> LatencyDoc {
+fn latency(counting: &[&Judged<'_>], latencies: impl Fn(&Trial, Phase) -> Distribution) -> LatencyDoc {
     let of = |phase| {
         let mut all = Distribution::default();
         for judged in counting {
-            all.merge(&judged.trial.latencies(phase, &variant.load.judged));
+            all.merge(&latencies(judged.trial, phase));
         }
         quantiles(&all)
     };
     LatencyDoc { before: of(Phase::Before), during: of(Phase::During), after: of(Phase::After) }
+}
+
+/// Latencies by kind of request, where judged arms carry several: a slow kind would hide what a fast one does.
+fn latency_by_request(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Vec<RequestLatencyDoc> {
+    let judged = &variant.load.judged;
+    let carried = |kind: &RequestSpec| {
+        kind.share > 0.0 && kind.arms.iter().any(|(arm, weight)| *weight > 0.0 && judged.contains(arm))
+    };
+    let kinds: Vec<(u16, &RequestSpec)> = (0..).zip(&variant.load.requests).filter(|(_, kind)| carried(kind)).collect();
+    if kinds.len() < 2 {
+        return Vec::new();
+    }
+    let doc = |(number, kind): (u16, &RequestSpec)| RequestLatencyDoc {
+        request: asked(kind),
+        latency_us: latency(counting, |trial, phase| trial.kind_latencies(phase, judged, number)),
+    };
+    kinds.into_iter().map(doc).collect()
 }
 
 /// The shortest listener gap that the variant's new connections could have met, at the rate at which they were made.

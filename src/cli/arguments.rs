@@ -41,7 +41,7 @@ pub struct Arguments {
 /// The subcommands.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum CliCommand {
-    /// Show a lossy and a clean rollout on this machine, in under a minute
+    /// Show a lossy and a clean rollout on this machine, in 40 seconds
     Demo(DemoArgs),
     /// Roll each variant of a scenario under load, or manifests as they are (-f), and judge them
     Run(Box<RunArgs>),

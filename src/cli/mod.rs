@@ -13,7 +13,6 @@ mod manual_pages;
 mod print;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -58,18 +57,18 @@ pub fn main() -> ExitCode {
             namespace::enter(mark.as_deref(), &words)
         }
     };
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = print::style();
     match arguments.command {
         CliCommand::Agent(agent) => print::server(commands::agent(agent)),
         CliCommand::Target(target) => print::server(crate::target::run(&target)),
         CliCommand::Run(run) => print::finished(
             commands::check_recorded_cluster(&run)
-                .and_then(|()| commands::run(&run, network(&run.place), colour, &output)),
+                .and_then(|()| commands::run(&run, network(&run.place), style, &output)),
         ),
-        CliCommand::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), colour, &output)),
+        CliCommand::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), style, &output)),
         CliCommand::Report(report) => match commands::incident(&report) {
             Some(page) => print::text(page),
-            None => print::finished(commands::report(&report, colour, &output)),
+            None => print::finished(commands::report(&report, style, &output)),
         },
         CliCommand::Cluster(cluster) => print::text(commands::cluster(&cluster, &output)),
         CliCommand::Schema { of } => schema(of),

@@ -5,10 +5,12 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::termios::tcgetwinsize;
+
 use super::called;
 use super::exit_code::ExitReason;
 use crate::commands::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
-use crate::report::{one_line, terminal, terminal_page};
+use crate::report::{TerminalStyle, one_line, terminal, terminal_page};
 use crate::verdict::Verdict;
 
 /// Says things on stderr. On a terminal the last line may be a state that the next one replaces.
@@ -37,6 +39,16 @@ impl UserOutput for TerminalOutput {
         *shown = true;
         write_all(&format!("{CLEAR}{CUT}{line}{WRAP}"));
     }
+}
+
+/// How a summary is shown on stdout.
+pub(super) fn style() -> TerminalStyle {
+    let out = std::io::stdout();
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = out.is_terminal() && wanted && steerable(std::env::var_os("TERM").as_deref());
+    // A terminal that does not know its width says 0.
+    let columns = tcgetwinsize(&out).map_or(0, |size| usize::from(size.ws_col));
+    TerminalStyle { columns: if columns == 0 { TerminalStyle::PLAIN.columns } else { columns }, colour }
 }
 
 /// Whether the terminal follows control sequences.

@@ -18,6 +18,7 @@ use crate::load::raise_descriptors;
 use crate::plan::{RunFacts, RunPlan};
 use crate::record::Writer;
 use crate::record::sink::{CAPACITY, channel};
+use crate::report::TerminalStyle;
 
 /// How long the runtime's own threads may take to end after everything else has.
 const RUNTIME_ENDS_WITHIN: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ pub(super) fn execute(
     stage: Option<&RunStage>,
     place: &WhereArgs,
     mode: RunMode,
-    colour: bool,
+    style: TerminalStyle,
     output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     let clock = Clock::start();
@@ -79,7 +80,7 @@ pub(super) fn execute(
     let ended = runtime.block_on(drive(&run, found, sink));
     runtime.shutdown_timeout(RUNTIME_ENDS_WITHIN);
     let written = writer.finish();
-    outputs.conclude(ended, written, colour, output)
+    outputs.conclude(ended, written, style, output)
 }
 
 /// The runtime of a command, on two threads of its own.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::ending::{CommandFailure, FinishedCommand, RunEnding, TrialsEnd, UserOutput};
 use crate::analysis::{self, Analysis};
 use crate::record::{Reader, WriteError};
+use crate::report::TerminalStyle;
 use crate::{html, report};
 
 pub(super) const RECORD: &str = "record.jsonl";
@@ -57,7 +58,7 @@ impl Outputs {
         &self,
         ended: TrialsEnd,
         written: Result<u64, WriteError>,
-        colour: bool,
+        style: TerminalStyle,
         output: &dyn UserOutput,
     ) -> Result<FinishedCommand, CommandFailure> {
         let broken = match (&ended, written) {
@@ -78,18 +79,20 @@ impl Outputs {
             Err(failure) => return Err(broken.map_or(failure, CommandFailure::Machine)),
         };
         let unwritten = write_reports(&self.directory, &analysis);
-        let there = what_is_there(&self.directory, unwritten.is_some());
+        let there = unwritten.is_some().then(|| what_is_there(&self.directory));
         let broken = broken.or(unwritten);
         if let Some(reason) = &broken {
             output.say(&format!("error: {reason}"));
         }
-        output.say(&there);
+        if let Some(there) = there {
+            output.say(&there);
+        }
         let ending = match (ended, broken) {
             (TrialsEnd::Interrupted, _) => RunEnding::Interrupted,
             (_, Some(_)) => RunEnding::Broken(analysis.report.verdict),
             _ => RunEnding::Judged(analysis.report.verdict),
         };
-        let summary = report::to_terminal(&analysis.report, colour);
+        let summary = summary(&self.directory, &analysis, style);
         Ok(FinishedCommand { ending, summary, directory: self.directory.clone(), report: analysis.report })
     }
 }
@@ -107,12 +110,9 @@ pub(super) fn is_free(directory: &Path) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-/// What a run leaves in `directory`. Where a report could not be written, the others may be there, or the record alone.
-fn what_is_there(directory: &Path, incomplete: bool) -> String {
+/// What a run leaves in `directory` where a report could not be written: the others may be there, or the record alone.
+fn what_is_there(directory: &Path) -> String {
     let shown = directory.display();
-    if !incomplete {
-        return format!("reports: {shown}");
-    }
     if REPORTS.iter().any(|name| directory.join(name).is_file()) {
         format!("reports: {shown}, not all of them could be written")
     } else {
@@ -137,6 +137,12 @@ pub(super) fn write_reports(directory: &Path, analysis: &Analysis) -> Option<Str
         Some((report::patch_file(&variant.name), patch + "\n"))
     }));
     write(directory, &texts)
+}
+
+/// The summary of the reports in `directory`, which names it only where the page is there.
+pub(super) fn summary(directory: &Path, analysis: &Analysis, style: TerminalStyle) -> String {
+    let written = directory.join("report.html").is_file().then_some(directory);
+    report::to_terminal(&analysis.report, style, written)
 }
 
 /// Writes files into `directory`; why not, of the first that could not be written. Each is tried: an old one must not stand beside a
@@ -238,11 +244,10 @@ mod tests {
     #[test]
     fn reports_are_named_only_where_there_are_some() {
         let folder = tempfile::tempdir().unwrap();
-        let there = |incomplete| what_is_there(folder.path(), incomplete);
-        assert!(there(false).starts_with("reports: "));
-        assert!(there(true).starts_with("no reports; the record: ") && there(true).ends_with("record.jsonl"));
+        let there = || what_is_there(folder.path());
+        assert!(there().starts_with("no reports; the record: ") && there().ends_with("record.jsonl"));
         fs::write(folder.path().join("report.md"), "").unwrap();
-        assert!(there(true).starts_with("reports: ") && there(true).contains("not all"));
+        assert!(there().starts_with("reports: ") && there().contains("not all"));
     }
 
     #[test]

@@ -8,13 +8,13 @@ use super::options::ReportArgs;
 use super::{outputs, try_advice};
 use crate::analysis::Analysis;
 use crate::diff;
-use crate::report::{incident_page, to_terminal};
+use crate::report::{TerminalStyle, incident_page};
 use crate::verdict::Ending;
 
 /// Analyses a record again and writes its reports anew.
 pub(crate) fn report(
     arguments: &ReportArgs,
-    colour: bool,
+    style: TerminalStyle,
     output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     let directory = &arguments.directory;
@@ -23,18 +23,18 @@ pub(crate) fn report(
     // Before anything is written: what cannot be compared leaves the directory as it is.
     let compared = before.map(|(old, before)| compare(old, &before, directory, &analysis)).transpose()?;
     let mut unwritten = outputs::write_reports(directory, &analysis);
+    let mut summary = outputs::summary(directory, &analysis, style);
     let report = analysis.report;
     if report.ending == Ending::Cut {
         output.say("note: the record ends in the middle; it was analysed as far as it goes.");
     }
-    let mut summary = to_terminal(&report, colour);
     let tried = try_advice::earlier(directory);
     if !tried.is_empty() {
-        summary = format!("{summary}\n{tried}");
+        summary = format!("{summary}\n{}", style.wrapped(&tried));
     }
     if let Some(compared) = compared {
         summary.push('\n');
-        summary.push_str(&diff::to_terminal(&compared));
+        summary.push_str(&style.wrapped(&diff::to_terminal(&compared)));
         let texts = [("diff.json", diff::to_json(&compared)), ("diff.md", diff::to_markdown(&compared))];
         unwritten = unwritten.or_else(|| outputs::write(directory, &texts));
     }

@@ -21,6 +21,7 @@ use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::embedded::store::ObjectKind;
 use crate::manifest::{DiskFiles, FileSource, is_cluster_scoped, is_foreign_hook};
 use crate::plan::{PlanOverrides, RunPlan, WorkloadChoice, build, build_for_manifests};
+use crate::report::TerminalStyle;
 use crate::scenario;
 use crate::yaml::YamlSource;
 
@@ -30,7 +31,7 @@ const DEFAULT_SEED: u64 = 1;
 pub(crate) fn run(
     arguments: &RunArgs,
     network: EnteredNetwork,
-    colour: bool,
+    style: TerminalStyle,
     output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     let overrides = PlanOverrides {
@@ -62,7 +63,7 @@ pub(crate) fn run(
         until_loss: arguments.until_loss,
         try_advice: arguments.try_advice,
     };
-    launch(plan, &arguments.place, mode, network, colour, output)
+    launch(plan, &arguments.place, mode, network, style, output)
 }
 
 /// Reads and plans the scenario at `path`.
@@ -98,7 +99,7 @@ pub(super) fn launch(
     place: &WhereArgs,
     mode: RunMode,
     network: EnteredNetwork,
-    colour: bool,
+    style: TerminalStyle,
     output: &dyn UserOutput,
 ) -> Result<FinishedCommand, CommandFailure> {
     if let Some(misplaced) = place.misplaced() {
@@ -143,13 +144,13 @@ pub(super) fn launch(
         output.say(&try_advice::note(&plan));
     }
     let begun = Clock::start();
-    let finished = execute(&plan, stage.as_ref(), place, mode, colour, output)?;
+    let finished = execute(&plan, stage.as_ref(), place, mode, style, output)?;
     if !mode.try_advice {
         return Ok(finished);
     }
     let left = || plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
-    Ok(try_advice::try_all(&plan, finished, left, output, |advised, directory| {
+    Ok(try_advice::try_all(&plan, finished, left, style, output, |advised, directory| {
         let place = WhereArgs { out: Some(directory), ..place.clone() };
-        execute(advised, stage.as_ref(), &place, mode, colour, output)
+        execute(advised, stage.as_ref(), &place, mode, style, output)
     }))
 }

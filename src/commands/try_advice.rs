@@ -10,7 +10,7 @@ use super::outputs;
 use super::until_loss::rollouts;
 use crate::analysis::{ReportDoc, VariantDoc};
 use crate::plan::{ADVISED, RunPlan};
-use crate::report::one_line;
+use crate::report::{TerminalStyle, one_line};
 use crate::verdict::{Metric, Verdict};
 
 /// The folder beside the run's own reports, for the first variant; the others' have a number more.
@@ -27,6 +27,7 @@ pub(super) fn try_all(
     plan: &RunPlan,
     first: FinishedCommand,
     left: impl Fn() -> Option<Duration>,
+    style: TerminalStyle,
     output: &dyn UserOutput,
     mut run: impl FnMut(&RunPlan, PathBuf) -> Result<FinishedCommand, CommandFailure>,
 ) -> FinishedCommand {
@@ -44,7 +45,7 @@ pub(super) fn try_all(
         match tried {
             Ok(None) => {}
             Ok(Some(tried)) => {
-                let outcome = outcome(&tried.report);
+                let outcome = style.wrapped(&outcome(&tried.report));
                 finished.summary = format!("{}\n{}{outcome}", finished.summary, tried.summary);
                 finished.ending = match tried.ending {
                     RunEnding::Interrupted => return FinishedCommand { ending: RunEnding::Interrupted, ..finished },

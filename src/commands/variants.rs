@@ -128,6 +128,8 @@ pub(super) fn variant(
         changed: AtomicBool::new(false),
         step: Mutex::new(TrialStep::default()),
         timeout: variant.spec.rollout.timeout,
+        lead_in: run.plan.settings.lead_in,
+        tail: run.plan.settings.tail,
         routing_lag,
     }
 }

@@ -41,6 +41,12 @@ pub(super) fn key(albums: &[Album<'_>]) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What bars and lines mean.
+pub(super) fn bars() -> Markup {
+    html! {
         ul.key.states aria-label="bars" {
             @for state in State::ALL { li { (sample(state)) (state.words()) } }
             @for sum in ["lost", "raced", "unsent"] {

@@ -29,17 +29,18 @@ pub fn render(analysis: &Analysis) -> String {
         (summary::head(report))
         (contents(report))
         main id="main" {
-            (summary::variants(report))
-            (summary::comparison(report))
-            (causes::causes(report))
-            (summary::limits(report))
-            (summary::hidden(report))
             section.timeline aria-labelledby="timeline" {
                 h2 id="timeline" { "What happened when" }
                 p { "One trial of each variant, all on one axis of time and with the same scales. " (points(&albums)) }
                 (key::key(&albums))
                 @for (number, album) in albums.iter().enumerate() { (figure::album(album, &common, number)) }
+                (key::bars())
             }
+            (causes::causes(report))
+            (summary::variants(report))
+            (summary::comparison(report))
+            (summary::limits(report))
+            (summary::hidden(report))
             (incidents::incidents(report, &listed, &drawn))
             (incidents::trials(report))
         }
@@ -78,11 +79,11 @@ fn policy() -> String {
 
 fn contents(report: &ReportDoc) -> Markup {
     let all = [
+        ("timeline", "Timeline", true),
+        ("causes", "Causes", true),
         ("variants", "Variants", true),
         ("comparison", "Comparison", !report.comparison.is_empty()),
-        ("causes", "Causes", true),
         ("limits", "Limits", summary::has_limits(report)),
-        ("timeline", "Timeline", true),
         ("incidents", "Incidents", true),
         ("trials", "Trials", true),
     ];
@@ -107,6 +108,7 @@ fn points(albums: &[shot::Album<'_>]) -> String {
 fn foot(report: &ReportDoc) -> Markup {
     html! {
         footer {
+            (summary::facts(report))
             p { "The load: " (send_lag_words(&report.harness)) "." }
             p { "Made by rollproof from the record alone; " code { "report.json" } " beside this page has the same for programs." }
         }

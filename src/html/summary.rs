@@ -1,15 +1,15 @@
-//! What a reader wants first: the verdict in a sentence, the variants and the comparison in tables, what a zero leaves open, and
-//! who would have hidden the losses.
+//! What a reader wants first: the verdict and the sentences of the terminal; then tables of the variants and the comparison, what a
+//! zero leaves open, and who would have hidden the losses.
 
 use maud::{Markup, html};
 
-use crate::analysis::{ComparisonDoc, Quantiles, ReportDoc};
+use crate::analysis::{ComparisonDoc, LatencyDoc, Quantiles, ReportDoc, VariantDoc};
 use crate::hidden::Client;
 use crate::report::{
-    comparison_lines, conclusion, expect_name, lag_words, limits_words, micros, one_line, probability, range_words,
-    seconds, signed,
+    LossMark, comparison_lines, comparison_sentences, conclusion, expect_name, lag_words, limits_words, lost_words,
+    micros, one_line, place, probability, range_words, seconds, signed, verdict_note, zero_sentences,
 };
-use crate::verdict::{Metric, Verdict};
+use crate::verdict::{Ending, Metric, Verdict};
 
 /// A verdict with its sign: neither colour nor sign alone tells it.
 fn badge(verdict: Verdict) -> Markup {
@@ -22,18 +22,56 @@ fn badge(verdict: Verdict) -> Markup {
 }
 
 pub(super) fn head(report: &ReportDoc) -> Markup {
-    let cluster = format!("{} {}", one_line(&report.cluster.kind), one_line(&report.cluster.version));
+    let compared = comparison_sentences(&report.comparison);
+    // The first note says how a run ended that did not come to its end.
+    let ending = report.notes.first().filter(|_| report.ending != Ending::Finished);
     html! {
         header {
             p.over-title { "rollproof report" }
             h1 { (one_line(&report.scenario)) }
-            p.ruling { (badge(report.verdict)) " " (one_line(&report.reason)) }
-            dl.facts {
-                div { dt { "cluster" } dd { (cluster) } }
-                div { dt { "seed" } dd { (report.seed) } }
-                div { dt { "begun" } dd { time datetime=(one_line(&report.started)) { (one_line(&report.started)) } } }
-                div { dt { "rollproof" } dd { (one_line(&report.rollproof)) } }
-            }
+            p.ruling { (badge(report.verdict)) " " (place(report)) }
+            @if let Some(ending) = ending { p { (one_line(ending)) } }
+            @if report.variants.is_empty() { p { (one_line(&report.reason)) } }
+            ul.sentences { @for variant in &report.variants { (sentence(variant)) } }
+            p { @for line in compared.iter().chain(&zero_sentences(report)) { (unbroken(line)) " " } }
+        }
+    }
+}
+
+/// A number keeps its unit, and p its value.
+fn unbroken(line: &str) -> String {
+    line.replace(" = ", "\u{a0}=\u{a0}").replace(" < ", "\u{a0}<\u{a0}").replace(" %", "\u{a0}%")
+}
+
+/// What a variant lost.
+fn sentence(variant: &VariantDoc) -> Markup {
+    let mark = LossMark::of(variant);
+    let (count, of) = lost_words(variant);
+    let note = verdict_note(variant);
+    let class = match (mark, variant.verdict) {
+        (_, Verdict::Fail) => "fail",
+        (LossMark::Unsure, _) => "inconclusive",
+        (LossMark::Something, _) => "expected",
+        (LossMark::Nothing, _) => "pass",
+    };
+    html! {
+        li {
+            span class={ "verdict " (class) } aria-hidden="true" { (mark.sign()) } " "
+            strong { (one_line(&variant.name)) } ": " (count) " " (of)
+            @if !note.is_empty() { span.quiet { " (" (note) ")" } }
+        }
+    }
+}
+
+/// What the run was, for whoever repeats it.
+pub(super) fn facts(report: &ReportDoc) -> Markup {
+    let cluster = format!("{} {}", one_line(&report.cluster.kind), one_line(&report.cluster.version));
+    html! {
+        dl.facts {
+            div { dt { "cluster" } dd { (cluster) } }
+            div { dt { "seed" } dd { (report.seed) } }
+            div { dt { "begun" } dd { time datetime=(one_line(&report.started)) { (one_line(&report.started)) } } }
+            div { dt { "rollproof" } dd { (one_line(&report.rollproof)) } }
         }
     }
 }
@@ -52,7 +90,6 @@ pub(super) fn table(caption: &str, columns: &str, rows: &Markup) -> Markup {
 }
 
 pub(super) fn variants(report: &ReportDoc) -> Markup {
-    let p99 = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
     let columns = "variant | verdict | expects | #rollouts | #with loss | #attempts | #lost | #raced | #unsent | #rollout | #pod-seconds | #p99 before | #during | #after";
     let rows = html! {
         @for variant in &report.variants {
@@ -68,9 +105,12 @@ pub(super) fn variants(report: &ReportDoc) -> Markup {
                 td.num { (variant.unsent) }
                 td.num { (seconds(variant.rollout_s.median)) }
                 td.num { (variant.pod_s.median.map_or_else(|| "-".to_owned(), |s| format!("{s:.1}"))) }
-                td.num { (p99(variant.latency_us.before)) }
-                td.num { (p99(variant.latency_us.during)) }
-                td.num { (p99(variant.latency_us.after)) }
+                // A slow kind of request would hide what a fast one does.
+                @if variant.latency_by_request.is_empty() { (p99(&variant.latency_us)) }
+                @else { td.num colspan="3" { "by request" } }
+            }
+            @for kind in &variant.latency_by_request {
+                tr.kind { td colspan="11" { code { (one_line(&kind.request)) } } (p99(&kind.latency_us)) }
             }
             tr.why { td colspan="14" { (one_line(&variant.reason)) } }
         }
@@ -81,6 +121,12 @@ pub(super) fn variants(report: &ReportDoc) -> Markup {
             (table("Judged arms in the rollouts that count, from the first step to the end of the load", columns, &rows))
         }
     }
+}
+
+/// The cells of the three phases.
+fn p99(latency: &LatencyDoc) -> Markup {
+    let words = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
+    html! { @for phase in [latency.before, latency.during, latency.after] { td.num { (words(phase)) } } }
 }
 
 pub(super) fn comparison(report: &ReportDoc) -> Markup {

@@ -43,7 +43,7 @@ pub(crate) fn from_record(
     damaged(ScenarioName::new(&recorded.scenario))?;
     damaged(TrialCount::new(recorded.trials.into()))?;
     let routing = recorded.cluster.routing;
-    for time in [routing.base, routing.min_sync_period] {
+    for time in [routing.base, routing.min_sync_period, recorded.lead_in, recorded.tail] {
         bounded(time)?;
     }
     let settings =

@@ -60,4 +60,4 @@ use plan_error::PlanError;
 pub(crate) use plan_header::RunFacts;
 #[cfg(test)]
 pub(crate) use tests::manifest_plan;
-pub(crate) use types::{LEAD_IN, PlanOverrides, RunPlan, TAIL, TrialPlan, VariantPlan, WorkloadChoice};
+pub(crate) use types::{PlanOverrides, RunPlan, TrialPlan, VariantPlan, WorkloadChoice};

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use super::plan_error::PlanError;
-use super::plan_summary::longest;
 use super::types::RunPlan;
 
 impl RunPlan {
     /// Leaves out the last blocks where not all fit into `budget` by the plan's longest estimate. What is left has the order
     /// that it had.
     pub(crate) fn fit(&mut self, budget: Duration) -> Result<(), PlanError> {
-        let block: Duration = self.variants.iter().map(longest).sum();
+        let block: Duration = self.variants.iter().map(|variant| self.longest(variant)).sum();
         let fitting = u32::try_from(budget.as_nanos() / block.as_nanos().max(1)).unwrap_or(u32::MAX);
         let (block_s, budget_s) = (block.as_secs_f64().ceil(), budget.as_secs_f64());
         if fitting == 0 {

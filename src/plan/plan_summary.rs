@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::hooks;
 use super::plan_comparison::ComparisonSummary;
-use super::types::{LEAD_IN, RunPlan, TAIL, VariantPlan};
+use super::types::{RunPlan, VariantPlan};
 use crate::record::Arm;
 use crate::spec::{Expect, RolloutAction};
 use crate::stats::{gap_ms, zero_upper_bound};
@@ -45,14 +45,14 @@ pub(crate) struct VariantSummary {
 
 impl RunPlan {
     pub(crate) fn summary(&self) -> PlanSummary {
-        let each = |length: fn(&VariantPlan) -> Duration| {
+        let each = |length: &dyn Fn(&VariantPlan) -> Duration| {
             self.variants.iter().map(length).sum::<Duration>().saturating_mul(self.settings.trials)
         };
         PlanSummary {
             name: self.settings.scenario.clone(),
             trials: u32::try_from(self.order.len()).unwrap_or(u32::MAX),
-            shortest: each(|variant| trial_length(variant, Duration::ZERO)),
-            longest: each(longest),
+            shortest: each(&|variant| self.trial_length(variant, Duration::ZERO)),
+            longest: each(&|variant| self.longest(variant)),
             variants: (0..self.variants.len()).filter_map(|index| self.variant_summary(index)).collect(),
             notes: self
                 .settings
@@ -64,6 +64,15 @@ impl RunPlan {
                 .chain(self.nothing_compared())
                 .collect(),
         }
+    }
+
+    /// The length of a trial whose pods take as long to stop as their hooks sleep.
+    pub(super) fn longest(&self, variant: &VariantPlan) -> Duration {
+        self.trial_length(variant, pod_spec(variant).map_or(Duration::ZERO, hooks::stop_length))
+    }
+
+    fn trial_length(&self, variant: &VariantPlan, stop: Duration) -> Duration {
+        self.settings.lead_in + rollout_length(variant, stop) + self.settings.tail
     }
 
     fn variant_summary(&self, index: usize) -> Option<VariantSummary> {
@@ -82,13 +91,8 @@ impl RunPlan {
     }
 }
 
-/// The length of a trial whose pods take as long to stop as their hooks sleep.
-pub(super) fn longest(variant: &VariantPlan) -> Duration {
-    trial_length(variant, pod_spec(variant).map_or(Duration::ZERO, hooks::stop_length))
-}
-
-/// Lead-in, rollout and tail, and the way back where there is one. Pods are replaced in steps of what surge and unavailability allow.
-fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
+/// How long a rollout and its way back, where there is one, take. Pods are replaced in steps of what surge and unavailability allow.
+fn rollout_length(variant: &VariantPlan, stop: Duration) -> Duration {
     let at_once = variant.workload.surge.saturating_add(variant.workload.unavailable).max(1);
     let steps = match variant.spec.rollout.action {
         RolloutAction::Scale { .. } | RolloutAction::Evict { .. } => 1,
@@ -104,7 +108,7 @@ fn trial_length(variant: &VariantPlan, stop: Duration) -> Duration {
         RolloutAction::Command { back, .. } => back.is_some(),
         _ => false,
     };
-    LEAD_IN + if goes_back { rollout.saturating_mul(2) } else { rollout } + TAIL
+    if goes_back { rollout.saturating_mul(2) } else { rollout }
 }
 
 fn pod_spec(variant: &VariantPlan) -> Option<&Value> {

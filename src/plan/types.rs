@@ -7,11 +7,6 @@ use serde_json::Value;
 use crate::manifest::{ManifestError, ManifestWorkload, ObjectPlaces, strategic_merge};
 use crate::spec::{RolloutAction, RunSettings, VariantSpec};
 
-/// The load before a rollout's first mark.
-pub(crate) const LEAD_IN: Duration = Duration::from_secs(3);
-/// The load after a rollout is complete and its old pods are gone.
-pub(crate) const TAIL: Duration = Duration::from_secs(2);
-
 /// The plan of a run: its spec, with order and sizes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RunPlan {

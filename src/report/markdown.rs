@@ -8,7 +8,7 @@ use super::words::{
     advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros,
     seconds, send_lag_words,
 };
-use crate::analysis::{Quantiles, ReportDoc, VariantDoc};
+use crate::analysis::{LatencyDoc, Quantiles, ReportDoc, VariantDoc};
 use crate::record::Outcome;
 
 /// Characters of a name: a manifest may hold any.
@@ -23,6 +23,7 @@ pub fn render(report: &ReportDoc) -> String {
     page.block(&format!("# {}: {}", name(&report.scenario), report.verdict.name()));
     page.block(&line(&report.reason));
     page.block(&overview(report));
+    page.block(&by_request(report));
     for variant in &report.variants {
         page.block(&why(report, variant));
     }
@@ -68,10 +69,11 @@ fn titled(title: &str, list: &str) -> String {
 }
 
 fn overview(report: &ReportDoc) -> String {
-    let header = "variant | expects | verdict | rollouts | with loss | attempts | lost | raced | unsent | rollout | pod-seconds | p99 before | p99 during | p99 after";
-    let p99 = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
+    let header =
+        "variant | expects | verdict | rollouts | with loss | attempts | lost | raced | unsent | rollout | pod-seconds";
+    let several = has_several_kinds(report);
     let rows = report.variants.iter().map(|variant| {
-        vec![
+        let mut cells = vec![
             name(&variant.name),
             expect_name(variant.expect).to_owned(),
             variant.verdict.name().to_owned(),
@@ -83,12 +85,42 @@ fn overview(report: &ReportDoc) -> String {
             variant.unsent.to_string(),
             seconds(variant.rollout_s.median),
             variant.pod_s.median.map_or_else(|| "-".to_owned(), |s| format!("{s:.1}")),
-            p99(variant.latency_us.before),
-            p99(variant.latency_us.during),
-            p99(variant.latency_us.after),
-        ]
+        ];
+        if !several {
+            cells.extend(p99(&variant.latency_us));
+        }
+        cells
     });
-    table(header, rows)
+    if several { table(header, rows) } else { table(&format!("{header} | {P99}"), rows) }
+}
+
+const P99: &str = "p99 before | p99 during | p99 after";
+
+fn p99(latency: &LatencyDoc) -> [String; 3] {
+    let words = |phase: Option<Quantiles>| phase.map_or_else(|| "-".to_owned(), |all| micros(all.p99));
+    [latency.before, latency.during, latency.after].map(words)
+}
+
+fn has_several_kinds(report: &ReportDoc) -> bool {
+    report.variants.iter().any(|variant| !variant.latency_by_request.is_empty())
+}
+
+/// p99 of each kind of request where there are several: a slow one would hide what a fast one does.
+fn by_request(report: &ReportDoc) -> String {
+    if !has_several_kinds(report) {
+        return String::new();
+    }
+    let row = |variant: &VariantDoc, request: String, latency: &LatencyDoc| {
+        [name(&variant.name), request].into_iter().chain(p99(latency)).collect::<Vec<String>>()
+    };
+    let rows = report.variants.iter().flat_map(|variant| {
+        if variant.latency_by_request.is_empty() {
+            return vec![row(variant, "all".to_owned(), &variant.latency_us)];
+        }
+        let kinds = variant.latency_by_request.iter();
+        kinds.map(|kind| row(variant, name(&kind.request), &kind.latency_us)).collect()
+    });
+    table(&format!("variant | request | {P99}"), rows)
 }
 
 fn arms(variant: &VariantDoc) -> String {

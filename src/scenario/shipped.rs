@@ -24,6 +24,8 @@ pub(crate) const SHIPPED: &[(&str, &str)] = shipped![
     "manifests/patches/apart/short-grace.yaml",
     "manifests/patches/apart/short-last-sleep.yaml",
     "manifests/patches/apart/slow-start.yaml",
+    "manifests/patches/demo-apache.yaml",
+    "manifests/patches/demo-target.yaml",
     "manifests/patches/nginx-prestop.yaml",
     "manifests/patches/target-drain.yaml",
     "manifests/target.yaml",

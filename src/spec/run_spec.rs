@@ -36,6 +36,12 @@ pub struct RunSettings {
     /// A send later than this during a rollout makes the trial invalid.
     #[serde(rename = "max_lag_ns", with = "nanoseconds")]
     pub max_lag: Duration,
+    /// The load before a rollout's first mark.
+    #[serde(rename = "lead_in_ns", with = "nanoseconds", default = "lead_in", skip_serializing_if = "is_lead_in")]
+    pub lead_in: Duration,
+    /// The load after a rollout is complete and its old pods are gone; longer where routing lags longer.
+    #[serde(rename = "tail_ns", with = "nanoseconds", default = "tail", skip_serializing_if = "is_tail")]
+    pub tail: Duration,
     /// Whether the side probe watches the old pods' listeners.
     pub side_probe: bool,
     /// Where it takes place.
@@ -58,6 +64,8 @@ impl RunSettings {
             baseline: None,
             control: None,
             max_lag: Duration::from_millis(100),
+            lead_in: lead_in(),
+            tail: tail(),
             side_probe: true,
             cluster: ClusterSpec { choice: "embedded".to_owned(), routing: RoutingSpec::default() },
             folders: Vec::new(),
@@ -70,6 +78,24 @@ impl RunSettings {
     pub fn max_lag_ms(&self) -> u64 {
         u64::try_from(self.max_lag.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// [`RunSettings::lead_in`] of a usual run.
+const fn lead_in() -> Duration {
+    Duration::from_secs(3)
+}
+
+fn is_lead_in(time: &Duration) -> bool {
+    *time == lead_in()
+}
+
+/// [`RunSettings::tail`] of a usual run.
+const fn tail() -> Duration {
+    Duration::from_secs(2)
+}
+
+fn is_tail(time: &Duration) -> bool {
+    *time == tail()
 }
 
 /// Where a run takes place.

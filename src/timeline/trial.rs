@@ -37,8 +37,8 @@ pub struct Trial {
     pub judged: BTreeMap<Arm, Counts>,
     /// Attempts before it, by arm.
     pub lead_in: BTreeMap<Arm, Counts>,
-    /// Latencies of ok attempts from their planned time, in microseconds.
-    pub latency_us: BTreeMap<(Phase, Arm), Distribution>,
+    /// Latencies of ok attempts from their planned time, in microseconds; the number is the request kind's.
+    pub latency_us: BTreeMap<(Phase, Arm, u16), Distribution>,
     /// Send lags of the whole trial, in microseconds.
     pub lag_us: Distribution,
     /// How late its own sends and watches were, moment by moment.
@@ -236,7 +236,7 @@ impl Trial {
             trial: pulse.trial,
             reason,
         })?;
-        self.latency_us.entry((self.phase(pulse.at_ns), pulse.arm)).or_default().merge(&latencies);
+        self.latency_us.entry((self.phase(pulse.at_ns), pulse.arm, pulse.request)).or_default().merge(&latencies);
         self.kind_latency_us.entry(pulse.request).or_default().merge(&latencies);
         if self.phase(pulse.at_ns) == Phase::Before {
             self.kind_latency_before_us.entry(pulse.request).or_default().merge(&latencies);
@@ -311,8 +311,20 @@ impl Trial {
     /// Latencies of these arms' ok attempts in a phase, in microseconds.
     #[must_use]
     pub fn latencies(&self, phase: Phase, arms: &[Arm]) -> Distribution {
+        self.latencies_of(phase, arms, |_| true)
+    }
+
+    /// The same of one request kind.
+    #[must_use]
+    pub fn kind_latencies(&self, phase: Phase, arms: &[Arm], request: u16) -> Distribution {
+        self.latencies_of(phase, arms, |kind| kind == request)
+    }
+
+    fn latencies_of(&self, phase: Phase, arms: &[Arm], is_meant: impl Fn(u16) -> bool) -> Distribution {
         let mut all = Distribution::default();
-        arms.iter().filter_map(|arm| self.latency_us.get(&(phase, *arm))).for_each(|latencies| all.merge(latencies));
+        let meant =
+            self.latency_us.iter().filter(|((of, arm, kind), _)| *of == phase && arms.contains(arm) && is_meant(*kind));
+        meant.for_each(|(_, latencies)| all.merge(latencies));
         all
     }
 

@@ -12,7 +12,6 @@ use super::eviction::{evict_and_follow, uncordon};
 use super::running_variant::{TrialAction, TrialStep};
 use super::site::{SiteError, SiteLoad};
 use super::{RunningVariant, TrialError};
-use crate::plan::{LEAD_IN, TAIL};
 use crate::record::entry::{MarkName, TrialEnd, TrialStart};
 use crate::record::{Arm, Entry};
 use crate::rollout::{
@@ -20,7 +19,7 @@ use crate::rollout::{
 };
 
 /// Load beyond the longest routing lag, where that is longer than the usual tail.
-const BEYOND_LAG: Duration = Duration::from_millis(500);
+const BEYOND_LAG: Duration = Duration::from_millis(100);
 
 /// How the middle of a trial went.
 #[derive(Default)]
@@ -126,7 +125,7 @@ async fn under_load(
 
 async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods) -> Result<RolloutResult, TrialError> {
     let site = &variant.site;
-    tokio::time::sleep(LEAD_IN).await;
+    tokio::time::sleep(variant.lead_in).await;
     let before = site.now().await?;
     variant.set_step(TrialStep::Rolling(None));
     let middle = match &variant.action {
@@ -156,7 +155,7 @@ async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods
     };
     variant.set_step(TrialStep::Tail);
     // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
-    tokio::time::sleep(TAIL.max(variant.routing_lag + BEYOND_LAG)).await;
+    tokio::time::sleep(variant.tail.max(variant.routing_lag + BEYOND_LAG)).await;
     Ok(middle)
 }
 

@@ -30,6 +30,9 @@ pub(crate) struct RunningVariant {
     pub(crate) step: Mutex<TrialStep>,
     /// The longest that a rollout may take.
     pub(crate) timeout: Duration,
+    /// The load before the rollout, and the least after it.
+    pub(crate) lead_in: Duration,
+    pub(crate) tail: Duration,
     /// How long the Service's routing may take to follow a change of its endpoints.
     pub(crate) routing_lag: Duration,
 }

@@ -31,12 +31,12 @@ fn cures() {
     let path = scenario(folder.path(), "{exit: {expect: loss}}");
     let ran = run(program().arg("run").arg(&path).arg("--try-advice").arg("--out").arg(&out)).expect_code(0);
     for words in [
-        "exit: why requests were lost",
-        "exit: what would help",
+        "Why exit lost requests",
+        "Fix (advice-exit.json; --try-advice tries it)",
         "exit-advised lost 0 in 1 rollout",
         "the advice cured it",
     ] {
-        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+        assert!(ran.unwrapped().contains(words), "{words}: {}", ran.stdout);
     }
     let first = report(&out);
     assert!(variant(&first, "exit")["advice_patch"].is_object(), "{first}");

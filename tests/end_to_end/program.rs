@@ -83,6 +83,11 @@ impl Ran {
         self
     }
 
+    /// What was printed on stdout, as if no line had been wrapped.
+    pub(crate) fn unwrapped(&self) -> String {
+        self.stdout.split_whitespace().collect::<Vec<&str>>().join(" ")
+    }
+
     /// Fails unless stderr holds all of `parts`.
     pub(crate) fn says(self, parts: &[&str]) -> Self {
         for part in parts {

@@ -78,7 +78,7 @@ fn unselected() {
     let mut command = program();
     command.args(["run", "tests/fixtures/selector/run.yaml", "--trials", "2", "--out"]).arg(&out);
     let ran = run(&mut command).expect_code(4);
-    assert!(ran.stdout.contains("[service/web spec.selector: {app: web}]"), "{}", ran.stdout);
+    assert!(ran.unwrapped().contains("service/web spec.selector: {app: web}"), "{}", ran.stdout);
     lost_its_selection(&out);
 }
 

@@ -7,12 +7,16 @@ use serde_json::Value;
 use crate::browser::{Browser, with};
 
 /// Which part of the page, in which scheme, how wide, and how much smaller.
-const PICTURES: [(&str, &str, u32, f64); 4] = [
+const PICTURES: [(&str, &str, u32, f64); 5] = [
+    (FIRST_SCREEN, "light", 1_200, 0.62),
     ("apache-light-wide.png", "light", 1_200, 0.62),
     ("apache-dark-wide.png", "dark", 1_200, 0.62),
     ("apache-light-narrow.png", "light", 400, 1.0),
     ("apache-dark-narrow.png", "dark", 400, 1.0),
 ];
+
+/// What is seen before anyone scrolls.
+const FIRST_SCREEN: &str = "apache-first-screen.png";
 
 /// The function for a word on the command line; each makes pictures of the record in a folder.
 pub(crate) fn maker(word: &str) -> Option<fn(&Path, &Path)> {
@@ -48,7 +52,9 @@ fn all(folder: &Path, out: &Path) {
             browser.size(width, 900).await;
             browser.scheme(scheme).await;
             browser.open(&page).await;
-            let place = if width > 1_000 {
+            let place = if name == FIRST_SCREEN {
+                [0.0, 0.0, f64::from(width), 900.0]
+            } else if width > 1_000 {
                 wide(browser, f64::from(width)).await
             } else {
                 [0.0, 0.0, f64::from(width), 1_300.0]

@@ -153,7 +153,7 @@ async fn hostile(browser: &Browser) {
     assert_eq!(browser.js("return window.ran ?? null").await, Value::Null);
     assert_eq!(browser.js("return document.querySelectorAll('img, b:not(#tip b)').length").await, 0);
     assert_eq!(browser.find("h1").await.text().await.unwrap(), texts[0]);
-    assert_eq!(browser.find("tbody th").await.text().await.unwrap(), texts[1]);
+    assert_eq!(browser.find("[aria-labelledby=variants] tbody th").await.text().await.unwrap(), texts[1]);
     assert_eq!(
         browser.find(".lane .pod title").await.prop("textContent").await.unwrap().unwrap(),
         "</svg><b>po\u{fffd}d"

@@ -272,7 +272,7 @@ fn kubelet_stopped() {
         finish(child)
     };
     let ran = ran.expect_code(5);
-    assert!(ran.stdout.contains("not complete after 30 s"), "{}", ran.stdout);
+    assert!(ran.unwrapped().contains("not complete after 30 s"), "{}", ran.stdout);
     nothing_left(&out);
     reports_no_pass(&out);
 }

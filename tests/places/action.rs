@@ -16,6 +16,9 @@ pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("the action passes, and leaves summary, outputs and reports", &[], passes),
         test("the action fails with the verdict's code, and the summary is there all the same", &[], fails),
+        test("what an earlier run of the action left is not this run's", &[], earlier),
+        test("the action passes on nothing but a report that says pass", &[], no_report),
+        test("what is printed in the action is no workflow command", &[], no_command),
         test("what a workflow passes in is data", &[], hostile),
         test("the action refuses inputs that do not fit together", &[], refused),
         test("the action's cache is named by what the program is made of", &["sha256sum"], key),
@@ -74,7 +77,7 @@ fn passes() {
     step.ran.expect_code(0);
     assert!(step.summary.contains("target-exit"), "{}", step.summary);
     assert!(step.summary.contains(&fs::read_to_string(out.join("report.md")).unwrap()), "{}", step.summary);
-    let expected = format!("verdict=pass\ndirectory={}\nexit-code=0\n", out.display());
+    let expected = format!("directory={}\nverdict=pass\nexit-code=0\n", out.display());
     assert_eq!(step.outputs, expected);
     let report: Value = serde_json::from_str(&fs::read_to_string(out.join("report.json")).unwrap()).unwrap();
     assert_eq!(report["seed"], 7);
@@ -90,8 +93,67 @@ fn fails() {
     ];
     let step = step(folder.path(), &inputs);
     step.ran.expect_code(4);
-    assert!(step.outputs.starts_with("verdict=fail\n"), "{}", step.outputs);
+    assert!(step.outputs.ends_with("\nverdict=fail\nexit-code=4\n"), "{}", step.outputs);
     assert!(step.summary.contains("endpoint-race") || step.summary.contains("cut-at-stop"), "{}", step.summary);
+}
+
+/// A folder in which an earlier run left reports of a pass.
+fn left_by_another(folder: &Path) -> std::path::PathBuf {
+    let out = folder.join("report");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("report.md"), "# an older run: pass\n").unwrap();
+    fs::write(out.join("report.json"), "{\n  \"verdict\": \"pass\"\n}\n").unwrap();
+    fs::write(out.join("record.jsonl"), "").unwrap();
+    out
+}
+
+fn earlier() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = left_by_another(folder.path());
+    // A link that leads nowhere is another's, too.
+    symlink("/nowhere/at-all", folder.path().join("report-2")).unwrap();
+    let directory = format!("{}/", out.display());
+    let broken =
+        [("INPUT_SCENARIO", "no-such-file.yaml"), ("INPUT_CLUSTER", "embedded"), ("INPUT_DIRECTORY", &directory)];
+    let step = step(folder.path(), &broken);
+    step.ran.expect_code(2);
+    assert!(!step.summary.contains("an older run") && step.summary.contains("exit code 2"), "{}", step.summary);
+    assert_eq!(step.outputs, format!("directory={}-3\nverdict=none\nexit-code=2\n", out.display()));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 3, "the older run is left as it was");
+}
+
+fn no_report() {
+    let folder = tempfile::tempdir().unwrap();
+    for argument in ["--help", "-h", "--cluster=embedded\n--help"] {
+        let out = folder.path().join("out");
+        let inputs = [
+            ("INPUT_SCENARIO", "scenarios/target-exit.yaml"),
+            ("INPUT_CLUSTER", if argument.contains("--cluster") { "" } else { "embedded" }),
+            ("INPUT_ARGS", argument),
+            ("INPUT_DIRECTORY", out.to_str().unwrap()),
+        ];
+        let step = step(folder.path(), &inputs);
+        step.ran.expect_code(2);
+        assert!(!step.outputs.contains("verdict=pass"), "{argument:?}: {}", step.outputs);
+        fs::remove_file(folder.path().join("outputs")).unwrap();
+    }
+}
+
+fn no_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = [
+        ("INPUT_SCENARIO", "no-such-file.yaml"),
+        ("INPUT_CLUSTER", "embedded\n::error::forged by the cluster"),
+        ("INPUT_ARGS", "--seed\n1\\n::error::forged by an argument"),
+        ("GITHUB_ACTIONS", "true"),
+    ];
+    let step = step(folder.path(), &inputs);
+    let said = step.ran.expect_code(2).stdout;
+    let mut lines = said.lines();
+    let token = lines.next().and_then(|line| line.strip_prefix("::stop-commands::")).unwrap().to_owned();
+    assert!(token.len() == 32 && token.chars().all(|c| c.is_ascii_hexdigit()), "{token}");
+    let commands: Vec<&str> = lines.filter(|line| line.starts_with("::")).collect();
+    assert_eq!(commands, [format!("::{token}::")], "commands are followed again, and none was in between: {said}");
 }
 
 /// None of these may be run, split, or read as an option.
@@ -132,16 +194,17 @@ fn hostile() {
         [("INPUT_SCENARIO", "scenarios/no-such-file.yaml"), ("INPUT_DIRECTORY", &out), ("INPUT_CLUSTER", "embedded")];
     let step = step(folder.path(), &inputs);
     step.ran.expect_code(2);
-    assert!(step.outputs.ends_with(&format!("directory={out}\nexit-code=2\n")), "{}", step.outputs);
+    assert!(step.outputs.ends_with(&format!("directory={out}\nverdict=none\nexit-code=2\n")), "{}", step.outputs);
     assert!(!Path::new(mark).exists());
 }
 
 fn refused() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[(&str, &str)], &str); 4] = [
+    let cases: [(&[(&str, &str)], &str); 5] = [
         (&[], "neither `scenario` nor `files`"),
         (&[("INPUT_SCENARIO", "a.yaml"), ("INPUT_FILES", "b.yaml")], "both given"),
         (&[("INPUT_SCENARIO", "a.yaml"), ("INPUT_DIRECTORY", "a\nverdict=pass")], "more than one line"),
+        (&[("INPUT_SCENARIO", "a.yaml"), ("INPUT_DIRECTORY", "a\rverdict=pass")], "a control character"),
         (&[("INPUT_SCENARIO", "a.yaml"), ("INPUT_DIRECTORY", "--keep")], "begins with a dash"),
     ];
     for (inputs, why) in cases {

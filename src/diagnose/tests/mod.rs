@@ -13,7 +13,7 @@ use crate::record::header::Header;
 use crate::record::sample::pods::{self, NEW, OLD, STOPPED, SamplePod};
 use crate::record::sample::{SampleRun, SampleTrial};
 use crate::record::{Arm, Outcome, Sum};
-use crate::report::{NoIncident, incident_page, to_markdown, to_terminal};
+use crate::report::{NoIncident, incident_page, to_markdown, unwrapped};
 use crate::spec::Expect;
 use crate::timeline::PodEdge;
 use serde_json::{Value, json};
@@ -526,9 +526,10 @@ fn incidents_are_told_with_their_evidence() {
     let closed = first.evidence.iter().find(|evidence| evidence.edge == "listener closed").unwrap();
     assert_eq!((closed.basis.as_str(), closed.gap_ms), ("observed", Some(150.4)));
     assert_eq!(report.variants[0].causes, [(Cause::EndpointRace, 3)].into());
-    for text in [to_terminal(&report, false), to_markdown(&report)] {
-        assert!(text.contains("3 endpoint-race: new connections were still routed"), "{text}");
-    }
+    assert!(to_markdown(&report).contains("3 endpoint-race: new connections were still routed"));
+    let summary = unwrapped(&report);
+    assert!(summary.contains("3 endpoint-race new connections were still routed"), "{summary}");
+    assert!(summary.contains("whose listener was closed (incident 1)"), "{summary}");
     let pod = report.variants[0].trials_list[0].pods.iter().find(|pod| pod.name == "web-stopped").unwrap();
     let edges: Vec<PodEdge> = pod.edges.iter().map(|edge| edge.edge).collect();
     assert!(edges.contains(&PodEdge::Deletion) && edges.contains(&PodEdge::ContainerFinished), "{edges:?}");
@@ -574,7 +575,7 @@ fn advice_is_shown_with_its_field_and_its_patch() {
         variant.advice.iter().any(|advice| advice.cause == Cause::EndpointRace && advice.field.is_some()),
         "{variant:?}"
     );
-    for text in [to_terminal(&report, false), to_markdown(&report)] {
+    for text in [unwrapped(&report), to_markdown(&report)] {
         assert!(text.contains("advice-web.json") && text.contains("lifecycle"), "{text}");
     }
     assert_eq!(crate::report::patch_file("../a/b\u{0}c"), "advice----a-b-c.json");

@@ -3,7 +3,7 @@
 use crate::analysis::{ComparisonDoc, ReportDoc};
 use crate::record::entry::{EndReason, Entry, MarkName};
 use crate::record::sample::{SampleRun, SampleTrial, encoded};
-use crate::report::{to_markdown, to_terminal};
+use crate::report::{to_markdown, unwrapped};
 use crate::spec::Expect;
 use crate::stats::Alternative;
 use crate::verdict::{Conclusion, Metric, State, Verdict};
@@ -50,7 +50,12 @@ fn each_comparison_pays_for_the_others() {
     }
     let alike = of(&six, "c", Metric::Lost);
     assert_eq!((alike.p_adjusted, alike.conclusion), (Some(1.0), Some(Conclusion::NotShown)));
-    assert!(to_terminal(&six, false).contains("0.047 after Holm's adjustment: the difference is shown"));
+    assert!(to_markdown(&six).contains("0.047 after Holm's adjustment: the difference is shown"));
+    let summary = unwrapped(&six);
+    assert!(summary.contains("Requests lost a rollout, beside base; p after Holm's adjustment"), "{summary}");
+    assert!(summary.contains("a 8.0 fewer (8.0 to 8.0 at 93.8 %; p = 0.047), as long"), "{summary}");
+    assert!(summary.contains("c as many (p = 1.000), as long"), "{summary}");
+    assert!(summary.contains("c: the difference is not shown."), "{summary}");
 }
 
 #[test]
@@ -63,9 +68,14 @@ fn what_lost_anything_and_the_interval_stand_beside_the_test() {
     assert!(close(counted.fisher_p_value, 1.0 / 252.0), "{counted:?}");
     let difference = found.difference.unwrap();
     assert_eq!((difference.low, difference.high, difference.level), (Some(-8.0), Some(-8.0), Some(0.937_5)));
-    let summary = to_terminal(&report, false);
-    assert!(summary.contains("8.0 fewer lost a rollout (-8.0 to -8.0 at 93.8 %)"), "{summary}");
-    assert!(summary.contains("0 of 5 rollouts lost something, against 5 of 5 (Fisher, p = 0.004)"), "{summary}");
+    let page = to_markdown(&report);
+    assert!(page.contains("8.0 fewer lost a rollout (-8.0 to -8.0 at 93.8 %)"), "{page}");
+    assert!(page.contains("0 of 5 rollouts lost something, against 5 of 5 (Fisher, p = 0.004)"), "{page}");
+    let summary = unwrapped(&report);
+    assert!(
+        summary.contains("a loses 8.0 fewer requests a rollout than base (8.0 to 8.0 at 93.8 %; p = 0.031)"),
+        "{summary}"
+    );
 }
 
 /// The variant's rollouts take 1.5 s longer, and one attempt in 50 takes 9 ms instead of 2.
@@ -116,10 +126,10 @@ fn what_a_variant_costs_is_estimated_and_never_concluded() {
         let found = of(&report, "a", metric);
         assert_eq!((found.test, found.p_value, found.p_adjusted, found.conclusion), (None, None, None, None));
     }
-    for text in [to_terminal(&report, false), to_markdown(&report).replace('\\', "")] {
-        assert!(text.contains("a against base: rollout +1.5 s (+1.5 to +1.5 at 93.8 %); pod-seconds +"), "{text}");
-        assert!(text.contains("p99 during the rollout +7.0 ms"), "{text}");
-    }
+    let page = to_markdown(&report).replace('\\', "");
+    assert!(page.contains("a against base: rollout +1.5 s (+1.5 to +1.5 at 93.8 %); pod-seconds +"), "{page}");
+    assert!(page.contains("p99 during the rollout +7.0 ms"), "{page}");
+    assert!(unwrapped(&report).contains(" and takes 1.5 s longer."), "{}", unwrapped(&report));
     let same = family(5, &[8, 0]).finished().report();
     assert!(close(of(&same, "a", Metric::RolloutS).difference.map(|found| found.estimate), 0.0));
 }
@@ -142,9 +152,13 @@ fn one_block_is_answered_with_a_clear_sentence() {
     let report = family(1, &[8, 0]).finished().report();
     let difference = of(&report, "a", Metric::Lost).difference.unwrap();
     assert_eq!((difference.low, difference.high, difference.level), (None, None, None));
-    let summary = to_terminal(&report, false);
-    assert!(summary.contains("8.0 fewer lost a rollout, p = 0.500 (sign-flip, one-sided, less, 1 block)"), "{summary}");
-    assert!(summary.contains("only observed: so few blocks can show no difference"), "{summary}");
+    let page = to_markdown(&report);
+    assert!(page.contains("8.0 fewer lost a rollout, p = 0.500 (sign-flip, one-sided, less, 1 block)"), "{page}");
+    let summary = unwrapped(&report);
+    assert!(
+        summary.contains("fewer requests a rollout than base (p = 0.500) and takes as long. Only observed: so few"),
+        "{summary}"
+    );
 }
 
 #[test]

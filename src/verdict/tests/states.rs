@@ -5,7 +5,7 @@ use crate::record::entry::{EndReason, Entry, Overflow};
 use crate::record::sample::pods::{self, NEW, OLD, STOPPED};
 use crate::record::sample::{SampleRun, SampleTrial};
 use crate::record::{Arm, Outcome, Sum};
-use crate::report::{to_json, to_terminal};
+use crate::report::{to_json, unwrapped};
 use crate::spec::Expect;
 use crate::verdict::{Ending, State, Verdict};
 
@@ -29,7 +29,7 @@ fn a_clean_variant_passes_without_loss_and_fails_with_one() {
     let cleaned = one(|trial| _ = trial.other(Arm::Blind, Outcome::ResetBeforeByte, Sum::Lost, 1_000));
     assert_eq!(cleaned.verdict, Verdict::Pass, "a loss of an arm that is not judged is shown only");
     assert_eq!(cleaned.variants[0].arms[&Arm::Blind].lost, 1);
-    let summary = to_terminal(&lossy, false);
+    let summary = unwrapped(&lossy);
     for words in ["+1.000 s", "ECONNREFUSED", "GET /", "after 0.35 ms"] {
         assert!(summary.contains(words), "{words}: {summary}");
     }
