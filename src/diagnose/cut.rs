@@ -15,7 +15,7 @@ const SLACK_NS: u64 = 150_000_000;
 /// A write on a connection that is being closed fails within two round trips and this. It is more than what counts as `raced`
 /// (`RACE_ALLOWANCE_NS`): there a client's right to send again is at stake, here only what is likelier on a
 /// busy machine.
-const RACE_NS: u64 = 40_000_000;
+const RACE_NS: u64 = 5_000_000;
 /// No answer for three times the usual latency and this means that nobody was at work on it.
 const UNSERVED_NS: u64 = 50_000_000;
 /// A connection that is so young when a listener closes may still be in its accept queue.
@@ -349,7 +349,7 @@ fn proven_race(attempt: &Attempt) -> bool {
 }
 
 /// The server's kernel acknowledged the request before the connection ended.
-fn request_came(attempt: &Attempt) -> bool {
+pub(super) fn request_came(attempt: &Attempt) -> bool {
     attempt.connection.as_ref().is_some_and(|connection| connection.bytes_acked.is_some_and(|bytes| bytes > 0))
 }
 
@@ -362,7 +362,9 @@ fn raced(attempt: &Attempt) -> bool {
     early
         && keeps_alive(attempt)
         && (proven_race(attempt)
-            || waited.is_some_and(|waited| waited <= rtt_ns.saturating_mul(2).saturating_add(RACE_NS)))
+            || waited.is_some_and(|waited| {
+                waited <= rtt_ns.saturating_mul(2).saturating_add(RACE_NS).saturating_add(attempt.late_ns)
+            }))
 }
 
 fn is_unanswered(attempt: &Attempt) -> bool {

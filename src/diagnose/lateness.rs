@@ -2,6 +2,7 @@
 //! not, what would decide lies closer together than was observed, and the cause is unknown.
 
 use super::cause::Cause;
+use super::cut::request_came;
 use super::explain as explain_at;
 use super::finding::Finding;
 use super::scene::Scene;
@@ -14,6 +15,9 @@ const AROUND_NS: u64 = 300_000_000;
 /// Less does not move an edge over another that was observed.
 const LEAST_NS: u64 = 2_000_000;
 
+/// A request that had come as its connection ended is told from one that crossed with the close by the time alone, which this blurs.
+const COMES_LATE_NS: u64 = 20_000_000;
+
 /// The cause of an attempt, unless another moment within the trial's lateness gives another one.
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let finding = explain_at(attempt, scene);
@@ -22,6 +26,12 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     }
     let around_ns = (attempt.end_ns.saturating_sub(AROUND_NS), attempt.end_ns.saturating_add(AROUND_NS));
     let late_ns = scene.trial.lateness.between(around_ns.0, around_ns.1).max(attempt.late_ns);
+    if finding.cause == Cause::KeepaliveRace && request_came(attempt) && late_ns >= COMES_LATE_NS {
+        return Finding::torn(format!(
+            "keepalive-race or cut-at-stop: the request had come when the connection ended, and the trial's own stamps were up to {} ms late",
+            late_ns.div_ceil(1_000_000)
+        ));
+    }
     let shifted =
         [earlier(attempt, late_ns), refused_later(attempt), later(attempt, seen_late_ns(attempt, late_ns, scene))];
     let others = shifted.iter().flatten().map(|shifted| explain_at(shifted, scene));
