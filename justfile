@@ -51,6 +51,11 @@ null *ARGS:
 null-kind NAME *ARGS:
     cargo test --locked --test scoring -- null --kind {{NAME}} --write docs/diagnosis.md {{ARGS}}
 
+# Makes 200 runs with one random misfortune each (a signal, a killed or frozen process, a full disk, a limit), and counts how they
+# ended. Exits with 1 if one passed that should not have, left something behind, or left a record that does not read.
+misfortune *ARGS:
+    cargo test --locked --test misfortune -- --runs 200 {{ARGS}}
+
 # Makes the pictures of a report and of the terminal in docs/pictures, from a run with a fixed seed; needs Chromium and its driver.
 pictures:
     cargo build --release --locked

@@ -5,9 +5,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use rollproof::clock::{Clock, saturating_ns};
 use serde_json::Value;
 
 use crate::draw::{Blow, Misfortune};
@@ -79,13 +80,13 @@ fn folder(misfortune: &Misfortune, struck: &Struck) -> PathBuf {
 }
 
 fn nothing_left(misfortune: &Misfortune, struck: &Struck) -> Result<(), String> {
-    let begun = Instant::now();
+    let clock = Clock::start();
     loop {
         let left = [struck.processes(), struck.containers()].concat();
         if left.is_empty() {
             break;
         }
-        if begun.elapsed() > GOING {
+        if clock.now() > saturating_ns(GOING) {
             return Err(format!("processes are left: {left:?}"));
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -42,6 +42,9 @@ struct Args {
     _rest: Vec<String>,
 }
 
+/// What a seed drew, and how the run fared.
+type Told = (Misfortune, Result<judge::Fared, String>);
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     // A list of tests is asked for by tools that run them one by one: this program is one test.
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
     };
     let next = AtomicU64::new(args.seed);
     let end = args.seed.saturating_add(args.runs);
-    let told: Mutex<Vec<(u64, Misfortune, Result<judge::Fared, String>)>> = Mutex::default();
+    let told: Mutex<Vec<Told>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..args.at_once.clamp(1, 16) {
             scope.spawn(|| {
@@ -68,14 +71,14 @@ fn main() -> ExitCode {
                     let fared = strike::run(seed, &misfortune).and_then(|struck| judge::judge(&misfortune, &struck));
                     let words = fared.as_ref().map_or_else(|why| format!("WRONG: {why}"), ToString::to_string);
                     println!("seed {seed}: {misfortune}: {words}");
-                    told.lock().unwrap().push((seed, misfortune, fared));
+                    told.lock().unwrap().push((misfortune, fared));
                 }
             });
         }
     });
     let told = told.into_inner().unwrap();
     let mut by_kind: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
-    for (_, misfortune, fared) in &told {
+    for (misfortune, fared) in &told {
         let counts = by_kind.entry(misfortune.kind()).or_default();
         counts[fared.as_ref().map_or(3, judge::Fared::column)] += 1;
     }
@@ -85,7 +88,7 @@ fn main() -> ExitCode {
     for (kind, counts) in &by_kind {
         println!("| {kind} | {} | {} | {} | {} |", counts[0], counts[1], counts[2], counts[3]);
     }
-    let wrong = told.iter().filter(|(_, _, fared)| fared.is_err()).count();
+    let wrong = told.iter().filter(|(_, fared)| fared.is_err()).count();
     println!("\n{} runs, {wrong} wrong", told.len());
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rollproof::clock::{Clock, saturating_ns};
 
 use crate::draw::{Blow, Misfortune};
 
@@ -44,13 +45,13 @@ pub(crate) fn run(seed: u64, misfortune: &Misfortune) -> Result<Struck, String> 
     fs::create_dir_all(struck.out().parent().unwrap()).map_err(|error| error.to_string())?;
     let log = struck.folder.path().join("output.txt");
     let mut child = start(&struck, misfortune, &log).map_err(|error| format!("starting it: {error}"))?;
-    let begun = Instant::now();
-    while begun.elapsed() < misfortune.after && child.try_wait().is_ok_and(|ended| ended.is_none()) {
+    let clock = Clock::start();
+    while clock.now() < saturating_ns(misfortune.after) && child.try_wait().is_ok_and(|ended| ended.is_none()) {
         std::thread::sleep(Duration::from_millis(2));
     }
     let runs = child.try_wait().is_ok_and(|ended| ended.is_none());
     struck.hit = is_limit(misfortune.blow) || (runs && strike(&child, &struck, misfortune));
-    let ended = wait(&mut child, begun);
+    let ended = wait(&mut child, clock);
     struck.output = fs::read_to_string(&log).unwrap_or_default();
     struck.code = ended?;
     Ok(struck)
@@ -153,11 +154,11 @@ fn parent(pid: Pid) -> Option<Pid> {
 }
 
 /// Its exit code; `None` where a signal ended it.
-fn wait(child: &mut Child, begun: Instant) -> Result<Option<i32>, String> {
+fn wait(child: &mut Child, clock: Clock) -> Result<Option<i32>, String> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status.code()),
-            Ok(None) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
+            Ok(None) if clock.now() < saturating_ns(PATIENCE) => std::thread::sleep(Duration::from_millis(20)),
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
