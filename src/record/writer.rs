@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -171,12 +172,21 @@ fn write_all(source: &SinkReceiver, lines: &mut LineBuffer<impl Storage>, clock:
 trait Storage: Write {
     /// Cuts it to `length` bytes, if it can.
     fn cut_to(&mut self, length: u64);
+
+    /// Whether nobody can read it any more: it was removed.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 impl Storage for File {
     fn cut_to(&mut self, length: u64) {
         // A full disk still lets a file shrink. Where it does not, the reader tolerates a cut last line.
         let _ = self.set_len(length);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.metadata().is_ok_and(|known| known.nlink() == 0)
     }
 }
 
@@ -237,6 +247,7 @@ impl<S: Storage> LineBuffer<S> {
             return;
         }
         match self.write_buffer() {
+            Ok(()) if self.storage.is_gone() => self.fail("the file was removed"),
             Ok(()) => self.whole += self.buffer.len() as u64,
             Err((written, error)) => {
                 let in_whole_lines =
@@ -310,6 +321,19 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_record_that_was_removed_ends_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.jsonl");
+        let (sink, source) = channel(100);
+        let writer = Writer::create(&path, sample::header(), source, Clock::start()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        sink.send(sample::lost(1));
+        drop(sink);
+        let error = writer.finish().unwrap_err().to_string();
+        assert!(error.contains("the file was removed"), "{error}");
     }
 
     #[test]

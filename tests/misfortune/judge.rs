@@ -129,8 +129,10 @@ fn may_pass(misfortune: &Misfortune, struck: &Struck, out: &Path) -> Result<(), 
     if !out.join("report.json").is_file() {
         return Err("it passed without a report".to_owned());
     }
+    // A limit cuts the server's log too.
+    let cut = matches!(misfortune.blow, Blow::FullDisk(_) | Blow::FileLimit(_));
     let unanswered = unanswered(&out.join("truth-target.jsonl"));
-    if unanswered > 0 && counts(out) {
+    if !cut && unanswered > 0 && counts(out) {
         return Err(format!("it passed, and the server left {unanswered} requests unanswered"));
     }
     Ok(())

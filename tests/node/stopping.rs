@@ -125,9 +125,12 @@ async fn hook_dies() {
     up(&bench, &script, 60, &hook("kill $(cat pid); sleep 60")).await;
     assert_eq!(bench.delete_and_wait("p").await["exitCode"], 0);
     let actions = bench.actions("p");
-    assert!(!actions.iter().any(|(_, action)| signalled(action)), "{actions:?}");
     let hook = bench.when("p", |action| *action == NodeAction::HookEnded { hook: "preStop", success: false });
     assert!(hook - bench.when("p", hook_started) < 10.0);
+    // The system ends the hook with the container: where its end is noticed first, the stop signal meets a container that is ending.
+    let finished = bench.when("p", |action| matches!(action, NodeAction::ContainerFinished { .. }));
+    let early = |(at, action): &(f64, NodeAction)| signalled(action) && *at < finished - 0.1;
+    assert!(!actions.iter().any(early), "{actions:?}");
     assert_eq!(bench.events("p")["FailedPreStopHook"], "PreStopHook failed");
     bench.end().await;
 }
