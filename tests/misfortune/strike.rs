@@ -64,8 +64,9 @@ const fn is_limit(blow: Blow) -> bool {
 fn start(struck: &Struck, misfortune: &Misfortune, log: &std::path::Path) -> std::io::Result<Child> {
     let out = struck.out();
     let disk = out.parent().unwrap().display().to_string();
+    // Whoever starts this in the background has signals ignored, which programs inherit.
     let run = format!(
-        "exec {} run scenarios/target-exit.yaml --variant drain --trials 1 --seed 1 --out {}",
+        "exec env --default-signal=INT,QUIT,HUP,TERM {} run scenarios/target-exit.yaml --variant drain --trials 1 --seed 1 --out {}",
         env!("CARGO_BIN_EXE_rollproof"),
         out.display()
     );
