@@ -242,6 +242,7 @@ fn watch_for_the_end(stop: CancellationToken, writer: WriterStatus) -> std::io::
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
     Ok(tokio::spawn(async move {
         let broken = async {
             while writer.failure().is_none() {
@@ -252,6 +253,7 @@ fn watch_for_the_end(stop: CancellationToken, writer: WriterStatus) -> std::io::
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+            _ = quit.recv() => {}
             () = broken => {}
         }
         stop.cancel();

@@ -97,9 +97,14 @@ fn exported() {
     });
     let (ran, report) = rolled(folder.path(), &[deployment, service, monitor], &variants, 0);
     let said = format!("{}{}", ran.stdout, ran.stderr);
-    for part in
-        ["resourceVersion", "finalizers", "clusterIP", "ServiceMonitor", "stopSignal", "are those of variant plain"]
-    {
+    for part in [
+        "resourceVersion",
+        "finalizers",
+        "clusterIP",
+        "servicemonitor/gateway",
+        "stopSignal",
+        "are those of variant plain",
+    ] {
         assert!(said.contains(part), "{part} is not named: {said}");
     }
     clean(&report, "plain");
