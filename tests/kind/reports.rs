@@ -139,5 +139,9 @@ fn old_release() {
     let causes = variant(&found, "upgrade")["causes"].as_object().unwrap().clone();
     let named = |(cause, count): (&String, &Value)| (count.as_u64() > Some(0)).then(|| cause.clone());
     assert_eq!(causes.iter().filter_map(named).collect::<Vec<_>>(), ["no-endpoint"], "{causes:?}");
-    assert!(found["incidents"].to_string().contains("selects none"), "{}", found["incidents"]);
+    assert!(
+        found["incidents"].to_string().contains("none is an endpoint of service/gateway"),
+        "{}",
+        found["incidents"]
+    );
 }
