@@ -90,10 +90,8 @@ fn sleeping(seconds: u64, drain_s: u64) -> StopPlan {
 
 /// Whether nothing is lost with a hook that only waits and stops the server at once, because it can be stopped better.
 fn can_be_replaced(script: &HookScript, facts: &ServerFacts) -> bool {
-    let nothing_else = script
-        .steps
-        .as_ref()
-        .is_some_and(|steps| !steps.contains(&HookStep::Runs) && !steps.contains(&HookStep::Works));
+    let waits_or_stops = |step: &HookStep| matches!(step, HookStep::Sleeps(_) | HookStep::Stops(_));
+    let nothing_else = script.steps.as_ref().is_some_and(|steps| steps.iter().all(waits_or_stops));
     let better = facts.graceful_command.is_some() || facts.drains_on_sigterm();
     script.stop == Some(StopKind::Quick) && nothing_else && better
 }

@@ -78,7 +78,6 @@ impl<'a> Subject<'a> {
         self.resolved(pods).is_some_and(|(surge, unavailable)| surge > 0 && unavailable == 0)
     }
 
-    /// Whether it is a `Deployment`, whose strategy can be told to make a new pod before it takes an old one away by fields of its own.
     /// Whether its pods keep data in claimed volumes, which another pod may not share.
     pub(super) fn keeps_data(&self) -> bool {
         let claims = self.manifest.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
@@ -87,6 +86,7 @@ impl<'a> Subject<'a> {
             || volumes.into_iter().flatten().any(|volume| volume.get("persistentVolumeClaim").is_some())
     }
 
+    /// Whether it is a `Deployment`, whose strategy can be told to make a new pod before it takes an old one away by fields of its own.
     pub(super) fn is_deployment(&self) -> bool {
         self.text("/kind") == "Deployment"
     }

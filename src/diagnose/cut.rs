@@ -6,16 +6,12 @@ use super::scene::{Scene, begins_gracefully, stop_begins};
 use super::timeout;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse};
-use crate::record::{Outcome, OutcomeGroup};
+use crate::record::{Outcome, OutcomeGroup, within_race};
 use crate::servers::StopKind;
 use crate::timeline::{PodEdge, PodLife};
 
 /// Between an edge and what it causes, as far as a busy machine is late.
 const SLACK_NS: u64 = 150_000_000;
-/// A write on a connection that is being closed fails within two round trips and this. It is more than what counts as `raced`
-/// (`RACE_ALLOWANCE_NS`): there a client's right to send again is at stake, here only what is likelier on a
-/// busy machine.
-const RACE_NS: u64 = 5_000_000;
 /// No answer for three times the usual latency and this means that nobody was at work on it.
 const UNSERVED_NS: u64 = 50_000_000;
 /// A connection that is so young when a listener closes may still be in its accept queue.
@@ -144,8 +140,9 @@ fn by_stop(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Option<Cause>
         let queued = asked && never_accepted(attempt, pod, scene);
         let idle = keeps_alive(attempt) && is_unanswered(attempt);
         // A server with nothing to drain ends at once, and cuts what is just arriving.
-        let ended = asked && is_closing(attempt, pod) && pod.finished.is_some_and(|finished| finished.low_ns <= end_ns);
-        let ended = ended || cut_by_its_own_limit(attempt, pod);
+        let at_once =
+            asked && is_closing(attempt, pod) && pod.finished.is_some_and(|finished| finished.low_ns <= end_ns);
+        let ended = at_once || cut_by_its_own_limit(attempt, pod);
         let causes = [(queued, Cause::BacklogReset), (ended, Cause::CutAtStop), (idle, Cause::KeepaliveRace)];
         return causes.into_iter().find(|(is, _)| *is).map(|(_, cause)| cause);
     }
@@ -236,17 +233,16 @@ fn drain(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> Drain {
     if !pod.hook.length_is_known() || pod.hook_end.is_none_or(|end| end.low_ns > attempt.end_ns) {
         return Drain::Awaited;
     }
-    match pod.hook.stop() {
-        // A stop that is known not to be graceful drains nothing.
-        Some(StopKind::Quick) | None => Drain::Awaited,
-        // One that is known to be cuts nothing itself.
-        Some(StopKind::Graceful) if pod.hook.signal_cuts() || pod.listener_closed.is_none() => Drain::Cut,
+    // A stop that is known not to be graceful drains nothing.
+    let Some(kind) = pod.hook.stop().filter(|kind| *kind != StopKind::Quick) else { return Drain::Awaited };
+    let graceful = kind == StopKind::Graceful;
+    match pod.listener_closed.filter(|closed| closed.surely_before(attempt.end_ns)) {
+        // One that is known to be graceful cuts nothing itself, and here the signal does.
+        _ if graceful && pod.hook.signal_cuts() => Drain::Cut,
         // Of others the order tells: first the listener closed, then the drain was cut.
-        Some(kind) => match pod.listener_closed.filter(|closed| closed.surely_before(attempt.end_ns)) {
-            Some(closed) => signalled_then(attempt, closed.high_ns, pod, scene),
-            None if kind == StopKind::Graceful => Drain::Cut,
-            None => Drain::Awaited,
-        },
+        Some(closed) => signalled_then(attempt, closed.high_ns, pod, scene),
+        None if graceful => Drain::Cut,
+        None => Drain::Awaited,
     }
 }
 
@@ -257,7 +253,7 @@ fn signalled_then(attempt: &Attempt, began_ns: Stamp, pod: &PodLife, scene: &Sce
     let after_ns = attempt.end_ns.saturating_sub(ended_ns);
     if after_ns <= SIGNAL_SOON_NS {
         Drain::Cut
-    } else if after_ns < scene.signal_latest_ns() {
+    } else if after_ns < scene.signal_latest_ns {
         Drain::Unclear
     } else {
         Drain::Awaited
@@ -361,10 +357,7 @@ fn raced(attempt: &Attempt) -> bool {
     let waited = attempt.sent_ns.map(|sent_ns| attempt.end_ns.saturating_sub(sent_ns));
     early
         && keeps_alive(attempt)
-        && (proven_race(attempt)
-            || waited.is_some_and(|waited| {
-                waited <= rtt_ns.saturating_mul(2).saturating_add(RACE_NS).saturating_add(attempt.late_ns)
-            }))
+        && (proven_race(attempt) || waited.is_some_and(|waited_ns| within_race(waited_ns, rtt_ns, attempt.late_ns)))
 }
 
 fn is_unanswered(attempt: &Attempt) -> bool {

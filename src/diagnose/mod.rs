@@ -61,7 +61,7 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
         for attempt in &trial.lost {
             merger.add(attempt, &lateness::explain(attempt, &scene));
             // The embedded cluster routes without NAT.
-            if let Some(port) = timed_out_port(attempt).filter(|_| timeline.header.cluster.kind != "embedded") {
+            if let Some(port) = timed_out_port(attempt).filter(|_| !scene::is_embedded(&timeline.header)) {
                 scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
             }
         }

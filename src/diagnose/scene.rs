@@ -44,10 +44,11 @@ pub(super) struct Scene<'a> {
     surely: Coverage,
     possibly: Coverage,
     /// A new pod has the name of another, so that whose answer it was is not known.
-    untold: Option<&'a PodLife>,
+    untold: bool,
     pub(super) has_readiness: bool,
     routing_lag_max_ns: u64,
-    embedded: bool,
+    /// How long after the end of a hook's last command the stop signal comes at most.
+    pub(super) signal_latest_ns: u64,
     /// At some moment no endpoint of the workload was ready, so that routing fell back to those that terminate while they serve
     /// (KEP-1669).
     falls_back: bool,
@@ -73,10 +74,10 @@ impl<'a> Scene<'a> {
             moments: BTreeSet::new(),
             surely: Coverage::default(),
             possibly: Coverage::default(),
-            untold: trial.pods.iter().find(|pod| pod.new && shared.contains(pod.name.as_str())),
+            untold: trial.pods.iter().any(|pod| pod.new && shared.contains(pod.name.as_str())),
             has_readiness: has_readiness(variant),
             routing_lag_max_ns: routing_lag_max_ns(header),
-            embedded: header.cluster.kind == "embedded",
+            signal_latest_ns: if is_embedded(header) { EMBEDDED_SIGNAL_LATEST_NS } else { SIGNAL_LATEST_NS },
             falls_back: falls_back(trial),
             unselected: Unselected::of(variant, trial),
             errors: ErrorsByKind::new(),
@@ -97,11 +98,6 @@ impl<'a> Scene<'a> {
     pub(super) fn routed_until(&self, pod: &PodLife, deletion: Edge) -> Stamp {
         let last = pod.endpoint_gone.or(pod.endpoint_not_serving).filter(|_| self.falls_back);
         last.or(pod.endpoint_not_ready).unwrap_or(deletion).high_ns.saturating_add(self.routing_lag_max_ns)
-    }
-
-    /// How long after the end of a hook's last command the stop signal comes at most.
-    pub(super) const fn signal_latest_ns(&self) -> u64 {
-        if self.embedded { EMBEDDED_SIGNAL_LATEST_NS } else { SIGNAL_LATEST_NS }
     }
 
     pub(super) fn pods(&self) -> std::slice::Iter<'a, PodLife> {
@@ -248,7 +244,7 @@ impl<'a> Scene<'a> {
         let nameless = first.get("").copied().map(|first_ns| {
             if first_ns >= last_without && first.len() > 1 { first_ns } else { back_ns.saturating_add(OUTAGE_TAIL_NS) }
         });
-        let tail = self.untold.map(|_| back_ns.saturating_add(OUTAGE_TAIL_NS));
+        let tail = self.untold.then(|| back_ns.saturating_add(OUTAGE_TAIL_NS));
         named.or(nameless).or(tail).unwrap_or(Stamp::MAX)
     }
 
@@ -348,8 +344,12 @@ fn usual_ns(trial: &Trial) -> BTreeMap<u16, u64> {
     usual.filter_map(|(kind, latencies)| Some((kind, latencies.per_mille(990)? * 1_000))).collect()
 }
 
+pub(super) fn is_embedded(header: &Header) -> bool {
+    header.cluster.kind == "embedded"
+}
+
 fn routing_lag_max_ns(header: &Header) -> u64 {
-    if header.cluster.kind == "embedded" {
+    if is_embedded(header) {
         let lag_max = header.spec.settings.cluster.routing.lag_max();
         return saturating_ns(lag_max).saturating_add(EMBEDDED_LAG_MORE_NS);
     }

@@ -18,17 +18,11 @@ pub(super) fn is(outcome: Outcome) -> bool {
     outcome.group() == OutcomeGroup::TimedOut
 }
 
-/// The young and the hanging pods that may have had an attempt.
-fn candidates<'a>(attempt: &Attempt, scene: &Scene<'a>) -> (Vec<&'a PodLife>, Vec<&'a PodLife>) {
+pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     let named = attempt.pod.as_ref().and_then(|name| scene.named(name, attempt.end_ns));
     let possible: Vec<&'a PodLife> = named.map_or_else(|| scene.pods().collect(), |pod| vec![pod]);
-    let young = possible.iter().copied().filter(|pod| is_young(pod, attempt)).collect();
-    let hanging = possible.into_iter().filter(|pod| hangs(attempt, pod, scene)).collect();
-    (young, hanging)
-}
-
-pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
-    let (young, hanging) = candidates(attempt, scene);
+    let young: Vec<&PodLife> = possible.iter().copied().filter(|pod| is_young(pod, attempt)).collect();
+    let hanging: Vec<&PodLife> = possible.into_iter().filter(|pod| hangs(attempt, pod, scene)).collect();
     match (young.as_slice(), hanging.as_slice()) {
         ([pod], []) if attempt.pod.is_some() => Finding::of(Cause::Overload, pod, OF_A_YOUNG_POD),
         ([pod, ..], []) => Finding::without_pod(Cause::Overload, vec![Proof::Edges(pod, OF_A_YOUNG_POD)]),

@@ -30,7 +30,7 @@ mod writer;
 pub use crate::spec::Arm;
 pub use entry::{Entry, FORMAT};
 pub use outcome::{Outcome, OutcomeGroup, Sum};
-pub(crate) use outcome::{RaceEvidence, sum};
+pub(crate) use outcome::{RaceEvidence, sum, within_race};
 pub use reader::{Reader, RecordReadError};
 pub use reproduce::reproduction_command;
 pub use sink::{Sink, SinkReceiver};

@@ -196,8 +196,14 @@ fn raced(outcome: Outcome, race: RaceEvidence) -> bool {
         // The request had come, and the server's end met it.
         (Outcome::ResetBeforeByte, Some(1..)) => false,
         // A kernel acknowledges what nobody reads after a half close, and an abort acknowledges nothing that was read: only time tells.
-        _ => elapsed_ns <= rtt_ns.saturating_mul(2).saturating_add(RACE_ALLOWANCE_NS).saturating_add(race.late_ns),
+        _ => within_race(elapsed_ns, rtt_ns, race.late_ns),
     }
+}
+
+/// Whether an attempt failed so soon after its write that the connection's end was on its way: two round trips, an allowance, and how
+/// late the load itself was.
+pub(crate) const fn within_race(elapsed_ns: u64, rtt_ns: u64, late_ns: u64) -> bool {
+    elapsed_ns <= rtt_ns.saturating_mul(2).saturating_add(RACE_ALLOWANCE_NS).saturating_add(late_ns)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::compared::{conclusion, in_brackets, p_is};
-use super::words::{clipped, micros, one_line, seconds};
+use super::words::{clipped, listener_gap_words, micros, one_line, seconds};
 use crate::analysis::{ComparisonDoc, Difference, Quantiles, ReportDoc, RequestLatencyDoc, VariantDoc};
 use crate::hidden::listed;
 use crate::spec::Expect;
@@ -13,7 +13,7 @@ use crate::verdict::{Metric, Verdict, plural};
 /// Characters of a name, of a kind of request, and of a variant's reason.
 const NAME_MAX: usize = 40;
 const REQUEST_MAX: usize = 40;
-const REASON_MAX: usize = 400;
+pub(super) const REASON_MAX: usize = 400;
 /// Names that a sentence lists, and kinds of request.
 const MOST_NAMES: usize = 4;
 const MOST_KINDS: usize = 3;
@@ -285,10 +285,7 @@ pub(crate) fn zero_sentences(report: &ReportDoc) -> Vec<String> {
 
 fn left_open(variant: &VariantDoc) -> Option<String> {
     let share = 100.0 * variant.detection_limit.rollouts_losing_at_most_95?;
-    let gap = variant.detection_limit.gap_ms.map_or_else(
-        || "no judged arm makes new connections, so a listener gap can go unseen".to_owned(),
-        |ms| format!("a listener gap under {ms:.0} ms can go unseen"),
-    );
+    let gap = listener_gap_words(variant);
     Some(format!("up to {share:.0} % of rollouts could still lose something (95 %), and {gap}"))
 }
 

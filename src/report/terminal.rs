@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::grouped::{CauseGroup, FixChange, FixGroup, by_causes, by_fix, patches};
 use super::sentences::{
-    LOSS_EXPECTED, LossMark, comparison_rows, lost_words, measured_words, name, named, place, thousands, verdict_note,
-    zero_sentences,
+    LOSS_EXPECTED, LossMark, REASON_MAX, comparison_rows, lost_words, measured_words, name, named, place, thousands,
+    verdict_note, zero_sentences,
 };
 use super::words::{clipped, hidden_words, lag_words, lost_lines, one_line};
 use super::wrap::{wrapped, wrapped_text};
@@ -29,7 +29,6 @@ const MOST_CHANGES: usize = 3;
 const MOST_REASONS: usize = 5;
 /// Trials that are named by number.
 const MOST_TRIALS: usize = 6;
-const REASON_MAX: usize = 400;
 
 /// How the terminal takes a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

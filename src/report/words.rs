@@ -23,15 +23,20 @@ pub(crate) const fn expect_name(expect: Expect) -> &'static str {
 pub(crate) fn limits_words(variant: &VariantDoc) -> Option<String> {
     let missed = variant.detection_limit.rollouts_losing_at_most_95?;
     let rollouts = plural(u64::from(variant.trials), "rollout");
-    let gap = variant.detection_limit.gap_ms.map_or_else(
-        || "no judged arm makes new connections, so a listener gap can go unseen".to_owned(),
-        |ms| format!("a listener gap under {ms:.0} ms can go unseen"),
-    );
+    let gap = listener_gap_words(variant);
     let share = 100.0 * missed;
     Some(format!(
         "{}: no loss in {rollouts}; up to {share:.0} % of all rollouts could still lose something (95 %), and {gap}.",
         variant.name
     ))
+}
+
+/// Which listener gaps can go unseen.
+pub(super) fn listener_gap_words(variant: &VariantDoc) -> String {
+    variant.detection_limit.gap_ms.map_or_else(
+        || "no judged arm makes new connections, so a listener gap can go unseen".to_owned(),
+        |ms| format!("a listener gap under {ms:.0} ms can go unseen"),
+    )
 }
 
 /// How long new connections went on to a variant's deleted pods; `None` if no pod shows it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::program::{finish, processes_with, program, report, run, variant, wait_for};
+use crate::program::{containers, finish, processes_with, program, report, run, variant, wait_for};
 use crate::{Needs, Test, beside, test};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -47,14 +47,9 @@ fn wait_for_line(out: &Path, part: &str) {
     });
 }
 
-/// Containers have an environment of their own; the built-in server's names this run's truth file.
-fn containers(out: &Path) -> usize {
-    processes_with(&format!("ROLLPROOF_TRUTH_FILE={}", out.join("truth-target.jsonl").display())).len()
-}
-
 fn no_child_left(marker: &str, out: &Path) {
     wait_for("all children to end", Duration::from_secs(10), || {
-        processes_with(marker).is_empty() && containers(out) == 0
+        processes_with(marker).is_empty() && containers(out).is_empty()
     });
 }
 
@@ -80,7 +75,7 @@ fn killed() {
     let marker = format!("ROLLPROOF_TEST_MARK=killed-{}", std::process::id());
     let mut child = start(&out, &marker);
     wait_for_line(&out, "rollout-step");
-    assert!(containers(&out) >= 2, "the truth file finds the containers");
+    assert!(containers(&out).len() >= 2, "the truth file finds the containers");
     child.kill().unwrap();
     child.wait().unwrap();
     no_child_left(&marker, &out);

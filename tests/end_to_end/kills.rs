@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::program::{Ran, finish, processes_with, program, report, run, variant, wait_for};
+use crate::program::{Ran, containers, finish, parent, processes_with, program, report, run, variant, wait_for};
 use crate::{Needs, Test, test};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -73,16 +73,9 @@ impl Marked {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Containers have an environment of their own; the built-in server's names this run's truth file.
-    fn containers(&self) -> Vec<i32> {
-        let truth = format!("ROLLPROOF_TRUTH_FILE={}", self.out().join("truth-target.jsonl").display());
-        let found = processes_with(&truth).into_iter();
-        found.filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect()
-    }
-
     fn nothing_left(&self) {
         wait_for(&format!("all processes of {} to end", self.marker), Duration::from_secs(10), || {
-            processes_with(&self.marker).is_empty() && self.containers().is_empty()
+            processes_with(&self.marker).is_empty() && containers(&self.out()).is_empty()
         });
     }
 }
@@ -121,9 +114,9 @@ fn supervisor_killed() {
             fs::read_to_string(&record).is_ok_and(|text| text.contains("\"t\":\"trial-start\""))
         });
         std::thread::sleep(moment(turn, Duration::from_secs(3)));
-        let containers = marked.containers();
+        let containers = containers(&marked.out());
         let victim = containers[usize::try_from(turn).unwrap() % containers.len()];
-        let supervisor = parent(victim);
+        let supervisor = parent(victim).unwrap();
         // Killing a supervisor that is about to end would show nothing.
         assert!(lives(victim) && kill(Pid::from_raw(supervisor), Signal::SIGKILL).is_ok(), "{victim}");
         // The run would repeat the trial twice, as `a_container_that_kills_its_supervisor_never_passes` sees to the end.
@@ -139,11 +132,6 @@ fn supervisor_killed() {
         assert_eq!(trials[0]["state"], "invalid", "{trials:?}");
         assert!(reason.contains("supervisor of container target"), "{reason}");
     });
-}
-
-fn parent(pid: i32) -> i32 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 fn lives(pid: i32) -> bool {

@@ -202,6 +202,18 @@ pub(crate) fn lost_its_selection(out: &Path) {
     assert!(compared["difference"]["estimate"].as_f64().unwrap() > 0.0, "{compared}");
 }
 
+/// The main processes of a run's containers. They have an environment of their own; the built-in server's names the run's truth file.
+pub(crate) fn containers(out: &Path) -> Vec<i32> {
+    let truth = format!("ROLLPROOF_TRUTH_FILE={}", out.join("truth-target.jsonl").display());
+    processes_with(&truth).iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect()
+}
+
+/// The process that started another one; `None` once that is gone.
+pub(crate) fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Processes, other than this one, whose environment holds `marker`.
 pub(crate) fn processes_with(marker: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

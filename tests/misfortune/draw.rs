@@ -77,8 +77,8 @@ pub(crate) fn draw(seed: u64) -> Misfortune {
     let mut rng = Rng::stream(seed, "misfortune");
     let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGKILL];
     let time = Duration::from_secs_f64(0.05 + 6.0 * rng.unit() * rng.unit());
-    let blow = match below(&mut rng, 14) {
-        0..5 => Blow::Signal(signals[below(&mut rng, signals.len())]),
+    let blow = match rng.below(14) {
+        0..5 => Blow::Signal(signals[rng.below(signals.len())]),
         5 => Blow::Frozen(time),
         6 | 7 => Blow::ContainerKilled,
         8 => Blow::ContainerFrozen(time),
@@ -86,24 +86,14 @@ pub(crate) fn draw(seed: u64) -> Misfortune {
         10 => Blow::FolderGone,
         11 => Blow::FullDisk(kib(&mut rng)),
         12 => Blow::FileLimit(kib(&mut rng)),
-        _ => Blow::FewDescriptors(u32::try_from(8 + below(&mut rng, 120)).unwrap()),
+        _ => Blow::FewDescriptors(u32::try_from(8 + rng.below(120)).unwrap()),
     };
     let after = Duration::from_secs_f64(RUN * rng.unit());
-    Misfortune { blow, after, which: below(&mut rng, 1_000) }
+    Misfortune { blow, after, which: rng.below(1_000) }
 }
 
 /// Evenly by its logarithm, because what a run writes in its course grows.
 fn kib(rng: &mut Rng) -> u32 {
     let sizes = [4, 8, 16, 32, 64, 96, 128, 192, 256, 512, 1_024, 4_096];
-    sizes[below(rng, sizes.len())]
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a few hundred"
-)]
-fn below(rng: &mut Rng, most: usize) -> usize {
-    ((rng.unit() * most as f64) as usize).min(most - 1)
+    sizes[rng.below(sizes.len())]
 }

@@ -82,8 +82,8 @@ fn folder(misfortune: &Misfortune, struck: &Struck) -> PathBuf {
 fn nothing_left(misfortune: &Misfortune, struck: &Struck) -> Result<(), String> {
     let clock = Clock::start();
     loop {
-        let left = [struck.processes(), struck.containers()].concat();
-        if left.is_empty() {
+        let left = (struck.processes(), struck.containers());
+        if left.0.is_empty() && left.1.is_empty() {
             break;
         }
         if clock.now() > saturating_ns(GOING) {

@@ -13,6 +13,9 @@
 
 mod draw;
 mod judge;
+#[path = "../end_to_end/program.rs"]
+#[allow(dead_code, reason = "shared with the tests end to end")]
+mod program;
 mod strike;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use rollproof::clock::{Clock, saturating_ns};
 
 use crate::draw::{Blow, Misfortune};
+use crate::program::{containers, parent, processes_with};
 
 /// The longest that a run may take, whatever happened to it: invalid trials are repeated.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -105,12 +106,14 @@ fn strike(child: &Child, struck: &Struck, misfortune: &Misfortune) -> bool {
     let own = Pid::from_raw(i32::try_from(child.id()).unwrap());
     let containers = struck.containers();
     let one = containers.get(misfortune.which % containers.len().max(1)).copied();
+    let container = one.map(Pid::from_raw);
+    let supervisor = one.and_then(parent).filter(|pid| *pid > 1).map(Pid::from_raw);
     match misfortune.blow {
         Blow::Signal(signal) => kill(own, signal).is_ok(),
         Blow::Frozen(time) => freeze(own, time),
-        Blow::ContainerKilled => one.is_some_and(|pid| kill(pid, Signal::SIGKILL).is_ok()),
-        Blow::ContainerFrozen(time) => one.is_some_and(|pid| freeze(pid, time)),
-        Blow::SupervisorKilled => one.and_then(parent).is_some_and(|pid| kill(pid, Signal::SIGKILL).is_ok()),
+        Blow::ContainerKilled => container.is_some_and(|pid| kill(pid, Signal::SIGKILL).is_ok()),
+        Blow::ContainerFrozen(time) => container.is_some_and(|pid| freeze(pid, time)),
+        Blow::SupervisorKilled => supervisor.is_some_and(|pid| kill(pid, Signal::SIGKILL).is_ok()),
         Blow::FolderGone => fs::remove_dir_all(struck.out()).is_ok(),
         Blow::FullDisk(_) | Blow::FileLimit(_) | Blow::FewDescriptors(_) => true,
     }
@@ -123,35 +126,14 @@ fn freeze(pid: Pid, time: Duration) -> bool {
 }
 
 impl Struck {
-    /// Containers have an environment of their own; the built-in server's names this run's truth file.
-    pub(crate) fn containers(&self) -> Vec<Pid> {
-        with(&format!("ROLLPROOF_TRUTH_FILE={}", self.out().join("truth-target.jsonl").display()))
+    pub(crate) fn containers(&self) -> Vec<i32> {
+        containers(&self.out())
     }
 
     /// The program and what it started.
-    pub(crate) fn processes(&self) -> Vec<Pid> {
-        with(&format!("ROLLPROOF_TEST_MARK={}", self.marker))
+    pub(crate) fn processes(&self) -> Vec<PathBuf> {
+        processes_with(&format!("ROLLPROOF_TEST_MARK={}", self.marker))
     }
-}
-
-/// The processes whose environment holds this.
-fn with(pair: &str) -> Vec<Pid> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.split(|byte| *byte == 0).any(|known| known == pair.as_bytes()) {
-            found.push(Pid::from_raw(pid));
-        }
-    }
-    found
-}
-
-fn parent(pid: Pid) -> Option<Pid> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let parent: i32 = rest.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    (parent > 1).then(|| Pid::from_raw(parent))
 }
 
 /// Its exit code; `None` where a signal ended it.
