@@ -11,7 +11,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use rollproof::clock::Clock;
 use rollproof::manifest::WorkloadKind;
-use rollproof::observe::{ObservedWorkload, Observer};
+use rollproof::observe::{ObservedWorkload, Observer, SideProbeSpec};
 use rollproof::record::sink::{CAPACITY, channel};
 use rollproof::rollout::{
     ReplacedPods, RolledWorkload, RolloutHandle, RolloutStep, own_pods, perform, resource, wait_complete,
@@ -33,7 +33,7 @@ async fn main() {
         workload: resource(kind),
         name: name.to_owned(),
         selector: selector.clone(),
-        probe_port: port.parse().ok(),
+        probe: port.parse().ok().map(|port| SideProbeSpec { port, every: Duration::from_millis(20) }),
     };
     let printer = std::thread::spawn(move || {
         while let Some(entry) = source.recv() {

@@ -31,6 +31,12 @@ impl Clock {
         Self { started: Instant::now(), offset: wall_unix_ns().saturating_sub(origin_unix_ns) }
     }
 
+    /// Starts a clock that shows `at` now, such as what another process's clock is known to show.
+    #[must_use]
+    pub fn showing(at: Stamp) -> Self {
+        Self { started: Instant::now(), offset: at }
+    }
+
     /// The present moment in nanoseconds since the origin.
     #[must_use]
     pub fn now(&self) -> Stamp {

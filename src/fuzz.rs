@@ -125,7 +125,7 @@ fn scenario_file(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let files = FuzzFiles(&text);
     match scenario::load(Path::new("run.yaml"), &files) {
-        Ok(read) => match build(&read, &files, &PlanOverrides::default()) {
+        Ok(read) => match build(&read, &files, None, &PlanOverrides::default()) {
             Ok(plan) => planned(&plan),
             Err(error) => shown(error),
         },

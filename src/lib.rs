@@ -11,7 +11,7 @@
 //! use rollproof::record::header::{ClusterHeader, Header, VariantPlace};
 //! use rollproof::record::{Arm, Entry, FORMAT, Reader};
 //! use rollproof::report::{TerminalStyle, to_terminal};
-//! use rollproof::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
+//! use rollproof::spec::{TargetObjects, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
 //! use rollproof::verdict::Verdict;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,7 +20,7 @@
 //! let load = LoadSpec::new(10.0, Duration::from_secs(5), vec![request]);
 //! let service = ServiceSpec::new("web", 80, 8080);
 //! let target =
-//!     DeployedTarget { manifests: Vec::new(), workload: "deployment/web".into(), replicas: 2, surge: 1, service };
+//!     TargetObjects { manifests: Vec::new(), workload: "deployment/web".into(), replicas: 2, surge: 1, service };
 //! let variants = vec![VariantSpec::new("as-written", Expect::Clean, target, load)];
 //! let header = Header {
 //!     format: FORMAT,

@@ -16,6 +16,9 @@ _rollproof() {
             ",$1")
                 cmd="rollproof"
                 ;;
+            rollproof,attach)
+                cmd="rollproof__subcmd__attach"
+                ;;
             rollproof,cluster)
                 cmd="rollproof__subcmd__cluster"
                 ;;
@@ -73,6 +76,9 @@ _rollproof() {
             rollproof__subcmd__cluster__subcmd__help,up)
                 cmd="rollproof__subcmd__cluster__subcmd__help__subcmd__up"
                 ;;
+            rollproof__subcmd__help,attach)
+                cmd="rollproof__subcmd__help__subcmd__attach"
+                ;;
             rollproof__subcmd__help,cluster)
                 cmd="rollproof__subcmd__help__subcmd__cluster"
                 ;;
@@ -119,12 +125,102 @@ _rollproof() {
 
     case "${cmd}" in
         rollproof)
-            opts="-h -V --help --version demo run report cluster schema completions man target help"
+            opts="-h -V --help --version demo run attach report cluster schema completions man target help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rollproof__subcmd__attach)
+            opts="-n -h --namespace --service --port --path --status --rate --trials --image --command --back --side-probe --until-loss --try-advice --record-all --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --yes --allow-host-commands --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trials)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --back)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --side-probe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --load-from)
+                    COMPREPLY=($(compgen -W "pod host" -- "${cur}"))
+                    return 0
+                    ;;
+                --agent-image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind-image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -333,7 +429,7 @@ _rollproof() {
             return 0
             ;;
         rollproof__subcmd__demo)
-            opts="-h --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --allow-host-commands --help"
+            opts="-h --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --yes --allow-host-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,8 +471,22 @@ _rollproof() {
             return 0
             ;;
         rollproof__subcmd__help)
-            opts="demo run report cluster schema completions man target help"
+            opts="demo run attach report cluster schema completions man target help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rollproof__subcmd__help__subcmd__attach)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -607,7 +717,7 @@ _rollproof() {
             return 0
             ;;
         rollproof__subcmd__run)
-            opts="-f -h --filename --from --header --credential --variant --until-loss --workload --service --port --rate --trials --time-budget --control --try-advice --record-all --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --allow-host-commands --help"
+            opts="-f -h --filename --from --header --credential --variant --until-loss --workload --service --port --rate --trials --time-budget --control --try-advice --record-all --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --yes --allow-host-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

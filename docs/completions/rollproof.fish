@@ -28,6 +28,7 @@ complete -c rollproof -n "__fish_rollproof_needs_command" -s h -l help -d 'Print
 complete -c rollproof -n "__fish_rollproof_needs_command" -s V -l version -d 'Print version'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in 40 seconds'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
+complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "attach" -d 'Roll a workload where it stands in a cluster, under load, and judge it; asks first'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "report" -d 'Analyse and render a record again'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "cluster" -d 'Create or delete a kind cluster; show or remove what runs left on a cluster'
 complete -c rollproof -n "__fish_rollproof_needs_command" -f -a "schema" -d 'Print the JSON Schema of report.json, of diff.json or of a scenario file'
@@ -45,6 +46,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-config
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l kind-image -d 'Node image for a kind cluster that must be created' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests and recipes of images that are not rollproof\'s own)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l keep -d 'Keep the run\'s namespaces on a real cluster after the run'
+complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l yes -d 'Do not ask before a workload that is there already is rolled'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -l allow-host-commands -d 'Run the commands of these manifests and recipes on this machine where no private network is available. With --from: also run the record\'s rollout command and the recipes of images in its folders'
 complete -c rollproof -n "__fish_rollproof_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s f -l filename -d 'Manifests to roll as they are, without a scenario: GET / at 100 requests a second on new and reused connections, a restart, one trial, expected to lose nothing. A file, a folder of files, or - for standard input; may be repeated. With --from: the Secrets and manifests with credentials, which a record holds as hashes only' -r -F
@@ -72,8 +74,36 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l try-advice -
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l record-all -d 'Record every request, not only those that were not answered as expected'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests and recipes of images that are not rollproof\'s own)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l keep -d 'Keep the run\'s namespaces on a real cluster after the run'
+complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l yes -d 'Do not ask before a workload that is there already is rolled'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -l allow-host-commands -d 'Run the commands of these manifests and recipes on this machine where no private network is available. With --from: also run the record\'s rollout command and the recipes of images in its folders'
 complete -c rollproof -n "__fish_rollproof_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -s n -l namespace -d 'Its namespace [default: that of the context, else default]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l service -d 'The Service that carries the load, where several select the workload\'s pods' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l port -d 'The Service\'s port, by number or name, where it has several' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l path -d 'The path that is asked for, by GET' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l status -d 'The status that is expected; may be repeated [default: any 2xx or 3xx]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l rate -d 'Requests a second, all arms together [default: 100]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l trials -d 'Trials, each of which rolls the workload once [default: 1]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l image -d 'Roll to this image, and back after the trial, instead of a restart; CONTAINER= may be left out where there is one' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l command -d 'Roll by this command, which sh runs, instead of a restart' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l back -d 'What undoes the command, unmeasured' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l side-probe -d 'How often the side probe connects to each old pod during a rollout, such as 200ms, or off; the times of the pods\' ends are known as exactly' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l out -d 'Directory for the record and the reports; must not hold a record yet [default: reports/NAME-TIME]' -r -F
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l seed -d 'Seed of everything random: the order of trials, the endpoint of each connection, the table\'s jitter [default: 1, or with --from the record\'s]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l cluster -d 'Where to run: embedded (processes of this machine), kind, kind:NAME, or context:NAME [default: embedded; required with --from if the recorded run used a real cluster]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l load-from -d 'Where the load comes from on a real cluster' -r -f -a "pod\t'From a pod, to the Service\'s `ClusterIP`'
+host\t'From this machine, to a `NodePort`'"
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l agent-image -d 'Image of the agent, required where none can be built from this program' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l kind-config -d 'kind configuration for a cluster that must be created' -r -F
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l kind-image -d 'Node image for a kind cluster that must be created' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l until-loss -d 'End after the first trial that loses a request of a judged arm, at the latest after --trials [default: 20]'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l try-advice -d 'Roll the workload again, as it stands and with the advice applied in turns, and report whether it helps; then undo it'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l record-all -d 'Record every request, not only those that were not answered as expected'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l host-network -d 'Use this machine\'s network instead of a private one (needs --allow-host-commands for manifests and recipes of images that are not rollproof\'s own)'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l keep -d 'Keep the run\'s namespaces on a real cluster after the run'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l yes -d 'Do not ask before a workload that is there already is rolled'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l allow-host-commands -d 'Run the commands of these manifests and recipes on this machine where no private network is available. With --from: also run the record\'s rollout command and the recipes of images in its folders'
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l incident -d 'Show this incident instead: its attempts, its pod\'s life and last log lines, and the command that reruns it' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -l against -d 'Compare with an earlier run of the same scenario, and write diff.json and diff.md beside DIR\'s reports; the exit code stays that of DIR\'s own verdict' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand report" -s h -l help -d 'Print help'
@@ -121,15 +151,16 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l drain-kee
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l drain-timeout -d 'With `--on-term drain`: cut what is not answered this long after the listener closed' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -l truth-file -d 'Append what this server accepted, read, answered and cut to this file, as JSON lines' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand target" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in 40 seconds'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "report" -d 'Analyse and render a record again'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "cluster" -d 'Create or delete a kind cluster; show or remove what runs left on a cluster'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "schema" -d 'Print the JSON Schema of report.json, of diff.json or of a scenario file'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "completions" -d 'Print the script that completes commands and options in a shell'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "man" -d 'Print the program\'s manual page, or write the pages of all commands to a folder'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "target" -d 'The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)'
-complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run report cluster schema completions man target help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "demo" -d 'Show a lossy and a clean rollout on this machine, in 40 seconds'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "run" -d 'Roll each variant of a scenario under load, or manifests as they are (-f), and judge them'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "attach" -d 'Roll a workload where it stands in a cluster, under load, and judge it; asks first'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "report" -d 'Analyse and render a record again'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "cluster" -d 'Create or delete a kind cluster; show or remove what runs left on a cluster'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "schema" -d 'Print the JSON Schema of report.json, of diff.json or of a scenario file'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "completions" -d 'Print the script that completes commands and options in a shell'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "man" -d 'Print the program\'s manual page, or write the pages of all commands to a folder'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "target" -d 'The built-in HTTP server, whose start and stop behaviour is chosen by flags (image: rollproof/target)'
+complete -c rollproof -n "__fish_rollproof_using_subcommand help; and not __fish_seen_subcommand_from demo run attach report cluster schema completions man target help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "up" -d 'Create a kind cluster, unless it exists'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "down" -d 'Delete a kind cluster that rollproof created'
 complete -c rollproof -n "__fish_rollproof_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "status" -d 'Show what runs have on a cluster, or left there'

@@ -18,7 +18,7 @@ fn lost(cause: Cause, attempts: u64) -> Incident {
 }
 
 fn workload(variant: &mut VariantSpec) -> &mut Value {
-    &mut variant.deployed_mut().manifests[0]
+    &mut variant.objects_mut().manifests[0]
 }
 
 /// A pod that is deleted in second 10 with a grace of 5 s, sent its signal at once and killed in second 15; `closed_ms` is when its
@@ -115,14 +115,14 @@ fn a_longer_grace_period_comes_with_a_graceful_stop() {
 fn published_addresses_are_cured_in_the_service() {
     let mut published =
         variant("shop/web", |container| container["readinessProbe"] = json!({"tcpSocket": {"port": 1}}));
-    published.deployed_mut().manifests[1]["spec"]["publishNotReadyAddresses"] = json!(true);
+    published.objects_mut().manifests[1]["spec"]["publishNotReadyAddresses"] = json!(true);
     let found = advised(&published, &trial(40), vec![lost(Cause::NotReadyYet, 50), race()]);
     assert!(found.patch.is_none() && found.measured.routing_lag_s.is_none(), "{found:?}");
     for advice in &found.advice {
         assert_eq!(advice.field.as_deref(), Some("service/web spec.publishNotReadyAddresses"));
         assert!(!advice.text.contains("too early") && !advice.text.contains("sleep"), "{}", advice.text);
     }
-    published.deployed_mut().manifests[1]["spec"]["publishNotReadyAddresses"] = json!(false);
+    published.objects_mut().manifests[1]["spec"]["publishNotReadyAddresses"] = json!(false);
     let found = advised(&published, &trial(40), vec![lost(Cause::NotReadyYet, 50), race()]);
     assert!(found.advice[0].text.contains("too early"), "{found:?}");
     assert_eq!(found.advice[1].value.as_deref(), Some("sleep: {seconds: 3}"));
@@ -138,7 +138,7 @@ fn a_selector_that_matches_no_new_pod_is_named_for_every_cause_of_routing() {
         ..PodLife::default()
     };
     let mut web = variant("shop/web", |_| {});
-    web.deployed_mut().manifests[1]["spec"]["selector"] = json!({"app": "web", "version": "1"});
+    web.objects_mut().manifests[1]["spec"]["selector"] = json!({"app": "web", "version": "1"});
     let upgraded = Trial { pods: vec![endpoint("web-old", Some(12)), labelled("2")], ..trial(40) };
     let found = advised(&web, &upgraded, vec![lost(Cause::NoEndpoint, 161), lost(Cause::EndpointRace, 6)]);
     assert!(found.patch.is_none(), "{found:?}");
@@ -151,11 +151,11 @@ fn a_selector_that_matches_no_new_pod_is_named_for_every_cause_of_routing() {
 fn evicted(replicas: u32, budget: Option<Value>) -> (VariantSpec, Advised) {
     let mut web = variant("shop/web", |_| {});
     web.rollout.action = RolloutAction::Evict { node: None, cordon: false };
-    web.deployed_mut().replicas = replicas;
+    web.objects_mut().replicas = replicas;
     workload(&mut web)["spec"]["replicas"] = json!(replicas);
     workload(&mut web)["spec"]["strategy"] = json!({"type": "Recreate"});
     workload(&mut web)["spec"]["template"]["metadata"] = json!({"labels": {"app": "web"}});
-    web.deployed_mut().manifests.extend(budget);
+    web.objects_mut().manifests.extend(budget);
     let found = advised(&web, &trial(40), vec![of(Cause::NoEndpoint)]);
     assert!(!only(&found).text.contains("RollingUpdate"), "a strategy does not rule an eviction: {found:?}");
     (web, found)
@@ -192,7 +192,7 @@ fn a_host_port_excludes_a_surge() {
     let on_host = |kind: &str, strategy: &Value| {
         let mut web = variant("shop/web", |container| container["ports"][0]["hostPort"] = json!(8080));
         workload(&mut web)["kind"] = json!(kind);
-        web.deployed_mut().workload = format!("{}/web", kind.to_lowercase());
+        web.objects_mut().workload = format!("{}/web", kind.to_lowercase());
         workload(&mut web)["spec"]["strategy"] = strategy.clone();
         let found = advised(&web, &trial(40), vec![of(Cause::NoEndpoint)]);
         assert!(only(&found).text.contains("ost port 8080"), "{found:?}");
@@ -214,8 +214,8 @@ fn a_daemon_set_or_a_stateful_set_gets_its_change_in_the_patch_too() {
     let of_kind = |kind: &str, replicas: u32| {
         let mut web = variant("shop/web", |_| {});
         workload(&mut web)["kind"] = json!(kind);
-        web.deployed_mut().workload = format!("{}/web", kind.to_lowercase());
-        (web.deployed_mut().replicas, web.deployed_mut().surge) = (replicas, 0);
+        web.objects_mut().workload = format!("{}/web", kind.to_lowercase());
+        (web.objects_mut().replicas, web.objects_mut().surge) = (replicas, 0);
         workload(&mut web)["spec"]["replicas"] = json!(replicas);
         let found = advised(&web, &trial(40), vec![of(Cause::NoEndpoint)]);
         found.patch.map(|patch| patch["spec"].clone())
@@ -230,11 +230,11 @@ fn a_daemon_set_or_a_stateful_set_gets_its_change_in_the_patch_too() {
 fn pods_that_keep_data_are_not_multiplied() {
     let changed = |change: fn(&mut Value)| {
         let mut variant = variant("postgres", |_| {});
-        variant.deployed_mut().replicas = 1;
+        variant.objects_mut().replicas = 1;
         workload(&mut variant)["spec"]["replicas"] = json!(1);
         change(workload(&mut variant));
         let kind = workload(&mut variant)["kind"].as_str().unwrap_or_default().to_lowercase();
-        variant.deployed_mut().workload = format!("{kind}/web");
+        variant.objects_mut().workload = format!("{kind}/web");
         advised(&variant, &trial(100), vec![lost(Cause::NoEndpoint, 9)])
     };
     let stateful = |workload: &mut Value| workload["kind"] = json!("StatefulSet");
@@ -265,7 +265,7 @@ fn a_cause_of_few_losses_decides_nothing_of_the_patch() {
     assert!(few(Cause::KeepaliveRace, 20).patch.is_some());
     // An outage hides what else is lost, so that its patch holds the cure of that too.
     let mut single = variant("shop/web", |_| {});
-    single.deployed_mut().replicas = 1;
+    single.objects_mut().replicas = 1;
     workload(&mut single)["spec"]["replicas"] = json!(1);
     let found = advised(&single, &trial(40), vec![Incident { attempts: 2, ..race() }, lost(Cause::NoEndpoint, 98)]);
     let spec = &patched(&single, &found)["spec"];

@@ -21,7 +21,7 @@ pub(super) fn variant(image: &str, change: impl FnOnce(&mut Value)) -> VariantSp
     change(&mut container);
     let mut variant = sample::variant("web", Expect::Clean);
     let side = json!({"name": "side", "image": "side", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}});
-    variant.deployed_mut().manifests = vec![
+    variant.objects_mut().manifests = vec![
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
             "spec": {"replicas": 2, "template": {"spec": {"containers": [side, container]}}}}),
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
@@ -37,7 +37,7 @@ pub(super) fn hooked(image: &str, script: &str) -> VariantSpec {
 }
 
 pub(super) fn with_grace(mut variant: VariantSpec, seconds: u64) -> VariantSpec {
-    variant.deployed_mut().manifests[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(seconds);
+    variant.objects_mut().manifests[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = json!(seconds);
     variant
 }
 
@@ -168,7 +168,7 @@ fn pods_that_were_still_answered_tell_the_lag_too() {
 #[test]
 fn a_readiness_probe_asks_the_loads_own_port_for_what_any_probe_takes() {
     let mut served = variant("shop/web", |_| {});
-    served.deployed_mut().manifests[1]["spec"]["ports"] =
+    served.objects_mut().manifests[1]["spec"]["ports"] =
         json!([{"name": "metrics", "port": 9090}, {"name": "web", "port": 80, "targetPort": "http"}]);
     let diagnosis = Diagnosis { incidents: vec![of(Cause::NotReadyYet)], attempts: Vec::new() };
     let probe = |change: &dyn Fn(&mut RequestSpec)| {
@@ -450,17 +450,17 @@ fn pods_that_are_asked_by_nobody_get_a_probe_of_the_commonest_request() {
 #[test]
 fn a_service_without_pods_gets_a_rollout_that_leaves_one() {
     let mut single = variant("shop/web", |_| {});
-    single.deployed_mut().manifests[0]["spec"]["replicas"] = json!(1);
-    single.deployed_mut().manifests[0]["spec"]["strategy"] = json!({"type": "Recreate"});
-    (single.deployed_mut().replicas, single.deployed_mut().surge) = (1, 0);
+    single.objects_mut().manifests[0]["spec"]["replicas"] = json!(1);
+    single.objects_mut().manifests[0]["spec"]["strategy"] = json!({"type": "Recreate"});
+    (single.objects_mut().replicas, single.objects_mut().surge) = (1, 0);
     let found = advised(&single, &trial(40), vec![of(Cause::NoEndpoint)]);
     let workload = patched(&single, &found);
     assert_eq!(workload["spec"]["replicas"], 2);
     let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
     assert_eq!(workload["spec"]["strategy"], rolling);
     let mut set = variant("shop/web", |_| {});
-    set.deployed_mut().manifests[0]["kind"] = json!("StatefulSet");
-    set.deployed_mut().workload = "statefulset/web".to_owned();
+    set.objects_mut().manifests[0]["kind"] = json!("StatefulSet");
+    set.objects_mut().workload = "statefulset/web".to_owned();
     let found = advised(&set, &trial(40), vec![of(Cause::NoEndpoint)]);
     assert!(found.patch.is_none() && only(&found).text.contains("StatefulSet"), "{found:?}");
 }
@@ -473,8 +473,8 @@ fn nothing_is_proposed_that_the_workload_has_already() {
     assert!(found.patch.is_none() && only(&found).field.is_none(), "{found:?}");
     assert!(only(&found).text.contains("its strategy is not the reason"), "{found:?}");
     let mut single = variant("shop/web", |_| {});
-    single.deployed_mut().manifests[0]["spec"]["replicas"] = json!(1);
-    single.deployed_mut().replicas = 1;
+    single.objects_mut().manifests[0]["spec"]["replicas"] = json!(1);
+    single.objects_mut().replicas = 1;
     let found = advised(&single, &trial(40), vec![of(Cause::NoEndpoint)]);
     assert_eq!(only(&found).field.as_deref(), Some("spec.replicas"));
     assert_eq!(found.patch.unwrap()["spec"], json!({"replicas": 2}));
@@ -494,7 +494,7 @@ fn the_advice_of_the_most_lost_requests_comes_first() {
 #[test]
 fn young_pods_that_are_slow_count_later() {
     let mut variant = variant("shop/web", |_| {});
-    variant.deployed_mut().manifests[0]["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 1}});
+    variant.objects_mut().manifests[0]["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 1}});
     let found = advised(&variant, &trial(40), vec![incident(Cause::Overload, PodEdge::EndpointReady, 2_400.0)]);
     let workload = patched(&variant, &found);
     assert_eq!(workload["spec"]["minReadySeconds"], 4);
@@ -524,7 +524,7 @@ fn only_judged_arms_in_counting_trials_are_advised_on() {
 #[test]
 fn without_the_manifest_there_is_no_field() {
     let mut bare = variant("httpd", |_| {});
-    bare.deployed_mut().manifests.clear();
+    bare.objects_mut().manifests.clear();
     let found = advised(&bare, &trial(40), vec![race()]);
     assert!(found.patch.is_none() && only(&found).text.contains("deployment/web"), "{found:?}");
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client};
+use serde_json::Value;
 
 use super::agent_error::AgentError;
 use super::manifests::{self, AgentPodFacts};
 use super::remote::{RemoteAgent, end_of};
 use crate::clock::{Clock, saturating_ns};
-use crate::cluster::kube::{api_words, apply};
+use crate::cluster::kube::{api_words, apply, guest_labels};
 
 /// How long the pod may take to run, its image included.
 const RUNS_WITHIN: Duration = Duration::from_mins(1);
@@ -97,13 +98,26 @@ pub(crate) async fn retire(client: &Client, namespace: &str, number: u32) -> Res
     })
 }
 
-/// Gives the agent of `agent_namespace` its rights in `namespace`, which is there.
+/// Gives the agent of `agent_namespace` its rights in `namespace`, which is the run's own.
 pub(crate) async fn grant(client: &Client, namespace: &str, agent_namespace: &str) -> Result<(), AgentError> {
-    apply(client, namespace, &manifests::grants(namespace, agent_namespace)).await.map(|_| ()).map_err(|error| {
-        AgentError::NotDeployed {
-            doing: format!("granting the agent its rights in namespace {namespace}"),
-            why: error.to_string(),
-        }
+    give(client, namespace, &manifests::grants(namespace, agent_namespace, manifests::ACCOUNT, &Value::Null)).await
+}
+
+/// Gives the agent of `run` its rights in a namespace that is not the run's own, by a role and a binding that say so.
+pub(crate) async fn grant_as_guest(
+    client: &Client,
+    namespace: &str,
+    agent_namespace: &str,
+    run: &str,
+) -> Result<(), AgentError> {
+    let name = manifests::guest_name(run);
+    give(client, namespace, &manifests::grants(namespace, agent_namespace, &name, &guest_labels(run))).await
+}
+
+async fn give(client: &Client, namespace: &str, grants: &[Value]) -> Result<(), AgentError> {
+    apply(client, namespace, grants).await.map(|_| ()).map_err(|error| AgentError::NotDeployed {
+        doing: format!("granting the agent its rights in namespace {namespace}"),
+        why: error.to_string(),
     })
 }
 

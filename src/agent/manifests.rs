@@ -14,7 +14,7 @@ pub(crate) const NAMESPACE_LABELS: [(&str, &str); 4] = [
     ("linkerd.io/inject", "disabled"),
 ];
 
-const ACCOUNT: &str = "rollproof-agent";
+pub(super) const ACCOUNT: &str = "rollproof-agent";
 const SECRET: &str = "rollproof-agent";
 /// The most that lines may take on the node's disk.
 const SPOOL_MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -41,8 +41,13 @@ pub(crate) fn rights(namespace: &str) -> Vec<AgentRight> {
     each.chain([AgentRight::new("get", "", LOGS, namespace)]).collect()
 }
 
-/// The role in a variant's namespace, and its binding to the account in the agent's.
-pub(super) fn grants(namespace: &str, agent_namespace: &str) -> [Value; 2] {
+/// The name of the role and of its binding that a run makes in a namespace that is not its own.
+pub(super) fn guest_name(run: &str) -> String {
+    format!("{ACCOUNT}-{run}")
+}
+
+/// The role `name` in a variant's namespace, and its binding to the account in the agent's.
+pub(super) fn grants(namespace: &str, agent_namespace: &str, name: &str, labels: &Value) -> [Value; 2] {
     let mut groups: Vec<&str> = WATCHED.iter().map(|(group, _)| *group).collect();
     groups.sort_unstable();
     groups.dedup();
@@ -52,12 +57,15 @@ pub(super) fn grants(namespace: &str, agent_namespace: &str) -> [Value; 2] {
         json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"]})
     });
     let rules = rules.chain([json!({"apiGroups": [""], "resources": [LOGS], "verbs": ["get"]})]);
-    let metadata = json!({"name": ACCOUNT, "namespace": namespace});
+    let mut metadata = json!({"name": name, "namespace": namespace});
+    if !labels.is_null() {
+        metadata["labels"] = labels.clone();
+    }
     [
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata,
             "rules": rules.collect::<Vec<_>>()}),
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": agent_namespace}]}),
     ]
 }
@@ -127,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_agent_may_look_and_do_nothing_else() {
-        let [role, _] = grants("web-a", "agent");
+        let [role, _] = grants("web-a", "agent", ACCOUNT, &Value::Null);
         for rule in role["rules"].as_array().unwrap() {
             let verbs =
                 if rule["resources"] == json!([LOGS]) { json!(["get"]) } else { json!(["get", "list", "watch"]) };

@@ -41,7 +41,7 @@ pub(crate) use agent_access::{AgentRight, missing as missing_rights};
 pub use agent_error::AgentError;
 pub use agent_server::{AgentArgs, serve};
 pub use deploy::{AgentDeployment, deploy};
-pub(crate) use deploy::{grant, retire};
+pub(crate) use deploy::{grant, grant_as_guest, retire};
 pub use follow_lines::Follower;
 pub(crate) use fuzzed::{read_messages, take_lines};
 pub(crate) use manifests::{NAMESPACE_LABELS, rights as agent_rights};

@@ -102,6 +102,24 @@ impl RemoteAgent {
         Ok(moment.at_ns)
     }
 
+    /// A clock of this process that shows what the agent's shows, and how far it may be ahead: never behind, so that what it stamps has
+    /// come at that stamp or earlier.
+    pub async fn clock_beside(&self) -> Result<(Clock, Duration), AgentError> {
+        const READINGS: u32 = 10;
+        let mut best: Option<(Clock, u64)> = None;
+        for _ in 0..READINGS {
+            let asked = self.clock.now();
+            let shown = self.mark().await?;
+            let took = self.clock.now().saturating_sub(asked);
+            // It was read at some moment of the question's way; taken for the first, the clock runs ahead by what the way took.
+            if best.is_none_or(|(_, least)| took < least) {
+                best = Some((Clock::showing(shown.saturating_add(took)), took));
+            }
+        }
+        let (clock, ahead) = best.unwrap_or((self.clock, 0));
+        Ok((clock, Duration::from_nanos(ahead)))
+    }
+
     /// Puts `entry` into the spool, behind what is there.
     pub async fn record(&self, entry: &Entry) -> Result<(), AgentError> {
         self.command("recording a step", "/record", entry).await

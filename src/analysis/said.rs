@@ -188,7 +188,7 @@ mod tests {
                 "spec": {"template": {"spec": {"containers": [container]}}}});
             let trial = |trial: &mut SampleTrial| pods::add(trial, &[OLD, pod, NEW]);
             SampleRun::new(1, &[("web", Expect::Clean)])
-                .plan(|header| header.spec.variants[0].deployed_mut().manifests = vec![workload])
+                .plan(|header| header.spec.variants[0].objects_mut().manifests = vec![workload])
                 .trial(1, "web", trial)
                 .finished()
                 .report()

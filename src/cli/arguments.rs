@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::agent::AgentArgs;
-use crate::commands::{ClusterArgs, DemoArgs, ReportArgs, RunArgs};
+use crate::commands::{AttachArgs, ClusterArgs, DemoArgs, ReportArgs, RunArgs};
 use crate::target::TargetArgs;
 
 const EXIT_CODES: &str = "\
@@ -45,6 +45,8 @@ pub(crate) enum CliCommand {
     Demo(DemoArgs),
     /// Roll each variant of a scenario under load, or manifests as they are (-f), and judge them
     Run(Box<RunArgs>),
+    /// Roll a workload where it stands in a cluster, under load, and judge it; asks first
+    Attach(Box<AttachArgs>),
     /// Analyse and render a record again
     Report(ReportArgs),
     /// Create or delete a kind cluster; show or remove what runs left on a cluster

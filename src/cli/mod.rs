@@ -65,6 +65,7 @@ pub fn main() -> ExitCode {
             commands::check_recorded_cluster(&run)
                 .and_then(|()| commands::run(&run, network(&run.place), style, &output)),
         ),
+        CliCommand::Attach(attach) => print::finished(commands::attach(&attach, style, &output)),
         CliCommand::Demo(demo) => print::finished(commands::demo(&demo, network(&demo.place), style, &output)),
         CliCommand::Report(report) => match commands::incident(&report) {
             Some(page) => print::text(page),

@@ -30,6 +30,16 @@ impl UserOutput for TerminalOutput {
         write_stderr(&format!("{}\n", terminal(line)));
     }
 
+    fn ask(&self, question: &str) -> Option<bool> {
+        if !std::io::stdin().is_terminal() {
+            return None;
+        }
+        write_stderr(&format!("{} [y/N] ", terminal(question)));
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
     fn progress(&self, line: &str) {
         if !std::io::stderr().is_terminal() || !steerable(std::env::var_os("TERM").as_deref()) {
             return;

@@ -153,6 +153,9 @@ async fn remove(
     if let Some(why) = &cleaned.nodes_unseen {
         output.say(&format!("note: cannot tell whether runs cordoned nodes: {why}"));
     }
+    if let Some(why) = &cleaned.guests_unseen {
+        output.say(&format!("note: cannot tell whether runs left roles in other namespaces: {why}"));
+    }
     match cluster_view::cleaned(&reached.whose, &cleaned) {
         (done, None) => Ok(done),
         (done, Some(failed)) => {
@@ -165,7 +168,9 @@ async fn remove(
 /// The named runs; one that is not there is a mistake.
 fn known_runs(runs: &[String], found: &Leftovers, whose: &str) -> Result<BTreeSet<String>, CommandFailure> {
     let cordons = found.nodes.iter().filter_map(|node| node.cordon.as_ref().map(|cordon| cordon.by.as_str()));
-    let there: BTreeSet<&str> = found.namespaces.iter().map(|one| one.run.as_str()).chain(cordons).collect();
+    let guests = found.guests.iter().map(|one| one.run.as_str());
+    let there: BTreeSet<&str> =
+        found.namespaces.iter().map(|one| one.run.as_str()).chain(cordons).chain(guests).collect();
     if let Some(run) = runs.iter().find(|run| !there.contains(run.as_str())) {
         let there: Vec<&str> = there.into_iter().collect();
         return Err(CommandFailure::User(format!(

@@ -25,12 +25,24 @@ pub(super) fn status(view: &ClusterView<'_>) -> String {
     lines.extend(view.found.nodes.iter().map(node));
     lines.extend(view.found.nodes_unseen.iter().map(|why| format!("  nodes: not shown ({why})")));
     lines.extend(view.found.namespaces.iter().map(namespace));
+    let run_lives =
+        |run: &str| view.found.namespaces.iter().any(|one| one.run == run && one.life == NamespaceLife::Alive);
+    let left_guests: Vec<String> = view
+        .found
+        .guests
+        .iter()
+        .filter(|one| !run_lives(&one.run))
+        .map(|one| format!("  {} in namespace {} (run {}): left over", one.object, one.namespace, one.run))
+        .collect();
+    let guests = !left_guests.is_empty();
+    lines.extend(left_guests);
+    lines.extend(view.found.guests_unseen.iter().map(|why| format!("  roles of runs: not shown ({why})")));
     if view.found.namespaces.is_empty() {
         lines.push("  namespaces of runs: none".to_owned());
     }
     let namespaces = view.found.namespaces.iter().any(|one| one.life == NamespaceLife::Left);
     let cordons = view.found.nodes.iter().any(|node| node.cordon.as_ref().is_some_and(|cordon| !cordon.alive));
-    if namespaces || cordons {
+    if namespaces || cordons || guests {
         lines.push(format!("remove what is left over with `{}`", view.clean));
     }
     lines.join("\n")
@@ -48,7 +60,11 @@ fn node(node: &SeenNode) -> String {
 }
 
 fn namespace(one: &LeftoverNamespace) -> String {
-    let of = one.scenario.as_ref().map(|scenario| format!(" of {scenario}")).unwrap_or_default();
+    let of = match (&one.measures, &one.scenario) {
+        (Some(workload), _) => format!(" on {workload}"),
+        (None, Some(scenario)) => format!(" of {scenario}"),
+        (None, None) => String::new(),
+    };
     let state = match one.life {
         NamespaceLife::Alive => format!("its run is alive ({} ago)", age(one.silent_s)),
         NamespaceLife::Left => format!("left over: its run was last alive {} ago", age(one.silent_s)),
@@ -65,6 +81,13 @@ fn held(one: &LeftoverNamespace) -> String {
 pub(super) fn cleaned(whose: &str, cleaned: &CleanReport) -> (String, Option<String>) {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(cleaned.removed.iter().map(|one| format!("removed namespace {} (run {})", one.namespace, one.run)));
+    lines.extend(cleaned.undone.iter().cloned());
+    lines.extend(
+        cleaned
+            .guests_removed
+            .iter()
+            .map(|one| format!("removed {} in namespace {} (run {})", one.object, one.namespace, one.run)),
+    );
     lines.extend(cleaned.uncordoned.iter().map(|node| format!("uncordoned node {node}")));
     if lines.is_empty() {
         lines.push(format!("{whose}: nothing was removed"));
@@ -75,6 +98,15 @@ pub(super) fn cleaned(whose: &str, cleaned: &CleanReport) -> (String, Option<Str
             .remaining
             .iter()
             .map(|one| format!("namespace {} is still there after {} s{}", one.namespace, cleaned.waited_s, held(one))),
+    );
+    failed.extend(cleaned.not_undone.iter().map(|(namespace, why)| {
+        format!("the change that the run of namespace {namespace} made could not be undone, so that it stays: {why}")
+    }));
+    failed.extend(
+        cleaned
+            .guests_left
+            .iter()
+            .map(|(one, why)| format!("{} in namespace {} is still there: {why}", one.object, one.namespace)),
     );
     failed
         .extend(cleaned.still_cordoned.iter().map(|(node, why)| format!("node {node} could not be uncordoned: {why}")));
@@ -129,6 +161,7 @@ mod tests {
             uid: Some(name.to_owned()),
             run: "1f".to_owned(),
             scenario: Some("web".to_owned()),
+            measures: None,
             age_s: 300,
             silent_s: 180,
             life,

@@ -13,11 +13,14 @@ use crate::redact::KnownSecrets;
 
 /// How a plan is carried out, beside where.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(super) struct RunMode {
     /// Keep each attempt in the record.
     pub(super) record_all: bool,
     /// End after the trial in which a loss shows.
     pub(super) until_loss: bool,
+    /// Nobody has yet agreed to what is done to a workload that is there already.
+    pub(super) asks: bool,
     /// Then try what the report advises.
     pub(super) try_advice: bool,
 }

@@ -29,7 +29,7 @@ pub(crate) fn demo(
         "scenarios/demo-target.yaml"
     };
     let overrides = PlanOverrides { seed: arguments.place.seed.unwrap_or(1), ..PlanOverrides::default() };
-    let mut plan = plan(Path::new(scenario), &ShippedFiles, &overrides)?;
+    let mut plan = plan(Path::new(scenario), &ShippedFiles, None, &overrides)?;
     // Its manifests stand in no folder, whatever the folder that it is started in holds.
     plan.settings.folders.clear();
     // Its trials are many and short: what a usual run waits before and after a rollout would be half of the demo. Every connection

@@ -60,6 +60,11 @@ impl RunContext<'_> {
             None => return self.stopped(),
         };
         let ended = Box::pin(self.trials(host, sink, &mut variants)).await;
+        for variant in &variants {
+            if let Err(error) = trial::leave(variant).await {
+                self.output.say(&format!("variant {}: {error}; undo it yourself", variant.name));
+            }
+        }
         for variant in variants {
             variant.site.close().await;
         }

@@ -13,6 +13,8 @@ use crate::verdict::Verdict;
 pub(crate) trait UserOutput: Send + Sync {
     /// A line that stays.
     fn say(&self, line: &str);
+    /// A question, answered by yes or no; `None` where nobody can be asked.
+    fn ask(&self, question: &str) -> Option<bool>;
     /// The present state, which replaces the one before; shown only on a terminal.
     fn progress(&self, line: &str);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use http::{HeaderName, HeaderValue};
 
 use super::ending::CommandFailure;
-use super::host::ClusterChoice;
+use super::host::{ClusterChoice, live_target};
 use super::options::RunArgs;
 use super::outputs::open_record;
 use super::recipes;
@@ -13,7 +13,7 @@ use crate::manifest::{DiskFiles, FileSource, parse};
 use crate::plan::{GivenValues, PlanOverrides, RunPlan, from_record};
 use crate::record::header::Header;
 use crate::redact::{hide_in, hide_in_words, short_hash};
-use crate::spec::RolloutAction;
+use crate::spec::{RolloutAction, ServiceSpec, VariantSpec};
 use crate::yaml::YamlSource;
 
 /// Refuses the record of a run on a real cluster where the user names none: nothing is asked of, made on or done to a cluster
@@ -44,7 +44,15 @@ pub(super) fn plan_from(
     let header = header(directory)?;
     let given = given(arguments, manifests)?;
     let overrides = PlanOverrides { seed: arguments.place.seed.unwrap_or(header.spec.settings.seed), ..*overrides };
-    let mut plan = from_record(&header, &arguments.variant, &given, &overrides)?;
+    let live = match header.spec.variants.iter().find_map(VariantSpec::existing) {
+        Some(recorded) => {
+            let ServiceSpec { name, .. } = &recorded.objects.service;
+            let cluster = arguments.place.cluster();
+            Some(live_target(cluster, &recorded.namespace, &recorded.objects.workload, Some(name))?)
+        }
+        None => None,
+    };
+    let mut plan = from_record(&header, &arguments.variant, &given, live.as_ref(), &overrides)?;
     if !arguments.place.allow_host_commands {
         runs_no_command(&plan, directory)?;
         runs_no_recipe(&plan, arguments.place.cluster(), directory)?;
@@ -57,10 +65,19 @@ pub(super) fn plan_from(
 /// A record is a file that people hand on. What rolls its workload is a program of this machine, which its reader has not seen.
 fn runs_no_command(plan: &RunPlan, directory: &Path) -> Result<(), CommandFailure> {
     for variant in &plan.variants {
-        let RolloutAction::Command { run, back } = &variant.spec.rollout.action else { continue };
+        let rolled = match &variant.spec.rollout.action {
+            RolloutAction::Command { run, back } => Some((run, back.as_ref())),
+            _ => None,
+        };
+        let set = variant.spec.existing().and_then(|existing| existing.set.as_ref());
+        let set = set.map(|set| (&set.run, Some(&set.back)));
         // Without the credentials that the user has just given again.
         let shown = |words: &Vec<String>| format!("{:?}", hide_in_words(words, &mut short_hash));
-        let commands: Vec<String> = std::iter::once(run).chain(back).map(shown).collect();
+        let words = rolled.into_iter().chain(set).flat_map(|(run, back)| std::iter::once(run).chain(back));
+        let commands: Vec<String> = words.map(shown).collect();
+        if commands.is_empty() {
+            continue;
+        }
         return Err(CommandFailure::User(format!(
             "the record in {} rolls variant {} by running {} on this machine; add --allow-host-commands if you trust it",
             directory.display(),

@@ -1,5 +1,6 @@
 //! What a person starts. The only place that sees both action and analysis; printing is the command line's.
 //!
+//! - `attach`: `rollproof attach`: rolls a workload where it stands
 //! - `cluster`: `rollproof cluster`
 //! - `cluster_view`: describes a cluster and what runs left on it; pure
 //! - `context`: what the parts of a run share
@@ -26,6 +27,7 @@
 //! - `until_loss`: `--until-loss`: ends a run after a loss; pure
 //! - `variants`: namespace, load and watches of each variant
 
+mod attach;
 mod cluster;
 mod cluster_view;
 mod context;
@@ -52,12 +54,13 @@ mod try_advice;
 mod until_loss;
 mod variants;
 
+pub(crate) use attach::attach;
 pub(crate) use cluster::cluster;
 pub(crate) use demo::demo;
 pub(crate) use ending::{CommandFailure, FinishedCommand, RunEnding, UserOutput};
 pub(crate) use from_record_dir::check_recorded_cluster;
 pub(crate) use host::ClusterChoice;
-pub(crate) use options::{ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
+pub(crate) use options::{AttachArgs, ClusterArgs, DemoArgs, ReportArgs, RunArgs, WhereArgs};
 pub(crate) use report::{incident, report};
 pub(crate) use run_command::run;
 

@@ -15,6 +15,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Where and how a run takes place.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct WhereArgs {
     /// Directory for the record and the reports; must not hold a record yet [default: reports/NAME-TIME]
     #[arg(long, value_name = "DIR")]
@@ -46,6 +47,9 @@ pub(crate) struct WhereArgs {
     /// Keep the run's namespaces on a real cluster after the run
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Do not ask before a workload that is there already is rolled
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// Run the commands of these manifests and recipes on this machine where no private network is available. With --from: also
     /// run the record's rollout command and the recipes of images in its folders
     #[arg(long)]
@@ -157,6 +161,81 @@ pub(crate) struct RunArgs {
     /// Where and how
     #[command(flatten)]
     pub(crate) place: WhereArgs,
+}
+
+/// Arguments of `attach`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rollproof attach deployment/web -n shop
+  rollproof attach statefulset/db -n shop --path /health --rate 50 --trials 5 --yes
+  rollproof attach deployment/web -n shop --cluster context:staging --image web=shop/web:2.1
+  rollproof attach deployment/web -n shop --command 'helm upgrade web ./chart -n shop --set tag=2.1' --back 'helm rollback web -n shop'")]
+pub(crate) struct AttachArgs {
+    /// The workload as it stands in the cluster: deployment/NAME, statefulset/NAME or daemonset/NAME
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) workload: String,
+    /// Its namespace [default: that of the context, else default]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// The Service that carries the load, where several select the workload's pods
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// The Service's port, by number or name, where it has several
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<PortName>,
+    /// The path that is asked for, by GET
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub(crate) path: String,
+    /// The status that is expected; may be repeated [default: any 2xx or 3xx]
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<u16>,
+    /// Requests a second, all arms together [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<f64>,
+    /// Trials, each of which rolls the workload once [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<u32>,
+    /// Roll to this image, and back after the trial, instead of a restart; CONTAINER= may be left out where there is one
+    #[arg(long, value_name = "[CONTAINER=]IMAGE", conflicts_with = "command")]
+    pub(crate) image: Option<String>,
+    /// Roll by this command, which sh runs, instead of a restart
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+    /// What undoes the command, unmeasured
+    #[arg(long, value_name = "COMMAND", requires = "command")]
+    pub(crate) back: Option<String>,
+    /// How often the side probe connects to each old pod during a rollout, such as 200ms, or off; the times of the pods' ends are known
+    /// as exactly
+    #[arg(long, value_name = "off|TIME", value_parser = side_probe, default_value = "20ms")]
+    pub(crate) side_probe: SideProbeChoice,
+    /// End after the first trial that loses a request of a judged arm, at the latest after --trials [default: 20]
+    #[arg(long)]
+    pub(crate) until_loss: bool,
+    /// Roll the workload again, as it stands and with the advice applied in turns, and report whether it helps; then undo it
+    #[arg(long, conflicts_with = "until_loss")]
+    pub(crate) try_advice: bool,
+    /// Record every request, not only those that were not answered as expected
+    #[arg(long)]
+    pub(crate) record_all: bool,
+    /// Where and how
+    #[command(flatten)]
+    pub(crate) place: WhereArgs,
+}
+
+/// How often the side probe connects; `None` turns it off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SideProbeChoice(pub(crate) Option<Duration>);
+
+fn side_probe(text: &str) -> Result<SideProbeChoice, String> {
+    if text == "off" {
+        return Ok(SideProbeChoice(None));
+    }
+    let every = duration(text)?;
+    if (Duration::from_millis(10)..=Duration::from_secs(10)).contains(&every) {
+        return Ok(SideProbeChoice(Some(every)));
+    }
+    Err("expected off, or 10ms to 10s".to_owned())
 }
 
 /// Arguments of `report`.

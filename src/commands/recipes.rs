@@ -44,8 +44,12 @@ fn recipe_file(cluster: &ClusterChoice) -> &'static str {
     }
 }
 
-/// Every image that a variant's pods start from, or are rolled to, but for the built-in server.
+/// Every image that a variant's pods start from, or are rolled to, but for the built-in server. A workload that is there already has
+/// its images.
 pub(super) fn images(variant: &VariantPlan) -> BTreeSet<String> {
+    if variant.spec.existing().is_some() {
+        return BTreeSet::new();
+    }
     let mut images = images_of(variant.spec.manifests());
     match &variant.spec.rollout.action {
         RolloutAction::Image { to, .. } => drop(images.insert(to.clone())),

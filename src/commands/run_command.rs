@@ -8,7 +8,7 @@ use super::context::RunMode;
 use super::ending::{CommandFailure, FinishedCommand, UserOutput};
 use super::execute::execute;
 use super::from_record_dir::plan_from;
-use super::host::ClusterChoice;
+use super::host::{ClusterChoice, live_target};
 use super::inputs::{self, Stdin};
 use super::options::{RunArgs, WhereArgs};
 use super::outputs;
@@ -40,11 +40,11 @@ pub(crate) fn run(
         seed: arguments.place.seed.unwrap_or(DEFAULT_SEED),
     };
     let mut plan = match (&arguments.scenario, &arguments.from) {
-        (Some(scenario), _) => plan(scenario, &DiskFiles, &overrides).inspect_err(|_| {
-            if is_manifest(scenario) {
+        (Some(path), _) => plan(path, &DiskFiles, Some(&arguments.place), &overrides).inspect_err(|_| {
+            if is_manifest(path) {
                 output.say(&format!(
                     "note: {0} holds Kubernetes manifests; to roll them without a scenario: rollproof run -f {0}",
-                    scenario.display()
+                    path.display()
                 ));
             }
         })?,
@@ -59,6 +59,7 @@ pub(crate) fn run(
         plan.fit(budget)?;
     }
     let mode = RunMode {
+        asks: !arguments.place.yes,
         record_all: arguments.record_all,
         until_loss: arguments.until_loss,
         try_advice: arguments.try_advice,
@@ -66,9 +67,20 @@ pub(crate) fn run(
     launch(plan, &arguments.place, mode, network, style, output)
 }
 
-/// Reads and plans the scenario at `path`.
-pub(super) fn plan(path: &Path, files: &dyn FileSource, overrides: &PlanOverrides) -> Result<RunPlan, CommandFailure> {
-    Ok(build(&scenario::load(path, files)?, files, overrides)?)
+/// Reads and plans the scenario at `path`. A workload that it names as existing is read from the cluster at `place`.
+pub(super) fn plan(
+    path: &Path,
+    files: &dyn FileSource,
+    place: Option<&WhereArgs>,
+    overrides: &PlanOverrides,
+) -> Result<RunPlan, CommandFailure> {
+    let scenario = scenario::load(path, files)?;
+    let Some(target) = &scenario.file.target else { return Ok(build(&scenario, files, None, overrides)?) };
+    let named = &target.value.existing;
+    let cluster = place.map_or(&ClusterChoice::Embedded, WhereArgs::cluster);
+    let service = scenario.file.service.as_ref().map(|service| service.value.as_str());
+    let live = live_target(cluster, &named.namespace.value, &named.workload.value, service)?;
+    Ok(build(&scenario, files, Some(&live), overrides)?)
 }
 
 /// Whether the file has what every manifest has and no scenario: a guess for a hint.
@@ -151,6 +163,7 @@ pub(super) fn launch(
     let left = || plan.time_budget.map(|budget| budget.saturating_sub(Duration::from_nanos(begun.now())));
     Ok(try_advice::try_all(&plan, finished, left, style, output, |advised, directory| {
         let place = WhereArgs { out: Some(directory), ..place.clone() };
-        execute(advised, stage.as_ref(), &place, mode, style, output)
+        // What was agreed to covers it.
+        execute(advised, stage.as_ref(), &place, RunMode { asks: false, ..mode }, style, output)
     }))
 }

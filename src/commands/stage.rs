@@ -68,9 +68,9 @@ impl RunStage {
         let offset = self.port_offset?;
         let mut plan = plan.clone();
         for variant in &mut plan.variants {
-            let deployed = variant.spec.deployed_mut();
-            deployed.manifests = offset_ports(&deployed.manifests, offset);
-            deployed.service.target_port = deployed.service.target_port.saturating_add(offset);
+            let objects = variant.spec.objects_mut();
+            objects.manifests = offset_ports(&objects.manifests, offset);
+            objects.service.target_port = objects.service.target_port.saturating_add(offset);
         }
         Some(plan)
     }

@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::context::RunContext;
 use crate::load::{LoadPlan, sizing};
 use crate::manifest::undo;
-use crate::observe::ObservedWorkload;
+use crate::observe::{ObservedWorkload, SideProbeSpec};
 use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
 use crate::redact::short_hash;
-use crate::rollout::{Eviction, RolledWorkload, RolloutHandle, RolloutStep};
+use crate::rollout::{Eviction, RestartValues, RolledWorkload, RolloutHandle, RolloutStep};
 use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
-use crate::trial::{LoadSite, RunningVariant, TrialAction, TrialStep};
+use crate::trial::{InPlace, LoadSite, RunningVariant, TrialAction, TrialStep};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
 #[derive(Debug)]
@@ -29,7 +29,10 @@ impl VariantPlaces {
     /// `run` tells the namespaces of several runs on one cluster apart; it is empty on a cluster of the run's own.
     pub(super) fn of(plan: &RunPlan, run: &str) -> Self {
         let places = plan.variants.iter().map(|variant| VariantPlace {
-            namespace: namespace(&plan.settings.scenario, &variant.spec.name, run),
+            namespace: match variant.spec.existing() {
+                Some(existing) => existing.namespace.clone(),
+                None => namespace(&plan.settings.scenario, &variant.spec.name, run),
+            },
             connections: connections(variant),
         });
         Self { places: places.collect() }
@@ -87,7 +90,10 @@ pub(super) fn target(plan: &RunPlan, places: &VariantPlaces, index: usize, varia
         workload: crate::rollout::resource(variant.workload.kind),
         name: variant.workload.name.clone(),
         selector: variant.workload.selector.clone(),
-        probe_port: plan.settings.side_probe.then_some(variant.spec.service().target_port),
+        probe: plan.settings.side_probe.then_some(SideProbeSpec {
+            port: variant.spec.service().target_port,
+            every: plan.settings.side_probe_every,
+        }),
     }
 }
 
@@ -123,6 +129,7 @@ pub(super) fn variant(
         manifests,
         service: variant.spec.service().name.clone(),
         service_port_name: variant.spec.service().port_name.clone(),
+        in_place: None,
         site,
         load: load(variant, run.places.connections(index), run.plan.settings.seed, run.mode.record_all),
         changed: AtomicBool::new(false),
@@ -132,6 +139,20 @@ pub(super) fn variant(
         tail: run.plan.settings.tail,
         routing_lag,
     }
+}
+
+/// Makes of `variant` one whose workload was there before the run. Its way back is that it is brought to the next variant's spec; only
+/// the user's own command has one of its own.
+pub(super) fn in_place(variant: &mut RunningVariant, in_place: InPlace, restarts: &RestartValues) {
+    if let TrialAction::Roll { roll, back } = &mut variant.action {
+        if *roll == RolloutStep::Restart {
+            *roll = RolloutStep::RestartBetween(restarts.clone());
+        }
+        if !matches!(roll, RolloutStep::Command(_)) {
+            *back = None;
+        }
+    }
+    variant.in_place = Some(in_place);
 }
 
 fn action(variant: &VariantPlan, manifests: &[Value], patched: Option<&Value>) -> TrialAction {

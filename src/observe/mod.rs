@@ -17,6 +17,7 @@ mod side_probe;
 mod watch_lateness;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -42,8 +43,17 @@ pub struct ObservedWorkload {
     pub name: String,
     /// The label selector of the workload's pods, as the API wants it.
     pub selector: String,
-    /// The port that the side probe connects to; `None` turns the probe off.
-    pub probe_port: Option<u16>,
+    /// The side probe; `None` turns it off.
+    pub probe: Option<SideProbeSpec>,
+}
+
+/// Where the side probe connects to, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideProbeSpec {
+    /// The pods' port.
+    pub port: u16,
+    /// From one connection to the next.
+    pub every: Duration,
 }
 
 /// Running watches of one namespace. Dropping it ends them.
@@ -57,11 +67,21 @@ impl Observer {
     /// Starts watching pods, `EndpointSlice`s, Events and the workload.
     #[must_use]
     pub fn start(client: &Client, target: &ObservedWorkload, clock: Clock, sink: &Sink) -> Self {
+        Self::start_beside(client, target, clock, Duration::ZERO, sink)
+    }
+
+    /// The same beside a load in another process, whose clock `clock` may be `ahead` of.
+    pub(crate) fn start_beside(
+        client: &Client,
+        target: &ObservedWorkload,
+        clock: Clock,
+        ahead: Duration,
+        sink: &Sink,
+    ) -> Self {
         let namespace = target.namespace.as_str();
-        let probes =
-            Arc::new(Mutex::new(SideProbes::new(namespace.to_owned(), target.probe_port, clock, sink.clone())));
+        let probes = Arc::new(Mutex::new(SideProbes::new(namespace.to_owned(), target.probe, clock, sink.clone())));
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch_lateness::record(namespace.to_owned(), clock, sink.clone()));
+        tasks.spawn(watch_lateness::record(namespace.to_owned(), clock, ahead, sink.clone()));
         let to = object_watch::WatchRecorder { clock, sink: sink.clone(), namespace: namespace.to_owned() };
 
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);

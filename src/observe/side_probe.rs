@@ -1,4 +1,4 @@
-//! The side probe: connects to a pod's own address every 20 ms, and so brackets the moment its listener closed. A pod that comes
+//! The side probe: connects to a pod's own address again and again, and so brackets the moment its listener closed. A pod that comes
 //! while it runs is probed until its listener is open for the first time.
 //!
 //! It speaks no HTTP and sends nothing: a connection is made and closed.
@@ -12,18 +12,18 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use super::SideProbeSpec;
 use crate::clock::{Clock, Stamp};
 use crate::record::entry::{ListenerSeen, ListenerState, PodSeen, SeenChange};
 use crate::record::{Entry, Sink};
 
-const PERIOD: Duration = Duration::from_millis(20);
 /// Longer than any round trip inside a cluster; a pod that is gone without a refusal answers nothing at all.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct SideProbes {
     namespace: String,
-    port: Option<u16>,
+    spec: Option<SideProbeSpec>,
     clock: Clock,
     sink: Sink,
     present: BTreeMap<String, (String, IpAddr)>,
@@ -43,8 +43,8 @@ struct ListenerProbe {
 }
 
 impl SideProbes {
-    pub(super) fn new(namespace: String, port: Option<u16>, clock: Clock, sink: Sink) -> Self {
-        Self { namespace, port, clock, sink, present: BTreeMap::new(), running: BTreeMap::new(), active: false }
+    pub(super) fn new(namespace: String, spec: Option<SideProbeSpec>, clock: Clock, sink: Sink) -> Self {
+        Self { namespace, spec, clock, sink, present: BTreeMap::new(), running: BTreeMap::new(), active: false }
     }
 
     /// Takes note of a pod. A pod that is gone is probed no more: its address may soon be another's. If its listener was
@@ -85,13 +85,14 @@ impl SideProbes {
     }
 
     fn probe(&mut self, uid: &str, pod: &str, address: IpAddr, until: ProbeUntil) {
-        let Some(port) = self.port else { return };
+        let Some(SideProbeSpec { port, every }) = self.spec else { return };
         if self.running.contains_key(uid) {
             return;
         }
         let last = LastListener::default();
         let probe = probe(
             SocketAddr::new(address, port),
+            every,
             until,
             ListenerSeen {
                 before_ns: 0,
@@ -130,8 +131,16 @@ enum ProbeUntil {
 }
 
 /// Records each change of what a listener answers, as `of` with its times and state.
-async fn probe(address: SocketAddr, until: ProbeUntil, of: ListenerSeen, clock: Clock, sink: Sink, last: LastListener) {
-    let mut ticks = tokio::time::interval(PERIOD);
+async fn probe(
+    address: SocketAddr,
+    every: Duration,
+    until: ProbeUntil,
+    of: ListenerSeen,
+    clock: Clock,
+    sink: Sink,
+    last: LastListener,
+) {
+    let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
@@ -175,6 +184,8 @@ mod tests {
     use crate::record::SinkReceiver;
     use crate::record::sink::channel;
 
+    const PERIOD: Duration = Duration::from_millis(20);
+
     fn pod(change: SeenChange) -> PodSeen {
         PodSeen {
             at_ns: 0,
@@ -203,7 +214,8 @@ mod tests {
     /// What is recorded of a pod that is probed for a while and is then gone.
     async fn probed(listener: Option<TcpListener>, port: u16) -> Vec<ListenerSeen> {
         let (sink, source) = channel(64);
-        let mut probes = SideProbes::new("ns".to_owned(), Some(port), Clock::start(), sink);
+        let mut probes =
+            SideProbes::new("ns".to_owned(), Some(SideProbeSpec { port, every: PERIOD }), Clock::start(), sink);
         probes.saw(&pod(SeenChange::Seen));
         probes.start_all();
         tokio::time::sleep(PERIOD * 10).await;

@@ -7,7 +7,7 @@ use super::types::RunPlan;
 use crate::manifest::strategic_merge;
 use crate::redact::hide_in;
 use crate::scenario::values::MAX_NAME;
-use crate::spec::{Expect, RunSettings, VariantSpec};
+use crate::spec::{Expect, RunSettings, TargetSpec, VariantSpec};
 
 /// What is added to the name of a variant that is tried with its advice.
 pub(crate) const ADVISED: &str = "-advised";
@@ -30,11 +30,14 @@ impl RunPlan {
         let mut patch = patch.clone();
         let credentials = self.credentials();
         hide_in(&mut patch, &mut |hidden| credentials.of(hidden).unwrap_or(hidden).to_owned());
-        if let Some(manifest) = advised.spec.deployed_mut().manifests.get_mut(source.workload.index) {
+        if let Some(manifest) = advised.spec.objects_mut().manifests.get_mut(source.workload.index) {
             strategic_merge(manifest, &patch).map_err(|error| {
                 let message = format!("the advice for {} does not fit its workload: {error}", source.spec.name);
                 PlanError::plain(message, "this is a bug; the advice is in report.json")
             })?;
+        }
+        if let TargetSpec::Existing(existing) = &mut advised.spec.target {
+            existing.patches.push(patch.clone());
         }
         let replicas = advised.workload_manifest().pointer("/spec/replicas").and_then(Value::as_u64);
         let replicas = replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(source.workload.replicas);
@@ -74,7 +77,7 @@ mod tests {
                 "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", format!("leave --token={token}; sleep 5")]}}}}]}}}})
         };
         let mut plan = crate::plan::manifest_plan("web.yaml", include_str!("../../manifests/apache.yaml"));
-        strategic_merge(&mut plan.variants[0].spec.deployed_mut().manifests[0], &hook("marked")).unwrap();
+        strategic_merge(&mut plan.variants[0].spec.objects_mut().manifests[0], &hook("marked")).unwrap();
         let advised = plan.advised(0, &hook(&short_hash("marked"))).unwrap().unwrap();
         let container = &advised.variants[1].spec.manifests()[0]["spec"]["template"]["spec"]["containers"][0];
         assert_eq!(container["lifecycle"]["preStop"]["exec"]["command"][2], "leave --token=marked; sleep 5");

@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::existing::LiveTarget;
 use super::plan_error::{FaultContext, PlanError};
 use super::rollout_kinds::RolloutContext;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
-use super::{hooks, patches, plan_load, plan_rollout};
+use super::{existing, hooks, patches, plan_load, plan_rollout};
 use crate::manifest::{
     ChosenService, FileSource, ManifestError, ManifestObject, ManifestWorkload, ObjectPlaces, WorkloadKind,
     check_served, check_together, parse, service, without_exported, workload,
 };
-use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioVariant};
+use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioRollout, ScenarioVariant};
 use crate::scenario::values::{MAX_NAME, RequestRate, TrialCount};
 use crate::scenario::{Scenario, ShippedFiles};
-use crate::spec::{DeployedTarget, Expect, RoutingSpec, RunSettings, TargetSpec, VariantSpec};
+use crate::spec::{ExistingTarget, Expect, RoutingSpec, RunSettings, TargetObjects, TargetSpec, VariantSpec};
 use crate::yaml::{Located, YamlPlace, YamlSource};
 
 /// The name of the only variant of a run without variants.
@@ -24,21 +25,27 @@ pub(super) const ONE_VARIANT: &str = "one variant alone: nothing shows that this
                                       a server that loses, and a variant that is expected to lose would show it too";
 const DEFAULT_TRIALS: u32 = 1;
 
-/// The plan of a scenario's run. Paths in it are read from `files`, relative to the scenario.
+/// The plan of a scenario's run. Paths in it are read from `files`, relative to the scenario. `live` is the workload that its
+/// `target` names, if it names one.
 pub(crate) fn build(
     scenario: &Scenario,
     files: &dyn FileSource,
+    live: Option<&LiveTarget>,
     overrides: &PlanOverrides,
 ) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
     let file = &scenario.file;
-    let (objects, exported) = prepared(read_manifests(scenario, files)?)?;
+    let (objects, exported) = match live {
+        Some(live) => (live.objects()?, None),
+        None => prepared(read_manifests(scenario, files)?)?,
+    };
     let base = PlanBase {
         context: FaultContext { source: Some(&scenario.source) },
         folder: &scenario.folder,
         files,
         objects,
-        workload: file.workload.as_ref().map(|at| (at.value.as_str(), &at.place)),
+        live,
+        workload: file.rolled().map(|at| (at.value.as_str(), &at.place)),
         service: file.service.as_ref().map(|at| (at.value.as_str(), &at.place)),
         port: file.port.as_ref().map(|at| (&at.value.0, &at.place)),
         load: &file.load,
@@ -59,7 +66,7 @@ pub(crate) fn build(
     settings.cluster.routing = routing(&file.embedded);
     settings.max_lag = file.max_lag_ms.as_ref().map_or(settings.max_lag, |lag| Duration::from_millis(lag.value));
     settings.side_probe = file.probe.unwrap_or(true);
-    settings.folders = folders(&base.objects);
+    settings.folders = base.folders();
     Ok(plan)
 }
 
@@ -75,24 +82,47 @@ pub(crate) fn build_for_manifests(
         objects.extend(parse(source)?);
     }
     let (objects, exported) = prepared(objects)?;
+    sole(objects, None, exported, (choice, &ScenarioLoad::default(), None), overrides)
+}
+
+/// The plan of a run on a workload that is there already, without a scenario: one variant, as it stands.
+pub(crate) fn build_for_existing(
+    live: &LiveTarget,
+    choice: &WorkloadChoice,
+    load: &ScenarioLoad,
+    rollout: Option<&Located<ScenarioRollout>>,
+    overrides: &PlanOverrides,
+) -> Result<RunPlan, PlanError> {
+    check_overrides(overrides)?;
+    sole(live.objects()?, Some(live), None, (choice, load, rollout), overrides)
+}
+
+/// The plan of one variant, with everything that is not chosen as it is by default.
+fn sole(
+    objects: Vec<ManifestObject>,
+    live: Option<&LiveTarget>,
+    exported: Option<String>,
+    (choice, load, rollout): (&WorkloadChoice, &ScenarioLoad, Option<&Located<ScenarioRollout>>),
+    overrides: &PlanOverrides,
+) -> Result<RunPlan, PlanError> {
     let nowhere = YamlPlace::default();
-    let load = ScenarioLoad::default();
     let base = PlanBase {
         context: FaultContext { source: None },
         folder: Path::new(""),
         files: &ShippedFiles,
         objects,
+        live,
         workload: choice.workload.as_deref().map(|wanted| (wanted, &nowhere)),
         service: choice.service.as_deref().map(|wanted| (wanted, &nowhere)),
         port: choice.port.as_ref().map(|wanted| (wanted, &nowhere)),
-        load: &load,
-        rollout: None,
+        load,
+        rollout,
         rate: overrides.rate,
     };
     let variant = base.variant(SOLE_VARIANT, &ScenarioVariant::default())?;
     let name = name_of(&variant.workload.name);
     let mut plan = assemble(&name, vec![variant], overrides.trials.unwrap_or(DEFAULT_TRIALS), overrides.seed, exported);
-    plan.settings.folders = folders(&base.objects);
+    plan.settings.folders = base.folders();
     Ok(plan)
 }
 
@@ -149,6 +179,13 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64, expo
             service.port
         ));
     }
+    if let Some((first, existing)) = variants.iter().find_map(|one| Some((one, one.spec.existing()?))) {
+        notes.push(format!(
+            "{} is measured where it stands, in namespace {}",
+            first.spec.workload(),
+            existing.namespace
+        ));
+    }
     for spec in variants.iter().map(|variant| &variant.spec) {
         notes.extend(spec.notes.iter().map(|note| format!("variant {}: {note}", spec.name)));
     }
@@ -160,8 +197,8 @@ fn assemble(name: &str, variants: Vec<VariantPlan>, trials: u32, seed: u64, expo
 }
 
 /// What should be said of a workload before the start.
-fn note(workload: &ManifestWorkload) -> Option<String> {
-    (workload.kind == WorkloadKind::DaemonSet).then(|| {
+fn note(workload: &ManifestWorkload, counted: bool) -> Option<String> {
+    (workload.kind == WorkloadKind::DaemonSet && !counted).then(|| {
         format!(
             "{} has one pod for each node, and they are not counted before it runs; until then the plan takes one",
             workload.reference
@@ -194,15 +231,22 @@ struct PlanBase<'a> {
     folder: &'a Path,
     files: &'a dyn FileSource,
     objects: Vec<ManifestObject>,
+    /// Where the objects are those of a workload that is there already.
+    live: Option<&'a LiveTarget>,
     workload: Option<(&'a str, &'a YamlPlace)>,
     service: Option<(&'a str, &'a YamlPlace)>,
     port: Option<(&'a crate::manifest::PortName, &'a YamlPlace)>,
     load: &'a ScenarioLoad,
-    rollout: Option<&'a Located<crate::scenario::model::ScenarioRollout>>,
+    rollout: Option<&'a Located<ScenarioRollout>>,
     rate: Option<f64>,
 }
 
 impl PlanBase<'_> {
+    /// Where recipes of images are looked for: nowhere for pods that run already.
+    fn folders(&self) -> Vec<PathBuf> {
+        if self.live.is_some() { Vec::new() } else { folders(&self.objects) }
+    }
+
     fn variant(&self, name: &str, spec: &ScenarioVariant) -> Result<VariantPlan, PlanError> {
         let mut objects = self.objects.clone();
         let mut places = ObjectPlaces::of(&objects);
@@ -212,6 +256,9 @@ impl PlanBase<'_> {
         let shipped = texts.clone().all(|source| ShippedFiles::holds(source.text()));
         for patch in &documents {
             let index = patches::apply(&mut objects, target, name, patch)?;
+            if self.live.is_some() {
+                existing::check_patch(index == target, name, patch)?;
+            }
             objects.get(index).into_iter().for_each(|object| places.patch(&object.value, patch));
         }
         let patched = |error| self.after_patches(name, spec, error);
@@ -221,20 +268,36 @@ impl PlanBase<'_> {
         let Self { context, folder, files, .. } = *self;
         let subject = RolloutContext { context, folder, files, objects: &objects, workload: &workload, variant: name };
         let rollout = plan_rollout::plan(&subject, spec.rollout.as_ref(), self.rollout, &mut places)?;
+        if self.live.is_some() {
+            existing::check(name, &workload, &service, &rollout.action)?;
+        }
         let shipped = shipped && !brings_its_own(&rollout.action);
-        let mut notes = Vec::from_iter(note(&workload));
+        let mut notes = Vec::from_iter(note(&workload, self.live.is_some_and(|live| live.pods.is_some())));
+        notes.extend(spec.set.as_ref().map(|_| existing::BY_COMMAND.to_owned()));
         notes.extend(
             objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),
         );
         let load = plan_load::plan(self.context, &plan_load::overlay(self.load, &spec.load), self.rate)?;
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();
-        let target = TargetSpec::Deployed(DeployedTarget {
+        let objects = TargetObjects {
             manifests,
             workload: workload.reference.clone(),
             replicas: workload.replicas,
             surge: workload.surge,
             service: service.spec,
-        });
+        };
+        let target = match self.live {
+            None => {
+                existing::no_set(self.context, spec)?;
+                TargetSpec::Deployed(objects)
+            }
+            Some(live) => TargetSpec::Existing(ExistingTarget {
+                namespace: live.namespace.clone(),
+                patches: documents.iter().map(patches::body).collect(),
+                set: existing::set(self.context, spec)?,
+                objects,
+            }),
+        };
         let spec = VariantSpec {
             name: name.to_owned(),
             expect: spec.expect.unwrap_or(Expect::Clean),
@@ -246,7 +309,11 @@ impl PlanBase<'_> {
             shipped,
             notes,
         };
-        Ok(VariantPlan { spec, workload, ignored: Vec::new(), places })
+        let mut planned = VariantPlan { spec, workload, ignored: Vec::new(), places };
+        if let Some(pods) = self.live.and_then(|live| live.pods) {
+            planned.set_pods(pods)?;
+        }
+        Ok(planned)
     }
 
     /// Says that it was a variant's patches that broke what was whole before.

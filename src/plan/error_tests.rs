@@ -336,7 +336,7 @@ mod hostile {
         let source = YamlSource::new("scenarios/x.yaml", text);
         let planned = parse(source, std::path::Path::new("scenarios"))
             .map_err(PlanError::from)
-            .and_then(|scenario| build(&scenario, &ShippedFiles, &PlanOverrides::default()));
+            .and_then(|scenario| build(&scenario, &ShippedFiles, None, &PlanOverrides::default()));
         if let Err(error) = planned {
             rendered(&error);
         }

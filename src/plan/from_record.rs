@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::build_plan::{ONE_VARIANT, build, build_for_manifests, check_overrides};
+use super::existing::{self, LiveTarget};
 use super::give_again::{GivenValues, give_again};
 use super::limits::{self, BeyondLimit};
 use super::plan_error::PlanError;
@@ -29,11 +30,13 @@ const RECORD: &str = "the record";
 const MAX_TIME: Duration = Duration::from_hours(24);
 
 /// The plan of the run that `header` tells of, with what the user decides over it. Only the variants that `wanted` names
-/// are kept; all of them where it names none. `given` is what the record holds hashed only.
+/// are kept; all of them where it names none. `given` is what the record holds hashed only, and `live` the workload of a run on one that
+/// was there already, as it stands now: the record's is not believed of it.
 pub(crate) fn from_record(
     header: &Header,
     wanted: &[String],
     given: &GivenValues,
+    live: Option<&LiveTarget>,
     overrides: &PlanOverrides,
 ) -> Result<RunPlan, PlanError> {
     check_overrides(overrides)?;
@@ -48,7 +51,7 @@ pub(crate) fn from_record(
     }
     let settings =
         RunSettings { seed: overrides.seed, trials: overrides.trials.unwrap_or(recorded.trials), ..recorded.clone() };
-    let variants = header.spec.variants.iter().map(|variant| back(variant, overrides.rate));
+    let variants = header.spec.variants.iter().map(|variant| back(variant, live, overrides.rate));
     let mut plan = RunPlan::new(settings, variants.collect::<Result<_, _>>()?);
     plan.keep_variants(wanted)?;
     give_again(&mut plan, given)?;
@@ -107,11 +110,17 @@ fn bounded(time: Duration) -> Result<(), PlanError> {
     Err(damage(&format!("a time is {} s, expected at most 24h", time.as_secs())))
 }
 
-fn back(recorded: &VariantSpec, rate: Option<f64>) -> Result<VariantPlan, PlanError> {
+fn back(recorded: &VariantSpec, live: Option<&LiveTarget>, rate: Option<f64>) -> Result<VariantPlan, PlanError> {
     damaged(ScenarioName::new(&recorded.name))?;
     let mut spec = recorded.clone();
+    if let Some(existing) = recorded.existing() {
+        spec.objects_mut().manifests = existing::again(existing, live)?;
+        if let Some(set) = &existing.set {
+            within(limits::command(&set.run, Some(&set.back)))?;
+        }
+    }
     // kubectl's own copy of an object is hashed in the record, and nothing that runs reads it.
-    for manifest in &mut spec.deployed_mut().manifests {
+    for manifest in &mut spec.objects_mut().manifests {
         hide_last_applied(manifest, &mut |_| None);
     }
     let source = YamlSource::new(RECORD, "");
@@ -140,8 +149,8 @@ fn back(recorded: &VariantSpec, rate: Option<f64>) -> Result<VariantPlan, PlanEr
     }
     spec.load.rate = rate.unwrap_or(spec.load.rate);
     spec.shipped = spec.shipped && !brings_its_own(&spec.rollout.action) && is_shipped(spec.manifests());
-    let deployed = spec.deployed_mut();
-    (deployed.replicas, deployed.surge) = (rolled.replicas, rolled.surge);
+    let objects = spec.objects_mut();
+    (objects.replicas, objects.surge) = (rolled.replicas, rolled.surge);
     Ok(VariantPlan { spec, workload: rolled, ignored: Vec::new(), places: ObjectPlaces::default() })
 }
 
@@ -152,7 +161,7 @@ fn is_shipped(manifests: &[Value]) -> bool {
     SHIPPED.iter().any(|(path, text)| {
         let plan = if path.starts_with("scenarios/") {
             let scenario = scenario::load(Path::new(path), &ShippedFiles).ok();
-            scenario.and_then(|scenario| build(&scenario, &ShippedFiles, &overrides).ok())
+            scenario.and_then(|scenario| build(&scenario, &ShippedFiles, None, &overrides).ok())
         } else {
             build_for_manifests(&[YamlSource::new(path, text)], &choice, &overrides).ok()
         };

@@ -37,7 +37,13 @@ fn recorded(plan: &RunPlan) -> Header {
 
 /// Back with the record's own seed and nothing else.
 fn back(header: &Header, given: &GivenValues) -> Result<RunPlan, PlanError> {
-    from_record(header, &[], given, &PlanOverrides { seed: header.spec.settings.seed, ..PlanOverrides::default() })
+    from_record(
+        header,
+        &[],
+        given,
+        None,
+        &PlanOverrides { seed: header.spec.settings.seed, ..PlanOverrides::default() },
+    )
 }
 
 fn plan(lines: &str) -> RunPlan {
@@ -65,8 +71,8 @@ fn every_shipped_scenario_comes_back_as_it_was() {
     let mut seen = 0;
     for (path, _) in SHIPPED.iter().filter(|(path, _)| path.starts_with("scenarios/")) {
         let scenario = load(Path::new(path), &ShippedFiles).unwrap();
-        let plan =
-            super::build(&scenario, &ShippedFiles, &PlanOverrides { seed: 3, ..PlanOverrides::default() }).unwrap();
+        let plan = super::build(&scenario, &ShippedFiles, None, &PlanOverrides { seed: 3, ..PlanOverrides::default() })
+            .unwrap();
         assert_eq!(back(&recorded(&plan), &GivenValues::default()).unwrap(), plan, "{path}");
         seen += 1;
     }
@@ -119,7 +125,7 @@ fn what_was_set_aside_for_one_cluster_is_there_again_for_another() {
 fn the_command_line_stands_over_the_record() {
     let plan = plan("trials: 2\nbaseline: a\nvariants: {a: {}, b: {}, c: {}}\n");
     let overrides = PlanOverrides { rate: Some(20.0), trials: Some(4), seed: 9 };
-    let again = from_record(&recorded(&plan), &[], &GivenValues::default(), &overrides).unwrap();
+    let again = from_record(&recorded(&plan), &[], &GivenValues::default(), None, &overrides).unwrap();
     assert_eq!((again.settings.trials, again.order.len(), again.settings.seed), (4, 12, 9));
     assert!(again.variants.iter().all(|variant| (variant.spec.load.rate - 20.0).abs() < 1e-9));
 }
@@ -195,7 +201,7 @@ fn credentials_in_request_headers_must_be_given_again() {
 fn kubectl_s_copy_of_an_object_does_not_come_back() {
     let mut plan = plan("");
     let whole = plan.clone();
-    plan.variants[0].spec.deployed_mut().manifests[0]["metadata"]["annotations"] =
+    plan.variants[0].spec.objects_mut().manifests[0]["metadata"]["annotations"] =
         json!({"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"});
     let again = back(&recorded(&plan), &GivenValues::default()).unwrap();
     assert_eq!(again.variants[0].spec.manifests()[0]["metadata"]["annotations"], json!({"a": "b"}));
@@ -322,7 +328,7 @@ fn credentials_of_queries_variables_and_commands_must_be_given_again() {
                  rollout: {command: {run: [helm, --password, marked-run], back: [helm, --password=marked-back]}}\n";
     let mut plan = plan(lines);
     let own = manifest_plan("web.yaml", &manifest);
-    plan.variants[0].spec.deployed_mut().manifests = own.variants[0].spec.manifests().to_vec();
+    plan.variants[0].spec.objects_mut().manifests = own.variants[0].spec.manifests().to_vec();
     let header = recorded(&plan);
     let text = serde_json::to_string(&header).unwrap();
     assert!(!text.contains("marked") && text.contains("n=1") && text.contains("/a?token=sha256:"), "{text}");

@@ -9,11 +9,11 @@ use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::plan_error::PlanError;
-use super::plan_header::{hide_in_parts, hide_in_rollout};
+use super::plan_header::{hide_in_parts, hide_in_rollout, hide_in_set};
 use super::types::RunPlan;
 use crate::manifest::documents::{reference, text};
 use crate::redact::{GivenSecrets, SECRET_DATA, hash_of, hide_in, is_hash, short_hash};
-use crate::spec::{HeaderText, VariantSpec};
+use crate::spec::{ExistingTarget, HeaderText, TargetSpec, VariantSpec};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GivenValues {
@@ -28,7 +28,7 @@ pub(crate) struct GivenValues {
 pub(super) fn give_again(plan: &mut RunPlan, given: &GivenValues) -> Result<(), PlanError> {
     let mut wanting = WantedValues::default();
     for variant in &mut plan.variants {
-        let secrets = variant.spec.deployed_mut().manifests.iter_mut().filter(|object| object["kind"] == "Secret");
+        let secrets = variant.spec.objects_mut().manifests.iter_mut().filter(|object| object["kind"] == "Secret");
         secrets.for_each(|secret| wanting.secret(secret, given));
         for header in variant.spec.load.requests.iter_mut().flat_map(|request| &mut request.headers) {
             let HeaderText::Hash(hash) = &header.value else { continue };
@@ -98,7 +98,7 @@ impl WantedValues {
                 str::to_owned,
             )
         };
-        for object in spec.deployed_mut().manifests.iter_mut().filter(|object| object["kind"] != "Secret") {
+        for object in spec.objects_mut().manifests.iter_mut().filter(|object| object["kind"] != "Secret") {
             let what = reference(text(object, "/kind"), text(object, "/metadata/name"));
             hide_in(object, &mut |hidden| restore(&what, hidden));
         }
@@ -111,6 +111,10 @@ impl WantedValues {
         }
         let what = format!("the rollout of variant {}", spec.name);
         hide_in_rollout(&mut spec.rollout.action, &mut |hidden| restore(&what, hidden));
+        if let TargetSpec::Existing(ExistingTarget { set: Some(set), .. }) = &mut spec.target {
+            let what = format!("what sets variant {}", spec.name);
+            hide_in_set(set, &mut |hidden| restore(&what, hidden));
+        }
     }
 
     fn answer(self, given: &GivenValues) -> Result<(), PlanError> {

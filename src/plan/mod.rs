@@ -6,6 +6,8 @@
 //! - `build_plan`: joins scenario, manifests and arguments into a plan
 //! - `control`: the control variant, which is known to lose requests
 //! - `error_tests`: errors as users see them
+//! - `existing`: what a plan of a workload that is there already may do
+//! - `existing_tests`: such plans
 //! - `from_record`: the plan of a recorded run
 //! - `from_record_tests`: from a plan to a record and back
 //! - `give_again`: secrets and credentials, which a record holds as hashes
@@ -30,6 +32,9 @@ mod build_plan;
 mod control;
 #[cfg(test)]
 mod error_tests;
+mod existing;
+#[cfg(test)]
+mod existing_tests;
 mod from_record;
 #[cfg(test)]
 mod from_record_tests;
@@ -52,7 +57,8 @@ mod trial_order;
 mod types;
 
 pub(crate) use advised::ADVISED;
-pub(crate) use build_plan::{build, build_for_manifests};
+pub(crate) use build_plan::{build, build_for_existing, build_for_manifests};
+pub(crate) use existing::LiveTarget;
 pub(crate) use from_record::from_record;
 pub(crate) use give_again::GivenValues;
 #[cfg(test)]

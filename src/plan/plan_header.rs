@@ -12,7 +12,9 @@ use crate::redact::{
     GivenSecrets, KnownSecrets, hide_in, hide_in_body, hide_in_path, hide_in_words, is_credential, short_hash,
     without_credentials,
 };
-use crate::spec::{HeaderText, RequestSpec, RolloutAction, RunSpec, VariantSpec};
+use crate::spec::{
+    ExistingTarget, HeaderText, RequestSpec, RolloutAction, RunSpec, SetCommands, TargetSpec, VariantSpec,
+};
 
 /// What a plan does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +61,12 @@ impl RunPlan {
                 short_hash(value)
             };
             let mut spec = variant.spec.clone();
-            spec.deployed_mut().manifests.iter_mut().for_each(|object| hide_in(object, &mut add));
+            spec.objects_mut().manifests.iter_mut().for_each(|object| hide_in(object, &mut add));
             spec.load.requests.iter_mut().for_each(|request| hide_in_request(request, &mut add));
             hide_in_rollout(&mut spec.rollout.action, &mut add);
+            if let TargetSpec::Existing(ExistingTarget { set: Some(set), .. }) = &mut spec.target {
+                hide_in_set(set, &mut add);
+            }
         }
         found
     }
@@ -83,9 +88,15 @@ impl RunPlan {
 /// The variant with every object of its manifests, and hashes in the place of what must not be handed on.
 fn recorded(variant: &VariantPlan) -> VariantSpec {
     let mut spec = variant.spec.clone();
-    let deployed = spec.deployed_mut();
-    let whole = [&deployed.manifests, &variant.ignored];
-    deployed.manifests = whole.into_iter().flat_map(|part| without_credentials(part)).collect();
+    let objects = spec.objects_mut();
+    let whole = [&objects.manifests, &variant.ignored];
+    objects.manifests = whole.into_iter().flat_map(|part| without_credentials(part)).collect();
+    if let TargetSpec::Existing(existing) = &mut spec.target {
+        existing.patches.iter_mut().for_each(|patch| hide_in(patch, &mut short_hash));
+        if let Some(set) = &mut existing.set {
+            hide_in_set(set, &mut short_hash);
+        }
+    }
     spec.load.requests.iter_mut().for_each(|request| hide_in_request(request, &mut short_hash));
     hide_in_rollout(&mut spec.rollout.action, &mut short_hash);
     spec
@@ -110,6 +121,11 @@ fn hide_in_request(request: &mut RequestSpec, hide: &mut dyn FnMut(&str) -> Stri
             header.value = HeaderText::Hash(hide(value));
         }
     }
+}
+
+pub(super) fn hide_in_set(set: &mut SetCommands, hide: &mut dyn FnMut(&str) -> String) {
+    set.run = hide_in_words(&set.run, hide);
+    set.back = hide_in_words(&set.back, hide);
 }
 
 pub(super) fn hide_in_rollout(action: &mut RolloutAction, hide: &mut dyn FnMut(&str) -> String) {

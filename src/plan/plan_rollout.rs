@@ -11,7 +11,7 @@ use crate::spec::{RolloutAction, RolloutSpec};
 use crate::yaml::{Located, YamlPlace};
 
 const DEFAULT_VARIABLE: &str = "ROLLPROOF_TRIAL";
-const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, patch: FILE, scale: {to: N}, command: [...], evict: {}, or none: \
+const KINDS: &str = "restart: {}, image: {to: ...}, env: {}, patch: FILE, scale: {to: N}, command: [...], evict: {}, drain: {node: NAME}, or none: \
                      {for: 10s}";
 
 /// The rollout of `own`, with the kind and the time limit that it leaves out taken from `base`. A patch of it is noted in
@@ -42,7 +42,7 @@ fn kind(
     places: &mut ObjectPlaces,
 ) -> Result<Option<RolloutAction>, PlanError> {
     let (context, workload) = (subject.context, subject.workload);
-    let ScenarioRollout { restart, image, env, none, patch, scale, command, evict, timeout } = &spec.value;
+    let ScenarioRollout { restart, image, env, none, patch, scale, command, evict, drain, timeout } = &spec.value;
     let given = [
         restart.as_ref().map(|_| Ok(RolloutAction::Restart)),
         image.as_ref().map(|image| image_change(context, image, workload)),
@@ -51,6 +51,7 @@ fn kind(
         scale.as_ref().map(|scale| rollout_kinds::scale(subject, scale)),
         command.as_ref().map(|command| rollout_kinds::command(context, command)),
         evict.as_ref().map(|evict| rollout_kinds::evict(context, evict)),
+        drain.as_ref().map(|drain| rollout_kinds::drain(context, drain)),
         none.as_ref().map(|none| no_rollout(context, none)),
     ];
     let mut given: Vec<_> = given.into_iter().flatten().collect();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::plan_error::{FaultContext, PlanError};
 use super::{limits, patches};
 use crate::manifest::{FileSource, ManifestObject, ManifestWorkload, ObjectPlaces, WorkloadKind, workload};
-use crate::scenario::model::{ScenarioEvict, ScenarioScale};
+use crate::scenario::model::{ScenarioDrain, ScenarioEvict, ScenarioScale};
 use crate::scenario::shapes::{OneOrMore, PatchSource, ScenarioCommand};
 use crate::spec::RolloutAction;
 use crate::yaml::Located;
@@ -92,4 +92,9 @@ pub(super) fn evict(context: FaultContext<'_>, spec: &ScenarioEvict) -> Result<R
         context.beyond(Some(&node.place), limits::node(&node.value))?;
     }
     Ok(RolloutAction::Evict { node: spec.node.as_ref().map(|node| node.value.clone()), cordon: spec.cordon })
+}
+
+pub(super) fn drain(context: FaultContext<'_>, spec: &ScenarioDrain) -> Result<RolloutAction, PlanError> {
+    context.beyond(Some(&spec.node.place), limits::node(&spec.node.value))?;
+    Ok(RolloutAction::Evict { node: Some(spec.node.value.clone()), cordon: true })
 }

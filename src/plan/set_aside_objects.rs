@@ -33,7 +33,7 @@ impl VariantPlan {
     fn set_aside(&mut self, foreign: &impl Fn(&Value) -> bool, named: &mut BTreeSet<String>) {
         let mut index_of_workload = 0;
         let mut kept = Vec::with_capacity(self.spec.manifests().len());
-        for (index, object) in std::mem::take(&mut self.spec.deployed_mut().manifests).into_iter().enumerate() {
+        for (index, object) in std::mem::take(&mut self.spec.objects_mut().manifests).into_iter().enumerate() {
             let (kind, name) = (text(&object, "/kind"), text(&object, "/metadata/name"));
             let is_workload = index == self.workload.index;
             let is_service = kind == "Service" && name == self.spec.service().name;
@@ -47,7 +47,7 @@ impl VariantPlan {
                 kept.push(object);
             }
         }
-        self.spec.deployed_mut().manifests = kept;
+        self.spec.objects_mut().manifests = kept;
         self.workload.index = index_of_workload;
     }
 }

@@ -37,7 +37,7 @@ pub(super) const WEB: &str = include_str!("../../manifests/apache.yaml");
 pub(super) fn plan_with(scenario: &str, patch: &str, overrides: &PlanOverrides) -> Result<RunPlan, PlanError> {
     let texts = [("run.yaml", scenario), ("web.yaml", WEB), ("patch.yaml", patch)];
     let files = MemoryFiles(texts.into_iter().map(|(name, text)| (name, text.to_owned())).collect());
-    build(&load(Path::new("run.yaml"), &files)?, &files, overrides)
+    build(&load(Path::new("run.yaml"), &files)?, &files, None, overrides)
 }
 
 /// The plan of a scenario with these lines beside its name and manifests.
@@ -47,7 +47,7 @@ pub(super) fn plan(scenario: &str) -> RunPlan {
 
 fn shipped(name: &str) -> RunPlan {
     let scenario = load(Path::new(&format!("scenarios/{name}.yaml")), &ShippedFiles).unwrap();
-    build(&scenario, &ShippedFiles, &PlanOverrides { seed: 1, ..PlanOverrides::default() }).unwrap()
+    build(&scenario, &ShippedFiles, None, &PlanOverrides { seed: 1, ..PlanOverrides::default() }).unwrap()
 }
 
 fn close(a: f64, b: f64) -> bool {
@@ -355,7 +355,7 @@ fn a_daemon_set_is_planned_with_one_pod_until_they_are_counted() {
         ]
         .into(),
     );
-    let error = build(&load(Path::new("run.yaml"), &files).unwrap(), &files, &overrides).unwrap_err().to_string();
+    let error = build(&load(Path::new("run.yaml"), &files).unwrap(), &files, None, &overrides).unwrap_err().to_string();
     assert!(error.contains("daemonset/web has one pod for each node, so that it cannot be scaled"), "{error}");
 }
 

@@ -65,8 +65,8 @@ impl VariantPlan {
     pub(crate) fn set_pods(&mut self, pods: u32) -> Result<(), ManifestError> {
         self.workload = self.workload.with_pods(self.workload_manifest(), pods)?;
         let (replicas, surge) = (self.workload.replicas, self.workload.surge);
-        let deployed = self.spec.deployed_mut();
-        (deployed.replicas, deployed.surge) = (replicas, surge);
+        let objects = self.spec.objects_mut();
+        (objects.replicas, objects.surge) = (replicas, surge);
         Ok(())
     }
 }

@@ -75,7 +75,7 @@ fn apache(header: &mut Header) {
         "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}},
             "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}}});
     for variant in &mut header.spec.variants {
-        variant.deployed_mut().manifests = vec![workload.clone()];
+        variant.objects_mut().manifests = vec![workload.clone()];
         let slow = RequestSpec::get("/slow?ms=200".parse().unwrap(), vec![(Arm::New, 1.0)]);
         variant.load.requests[0].share = 0.9;
         variant.load.requests.push(RequestSpec { share: 0.1, ..slow });

@@ -4,6 +4,7 @@
 //! - `cordon`: cordons and uncordons a node
 //! - `evict_pods`: evicts pods through the Eviction API
 //! - `owned`: which pods are a workload's own
+//! - `restarts`: restarts that make one new revision at most (pure)
 //! - `rollout_command`: a rollout by the user's own program
 //! - `rollout_error`: why a rollout could not be made or followed
 //! - `rollout_follow`: follows a rollout through two watches
@@ -15,6 +16,7 @@
 pub mod cordon;
 mod evict_pods;
 mod owned;
+mod restarts;
 mod rollout_command;
 mod rollout_error;
 mod rollout_follow;
@@ -26,14 +28,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::Client;
-use kube::api::{ApiResource, GroupVersionKind};
+use kube::api::ApiResource;
 
 use crate::manifest::WorkloadKind;
+
+pub use crate::cluster::kube::resource;
 
 pub(crate) use evict_pods::PodToEvict;
 pub use evict_pods::{Eviction, EvictionAnswer, evict, pods_to_evict};
 pub(crate) use owned::finished;
 pub use owned::own_pods;
+pub use restarts::RestartValues;
+pub(crate) use restarts::{KeptRevision, PlannedRestarts, plan_restarts};
 pub(crate) use rollout_error::{CordonError, RolloutError};
 pub(crate) use rollout_follow::follow;
 pub use rollout_follow::{RolloutEnd, wait_complete};
@@ -65,12 +71,6 @@ impl RolledWorkload {
     pub fn resource(&self) -> ApiResource {
         resource(self.kind)
     }
-}
-
-/// The resource of a kind of workload in the API.
-#[must_use]
-pub fn resource(kind: WorkloadKind) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("apps", "v1", kind.name()), kind.plural())
 }
 
 /// How long the API may be silent while a rollout is followed, before it counts as gone.

@@ -8,14 +8,17 @@ use serde_json::{Value, json};
 
 use crate::cluster::kube::api_words;
 
+use super::restarts::{RESTARTED_AT, RestartValues, restarted_at};
 use super::rollout_command::{self, CommandError};
 use super::{RolledWorkload, RolloutHandle};
 
 /// What a rollout does to the workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RolloutStep {
-    /// A new annotation, as `kubectl rollout restart` does it.
+    /// A new annotation in the pod template.
     Restart,
+    /// The annotation of `kubectl rollout restart` itself, which alternates between two values.
+    RestartBetween(RestartValues),
     /// An environment variable of a container gets a new value.
     Env {
         /// The container.
@@ -62,7 +65,7 @@ impl RolloutStep {
     /// In a few words, for the record and for people.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Restart => "restart".to_owned(),
+            Self::Restart | Self::RestartBetween(_) => "restart".to_owned(),
             Self::Env { container, name } => format!("env {name} of container {container}"),
             Self::Image { container, image } => format!("image {image} of container {container}"),
             Self::Patch(_) => "patch".to_owned(),
@@ -72,11 +75,14 @@ impl RolloutStep {
         }
     }
 
-    /// The patch that makes `trial`'s rollout; `None` for a command.
+    /// The patch that makes `trial`'s rollout of a workload whose template was restarted at `now`; `None` for a command.
     #[must_use]
-    pub fn patch(&self, trial: u32) -> Option<Patch<Value>> {
+    pub fn patch(&self, trial: u32, now: Option<&str>) -> Option<Patch<Value>> {
         let trial = trial.to_string();
         Some(match self {
+            Self::RestartBetween(values) => Patch::Strategic(
+                json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: values.next(now)}}}}}),
+            ),
             Self::Restart => Patch::Strategic(
                 json!({"spec": {"template": {"metadata": {"annotations": {"rollproof/trial": trial}}}}}),
             ),
@@ -100,7 +106,21 @@ pub async fn perform(
     bound: Duration,
 ) -> Result<StepOutcome, StepError> {
     let RolledWorkload { namespace, name, .. } = &handle.workload;
-    let Some(patch) = roll.patch(trial) else {
+    let failed = |source: kube::Error| StepError::Api {
+        workload: handle.workload.reference(),
+        namespace: namespace.clone(),
+        what: roll.describe(),
+        source: Box::new(source),
+    };
+    let api: Api<DynamicObject> = Api::namespaced_with(handle.client.clone(), namespace, &handle.workload.resource());
+    let now = match roll {
+        RolloutStep::RestartBetween(_) => {
+            let live = api.get(name).await.map_err(failed)?;
+            live.data.pointer("/spec/template").and_then(restarted_at).map(str::to_owned)
+        }
+        _ => None,
+    };
+    let Some(patch) = roll.patch(trial, now.as_deref()) else {
         let words = if let RolloutStep::Command(words) = roll { words.as_slice() } else { &[] };
         let mut variables = handle.variables.clone();
         variables.insert("ROLLPROOF_TRIAL".to_owned(), trial.to_string());
@@ -112,14 +132,8 @@ pub async fn perform(
             source: Box::new(source),
         });
     };
-    let api: Api<DynamicObject> = Api::namespaced_with(handle.client.clone(), namespace, &handle.workload.resource());
     let params = PatchParams { field_manager: Some("rollproof".to_owned()), ..PatchParams::default() };
-    let answer = api.patch(name, &params, &patch).await.map_err(|source| StepError::Api {
-        workload: handle.workload.reference(),
-        namespace: namespace.clone(),
-        what: roll.describe(),
-        source: Box::new(source),
-    })?;
+    let answer = api.patch(name, &params, &patch).await.map_err(failed)?;
     Ok(step_outcome(&answer))
 }
 
@@ -140,7 +154,7 @@ mod tests {
 
     #[test]
     fn trials_differ_so_that_each_one_rolls() {
-        let body = |roll: &RolloutStep, trial| format!("{:?}", roll.patch(trial).unwrap());
+        let body = |roll: &RolloutStep, trial| format!("{:?}", roll.patch(trial, None).unwrap());
         for roll in [RolloutStep::Restart, RolloutStep::Env { container: "web".into(), name: "N".into() }] {
             assert_ne!(body(&roll, 1), body(&roll, 2));
         }

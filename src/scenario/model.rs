@@ -18,7 +18,10 @@ pub(crate) struct ScenarioFile {
     /// The scenario's name; reports are named after it.
     pub(crate) name: Located<ScenarioName>,
     /// The manifests: paths relative to this file.
+    #[serde(default)]
     pub(crate) manifests: OneOrMore<String>,
+    /// What is measured in place of a copy of manifests.
+    pub(crate) target: Option<Located<ScenarioTarget>>,
     /// The workload that is rolled, for example `deployment/web`; needed where there is a choice.
     pub(crate) workload: Option<Located<String>>,
     /// The Service that carries the load; needed where there is a choice.
@@ -45,6 +48,33 @@ pub(crate) struct ScenarioFile {
     pub(crate) max_lag_ms: Option<Located<u64>>,
     /// `off` leaves out the side probe, which connects to each old pod to see when its listener closes.
     pub(crate) probe: Option<bool>,
+}
+
+/// What is measured in place of a copy of manifests.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScenarioTarget {
+    /// A workload that is there already.
+    pub(crate) existing: ScenarioExisting,
+}
+
+/// A workload that is there already, on a real cluster.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScenarioExisting {
+    /// Its namespace.
+    #[schemars(length(min = 1, max = 63))]
+    pub(crate) namespace: Located<String>,
+    /// The workload, for example `deployment/web`.
+    pub(crate) workload: Located<String>,
+}
+
+impl ScenarioFile {
+    /// The workload that is rolled, where one is named.
+    pub(crate) fn rolled(&self) -> Option<&Located<String>> {
+        let existing = self.target.as_ref().map(|target| &target.value.existing.workload);
+        existing.or(self.workload.as_ref())
+    }
 }
 
 /// The load: which requests, how often, over which connections.
@@ -107,6 +137,8 @@ pub(crate) struct ScenarioRollout {
     pub(crate) command: Option<Located<ScenarioCommand>>,
     /// Evicts the workload's pods from one node.
     pub(crate) evict: Option<ScenarioEvict>,
+    /// Drains a node of the workload's pods, as `kubectl drain` does: cordons it, evicts them, and uncordons it after the trial.
+    pub(crate) drain: Option<ScenarioDrain>,
     /// Rolls nothing out: the load alone, as a control.
     pub(crate) none: Option<ScenarioNone>,
     /// The longest that a rollout may take; 5 min by default.
@@ -161,6 +193,15 @@ pub(crate) struct ScenarioEvict {
     pub(crate) cordon: bool,
 }
 
+/// A drain.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScenarioDrain {
+    /// The node.
+    #[schemars(length(min = 1))]
+    pub(crate) node: Located<String>,
+}
+
 /// No rollout.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -177,6 +218,9 @@ pub(crate) struct ScenarioVariant {
     /// Strategic merge patches, applied in order.
     #[serde(default)]
     pub(crate) patch: OneOrMore<PatchSource>,
+    /// With `target: {existing: ...}`: the command that makes the variant of the workload, such as a `helm upgrade`, and `back`, which
+    /// undoes it.
+    pub(crate) set: Option<Located<ScenarioCommand>>,
     /// What is expected: `clean` (the default) or `loss`.
     pub(crate) expect: Option<Expect>,
     /// The most that a trial may lose and still be clean; 0 by default.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::model::ScenarioFile;
+use super::model::{ScenarioExisting, ScenarioFile, ScenarioTarget};
 use super::values::check_max_lag;
-use crate::manifest::{FileReadError, FileSource};
+use crate::manifest::{FileReadError, FileSource, WorkloadKind};
 use crate::spec::Expect;
-use crate::yaml::{self, YamlError, YamlFault, YamlPlace, YamlSource, nearest};
+use crate::yaml::{self, Located, YamlError, YamlFault, YamlPlace, YamlSource, nearest};
 
 /// A scenario, the text it was read from, and the folder that its paths are relative to.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,12 +53,14 @@ impl Scenario {
 
     fn check(&self) -> Result<(), ScenarioError> {
         let file = &self.file;
-        if file.manifests.0.is_empty() {
+        if let Some(target) = &file.target {
+            self.check_existing(target)?;
+        } else if file.manifests.0.is_empty() {
             let message = "`manifests` names no file, expected at least one";
             return Err(self.fault(
                 &file.name.place,
                 message,
-                "for example `manifests: [deployment.yaml, service.yaml]`",
+                "for example `manifests: [deployment.yaml, service.yaml]`, or `target: {existing: ...}`",
             ));
         }
         let mut seen = BTreeSet::new();
@@ -72,6 +74,28 @@ impl Scenario {
             check_max_lag(lag.value).map_err(|message| self.fault(&lag.place, &message, "100 is the default"))?;
         }
         self.check_variants()
+    }
+
+    fn check_existing(&self, target: &Located<ScenarioTarget>) -> Result<(), ScenarioError> {
+        let file = &self.file;
+        let ScenarioExisting { namespace, workload } = &target.value.existing;
+        if let Some(manifest) = file.manifests.0.first() {
+            let message = "`manifests` stands beside `target`, and what is there already needs none";
+            return Err(self.fault(&manifest.place, message, "leave out one of them"));
+        }
+        if let Some(other) = &file.workload {
+            let message = "`workload` stands beside `target`, which names the workload itself";
+            return Err(self.fault(&other.place, message, "leave out `workload`"));
+        }
+        if !is_label(&namespace.value) {
+            let message = format!("`{}` is no namespace, expected small letters, digits and `-`", namespace.value);
+            return Err(self.fault(&namespace.place, &message, "for example `namespace: shop`"));
+        }
+        if WorkloadKind::split(&workload.value).is_none() {
+            let message = format!("`{}` is no workload, expected KIND/NAME", workload.value);
+            return Err(self.fault(&workload.place, &message, "for example `workload: deployment/web`"));
+        }
+        Ok(())
     }
 
     fn check_variants(&self) -> Result<(), ScenarioError> {
@@ -99,4 +123,10 @@ impl Scenario {
         }
         Ok(())
     }
+}
+
+/// Whether a text is a DNS label (RFC 1123), as the names of namespaces are.
+fn is_label(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with('-') && !text.ends_with('-')
 }

@@ -26,5 +26,5 @@ pub use load_spec::LoadSpec;
 pub use request_spec::{HeaderSpec, HeaderText, RequestSpec};
 pub use rollout_spec::{RolloutAction, RolloutSpec};
 pub use run_spec::{ClusterSpec, RoutingSpec, RunSettings, RunSpec};
-pub use target_spec::{DeployedTarget, ServiceSpec, TargetSpec};
+pub use target_spec::{ExistingTarget, ServiceSpec, SetCommands, TargetObjects, TargetSpec};
 pub use variant_spec::{Expect, VariantSpec};

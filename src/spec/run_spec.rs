@@ -44,6 +44,14 @@ pub struct RunSettings {
     pub tail: Duration,
     /// Whether the side probe watches the old pods' listeners.
     pub side_probe: bool,
+    /// How often it connects to each.
+    #[serde(
+        rename = "side_probe_every_ns",
+        with = "nanoseconds",
+        default = "side_probe_every",
+        skip_serializing_if = "is_side_probe_every"
+    )]
+    pub side_probe_every: Duration,
     /// Where it takes place.
     pub cluster: ClusterSpec,
     /// The folders that the manifests stand in, beside which `images/NAME/` is looked for.
@@ -67,6 +75,7 @@ impl RunSettings {
             lead_in: lead_in(),
             tail: tail(),
             side_probe: true,
+            side_probe_every: side_probe_every(),
             cluster: ClusterSpec { choice: "embedded".to_owned(), routing: RoutingSpec::default() },
             folders: Vec::new(),
             notes: Vec::new(),
@@ -96,6 +105,15 @@ const fn tail() -> Duration {
 
 fn is_tail(time: &Duration) -> bool {
     *time == tail()
+}
+
+/// [`RunSettings::side_probe_every`] of a usual run.
+const fn side_probe_every() -> Duration {
+    Duration::from_millis(20)
+}
+
+fn is_side_probe_every(time: &Duration) -> bool {
+    *time == side_probe_every()
 }
 
 /// Where a run takes place.

@@ -3,18 +3,44 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is measured. A workload that is there already, or a URL as a door, would be further kinds.
+/// What is measured. A URL as a door would be a further kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetSpec {
     /// The run's own copy of the manifests, in a namespace of its own.
-    Deployed(DeployedTarget),
+    Deployed(TargetObjects),
+    /// A workload that is there already.
+    Existing(ExistingTarget),
 }
 
-/// A copy of manifests, made for the run.
+/// A workload that is there already. Nothing is created in its namespace but, for the run, a Role and its binding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeployedTarget {
-    /// The manifests whole, patched, an added Service included, in the order in which they are applied. In a record the
+pub struct ExistingTarget {
+    /// Its namespace.
+    pub namespace: String,
+    /// The strategic merge patches of the workload that make the variant, in their order; none for the workload as it stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<Value>,
+    /// The commands that make the variant, in place of patches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<SetCommands>,
+    /// What the cluster had when the run was planned, with the patches: only to be read.
+    pub objects: TargetObjects,
+}
+
+/// A command of the user's that makes a variant, and the one that undoes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetCommands {
+    /// The program and its arguments.
+    pub run: Vec<String>,
+    /// What undoes it.
+    pub back: Vec<String>,
+}
+
+/// The manifests of a target, and what was chosen in them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetObjects {
+    /// The manifests whole, patched, an added Service included, in the order in which they would be applied. In a record the
     /// data of Secrets is hashed.
     pub manifests: Vec<Value>,
     /// The workload that is rolled, for example `deployment/web`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DeployedTarget, LoadSpec, RolloutAction, RolloutSpec, ServiceSpec, TargetSpec};
+use super::{ExistingTarget, LoadSpec, RolloutAction, RolloutSpec, ServiceSpec, TargetObjects, TargetSpec};
 
 /// One variant of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub enum Expect {
 impl VariantSpec {
     /// A variant that is restarted within five minutes, and may lose nothing where it is expected to be clean.
     #[must_use]
-    pub fn new(name: &str, expect: Expect, target: DeployedTarget, load: LoadSpec) -> Self {
+    pub fn new(name: &str, expect: Expect, target: TargetObjects, load: LoadSpec) -> Self {
         Self {
             name: name.to_owned(),
             expect,
@@ -59,25 +59,25 @@ impl VariantSpec {
     /// The manifests whole, patched, an added Service included, in the order in which they are applied.
     #[must_use]
     pub fn manifests(&self) -> &[Value] {
-        &self.deployed().manifests
+        &self.objects().manifests
     }
 
     /// The Service that carries the load.
     #[must_use]
     pub fn service(&self) -> &ServiceSpec {
-        &self.deployed().service
+        &self.objects().service
     }
 
     /// The workload, for example `deployment/web`.
     #[must_use]
     pub fn workload(&self) -> &str {
-        &self.deployed().workload
+        &self.objects().workload
     }
 
     /// The pods that the workload has at rest.
     #[must_use]
     pub fn replicas(&self) -> u32 {
-        self.deployed().replicas
+        self.objects().replicas
     }
 
     /// The pods that a trial may have beyond [`Self::replicas`].
@@ -85,7 +85,7 @@ impl VariantSpec {
     pub fn surge(&self) -> u32 {
         match self.rollout.action {
             RolloutAction::Scale { from, to } => to.saturating_sub(from),
-            _ => self.deployed().surge,
+            _ => self.objects().surge,
         }
     }
 
@@ -106,16 +106,25 @@ impl VariantSpec {
         self.manifest(kind, name)
     }
 
-    /// What is deployed for it, to change it.
-    pub fn deployed_mut(&mut self) -> &mut DeployedTarget {
-        match &mut self.target {
-            TargetSpec::Deployed(deployed) => deployed,
+    /// The workload that is there already; `None` where the run makes its own.
+    #[must_use]
+    pub fn existing(&self) -> Option<&ExistingTarget> {
+        match &self.target {
+            TargetSpec::Existing(existing) => Some(existing),
+            TargetSpec::Deployed(_) => None,
         }
     }
 
-    fn deployed(&self) -> &DeployedTarget {
+    /// Its objects, to change them.
+    pub fn objects_mut(&mut self) -> &mut TargetObjects {
+        match &mut self.target {
+            TargetSpec::Deployed(objects) | TargetSpec::Existing(ExistingTarget { objects, .. }) => objects,
+        }
+    }
+
+    fn objects(&self) -> &TargetObjects {
         match &self.target {
-            TargetSpec::Deployed(deployed) => deployed,
+            TargetSpec::Deployed(objects) | TargetSpec::Existing(ExistingTarget { objects, .. }) => objects,
         }
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! - `astray`: where new connections are routed after a complete rollout, and the cause if nowhere
 //! - `eviction`: a rollout by eviction
+//! - `in_place`: a workload that was there before the run
 //! - `run_trial`: runs one trial: lead-in, rollout, drain, tail
 //! - `running_variant`: a variant on the cluster: its workload, its load, its rollout
 //! - `settle`: waits until a workload is at rest before a trial, and resets it once
@@ -11,6 +12,7 @@
 
 mod astray;
 mod eviction;
+mod in_place;
 mod run_trial;
 mod running_variant;
 mod settle;
@@ -19,6 +21,7 @@ mod site;
 use crate::cluster::kube::{ApplyError, api_words};
 use crate::rollout::RolloutError;
 
+pub(crate) use in_place::{InPlace, SetState, WantedSpec, leave};
 pub(crate) use run_trial::{TrialSetup, run};
 pub(crate) use running_variant::{RunningVariant, TrialAction, TrialStep};
 pub(crate) use settle::{SettleResult, settle};
@@ -34,10 +37,10 @@ pub(crate) enum TrialError {
     Api { doing: String, namespace: String, source: Box<kube::Error> },
     #[error("recreating the workload in namespace {namespace}: {source}")]
     Apply { namespace: String, source: Box<ApplyError> },
+    #[error("{workload} in namespace {namespace} was changed by somebody else, and stays as it is: {what}{by}")]
+    Meddled { workload: String, namespace: String, what: String, by: String },
     #[error("the run was stopped during trial {trial}")]
     Stopped { trial: u32 },
-    #[error(
-        "{workload} in namespace {namespace} did not become stable within {waited_s} s, nor after it was recreated: {stood}"
-    )]
-    Unsettled { workload: String, namespace: String, waited_s: u64, stood: String },
+    #[error("{workload} in namespace {namespace} did not become stable within {waited_s} s{again}: {stood}")]
+    Unsettled { workload: String, namespace: String, waited_s: u64, again: &'static str, stood: String },
 }

@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube::api::DynamicObject;
 use tokio_util::sync::CancellationToken;
 
 use super::astray::astray;
 use super::eviction::{evict_and_follow, uncordon};
+use super::in_place::{meddling, standing as standing_now};
 use super::running_variant::{TrialAction, TrialStep};
 use super::site::{SiteError, SiteLoad};
 use super::{RunningVariant, TrialError};
@@ -28,6 +30,8 @@ pub(super) struct RolloutResult {
     pub(super) reason: String,
     /// What makes the trial invalid; empty without any.
     pub(super) trouble: String,
+    /// A workload that was there before the run, as the trial's own step left it.
+    pub(super) standing: Option<DynamicObject>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,11 +72,16 @@ pub(crate) async fn run(
         return Err(error);
     }
     site.stop_probes().await?;
-    let trouble = match &outcome {
+    let mut trouble = match &outcome {
         Ok(middle) if middle.complete => astray(variant).await?,
         Ok(middle) => middle.trouble.clone(),
         Err(_) => String::new(),
     };
+    if let Ok(RolloutResult { standing: Some(standing), .. }) = &outcome
+        && trouble.is_empty()
+    {
+        trouble = meddling(variant, standing).await;
+    }
     let (complete, reason) = match &outcome {
         Ok(middle) => (middle.complete, middle.reason.clone()),
         Err(error) => (false, error.to_string()),
@@ -128,7 +137,8 @@ async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods
     tokio::time::sleep(variant.lead_in).await;
     let before = site.now().await?;
     variant.set_step(TrialStep::Rolling(None));
-    let middle = match &variant.action {
+    let mut standing = standing_now(variant).await?;
+    let mut middle = match &variant.action {
         TrialAction::None { duration } => {
             variant.set_step(TrialStep::Control);
             site.mark(number, MarkName::RolloutStep, before, "none").await?;
@@ -145,6 +155,7 @@ async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods
             let failed = if took.is_err() { " (failed)" } else { "" };
             // A step that fails may have replaced pods all the same: what was lost belongs to it.
             site.mark(number, MarkName::RolloutStep, before, &format!("{}{failed}", roll.describe())).await?;
+            standing = standing_now(variant).await?;
             if took.map_err(RolloutError::from)? == StepOutcome::Nothing {
                 nothing_changed(variant, roll)
             } else {
@@ -153,6 +164,7 @@ async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods
         }
         TrialAction::Evict(eviction) => evict_and_follow(variant, number, eviction).await?,
     };
+    middle.standing = standing;
     variant.set_step(TrialStep::Tail);
     // New connections may go to a pod that is gone for as long as routing lags: the load must still be there.
     tokio::time::sleep(variant.tail.max(variant.routing_lag + BEYOND_LAG)).await;

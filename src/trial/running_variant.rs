@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::in_place::InPlace;
 use super::site::LoadSite;
 use crate::load::LoadPlan;
 use crate::rollout::{Eviction, RolloutCounts, RolloutHandle, RolloutStep};
@@ -20,6 +21,8 @@ pub(crate) struct RunningVariant {
     pub(crate) service: String,
     /// The name of the Service's port, empty if it has none.
     pub(crate) service_port_name: String,
+    /// Set where the workload was there before the run.
+    pub(crate) in_place: Option<InPlace>,
     /// Where its load and watches live.
     pub(crate) site: LoadSite,
     /// Its load; the trial's number and seed are filled in for each trial.

@@ -8,6 +8,7 @@ use kube::Api;
 use kube::api::{DeleteParams, DynamicObject};
 use tokio_util::sync::CancellationToken;
 
+use super::in_place::bring;
 use super::running_variant::TrialAction;
 use super::{RunningVariant, TrialError};
 use crate::cluster::kube::apply;
@@ -33,7 +34,10 @@ pub(crate) async fn settle(
     variant: &RunningVariant,
     number: u32,
 ) -> Result<SettleResult, TrialError> {
-    let rolled_back = roll_back(stop, variant, number).await?;
+    let mut rolled_back = roll_back(stop, variant, number).await?;
+    if let Some(in_place) = &variant.in_place {
+        rolled_back |= bring(variant, in_place, number).await?;
+    }
     // A workload that comes to rest only now has replaced pods meanwhile: after a rollout that ran into its timeout, or was
     // left when the agent was lost.
     let quick = tokio::time::timeout(AT_ONCE, at_rest(stop, variant, number)).await;
@@ -42,11 +46,14 @@ pub(crate) async fn settle(
         Ok(first) => first?,
         Err(_) => at_rest(stop, variant, number).await?,
     };
-    if first.is_none() {
+    let Some(stood) = first else {
         if moved {
             routing_follows(stop, variant, number).await?;
         }
         return Ok(SettleResult::AtRest);
+    };
+    if variant.in_place.is_some() {
+        return Err(unsettled(variant, "", stood));
     }
     recreate(variant).await?;
     variant.changed.store(false, Ordering::Relaxed);
@@ -55,12 +62,17 @@ pub(crate) async fn settle(
             routing_follows(stop, variant, number).await?;
             Ok(SettleResult::Reset)
         }
-        Some(stood) => Err(TrialError::Unsettled {
-            workload: variant.handle.workload.reference(),
-            namespace: variant.handle.workload.namespace.clone(),
-            waited_s: REST_WITHIN.as_secs(),
-            stood,
-        }),
+        Some(stood) => Err(unsettled(variant, ", nor after it was recreated", stood)),
+    }
+}
+
+fn unsettled(variant: &RunningVariant, again: &'static str, stood: String) -> TrialError {
+    TrialError::Unsettled {
+        workload: variant.handle.workload.reference(),
+        namespace: variant.handle.workload.namespace.clone(),
+        waited_s: REST_WITHIN.as_secs(),
+        again,
+        stood,
     }
 }
 

@@ -19,7 +19,7 @@ const FINISH_POLL: Duration = Duration::from_millis(10);
 /// Where a variant's load and watches live.
 pub(crate) enum LoadSite {
     Local(LocalSite),
-    Agent(AgentSite),
+    Agent(Box<AgentSite>),
 }
 
 pub(crate) struct LocalSite {
@@ -28,7 +28,7 @@ pub(crate) struct LocalSite {
     /// How the Service is reached.
     pub(crate) route: Arc<dyn Route>,
     /// The watches, which run from the variant's creation to the end of the run.
-    pub(crate) observer: Observer,
+    pub(crate) observer: Arc<Observer>,
 }
 
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct AgentSite {
     pub(crate) follower: Arc<Follower>,
     pub(crate) namespace: String,
     pub(crate) address: SocketAddr,
+    /// The watches, where the agent may not watch the namespace and this process does.
+    pub(crate) watches: Option<Arc<Observer>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -155,8 +157,13 @@ impl LoadSite {
 
     /// Ends the watches that are in this process; those of an agent end with it.
     pub(crate) async fn close(self) {
-        if let Self::Local(local) = self {
-            local.observer.stop().await;
+        let observer = match self {
+            Self::Local(local) => Some(local.observer),
+            Self::Agent(agent) => agent.watches,
+        };
+        // Variants of one namespace share it: the last one ends it.
+        if let Some(observer) = observer.and_then(Arc::into_inner) {
+            observer.stop().await;
         }
     }
 }

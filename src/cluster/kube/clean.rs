@@ -9,6 +9,8 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::api_words;
+use super::former_workload::{bring_back, kept};
+use super::guests::{self, GuestObject};
 use super::labels::{CORDONED_BY, MANAGED_BY, MANAGER, RUN_LABEL};
 use super::leftovers::{
     CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, NodeCordon, leftover_of, seen_node,
@@ -30,6 +32,14 @@ pub(crate) struct CleanReport {
     pub(crate) uncordoned: Vec<String>,
     /// Nodes that could not be, with the reason.
     pub(crate) still_cordoned: Vec<(String, String)>,
+    /// What was undone in workloads, each in a sentence.
+    pub(crate) undone: Vec<String>,
+    /// Namespaces that stay because what their runs changed could not be undone, with the reason.
+    pub(crate) not_undone: Vec<(String, String)>,
+    pub(crate) guests_removed: Vec<GuestObject>,
+    pub(crate) guests_left: Vec<(GuestObject, String)>,
+    /// Why roles could not be looked at.
+    pub(crate) guests_unseen: Option<String>,
     /// The namespaces of other runs, which were left alone.
     pub(crate) left_alone: Vec<LeftoverNamespace>,
     /// Why nodes could not be looked at.
@@ -48,7 +58,12 @@ pub(crate) async fn find_leftovers(client: &Client, now_s: u64) -> Result<Leftov
         Err(kube::Error::Api(status)) if status.code == 403 => (Vec::new(), Some(status.message.clone())),
         Err(error) => return Err(error),
     };
-    Ok(Leftovers { namespaces, nodes, nodes_unseen })
+    let (guests, guests_unseen) = match guests::find(client).await {
+        Ok(found) => (found, None),
+        Err(kube::Error::Api(status)) if status.code == 403 => (Vec::new(), Some(status.message.clone())),
+        Err(error) => return Err(error),
+    };
+    Ok(Leftovers { namespaces, nodes, nodes_unseen, guests, guests_unseen })
 }
 
 /// The namespaces that runs made, at `now_s` (seconds since 1970).
@@ -61,8 +76,12 @@ pub(super) async fn run_namespaces(client: &Client, now_s: u64) -> Result<Vec<Le
 /// Removes what `which` names, as it is at `now_s` (seconds since 1970), and waits for it.
 pub(crate) async fn clean(client: &Client, which: &CleanSelection, now_s: u64) -> Result<CleanReport, kube::Error> {
     let found = find_leftovers(client, now_s).await?;
-    let mut cleaned =
-        CleanReport { nodes_unseen: found.nodes_unseen, waited_s: GONE_WITHIN.as_secs(), ..CleanReport::default() };
+    let mut cleaned = CleanReport {
+        nodes_unseen: found.nodes_unseen,
+        guests_unseen: found.guests_unseen,
+        waited_s: GONE_WITHIN.as_secs(),
+        ..CleanReport::default()
+    };
     let taken = |cordon: &NodeCordon| which.takes(&cordon.by, cordon.alive);
     for node in found.nodes.iter().filter(|node| node.cordon.as_ref().is_some_and(taken)) {
         match uncordon(client, &node.node).await {
@@ -70,9 +89,27 @@ pub(crate) async fn clean(client: &Client, which: &CleanSelection, now_s: u64) -
             Err(why) => cleaned.still_cordoned.push((node.node.clone(), why)),
         }
     }
-    let (mut taken, left_alone) =
-        found.namespaces.into_iter().partition(|one| which.takes(&one.run, one.life == NamespaceLife::Alive));
+    let alive: BTreeSet<String> =
+        found.namespaces.iter().filter(|one| one.life == NamespaceLife::Alive).map(|one| one.run.clone()).collect();
+    let (mut taken, left_alone): (Vec<_>, Vec<_>) =
+        found.namespaces.into_iter().partition(|one| which.takes(&one.run, alive.contains(&one.run)));
     cleaned.left_alone = left_alone;
+    // Before its namespace goes, and with it what the workload was.
+    for namespace in std::mem::take(&mut taken) {
+        match undone(client, &namespace).await {
+            Ok(said) => {
+                cleaned.undone.extend(said);
+                taken.push(namespace);
+            }
+            Err(why) => cleaned.not_undone.push((namespace.namespace, why)),
+        }
+    }
+    for guest in found.guests.iter().filter(|guest| which.takes(&guest.run, alive.contains(&guest.run))) {
+        match guests::remove(client, guest).await {
+            Ok(()) => cleaned.guests_removed.push(guest.clone()),
+            Err(error) => cleaned.guests_left.push((guest.clone(), api_words(&error))),
+        }
+    }
     for namespace in &taken {
         request_deletion(client, namespace).await?;
     }
@@ -85,6 +122,16 @@ pub(crate) async fn clean(client: &Client, which: &CleanSelection, now_s: u64) -
     }
     (cleaned.remaining, cleaned.removed) = taken.into_iter().partition(|one| held.contains_key(&one.uid));
     Ok(cleaned)
+}
+
+/// Undoes what the run of a namespace changed in a workload that was there before it; what was done, in a sentence.
+async fn undone(client: &Client, one: &LeftoverNamespace) -> Result<Option<String>, String> {
+    if one.measures.is_none() || one.life == NamespaceLife::Going {
+        return Ok(None);
+    }
+    let Some(former) = kept(client, &one.namespace).await? else { return Ok(None) };
+    let brought = bring_back(client, &former).await?;
+    Ok(brought.words(&former))
 }
 
 /// Asks for a namespace's removal. Its pods are given a second: nobody needs their hooks any more.

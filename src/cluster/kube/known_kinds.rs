@@ -1,8 +1,16 @@
 //! Which kinds of objects need not be asked for. Pure.
 
+use kube::api::{ApiResource, GroupVersionKind};
 use serde_json::Value;
 
+use crate::manifest::WorkloadKind;
 use crate::manifest::documents::{self, text};
+
+/// The resource of a kind of workload in the API.
+#[must_use]
+pub fn resource(kind: WorkloadKind) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("apps", "v1", kind.name()), kind.plural())
+}
 
 /// Kinds of Kubernetes 1.34 that live in namespaces, by group (`kubectl api-resources --namespaced=true`).
 const NAMESPACED: &[(&str, &[&str])] = &[

@@ -56,6 +56,24 @@ pub async fn connect(context: &str) -> Result<ConnectedCluster, ConnectError> {
     from(config, Some(context), &format!("context {context}")).await
 }
 
+/// The kubeconfig's current context, as kubectl takes it where none is named.
+pub(crate) fn current_context() -> Result<String, ConnectError> {
+    let config = Kubeconfig::read().map_err(|error| unreadable(&error))?;
+    let current = config.current_context.clone().filter(|name| !name.is_empty());
+    let context = current.ok_or_else(|| {
+        ConnectError::Kubeconfig("it has no current context; name one with --cluster context:NAME".to_owned())
+    })?;
+    has_context(&config, &context)?;
+    Ok(context)
+}
+
+/// The namespace that a context names; `None` if it names none, or if there is no such context.
+pub(crate) fn namespace_of(context: &str) -> Option<String> {
+    let config = Kubeconfig::read().ok()?;
+    let named = config.contexts.into_iter().find(|known| known.name == context)?;
+    named.context?.namespace.filter(|namespace| !namespace.is_empty())
+}
+
 fn has_context(config: &Kubeconfig, context: &str) -> Result<(), ConnectError> {
     if config.contexts.iter().any(|known| known.name == context) {
         return Ok(());

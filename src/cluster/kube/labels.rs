@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Who made an object (a label that Kubernetes recommends).
 pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -18,6 +18,8 @@ pub(super) const RUN_LABEL: &str = "rollproof.dev/run";
 pub(super) const HEARTBEAT: &str = "rollproof.dev/heartbeat";
 /// The scenario's name, as an annotation of the run's namespaces.
 pub(crate) const SCENARIO: &str = "rollproof.dev/scenario";
+/// The workload that a run measures where it stands, as an annotation of the run's namespace.
+pub(crate) const MEASURES: &str = "rollproof.dev/measures";
 /// The run that cordoned a node, as the node's annotation.
 pub const CORDONED_BY: &str = "rollproof.dev/cordoned-by";
 
@@ -28,6 +30,11 @@ pub(super) const ALIVE_FOR: Duration = Duration::from_mins(2);
 
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "rollproof-cluster";
+
+/// The labels of what a run makes in a namespace that is not its own.
+pub(crate) fn guest_labels(run: &str) -> Value {
+    json!({MANAGED_BY: MANAGER, RUN_LABEL: run})
+}
 
 pub(crate) async fn mark_as_own(client: &Client) -> Result<(), kube::Error> {
     let object = json!({"metadata": {"name": NAME, "namespace": NAMESPACE,

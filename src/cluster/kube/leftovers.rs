@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Namespace, Node};
 use kube::ResourceExt;
 
-use super::labels::{ALIVE_FOR, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
+use super::guests::GuestObject;
+use super::labels::{ALIVE_FOR, CORDONED_BY, HEARTBEAT, MANAGED_BY, MANAGER, MEASURES, RUN_LABEL, SCENARIO};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NamespaceLife {
@@ -28,6 +29,8 @@ pub(crate) struct LeftoverNamespace {
     pub(crate) run: String,
     /// The scenario's name, if it is written there.
     pub(crate) scenario: Option<String>,
+    /// The workload that its run measures where it stands, if it does.
+    pub(crate) measures: Option<String>,
     /// Seconds since it was made, by the cluster's clock and this machine's; zero if that lies ahead.
     pub(crate) age_s: u64,
     /// Seconds since the run's last heartbeat, or since the namespace was made where there is none that can be read.
@@ -62,6 +65,9 @@ pub(crate) struct Leftovers {
     pub(crate) nodes: Vec<SeenNode>,
     /// Why nodes could not be looked at.
     pub(crate) nodes_unseen: Option<String>,
+    pub(crate) guests: Vec<GuestObject>,
+    /// Why roles could not be looked at.
+    pub(crate) guests_unseen: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +118,7 @@ pub(super) fn leftover_of(namespace: &Namespace, now_s: u64) -> Option<LeftoverN
         uid: namespace.uid(),
         run,
         scenario: namespace.annotations().get(SCENARIO).cloned(),
+        measures: namespace.annotations().get(MEASURES).cloned(),
         age_s,
         silent_s,
         life,

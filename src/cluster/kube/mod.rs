@@ -3,6 +3,9 @@
 //! - `apply_objects`: applies untyped manifests
 //! - `asked_kinds`: where a cluster keeps the objects of a kind
 //! - `clean`: finds and removes what runs have left
+//! - `former_spec`: what a workload was before a run changed it (pure)
+//! - `former_workload`: keeps that, and brings it back
+//! - `guests`: roles of runs in namespaces that are not their own
 //! - `kept_fields`: fields of an applied object that the cluster did not keep (pure)
 //! - `known_kinds`: kinds whose path need not be looked up (pure)
 //! - `kube_client`: a connection whose every request is bounded
@@ -16,6 +19,9 @@
 mod apply_objects;
 mod asked_kinds;
 mod clean;
+mod former_spec;
+mod former_workload;
+mod guests;
 mod kept_fields;
 mod known_kinds;
 mod kube_client;
@@ -27,12 +33,16 @@ pub use apply_objects::{ApplyError, apply};
 pub(crate) use apply_objects::{create_namespace, unknown_kind};
 pub(crate) use asked_kinds::{AskedKinds, KindPlace};
 pub(crate) use clean::{CleanReport, clean, find_leftovers};
+pub(crate) use former_spec::{FormerSpec, SpecOrigin};
+pub(crate) use former_workload::{bring_back, keep, last_writer};
+pub(crate) use guests::leave;
 pub(crate) use kept_fields::{UnkeptField, unkept};
 pub(crate) use known_kinds::reference;
-pub(crate) use kube_client::{ConnectError, ConnectedCluster, in_cluster};
+pub use known_kinds::resource;
+pub(crate) use kube_client::{ConnectError, ConnectedCluster, current_context, in_cluster, namespace_of};
 pub use kube_client::{connect, connect_with};
 pub use labels::CORDONED_BY;
-pub(crate) use labels::{is_own, mark_as_own};
+pub(crate) use labels::{MEASURES, SCENARIO, guest_labels, is_own, mark_as_own};
 #[cfg(test)]
 pub(crate) use leftovers::NodeCordon;
 pub(crate) use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, SeenNode};

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::api_words;
 use super::clean::{request_deletion, run_namespaces};
-use super::labels::{BEAT_EVERY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL, SCENARIO};
+use super::labels::{BEAT_EVERY, HEARTBEAT, MANAGED_BY, MANAGER, RUN_LABEL};
 use super::leftovers::NamespaceLife;
 
 /// How long the removal of a run's namespaces may take, before it is left to the cluster.
@@ -25,12 +25,15 @@ pub(crate) async fn create(
     client: &Client,
     name: &str,
     run: &str,
-    scenario: &str,
+    annotations: &[(&str, &str)],
     labels: &[(&str, &str)],
 ) -> Result<(), kube::Error> {
     let mut object = json!({"metadata": {"name": name,
         "labels": {MANAGED_BY: MANAGER, RUN_LABEL: run},
-        "annotations": {HEARTBEAT: now_s().to_string(), SCENARIO: scenario}}});
+        "annotations": {HEARTBEAT: now_s().to_string()}}});
+    for (annotation, value) in annotations {
+        object["metadata"]["annotations"][*annotation] = json!(value);
+    }
     for (label, value) in labels {
         object["metadata"]["labels"][*label] = json!(value);
     }

@@ -6,27 +6,37 @@ use crate::agent::{AgentRight, agent_rights, missing_rights};
 use crate::cluster::kube::api_words;
 use crate::commands::ending::CommandFailure;
 use crate::manifest::WorkloadKind;
-use crate::plan::RunPlan;
-use crate::spec::RolloutAction;
+use crate::plan::{RunPlan, VariantPlan};
+use crate::spec::{ExistingTarget, RolloutAction};
 
-use super::LoadPlace;
+use super::{LoadPlace, rights_yaml};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// Names what is missing.
-pub(super) async fn check(client: &Client, whose: &str, plan: &RunPlan, from: LoadPlace) -> Result<(), CommandFailure> {
-    let needed = needed(plan, from);
-    let missing = missing_rights(client, &needed).await.map_err(|error| {
-        CommandFailure::Machine(format!("asking {whose} for this user's rights: {}", api_words(&error)))
-    })?;
+/// Names what is missing. Where only the agent's rights in the namespace of a workload that is there already cannot be given, the driver
+/// can watch in its place: then this is true.
+pub(super) async fn check(
+    client: &Client,
+    whose: &str,
+    plan: &RunPlan,
+    from: LoadPlace,
+) -> Result<bool, CommandFailure> {
+    let ask = async |rights: &[AgentRight]| {
+        missing_rights(client, rights).await.map_err(|error| {
+            CommandFailure::Machine(format!("asking {whose} for this user's rights: {}", api_words(&error)))
+        })
+    };
+    let missing = ask(&needed(plan, from)).await?;
     if missing.is_empty() {
-        return Ok(());
+        let Some(existing) = plan.variants.iter().find_map(|one| one.spec.existing()) else { return Ok(false) };
+        return Ok(from == LoadPlace::Pod && !ask(&guest(existing)).await?.is_empty());
     }
-    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let named: Vec<String> = missing.iter().map(ToString::to_string).collect();
     Err(CommandFailure::Machine(format!(
-        "the user of {whose} may not {}; a run makes namespaces of its own and works in them; ask for these \
-         rights, or use another context",
-        missing.join(", nor ")
+        "the user of {whose} may not {}; a run makes namespaces of its own and works in them; use another context, or ask \
+         for these rights, for example so, with the user's name:\n{}",
+        named.join(", nor "),
+        rights_yaml::grant(&missing)
     )))
 }
 
@@ -34,15 +44,21 @@ pub(super) async fn check(client: &Client, whose: &str, plan: &RunPlan, from: Lo
 /// agent's are among them.
 fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<AgentRight> {
     let mut rights = Vec::new();
+    if let Some((variant, existing)) = plan.variants.iter().find_map(|one| Some((one, one.spec.existing()?))) {
+        rights.extend(in_place(variant, existing));
+    }
     let mut need = |verbs: &[&str], group: &str, resource: &str| {
         rights.extend(verbs.iter().map(|verb| AgentRight::new(verb, group, resource, "")));
     };
     need(&["create", "delete", "list", "patch"], "", "namespaces");
-    need(&["get", "list", "watch", "deletecollection"], "", "pods");
-    need(&["create", "patch", "get"], "", "services");
-    need(&["list"], "discovery.k8s.io", "endpointslices");
+    let own = || plan.variants.iter().filter(|variant| variant.spec.existing().is_none());
+    if own().next().is_some() {
+        need(&["get", "list", "watch", "deletecollection"], "", "pods");
+        need(&["create", "patch", "get"], "", "services");
+        need(&["list"], "discovery.k8s.io", "endpointslices");
+    }
     for kind in WorkloadKind::ALL {
-        if plan.variants.iter().any(|variant| variant.workload.kind == kind) {
+        if own().any(|variant| variant.workload.kind == kind) {
             need(&["create", "patch", "get", "list", "watch", "delete"], "apps", kind.plural());
         }
     }
@@ -62,11 +78,41 @@ fn needed(plan: &RunPlan, from: LoadPlace) -> Vec<AgentRight> {
     if from == LoadPlace::Pod {
         need(&["create", "patch"], "", "serviceaccounts");
         need(&["create", "patch"], "", "secrets");
-        need(&["create"], "", "pods");
+        need(&["get", "create", "delete", "deletecollection"], "", "pods");
         need(&["get", "create"], "", "pods/proxy");
-        need(&["create", "patch"], RBAC, "roles");
-        need(&["create", "patch"], RBAC, "rolebindings");
-        rights.extend(agent_rights(""));
+        if own().next().is_some() {
+            need(&["create", "patch"], RBAC, "roles");
+            need(&["create", "patch"], RBAC, "rolebindings");
+            rights.extend(agent_rights(""));
+        }
     }
+    rights.sort();
+    rights.dedup();
     rights
+}
+
+/// The rights in the namespace of a workload that is there already, and nowhere else.
+fn in_place(variant: &VariantPlan, existing: &ExistingTarget) -> Vec<AgentRight> {
+    let mut rights = Vec::new();
+    let mut need = |verbs: &[&str], group: &str, resource: &str| {
+        rights.extend(verbs.iter().map(|verb| AgentRight::new(verb, group, resource, &existing.namespace)));
+    };
+    need(&["get", "list", "watch", "patch"], "apps", variant.workload.kind.plural());
+    let revisions =
+        if variant.workload.kind == WorkloadKind::Deployment { "replicasets" } else { "controllerrevisions" };
+    need(&["list"], "apps", revisions);
+    need(&["list", "watch"], "", "pods");
+    need(&["get", "list"], "", "services");
+    need(&["list", "watch"], "discovery.k8s.io", "endpointslices");
+    need(&["list", "watch"], "", "events");
+    rights
+}
+
+/// The rights to give the agent its own in that namespace: whoever gives a right must have it.
+fn guest(existing: &ExistingTarget) -> Vec<AgentRight> {
+    let verbs = ["create", "patch", "deletecollection"];
+    let given = ["roles", "rolebindings"]
+        .into_iter()
+        .flat_map(|resource| verbs.map(|verb| AgentRight::new(verb, RBAC, resource, &existing.namespace)));
+    given.chain(agent_rights(&existing.namespace)).collect()
 }

@@ -48,7 +48,7 @@ pub(super) async fn variants(
             .map_err(|error| failed(api_words(&error)))?;
         let target = variants::target(run.plan, run.places, index, planned);
         // Watched from its creation on, so that nothing of it is missed.
-        let observer = Observer::start(&client, &target, run.clock, sink);
+        let observer = Arc::new(Observer::start(&client, &target, run.clock, sink));
         let kept = apply(&client, namespace, planned.spec.manifests()).await;
         let kept = kept.map_err(|error| failed(why_refused(planned, &error)))?;
         let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));

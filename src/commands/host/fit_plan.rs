@@ -39,7 +39,11 @@ async fn size(reached: &ReachedCluster, plan: &mut RunPlan) -> Result<(), Comman
         return Ok(());
     }
     let pods = reached.nodes_for_pods().await?;
-    for variant in plan.variants.iter_mut().filter(|variant| variant.workload.kind == WorkloadKind::DaemonSet) {
+    // Those of one that is there already are counted.
+    let own = |variant: &&mut VariantPlan| {
+        variant.workload.kind == WorkloadKind::DaemonSet && variant.spec.existing().is_none()
+    };
+    for variant in plan.variants.iter_mut().filter(own) {
         variant
             .set_pods(pods)
             .map_err(|error| CommandFailure::User(format!("variant {}: {error}", variant.spec.name)))?;

@@ -15,7 +15,8 @@ pub(super) async fn provide(
     nodes: Option<(KindCluster, Vec<String>)>,
 ) -> Result<ImageRewrite, NotReady> {
     let mut rewrite = ImageRewrite { program: agent_image, ..ImageRewrite::default() };
-    let built_in = run.plan.variants.iter().any(|variant| ImageRewrite::names_program(variant.spec.manifests()));
+    let own = run.plan.variants.iter().filter(|variant| variant.spec.existing().is_none());
+    let built_in = own.clone().any(|variant| ImageRewrite::names_program(variant.spec.manifests()));
     let named: BTreeSet<String> = run.plan.variants.iter().flat_map(images).collect();
     let Some((kind, nodes)) = nodes else {
         if built_in && rewrite.program.is_none() {

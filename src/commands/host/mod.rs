@@ -1,24 +1,38 @@
 //! The cluster that a run takes place on: found before the record is begun, started with it, and left as it was.
 //!
 //! - `check_rights`: the rights that the driver needs
+//! - `claim`: claims a workload that is there already for one run
+//! - `consent`: says what is done to a workload that is there already, and asks
 //! - `embedded`: the embedded cluster
+//! - `existing_facts`: what must be known of a workload that is there already
 //! - `fit_plan`: fits a plan to a real cluster
 //! - `image_preparation`: the images of a run on a real cluster
 //! - `kubeconfig_memory`: the kubeconfig of the user's own commands
+//! - `live_target`: reads a workload that is there already
+//! - `owner_marks`: who else sets what a workload is (pure)
 //! - `reach_cluster`: finds the real cluster that the user named
 //! - `real_cluster`: kind, or the cluster of a context
+//! - `rights_yaml`: missing rights as the objects that give them (pure)
 //! - `run_agent`: deploys, follows and replaces the agent of a run
+//! - `service_address`: where the load connects to
 //! - `wait_ready`: waits until a workload is at rest and answers
 //! - `why_not_ready`: why a workload is not ready, from its pods and Events
 
 mod check_rights;
+mod claim;
+mod consent;
 mod embedded;
+mod existing_facts;
 mod fit_plan;
 mod image_preparation;
 mod kubeconfig_memory;
+mod live_target;
+mod owner_marks;
 mod reach_cluster;
 mod real_cluster;
+mod rights_yaml;
 mod run_agent;
+mod service_address;
 mod wait_ready;
 mod why_not_ready;
 
@@ -41,7 +55,9 @@ use crate::trial::RunningVariant;
 use reach_cluster::ReachedCluster;
 use real_cluster::RealCluster;
 
-pub(super) use reach_cluster::{connect_to, create};
+pub(super) use consent::agreed;
+pub(super) use live_target::{live_target, read as read_live};
+pub(super) use reach_cluster::{connect_to, connect_to_choice, create};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum ClusterChoice {

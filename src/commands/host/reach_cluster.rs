@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
+use super::existing_facts::{self, ExistingFacts};
 use super::{ClusterChoice, LoadPlace};
 use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
 use crate::cluster::kube::{ConnectedCluster, api_words, connect, connect_with, mark_as_own};
@@ -25,6 +26,10 @@ pub(in crate::commands) struct ReachedCluster {
     /// How a person removes what a run left there.
     pub(super) clean: String,
     pub(super) kubeconfig: String,
+    /// The workload that is there already, if the run measures one.
+    pub(super) existing: Option<ExistingFacts>,
+    /// The agent cannot be given the rights to watch it, so that this process does.
+    pub(super) watches_here: bool,
 }
 
 impl ReachedCluster {
@@ -63,7 +68,8 @@ pub(super) async fn reach(
             (connected, format!("context {name}"), None)
         }
     };
-    super::check_rights::check(&connected.client, &whose, plan, place.load_from).await?;
+    let watches_here = super::check_rights::check(&connected.client, &whose, plan, place.load_from).await?;
+    let existing = existing_facts::look(&connected.client, plan).await?;
     let clean = match place.cluster() {
         ClusterChoice::Context(name) => format!("rollproof cluster clean --context {name}"),
         ClusterChoice::Kind(Some(name)) => format!("rollproof cluster clean --name {name}"),
@@ -79,7 +85,25 @@ pub(super) async fn reach(
         nodes,
         clean,
         kubeconfig: connected.kubeconfig,
+        existing,
+        watches_here,
     })
+}
+
+/// Connects to a real cluster that is there.
+pub(in crate::commands) async fn connect_to_choice(choice: &ClusterChoice) -> Result<ConnectedCluster, CommandFailure> {
+    match choice {
+        ClusterChoice::Embedded => Err(CommandFailure::Bug("the embedded cluster is not reached".to_owned())),
+        ClusterChoice::Context(name) => Ok(connect(name).await?),
+        ClusterChoice::Kind(name) => {
+            let kind = KindCluster::new(name.as_deref().unwrap_or(DEFAULT_NAME));
+            let clusters = KindCluster::clusters().await?;
+            if clusters.iter().any(|known| known == kind.name()) {
+                return connect_to(&kind).await;
+            }
+            Err(KindError::NoCluster { name: kind.name().to_owned(), known: names(&clusters) }.into())
+        }
+    }
 }
 
 /// Makes a kind cluster, which rollproof may delete again.

@@ -1,21 +1,24 @@
 //! A real cluster: kind, or any that a context names. The load is in the agent's pod, or on this machine.
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Service;
-use kube::{Api, Client};
-use serde_json::{Value, json};
+use kube::Client;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use super::claim;
+use super::existing_facts::ExistingFacts;
 use super::kubeconfig_memory::KubeconfigMemory;
-use super::reach_cluster::{ReachedCluster, nodes};
+use super::reach_cluster::ReachedCluster;
 use super::run_agent::{AgentLife, RunAgent, check_rights};
+use super::service_address::{service_address, with_node_port};
 use super::{LoadPlace, NotReady, image_preparation};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::ImageRewrite;
-use crate::cluster::kube::{api_words, apply, namespaces};
+use crate::cluster::kube::{SCENARIO, api_words, apply, keep, namespaces};
 use crate::commands::context::RunContext;
 use crate::commands::kept_manifests::AppliedVariant;
 use crate::commands::placed::why_refused;
@@ -23,9 +26,10 @@ use crate::commands::variants;
 use crate::load::{LocalPorts, PortRotation};
 use crate::observe::{ObservedWorkload, Observer};
 use crate::plan::VariantPlan;
-use crate::record::Sink;
+use crate::record::entry::ClusterNote;
+use crate::record::{Entry, Sink};
 use crate::spec::{RolloutAction, RolloutSpec};
-use crate::trial::{LoadSite, LocalSite, RunningVariant};
+use crate::trial::{InPlace, LoadSite, LocalSite, RunningVariant, SetState, WantedSpec};
 
 /// How long routing may follow a change of endpoints: kube-proxy's minimal sync period is 1 s where nobody changed it, and
 /// its sync takes what it takes.
@@ -34,6 +38,15 @@ const ROUTING_LAG: Duration = Duration::from_secs(2);
 pub(in crate::commands) struct RealCluster {
     pub(super) client: Client,
     names: Vec<String>,
+    /// The namespace of the agent, which is also what claims a workload that is there already.
+    seat: Option<String>,
+    existing: Option<ExistingFacts>,
+    run: String,
+    /// The agent may not watch the workload that is there already.
+    watches_here: bool,
+    set_by_command: Arc<Mutex<Option<SetState>>>,
+    /// The workload is this run's to measure.
+    claimed: bool,
     from: LoadPlace,
     keep: bool,
     agent: Option<RunAgent>,
@@ -49,25 +62,29 @@ pub(in crate::commands) struct RealCluster {
 impl RealCluster {
     /// Makes the run's namespaces, and brings the agent up.
     pub(super) async fn start(reached: ReachedCluster, run: &RunContext<'_>, sink: &Sink) -> Result<Self, NotReady> {
-        let ReachedCluster { client, from, agent_image, keep, nodes, clean, kubeconfig, .. } = reached;
-        let commands = run
-            .plan
-            .variants
-            .iter()
-            .any(|variant| matches!(variant.spec.rollout.action, RolloutAction::Command { .. }));
+        let ReachedCluster {
+            client, from, agent_image, keep, nodes, clean, kubeconfig, existing, watches_here, ..
+        } = reached;
+        let commands = run.plan.variants.iter().any(|variant| {
+            let set = variant.spec.existing().is_some_and(|existing| existing.set.is_some());
+            set || matches!(variant.spec.rollout.action, RolloutAction::Command { .. })
+        });
         let kubeconfig = commands
             .then(|| KubeconfigMemory::holding(&kubeconfig))
             .transpose()
             .map_err(|error| NotReady::Machine(format!("writing a kubeconfig for commands: {error}")))?;
         let images = run.stop.run_until_cancelled(image_preparation::provide(run, from, agent_image, nodes)).await;
         let rewrite = images.unwrap_or(Err(NotReady::Stopped))?;
-        let mut names: Vec<String> =
-            (0..run.plan.variants.len()).map(|index| run.places.namespace(index).to_owned()).collect();
+        let mut names: Vec<String> = own_variants(run).map(|(_, namespace)| namespace.to_owned()).collect();
+        let seat = match &existing {
+            Some(facts) => Some(claim::namespace(&facts.former)),
+            None => (from == LoadPlace::Pod).then(|| format!("rollproof-agent-{}", run.id)),
+        };
+        names.extend(seat.clone());
         let agent = match (from, rewrite.program.clone()) {
             (LoadPlace::Host, _) => None,
             (LoadPlace::Pod, Some(image)) => {
-                let namespace = format!("rollproof-agent-{}", run.id);
-                names.push(namespace.clone());
+                let namespace = seat.clone().unwrap_or_default();
                 Some(RunAgent::new(namespace, image, run.token.clone(), run.started_unix_ns, run.clock))
             }
             (LoadPlace::Pod, None) => {
@@ -78,17 +95,27 @@ impl RealCluster {
                 )));
             }
         };
-        let ports = match from {
-            LoadPlace::Pod => LocalPorts::Kernel,
-            // Started somewhere else by each run, so that two in a row do not begin with the same ports.
-            LoadPlace::Host => {
-                let start = usize::from_str_radix(&run.id, 16).unwrap_or_default();
-                let rotation = PortRotation::of_this_machine(start);
-                LocalPorts::Rotation(Arc::new(rotation.map_err(|error| NotReady::Machine(error.to_string()))?))
-            }
-        };
+        let ports = local_ports(run, from)?;
         let beat = tokio::spawn(namespaces::beat(client.clone(), names.clone()));
-        let mut real = Self { client, names, from, keep, agent, rewrite, ports, clean, kubeconfig, beat };
+        let keep = keep && existing.is_none();
+        let mut real = Self {
+            client,
+            names,
+            seat,
+            existing,
+            from,
+            keep,
+            agent,
+            rewrite,
+            ports,
+            clean,
+            kubeconfig,
+            beat,
+            claimed: false,
+            watches_here,
+            set_by_command: Arc::default(),
+            run: run.id.clone(),
+        };
         let prepared = run.stop.run_until_cancelled(real.prepare(run, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
             if let Some(left) = real.end().await {
@@ -100,17 +127,29 @@ impl RealCluster {
     }
 
     async fn prepare(&mut self, run: &RunContext<'_>, sink: &Sink) -> Result<(), NotReady> {
-        for (index, name) in self.names.iter().enumerate() {
+        if let (Some(facts), Some(seat)) = (&self.existing, &self.seat) {
+            claim::claim(&self.client, seat, &run.id, &facts.former, &self.clean).await?;
+            self.claimed = true;
+            if facts.changes {
+                keep(&self.client, seat, &facts.former).await.map_err(|error| {
+                    NotReady::Machine(format!("keeping what {} is: {}", facts.former.workload, api_words(&error)))
+                })?;
+            }
+        }
+        for name in self.names.iter().filter(|name| !self.claimed || Some(*name) != self.seat.as_ref()) {
             // Only the agent's own is restricted: the user's pods may be what they are.
-            let labels: &[(&str, &str)] = if index < run.plan.variants.len() { &[] } else { &NAMESPACE_LABELS };
-            namespaces::create(&self.client, name, &run.id, &run.plan.settings.scenario, labels)
+            let labels: &[(&str, &str)] = if Some(name) == self.seat.as_ref() { &NAMESPACE_LABELS } else { &[] };
+            namespaces::create(&self.client, name, &run.id, &[(SCENARIO, &run.plan.settings.scenario)], labels)
                 .await
                 .map_err(|error| NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error))))?;
         }
         if let Some(agent) = &mut self.agent {
             run.output.progress("starting the agent");
-            for index in 0..run.plan.variants.len() {
-                agent.grant(&self.client, run.places.namespace(index)).await?;
+            for (_, namespace) in own_variants(run) {
+                agent.grant(&self.client, namespace).await?;
+            }
+            if let Some(facts) = self.existing.as_ref().filter(|_| !self.watches_here) {
+                agent.grant_as_guest(&self.client, &facts.former.namespace, &run.id).await?;
             }
             agent.start(&self.client, sink).await?;
         }
@@ -123,10 +162,19 @@ impl RealCluster {
         sink: &Sink,
     ) -> Result<Vec<RunningVariant>, NotReady> {
         let (mut started, mut applied) = (Vec::new(), Vec::new());
+        let mut observers: BTreeMap<String, Option<Arc<Observer>>> = BTreeMap::new();
         for (index, planned) in run.plan.variants.iter().enumerate() {
             let namespace = run.places.namespace(index);
             // Watched from its creation on, so that nothing of it is missed.
-            let observer = self.watch(run, index, planned, sink).await?;
+            let observer = match observers.get(namespace) {
+                Some(observer) => observer.clone(),
+                None => self.watch(run, index, planned, sink).await?.map(Arc::new),
+            };
+            observers.insert(namespace.to_owned(), observer.clone());
+            if let Some(variant) = self.in_place(run, index, planned, (sink, observer.clone())).await? {
+                started.push(variant);
+                continue;
+            }
             let mut manifests = self.rewrite.apply(planned.spec.manifests());
             if self.from == LoadPlace::Host {
                 with_node_port(&mut manifests, &planned.spec.service().name);
@@ -140,18 +188,50 @@ impl RealCluster {
                 NotReady::User(format!("applying the manifests of variant {}: {why}", planned.spec.name))
             })?;
             applied.push(AppliedVariant { name: planned.spec.name.clone(), sent: manifests.clone(), kept });
-            let address = self.address(namespace, planned).await?;
+            let address = service_address(&self.client, self.from, namespace, planned).await?;
             let site = self.site(run, sink, namespace, address, observer)?;
             let mut variant =
                 variants::variant(run, index, planned, &self.client, site, manifests, patched.as_ref(), ROUTING_LAG);
-            if let Some(kubeconfig) = &self.kubeconfig {
-                variant.handle.variables.insert("KUBECONFIG".to_owned(), kubeconfig.path());
-            }
-            variant.load.local_ports = self.ports.clone();
+            self.with_means(&mut variant);
             started.push(variant);
         }
         super::note_what_was_kept(run, sink, &applied);
         Ok(started)
+    }
+
+    /// The variant of a workload that is there already, of which nothing is applied before its trials; `None` for any other.
+    async fn in_place(
+        &self,
+        run: &RunContext<'_>,
+        index: usize,
+        planned: &VariantPlan,
+        (sink, observer): (&Sink, Option<Arc<Observer>>),
+    ) -> Result<Option<RunningVariant>, NotReady> {
+        let (Some(facts), Some(_)) = (&self.existing, planned.spec.existing()) else { return Ok(None) };
+        let namespace = run.places.namespace(index);
+        let address = service_address(&self.client, self.from, namespace, planned).await?;
+        let site = self.site(run, sink, namespace, address, observer)?;
+        let manifests = planned.spec.manifests().to_vec();
+        let patched = planned.patched();
+        let mut variant =
+            variants::variant(run, index, planned, &self.client, site, manifests, patched.as_ref(), ROUTING_LAG);
+        self.with_means(&mut variant);
+        let wanted = match planned.spec.existing().and_then(|existing| existing.set.clone()) {
+            Some(set) => WantedSpec::ByCommand { set, made: Mutex::default() },
+            None => WantedSpec::Known(facts.wanted.get(&index).cloned().unwrap_or_default()),
+        };
+        let in_place =
+            InPlace { former: Arc::new(facts.former.clone()), wanted, set: Arc::clone(&self.set_by_command) };
+        variants::in_place(&mut variant, in_place, &facts.restarts);
+        Ok(Some(variant))
+    }
+
+    /// Gives a variant what its commands and its load need.
+    fn with_means(&self, variant: &mut RunningVariant) {
+        if let Some(kubeconfig) = &self.kubeconfig {
+            variant.handle.variables.insert("KUBECONFIG".to_owned(), kubeconfig.path());
+        }
+        variant.load.local_ports = self.ports.clone();
     }
 
     /// Starts the watches of a variant, where the load is.
@@ -163,14 +243,25 @@ impl RealCluster {
         sink: &Sink,
     ) -> Result<Option<Observer>, NotReady> {
         let target = variants::target(run.plan, run.places, index, planned);
+        // Pods have addresses of the cluster's own network, which this machine cannot be expected to reach.
+        let unprobed = ObservedWorkload { probe: None, ..target.clone() };
+        if let (Some(life), true, Some(_)) = (self.life(), self.watches_here, planned.spec.existing()) {
+            let (clock, ahead) = life.remote.clock_beside().await?;
+            let note = format!(
+                "{} is watched from this machine, because the agent may not watch its namespace; moments are known to within {} ms",
+                planned.workload.reference,
+                ahead.as_millis() + 1
+            );
+            run.output.say(&format!("note: {note}"));
+            sink.send(Entry::ClusterNote(ClusterNote { at_ns: run.clock.now(), note }));
+            return Ok(Some(Observer::start_beside(&self.client, &unprobed, clock, ahead, sink)));
+        }
         if let Some(life) = self.life() {
             check_rights(life, &target.namespace).await?;
             life.remote.watch(&target).await?;
             return Ok(None);
         }
-        // Pods have addresses of the cluster's own network, which this machine cannot be expected to reach.
-        let target = ObservedWorkload { probe_port: None, ..target };
-        Ok(Some(Observer::start(&self.client, &target, run.clock, sink)))
+        Ok(Some(Observer::start(&self.client, &unprobed, run.clock, sink)))
     }
 
     fn site(
@@ -179,10 +270,10 @@ impl RealCluster {
         sink: &Sink,
         namespace: &str,
         address: SocketAddr,
-        observer: Option<Observer>,
+        observer: Option<Arc<Observer>>,
     ) -> Result<LoadSite, NotReady> {
         match (self.life(), observer) {
-            (Some(life), _) => Ok(LoadSite::Agent(life.site(namespace, address))),
+            (Some(life), watches) => Ok(LoadSite::Agent(Box::new(life.site(namespace, address, watches)))),
             (None, Some(observer)) => Ok(LoadSite::Local(LocalSite {
                 clock: run.clock,
                 sink: sink.clone(),
@@ -207,47 +298,6 @@ impl RealCluster {
         renamed
     }
 
-    /// Where the load connects to.
-    async fn address(&self, namespace: &str, planned: &VariantPlan) -> Result<SocketAddr, NotReady> {
-        let name = &planned.spec.service().name;
-        let services: Api<Service> = Api::namespaced(self.client.clone(), namespace);
-        let failed = |error: kube::Error| {
-            NotReady::Machine(format!("reading service {name} in namespace {namespace}: {}", api_words(&error)))
-        };
-        let refused = |why: String| NotReady::User(format!("service {name} of variant {}: {why}", planned.spec.name));
-        let service = services.get(name).await.map_err(failed)?;
-        if self.from == LoadPlace::Host {
-            if service.spec.as_ref().and_then(|spec| spec.external_traffic_policy.as_deref()) == Some("Local") {
-                return Err(refused(
-                    "its externalTrafficPolicy is Local, so that a node port leads to that node's pods only; load it with \
-                     --load-from pod"
-                        .to_owned(),
-                ));
-            }
-            let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
-            let port = ports.into_iter().find(|port| port.port == i32::from(planned.spec.service().port));
-            let port = port.and_then(|port| u16::try_from(port.node_port?).ok());
-            let port = port.ok_or_else(|| refused("the cluster gave it no node port".to_owned()))?;
-            return Ok(SocketAddr::new(self.node_address().await?, port));
-        }
-        let ip = service.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
-        match ip.parse() {
-            Ok(ip) => Ok(SocketAddr::new(ip, planned.spec.service().port)),
-            Err(_) => Err(refused(format!(
-                "its clusterIP is `{ip}`, expected an address: connections to a headless Service are not routed"
-            ))),
-        }
-    }
-
-    async fn node_address(&self) -> Result<IpAddr, NotReady> {
-        let nodes = nodes(&self.client).await.map_err(NotReady::Machine)?;
-        let addresses =
-            nodes.into_iter().flat_map(|node| node.status.unwrap_or_default().addresses.unwrap_or_default());
-        let internal =
-            addresses.filter(|address| address.type_ == "InternalIP").find_map(|one| one.address.parse().ok());
-        internal.ok_or_else(|| NotReady::Machine("no node has an InternalIP to reach its node ports at".to_owned()))
-    }
-
     pub(super) async fn recorded(&self, trial: u32) -> Result<(), AgentError> {
         match &self.agent {
             Some(agent) => agent.recorded(trial).await,
@@ -265,9 +315,9 @@ impl RealCluster {
         let Some(agent) = &mut self.agent else { return Ok(()) };
         let life = Box::pin(agent.start(&self.client, sink)).await?;
         for ((index, planned), variant) in run.plan.variants.iter().enumerate().zip(variants) {
-            self.watch(run, index, planned, sink).await?;
+            let watches = self.watch(run, index, planned, sink).await?.map(Arc::new);
             if let LoadSite::Agent(old) = &variant.site {
-                variant.site = LoadSite::Agent(life.site(&old.namespace, old.address));
+                variant.site = LoadSite::Agent(Box::new(life.site(&old.namespace, old.address, watches)));
             }
         }
         Ok(())
@@ -282,15 +332,37 @@ impl RealCluster {
         if self.keep {
             return Some(format!("kept: the namespaces {}", self.names.join(", ")));
         }
-        let left = namespaces::remove(&self.client, &self.names).await?;
-        Some(format!("{left}; remove them with `{}`", self.clean))
+        let mut said = Vec::new();
+        if self.existing.is_some() && !self.claimed {
+            // The namespace of that name is another run's.
+            self.names.retain(|name| Some(name) != self.seat.as_ref());
+        } else if let Some(facts) = &self.existing {
+            match claim::release(&self.client, facts, &self.run, self.agent.is_some() && !self.watches_here).await {
+                Ok(undone) => said.extend(undone),
+                Err(why) => return Some(format!("{why}; undo it with `{}`", self.clean)),
+            }
+        }
+        let left = namespaces::remove(&self.client, &self.names).await;
+        said.extend(left.map(|left| format!("{left}; remove them with `{}`", self.clean)));
+        (!said.is_empty()).then(|| said.join("\n"))
     }
 }
 
-/// The manifests with a node port for the Service: in them, and not patched onto it, so that what is made anew has it too.
-fn with_node_port(manifests: &mut [Value], service: &str) {
-    let is = |object: &Value| object["kind"] == "Service" && object["metadata"]["name"] == service;
-    for object in manifests.iter_mut().filter(|object| is(object)) {
-        object["spec"]["type"] = json!("NodePort");
+/// Where the load takes its local ports from.
+fn local_ports(run: &RunContext<'_>, from: LoadPlace) -> Result<LocalPorts, NotReady> {
+    match from {
+        LoadPlace::Pod => Ok(LocalPorts::Kernel),
+        // Started somewhere else by each run, so that two in a row do not begin with the same ports.
+        LoadPlace::Host => {
+            let start = usize::from_str_radix(&run.id, 16).unwrap_or_default();
+            let rotation = PortRotation::of_this_machine(start);
+            Ok(LocalPorts::Rotation(Arc::new(rotation.map_err(|error| NotReady::Machine(error.to_string()))?)))
+        }
     }
+}
+
+/// The variants that live in namespaces of the run's own.
+fn own_variants<'a>(run: &'a RunContext<'_>) -> impl Iterator<Item = (&'a VariantPlan, &'a str)> {
+    let all = run.plan.variants.iter().enumerate().map(|(index, variant)| (variant, run.places.namespace(index)));
+    all.filter(|(variant, _)| variant.spec.existing().is_none())
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 use kube::Client;
 
 use super::NotReady;
-use crate::agent::{AgentDeployment, AgentError, Follower, RemoteAgent, agent_rights, deploy, grant, retire};
+use crate::agent::{
+    AgentDeployment, AgentError, Follower, RemoteAgent, agent_rights, deploy, grant, grant_as_guest, retire,
+};
 use crate::clock::Clock;
+use crate::observe::Observer;
 use crate::record::Sink;
 use crate::trial::AgentSite;
 
@@ -36,12 +39,13 @@ pub(super) struct AgentLife {
 
 impl AgentLife {
     /// Where this agent's load connects to, for a workload in `namespace`.
-    pub(super) fn site(&self, namespace: &str, address: SocketAddr) -> AgentSite {
+    pub(super) fn site(&self, namespace: &str, address: SocketAddr, watches: Option<Arc<Observer>>) -> AgentSite {
         AgentSite {
             remote: self.remote.clone(),
             follower: Arc::clone(&self.follower),
             namespace: namespace.to_owned(),
             address,
+            watches,
         }
     }
 }
@@ -82,6 +86,11 @@ impl RunAgent {
 
     pub(super) async fn grant(&self, client: &Client, namespace: &str) -> Result<(), NotReady> {
         Ok(grant(client, namespace, &self.namespace).await?)
+    }
+
+    /// Its rights in a namespace that is not the run's own.
+    pub(super) async fn grant_as_guest(&self, client: &Client, namespace: &str, run: &str) -> Result<(), NotReady> {
+        Ok(grant_as_guest(client, namespace, &self.namespace, run).await?)
     }
 
     /// Waits until the record has the lines of `trial`.

@@ -93,7 +93,7 @@ fn a_proxy_in_a_terminating_pod_is_known_by_its_connection_or_its_moment() {
     assert_eq!(causes(None, &[OLD, SHEDS, late.clone()], new), [Cause::Unknown]);
     // With a probe that the new one passed it is the old one's, as long as no such answer comes after that one's end.
     let probed = |after: Option<i64>| {
-        let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(None, true)];
+        let plan = |header: &mut Header| header.spec.variants[0].objects_mut().manifests = vec![workload(None, true)];
         let change = |trial: &mut SampleTrial| {
             pods::add(trial, &[OLD, SHEDS, late.clone()]);
             new(trial);
@@ -129,7 +129,7 @@ fn nginx_and_php(hook: Option<u64>) -> Value {
 /// The pods answer as `lose` says.
 fn behind_nginx(hook: Option<u64>, pods: &[SamplePod], lose: impl FnOnce(&mut SampleTrial)) -> ReportDoc {
     let workload = nginx_and_php(hook);
-    let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload];
+    let plan = |header: &mut Header| header.spec.variants[0].objects_mut().manifests = vec![workload];
     let change = |trial: &mut SampleTrial| {
         pods::add(trial, pods);
         lose(trial);
@@ -198,7 +198,7 @@ fn a_pods_page_shows_the_ends_of_all_its_containers_and_what_kubernetes_said() {
         ..STOPPED
     };
     let run = SampleRun::new(1, &[("web", Expect::Clean)])
-        .plan(|header| header.spec.variants[0].deployed_mut().manifests = vec![nginx_and_php(None)])
+        .plan(|header| header.spec.variants[0].objects_mut().manifests = vec![nginx_and_php(None)])
         .trial(1, "web", |trial| {
             pods::add(trial, &[OLD, first, NEW]);
             answered(trial, 2_100, 502, None);

@@ -37,7 +37,7 @@ fn workload(hook: Option<&str>, probe: bool) -> Value {
 fn report(hook: Option<&str>, change: impl FnOnce(&mut SampleTrial)) -> ReportDoc {
     let plan = |header: &mut Header| {
         "kind".clone_into(&mut header.cluster.kind);
-        header.spec.variants[0].deployed_mut().manifests = vec![workload(hook, false)];
+        header.spec.variants[0].objects_mut().manifests = vec![workload(hook, false)];
     };
     SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report()
 }
@@ -175,8 +175,8 @@ fn released(selector: &Value, pods: &[SamplePod]) -> ReportDoc {
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
                          "spec": {"selector": selector, "ports": [{"port": 80}]}});
     let plan = |header: &mut Header| {
-        "web".clone_into(&mut header.spec.variants[0].deployed_mut().service.name);
-        header.spec.variants[0].deployed_mut().manifests = vec![workload(None, true), service];
+        "web".clone_into(&mut header.spec.variants[0].objects_mut().service.name);
+        header.spec.variants[0].objects_mut().manifests = vec![workload(None, true), service];
     };
     let change = |trial: &mut SampleTrial| {
         pods::add(trial, pods);
@@ -332,7 +332,7 @@ fn a_hook_that_cannot_run_failed_even_where_its_event_comes_just_after_the_liste
     {
         let mut manifest = workload(Some(""), false);
         manifest["spec"]["template"]["spec"]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"] = command;
-        let plan = |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![manifest];
+        let plan = |header: &mut Header| header.spec.variants[0].objects_mut().manifests = vec![manifest];
         let run = SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", |trial| {
             pods::add(trial, &[OLD, failed.clone(), NEW]);
             cut(trial, 700, 345, Outcome::ResetBeforeByte);
@@ -538,7 +538,7 @@ fn incidents_are_told_with_their_evidence() {
 #[test]
 fn an_incident_has_a_page_with_all_that_is_known_of_it() {
     let plan =
-        |header: &mut Header| header.spec.variants[0].deployed_mut().manifests = vec![workload(Some("sleep 1"), true)];
+        |header: &mut Header| header.spec.variants[0].objects_mut().manifests = vec![workload(Some("sleep 1"), true)];
     let run = SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", |trial| {
         let stopped =
             SamplePod { closed: Some(2_050), finished: Some((2_060, 0)), served: Some((-2_900, 1_900)), ..STOPPED };

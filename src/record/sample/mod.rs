@@ -26,7 +26,7 @@ pub use run::{SampleRun, SampleTrial};
 use super::entry::{Attempt, AttemptStage, ConnectionUse, Entry, PodSeen, Pulse, Punctuality, SeenChange};
 use super::header::{ClusterHeader, Header, VariantPlace};
 use super::{Arm, FORMAT, Outcome, Sum};
-use crate::spec::{DeployedTarget, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, VariantSpec};
+use crate::spec::{Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, TargetObjects, VariantSpec};
 
 /// A run of one trial of `web`, which is expected to be clean.
 pub fn header() -> Header {
@@ -57,7 +57,7 @@ fn header_of(trials: u32, variants: &[(&str, Expect)]) -> Header {
 pub fn variant(name: &str, expect: Expect) -> VariantSpec {
     let request = RequestSpec::get("/".parse().unwrap(), vec![(Arm::New, 0.6), (Arm::Reused, 0.2), (Arm::Blind, 0.2)]);
     let load = LoadSpec::new(90.0, Duration::from_secs(10), vec![request]);
-    let target = DeployedTarget {
+    let target = TargetObjects {
         manifests: Vec::new(),
         workload: "deployment/web".to_owned(),
         replicas: 2,

@@ -276,7 +276,7 @@ fn a_trial_without_rollout_or_without_answers_does_not_pass() {
 fn too_few_attempts_for_the_pods_that_there_are_do_not_pass() {
     let verdict = |replicas| {
         let run = SampleRun::new(1, &[("web", Expect::Clean)])
-            .plan(|header| header.spec.variants[0].deployed_mut().replicas = replicas);
+            .plan(|header| header.spec.variants[0].objects_mut().replicas = replicas);
         run.trial(1, "web", nothing).finished().report()
     };
     assert_eq!(verdict(2).verdict, Verdict::Pass);

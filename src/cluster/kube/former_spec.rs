@@ -1,0 +1,183 @@
+//! What a workload was before a run changed it, and the way back to it. Pure.
+//!
+//! Only `spec` is ever changed. Two parts of it are not the run's: the mark of a restart, which stays as `kubectl rollout restart` leaves
+//! it, and the replicas, which an autoscaler may set meanwhile, unless the run itself scales.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::manifest::undo::undo;
+use crate::redact::short_hash;
+
+/// The annotation by which `kubectl rollout restart` restarts, as a path of the spec.
+const RESTARTED_AT: [&str; 4] = ["template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"];
+
+/// A workload's spec before a run, and all that the run makes of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FormerSpec {
+    pub(crate) namespace: String,
+    /// Kind and name, such as `deployment/web`.
+    pub(crate) workload: String,
+    /// Another workload of the same name has another.
+    pub(crate) uid: String,
+    spec: Value,
+    /// The run changes the number of replicas.
+    scales: bool,
+    /// Hashes of the specs that the run sets.
+    own: BTreeSet<String>,
+}
+
+/// What stands in the cluster, seen from the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpecOrigin {
+    /// As it was before the run.
+    Former,
+    /// As the run set it.
+    Own,
+    /// Neither.
+    Strange,
+}
+
+impl FormerSpec {
+    pub(crate) fn new(namespace: &str, workload: &str, uid: &str, spec: &Value, scales: bool) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            workload: workload.to_owned(),
+            uid: uid.to_owned(),
+            spec: spec.clone(),
+            scales,
+            own: BTreeSet::new(),
+        }
+    }
+
+    /// Notes a spec that the run is going to set.
+    pub(crate) fn will_set(&mut self, spec: &Value) {
+        self.own.insert(self.hash(spec));
+    }
+
+    pub(crate) fn origin(&self, live: &Value) -> SpecOrigin {
+        if self.same(live, &self.spec) {
+            SpecOrigin::Former
+        } else if self.own.contains(&self.hash(live)) {
+            SpecOrigin::Own
+        } else {
+            SpecOrigin::Strange
+        }
+    }
+
+    /// Whether two specs differ in nothing that the run sets.
+    pub(crate) fn same(&self, one: &Value, other: &Value) -> bool {
+        self.comparable(one) == self.comparable(other)
+    }
+
+    /// The merge patch of the workload that makes `wanted` out of `live`: the mark of a restart stays, and the replicas too unless the
+    /// run scales.
+    pub(crate) fn way_to(&self, wanted: &Value, live: &Value) -> Value {
+        let mut wanted = wanted.clone();
+        if !self.scales {
+            copy(live, &mut wanted, &["replicas"]);
+        }
+        copy(live, &mut wanted, &RESTARTED_AT);
+        json!({"spec": undo(&wanted, live)})
+    }
+
+    /// The merge patch that makes the former spec out of `live`, the mark of a restart included.
+    pub(crate) fn way_back(&self, live: &Value) -> Value {
+        let mut former = self.spec.clone();
+        if !self.scales {
+            copy(live, &mut former, &["replicas"]);
+        }
+        json!({"spec": undo(&former, live)})
+    }
+
+    fn hash(&self, spec: &Value) -> String {
+        short_hash(&self.comparable(spec).to_string())
+    }
+
+    fn comparable(&self, spec: &Value) -> Value {
+        let mut spec = spec.clone();
+        if !self.scales
+            && let Some(fields) = spec.as_object_mut()
+        {
+            fields.remove("replicas");
+        }
+        copy(&Value::Null, &mut spec, &RESTARTED_AT);
+        if let Some(metadata) = spec.pointer_mut("/template/metadata").and_then(Value::as_object_mut) {
+            metadata.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|map| !map.is_empty()));
+        }
+        spec
+    }
+}
+
+/// Gives `to` what `from` has at `path`, or nothing there.
+fn copy(from: &Value, to: &mut Value, path: &[&str]) {
+    let Some((last, maps)) = path.split_last() else { return };
+    let found = path.iter().try_fold(from, |value, key| value.get(key)).filter(|value| !value.is_null()).cloned();
+    let mut at = to;
+    for key in maps {
+        if found.is_none() && at.get(key).is_none() {
+            return;
+        }
+        let Some(fields) = at.as_object_mut() else { return };
+        at = fields.entry(*key).or_insert_with(|| json!({}));
+    }
+    let Some(fields) = at.as_object_mut() else { return };
+    match found {
+        Some(value) => fields.insert((*last).to_owned(), value),
+        None => fields.remove(*last),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::json_merge;
+
+    fn spec(grace: u32, replicas: u32, restarted: Option<&str>) -> Value {
+        let mut spec = json!({"replicas": replicas, "template": {"metadata": {"labels": {"app": "web"}},
+            "spec": {"terminationGracePeriodSeconds": grace, "containers": [{"name": "web", "image": "a"}]}}});
+        if let Some(at) = restarted {
+            spec["template"]["metadata"]["annotations"] = json!({RESTARTED_AT[3]: at});
+        }
+        spec
+    }
+
+    fn patched(live: &Value, patch: &Value) -> Value {
+        let mut object = json!({"spec": live});
+        json_merge(&mut object, patch);
+        object["spec"].clone()
+    }
+
+    #[test]
+    fn a_restart_and_an_autoscaler_are_not_somebody_else_s_change() {
+        let mut former = FormerSpec::new("shop", "deployment/web", "u", &spec(30, 2, None), false);
+        former.will_set(&spec(40, 2, None));
+        assert_eq!(former.origin(&spec(30, 5, Some("t"))), SpecOrigin::Former);
+        assert_eq!(former.origin(&spec(40, 3, Some("t"))), SpecOrigin::Own);
+        assert_eq!(former.origin(&spec(41, 2, None)), SpecOrigin::Strange);
+        let scaling = FormerSpec::new("shop", "deployment/web", "u", &spec(30, 2, None), true);
+        assert_eq!(scaling.origin(&spec(30, 5, None)), SpecOrigin::Strange);
+    }
+
+    #[test]
+    fn the_way_back_gives_the_former_spec_and_the_way_to_another_keeps_the_restart() {
+        let former = FormerSpec::new("shop", "deployment/web", "u", &spec(30, 2, None), false);
+        let live = spec(40, 5, Some("t"));
+        assert_eq!(patched(&live, &former.way_back(&live))["template"]["spec"]["terminationGracePeriodSeconds"], 30);
+        assert_eq!(patched(&live, &former.way_back(&live))["replicas"], 5, "an autoscaler's");
+        let on = patched(&live, &former.way_to(&spec(50, 2, None), &live));
+        assert_eq!(on, spec(50, 5, Some("t")));
+        let scaling = FormerSpec::new("shop", "deployment/web", "u", &spec(30, 2, None), true);
+        assert_eq!(patched(&live, &scaling.way_back(&live))["replicas"], 2);
+    }
+
+    #[test]
+    fn it_reads_back_as_it_was_written() {
+        let mut former = FormerSpec::new("shop", "deployment/web", "u", &spec(30, 2, None), false);
+        former.will_set(&spec(40, 2, None));
+        let read: FormerSpec = serde_json::from_str(&serde_json::to_string(&former).unwrap()).unwrap();
+        assert_eq!(read, former);
+    }
+}

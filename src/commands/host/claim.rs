@@ -1,0 +1,120 @@
+//! Claims a workload that is there already for one run, by a namespace whose name it decides: whoever makes it first has it. What the
+//! workload was is kept there, and brought back before the namespace goes.
+
+use std::time::Duration;
+
+use kube::Client;
+
+use super::NotReady;
+use super::existing_facts::ExistingFacts;
+use crate::agent::NAMESPACE_LABELS;
+use crate::clock::wall_unix_ns;
+use crate::cluster::kube::{
+    FormerSpec, MEASURES, NamespaceLife, api_words, bring_back, find_leftovers, leave, namespaces,
+};
+use crate::redact::short_hash;
+
+/// How long a namespace of that name, which is just going, is waited for.
+const GOING_WITHIN: u32 = 120;
+const GOING_POLL: Duration = Duration::from_millis(500);
+
+/// The namespace's name: a DNS label (RFC 1123), whatever the workload is called.
+pub(super) fn namespace(former: &FormerSpec) -> String {
+    let whole = format!("{}/{}", former.namespace, former.workload);
+    let hash: String =
+        short_hash(&whole).chars().skip_while(|c| *c != ':').filter(char::is_ascii_alphanumeric).collect();
+    let fits = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+    let name: String = former.workload.chars().map(fits).take(40).collect();
+    format!("rollproof-{}-{hash}", name.trim_matches('-'))
+}
+
+/// Makes the namespace, or says whose run has the workload.
+pub(super) async fn claim(
+    client: &Client,
+    name: &str,
+    run: &str,
+    former: &FormerSpec,
+    clean: &str,
+) -> Result<(), NotReady> {
+    let measures = format!("{} of namespace {}", former.workload, former.namespace);
+    let mut tries = 0;
+    loop {
+        let made = namespaces::create(client, name, run, &[(MEASURES, &measures)], &NAMESPACE_LABELS).await;
+        let error = match made {
+            Ok(()) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => status.message.clone(),
+            Err(error) => return Err(NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error)))),
+        };
+        let found = find_leftovers(client, wall_unix_ns() / 1_000_000_000).await.unwrap_or_default();
+        let other = found.namespaces.iter().find(|one| one.namespace == name);
+        match other.map(|one| (one.life, one.run.as_str())) {
+            Some((NamespaceLife::Going, _)) | None if tries < GOING_WITHIN => {
+                tries += 1;
+                tokio::time::sleep(GOING_POLL).await;
+            }
+            Some((NamespaceLife::Alive, other)) => {
+                return Err(NotReady::User(format!(
+                    "run {other} is measuring {measures} (its namespace is {name}); wait until it has ended, or remove what it left \
+                     with `{clean}` if it has been killed: it counts as alive for two minutes after its last sign of life"
+                )));
+            }
+            Some((NamespaceLife::Left, other)) => {
+                return Err(NotReady::User(format!(
+                    "run {other} was measuring {measures} and did not end; undo and remove what it left with `{clean}`"
+                )));
+            }
+            _ => return Err(NotReady::Machine(format!("creating namespace {name}: {error}"))),
+        }
+    }
+}
+
+/// Undoes what the run changed in the workload, and takes back the agent's rights beside it if it was a `guest`; what was done, each in a sentence.
+pub(super) async fn release(
+    client: &Client,
+    facts: &ExistingFacts,
+    run: &str,
+    guest: bool,
+) -> Result<Vec<String>, String> {
+    let former = &facts.former;
+    let mut said = Vec::new();
+    if facts.changes {
+        let brought = bring_back(client, former).await.map_err(|why| {
+            format!("undoing the run's change of {} in namespace {}: {why}", former.workload, former.namespace)
+        })?;
+        said.extend(brought.words(former));
+    }
+    if !guest {
+        return Ok(said);
+    }
+    leave(client, &former.namespace, run).await.map_err(|error| {
+        format!("removing the run's roles in namespace {}: {}", former.namespace, api_words(&error))
+    })?;
+    Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn two_workloads_have_two_namespaces_whose_names_a_cluster_takes() {
+        let of = |namespace_of: &str, workload: &str| {
+            namespace(&FormerSpec::new(namespace_of, workload, "u", &Value::Null, false))
+        };
+        let names = [
+            of("shop", "deployment/web"),
+            of("shop2", "deployment/web"),
+            of("shop", "statefulset/web"),
+            of("shop", &format!("deployment/{}", "a.b".repeat(80))),
+            of("shop", &format!("deployment/{}", "a.c".repeat(80))),
+        ];
+        for (index, name) in names.iter().enumerate() {
+            let label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            assert!(name.len() <= 63 && name.bytes().all(label) && !name.ends_with('-'), "{name}");
+            assert!(!names[..index].contains(name), "{name}");
+        }
+        assert_eq!(of("shop", "deployment/web"), names[0]);
+    }
+}
