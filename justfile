@@ -51,6 +51,10 @@ null *ARGS:
 null-kind NAME *ARGS:
     cargo test --locked --test scoring -- null --kind {{NAME}} --write docs/diagnosis.md {{ARGS}}
 
+# Kills the driver of runs on a workload that stands in a kind cluster, at 20 moments; `cluster clean` must give the workload back each time.
+attach-kills NAME:
+    ROLLPROOF_TEST_KIND={{NAME}} ROLLPROOF_TEST_MOMENTS=20 cargo test --locked --test kind -- killed_at_any_moment
+
 # Makes 200 runs with one random misfortune each (a signal, a killed or frozen process, a full disk, a limit), and counts how they
 # ended. Exits with 1 if one passed that should not have, left something behind, or left a record that does not read.
 misfortune *ARGS:

@@ -145,8 +145,8 @@ fn other_machines_are_told() {
     let other = again(&mixed()).plan(|header| {
         header.cluster.kind = "kind".into();
         header.cluster.version = "v1.33".into();
-        header.spec.variants[1].deployed_mut().replicas = 3;
-        header.spec.variants[1].deployed_mut().manifests = vec![serde_json::json!({"kind": "Deployment"})];
+        header.spec.variants[1].objects_mut().replicas = 3;
+        header.spec.variants[1].objects_mut().manifests = vec![serde_json::json!({"kind": "Deployment"})];
     });
     let notes = compared(&mixed(), &other).notes.join("\n");
     for words in [

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+mod api_trouble;
+mod attach;
 mod bad_luck;
 mod causes;
 mod cluster;
@@ -47,5 +49,7 @@ fn main() -> ExitCode {
     tests.extend(causes::tests());
     tests.extend(reports::tests());
     tests.extend(bad_luck::tests());
+    tests.extend(attach::tests());
+    tests.extend(api_trouble::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }
