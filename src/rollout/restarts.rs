@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value};
 
-/// What `kubectl rollout restart` sets in the pod template (kubectl `polymorphichelpers/objectrestarter.go`, v1.34).
-pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+use crate::cluster::kube::RESTARTED_AT;
 
 /// A kept revision of a workload: a `ReplicaSet` or a `ControllerRevision`.
 #[derive(Debug, Clone, PartialEq)]

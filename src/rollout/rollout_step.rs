@@ -6,9 +6,9 @@ use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::cluster::kube::api_words;
+use crate::cluster::kube::{FIELD_MANAGER, RESTARTED_AT, api_words};
 
-use super::restarts::{RESTARTED_AT, RestartValues, restarted_at};
+use super::restarts::{RestartValues, restarted_at};
 use super::rollout_command::{self, CommandError};
 use super::{RolledWorkload, RolloutHandle};
 
@@ -132,7 +132,7 @@ pub async fn perform(
             source: Box::new(source),
         });
     };
-    let params = PatchParams { field_manager: Some("rollproof".to_owned()), ..PatchParams::default() };
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let answer = api.patch(name, &params, &patch).await.map_err(failed)?;
     Ok(step_outcome(&answer))
 }

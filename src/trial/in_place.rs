@@ -11,13 +11,12 @@ use tokio::sync::Mutex;
 
 use super::running_variant::TrialAction;
 use super::{RunningVariant, TrialError};
-use crate::cluster::kube::{FormerSpec, SpecOrigin, last_writer, unkept};
+use crate::cluster::kube::{FIELD_MANAGER, FormerSpec, SpecOrigin, last_writer, unkept};
 use crate::rollout::{RolloutStep, perform};
 use crate::spec::SetCommands;
 
 /// The most fields that a sentence names.
 const NAMED: usize = 3;
-const FIELD_MANAGER: &str = "rollproof";
 
 /// A variant of a workload that was there before the run.
 #[derive(Debug)]

@@ -7,11 +7,9 @@ use serde_json::{Value, json};
 use super::api_words;
 use super::asked_kinds::{AskedKinds, KindPlace};
 use super::known_kinds::reference;
+use super::labels::FIELD_MANAGER;
 use crate::manifest::documents::text;
 use crate::manifest::is_cluster_scoped;
-
-/// Who applies, as the API's managed fields show it.
-const FIELD_MANAGER: &str = "rollproof";
 
 /// Why manifests could not be applied.
 #[derive(Debug, thiserror::Error)]

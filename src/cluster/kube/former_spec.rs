@@ -11,8 +11,11 @@ use serde_json::{Value, json};
 use crate::manifest::undo::undo;
 use crate::redact::short_hash;
 
-/// The annotation by which `kubectl rollout restart` restarts, as a path of the spec.
-const RESTARTED_AT: [&str; 4] = ["template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"];
+/// The annotation of the pod template by which `kubectl rollout restart` restarts (kubectl `polymorphichelpers/objectrestarter.go`,
+/// v1.34).
+pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+/// The same as a path of the spec.
+const RESTARTED_PATH: [&str; 4] = ["template", "metadata", "annotations", RESTARTED_AT];
 
 /// A workload's spec before a run, and all that the run makes of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,7 +82,7 @@ impl FormerSpec {
         if !self.scales {
             copy(live, &mut wanted, &["replicas"]);
         }
-        copy(live, &mut wanted, &RESTARTED_AT);
+        copy(live, &mut wanted, &RESTARTED_PATH);
         json!({"spec": undo(&wanted, live)})
     }
 
@@ -103,7 +106,7 @@ impl FormerSpec {
         {
             fields.remove("replicas");
         }
-        copy(&Value::Null, &mut spec, &RESTARTED_AT);
+        copy(&Value::Null, &mut spec, &RESTARTED_PATH);
         if let Some(metadata) = spec.pointer_mut("/template/metadata").and_then(Value::as_object_mut) {
             metadata.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|map| !map.is_empty()));
         }
@@ -139,7 +142,7 @@ mod tests {
         let mut spec = json!({"replicas": replicas, "template": {"metadata": {"labels": {"app": "web"}},
             "spec": {"terminationGracePeriodSeconds": grace, "containers": [{"name": "web", "image": "a"}]}}});
         if let Some(at) = restarted {
-            spec["template"]["metadata"]["annotations"] = json!({RESTARTED_AT[3]: at});
+            spec["template"]["metadata"]["annotations"] = json!({RESTARTED_AT: at});
         }
         spec
     }

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use super::api_words;
 use super::former_spec::{FormerSpec, SpecOrigin};
 use super::known_kinds::resource;
+use super::labels::FIELD_MANAGER;
 use crate::manifest::WorkloadKind;
 
 const SECRET: &str = "rollproof-former";
 const KEY: &str = "former.json";
-const FIELD_MANAGER: &str = "rollproof";
 
 /// What came of bringing a workload back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,8 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+/// Who applies and patches, as the API's managed fields show it.
+pub(crate) const FIELD_MANAGER: &str = "rollproof";
 /// Who made an object (a label that Kubernetes recommends).
 pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`].

@@ -33,7 +33,7 @@ pub use apply_objects::{ApplyError, apply};
 pub(crate) use apply_objects::{create_namespace, unknown_kind};
 pub(crate) use asked_kinds::{AskedKinds, KindPlace};
 pub(crate) use clean::{CleanReport, clean, find_leftovers};
-pub(crate) use former_spec::{FormerSpec, SpecOrigin};
+pub(crate) use former_spec::{FormerSpec, RESTARTED_AT, SpecOrigin};
 pub(crate) use former_workload::{bring_back, keep, last_writer};
 pub(crate) use guests::leave;
 pub(crate) use kept_fields::{UnkeptField, unkept};
@@ -42,7 +42,7 @@ pub use known_kinds::resource;
 pub(crate) use kube_client::{ConnectError, ConnectedCluster, current_context, in_cluster, namespace_of};
 pub use kube_client::{connect, connect_with};
 pub use labels::CORDONED_BY;
-pub(crate) use labels::{MEASURES, SCENARIO, guest_labels, is_own, mark_as_own};
+pub(crate) use labels::{FIELD_MANAGER, MEASURES, SCENARIO, guest_labels, is_own, mark_as_own};
 #[cfg(test)]
 pub(crate) use leftovers::NodeCordon;
 pub(crate) use leftovers::{CleanSelection, LeftoverNamespace, Leftovers, NamespaceLife, SeenNode};
