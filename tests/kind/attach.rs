@@ -16,24 +16,24 @@ use tempfile::TempDir;
 use crate::cluster::{apply, context, get, kubectl, name, namespaces, namespaces_of};
 use crate::program::{Ran, finish, program, report, run, wait_for};
 use crate::scenarios::on_kind;
-use crate::test;
+use crate::{side_test, test};
 
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
-        test("a_deployment_is_measured_where_it_stands_and_is_the_same_after_it", deployment),
-        test("advice_is_tried_in_place_and_undone", advised),
-        test("a_stateful_set_and_a_daemon_set_are_measured_where_they_stand", sets),
-        test("an_image_is_rolled_to_and_back", image),
-        test("what_cannot_be_attached_to_is_refused_before_anything_is_made", refused),
-        test("a_second_run_on_a_workload_is_refused_while_the_first_lives", second),
-        test("somebody_else_s_change_makes_the_trial_invalid_and_stays", meddled),
-        test("a_change_of_scale_during_a_trial_makes_it_invalid", scaled),
-        test("a_workload_that_is_deleted_ends_the_run", deleted),
+        side_test("a_deployment_is_measured_where_it_stands_and_is_the_same_after_it", deployment),
+        side_test("advice_is_tried_in_place_and_undone", advised),
+        side_test("a_stateful_set_and_a_daemon_set_are_measured_where_they_stand", sets),
+        side_test("an_image_is_rolled_to_and_back", image),
+        side_test("what_cannot_be_attached_to_is_refused_before_anything_is_made", refused),
+        side_test("a_second_run_on_a_workload_is_refused_while_the_first_lives", second),
+        side_test("somebody_else_s_change_makes_the_trial_invalid_and_stays", meddled),
+        side_test("a_change_of_scale_during_a_trial_makes_it_invalid", scaled),
+        side_test("a_workload_that_is_deleted_ends_the_run", deleted),
         test("killed_at_any_moment_a_clean_up_gives_the_workload_back", killed),
-        test("a_missing_right_is_named_with_the_yaml_that_gives_it", rights),
-        test("a_namespace_with_policies_and_quotas_is_no_obstacle", policies),
+        side_test("a_missing_right_is_named_with_the_yaml_that_gives_it", rights),
+        side_test("a_namespace_with_policies_and_quotas_is_no_obstacle", policies),
     ]
 }
 
@@ -55,8 +55,8 @@ pub(crate) fn image_on_nodes() -> &'static str {
 }
 
 /// A namespace of a test's own with the built-in server in it.
-struct Shop {
-    namespace: String,
+pub(crate) struct Shop {
+    pub(crate) namespace: String,
     folder: TempDir,
     runs: AtomicU32,
 }
@@ -93,16 +93,21 @@ impl Shop {
 
     /// `labels` are the namespace's.
     fn with(kind: &str, labels: &Value) -> Self {
+        let shop = Self::empty(labels);
+        shop.apply(&manifests(kind, image_on_nodes()));
+        shop.settled(kind);
+        shop
+    }
+
+    /// A namespace with nothing in it.
+    pub(crate) fn empty(labels: &Value) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("shop-{}-{number}", std::process::id());
         let object =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
         apply(&object.to_string());
-        let shop = Self { namespace, folder: tempfile::tempdir().unwrap(), runs: AtomicU32::new(0) };
-        shop.apply(&manifests(kind, image_on_nodes()));
-        shop.settled(kind);
-        shop
+        Self { namespace, folder: tempfile::tempdir().unwrap(), runs: AtomicU32::new(0) }
     }
 
     fn apply(&self, object: &Value) {
@@ -115,17 +120,17 @@ impl Shop {
         kubectl(&[arguments, &["-n", &self.namespace]].concat())
     }
 
-    fn settled(&self, kind: &str) {
+    pub(crate) fn settled(&self, kind: &str) {
         let reference = format!("{}/web", kind.to_lowercase());
         self.kubectl(&["rollout", "status", &reference, "--timeout=90s"]).expect_code(0);
     }
 
-    fn out(&self) -> PathBuf {
+    pub(crate) fn out(&self) -> PathBuf {
         self.folder.path().join(format!("run-{}", self.runs.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// `attach`, asked nothing.
-    fn attach(&self, workload: &str, out: &Path, more: &[&str]) -> Command {
+    pub(crate) fn attach(&self, workload: &str, out: &Path, more: &[&str]) -> Command {
         let mut command = program();
         command.args([
             "attach",
@@ -142,7 +147,7 @@ impl Shop {
     }
 
     /// Every object of the namespace that somebody wrote, as it was written: without what controllers make and the API server counts.
-    fn objects(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn objects(&self) -> BTreeMap<String, Value> {
         const KINDS: &str = "deployments,statefulsets,daemonsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,\
                              poddisruptionbudgets,horizontalpodautoscalers,networkpolicies,resourcequotas,limitranges,ingresses";
         let listed = get(&[KINDS, "-n", &self.namespace]);
@@ -155,12 +160,15 @@ impl Shop {
     }
 
     /// Nothing of any run is in the namespace, nor a namespace that a run on its workload made.
-    fn nothing_left(&self) {
-        let measured = format!("deployment/web of namespace {}", self.namespace);
+    pub(crate) fn nothing_left(&self) {
+        let measured = format!("/web of namespace {}", self.namespace);
         wait_for("the run's namespace to go", Duration::from_mins(2), || {
             let list = get(&["namespaces", "-l", "app.kubernetes.io/managed-by=rollproof"]);
             let mut items = list["items"].as_array().unwrap().iter();
-            items.all(|one| one["metadata"]["annotations"]["rollproof.dev/measures"] != measured.as_str())
+            items.all(|one| {
+                let claimed = &one["metadata"]["annotations"]["rollproof.dev/measures"];
+                !claimed.as_str().is_some_and(|claimed| claimed.ends_with(&measured))
+            })
         });
         let guests =
             get(&["roles,rolebindings", "-l", "app.kubernetes.io/managed-by=rollproof", "-n", &self.namespace]);

@@ -14,23 +14,23 @@ use tempfile::TempDir;
 use crate::cluster::{Stopped, apply, context, kubectl, name, namespaces, namespaces_of, nothing_left};
 use crate::program::{AS_EXPECTED, Ran, clean, finish, lost_its_selection, program, report, run, variant, wait_for};
 use crate::scenarios::on_kind;
-use crate::test;
+use crate::{side_test, test};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
-        test("interrupted_in_a_rollout_leaves_a_report_and_no_namespace", interrupted),
+        side_test("interrupted_in_a_rollout_leaves_a_report_and_no_namespace", interrupted),
         test("killed_outright_and_run_again_leftovers_are_listed_and_cleaned", killed),
         test("an_api_server_that_stops_for_ten_seconds_is_survived", api_server_stops),
-        test("an_agent_that_is_deleted_makes_its_trial_invalid_and_the_next_has_another", agent_deleted),
-        test("a_namespace_that_is_deleted_ends_the_run_and_is_named", namespace_deleted),
-        test("an_image_that_cannot_be_pulled_is_named", unpullable),
-        test("an_agent_image_that_cannot_be_pulled_is_named", unpullable_agent),
-        test("without_the_right_to_watch_the_missing_rights_are_named", no_right),
+        side_test("an_agent_that_is_deleted_makes_its_trial_invalid_and_the_next_has_another", agent_deleted),
+        side_test("a_namespace_that_is_deleted_ends_the_run_and_is_named", namespace_deleted),
+        side_test("an_image_that_cannot_be_pulled_is_named", unpullable),
+        side_test("an_agent_image_that_cannot_be_pulled_is_named", unpullable_agent),
+        side_test("without_the_right_to_watch_the_missing_rights_are_named", no_right),
         test("a_kube_proxy_that_stands_still_is_not_blamed_on_the_workload", kube_proxy_stopped),
         test("a_service_that_selects_no_new_pod_is_not_blamed_on_the_cluster", unselected),
         test("a_kubelet_that_stands_still_ends_in_an_incomplete_rollout", kubelet_stopped),
-        test("without_docker_the_error_says_so", no_docker),
-        test("an_unknown_context_is_answered_with_those_there_are", unknown_context),
+        side_test("without_docker_the_error_says_so", no_docker),
+        side_test("an_unknown_context_is_answered_with_those_there_are", unknown_context),
     ]
 }
 

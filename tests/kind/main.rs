@@ -1,8 +1,8 @@
 //! Runs the built program against a real kind cluster, as a user would: scenarios, the places of the load, and failures.
 //!
 //! The tests need kind, Docker and a running kind cluster, whose name is in `ROLLPROOF_TEST_KIND`; without it, each is listed as
-//! ignored. They run one at a time, because each puts load on the cluster and is timed. Those of `workloads` put no load on it and
-//! run in parallel. Tests that stop parts of the cluster start them again, also when they fail.
+//! ignored. Most run one at a time, because each puts load on the cluster and is timed. Those of `workloads` put no load on it, and
+//! others look at what does not depend on it: they run two at a time. Tests that stop parts of the cluster start them again, also when they fail.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -13,6 +13,7 @@ mod causes;
 mod cluster;
 mod edges;
 mod forced;
+mod helm;
 mod images;
 mod journal;
 #[path = "../end_to_end/program.rs"]
@@ -25,7 +26,18 @@ mod workloads;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use program::{AT_ONCE, alone, named_on_kind};
+use program::{alone, beside, named_on_kind};
+
+/// How many tests run in parallel, of those that may: an agent asks for half a core, and a third would not be scheduled on two.
+const AT_ONCE: usize = 2;
+
+/// A named test that another may run beside: what it looks at does not depend on how busy the machine is.
+pub(crate) fn side_test(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
+    named_on_kind(name, || {
+        let _turn = beside();
+        body();
+    })
+}
 
 /// A named test that needs the cluster for itself.
 pub(crate) fn test(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
@@ -51,5 +63,6 @@ fn main() -> ExitCode {
     tests.extend(bad_luck::tests());
     tests.extend(attach::tests());
     tests.extend(api_trouble::tests());
+    tests.extend(helm::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }
