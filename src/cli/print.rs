@@ -1,10 +1,12 @@
 //! The only code that prints. Data goes to stdout, talk to stderr; a reader that went away is no error.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use miette::{Diagnostic, LabeledSpan, SourceCode};
 use rustix::termios::tcgetwinsize;
 
 use super::called;
@@ -84,7 +86,8 @@ pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitC
                     let _ = miette::set_hook(Box::new(|_| {
                         Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
                     }));
-                    write_stderr(&only_coloured(&format!("{:?}\n", miette::Report::new_boxed(diagnostic))));
+                    let shown = miette::Report::new(PlainDiagnostic(diagnostic));
+                    write_stderr(&only_coloured(&format!("{shown:?}\n")));
                 }
                 CommandFailure::Bug(text) => {
                     write_stderr(&format!("error: {}\nThis is a bug in rollproof.\n", terminal(&text)));
@@ -95,6 +98,32 @@ pub(super) fn finished(result: Result<FinishedCommand, CommandFailure>) -> ExitC
         }
     };
     ExitCode::from(exit.code())
+}
+
+/// An error whose words have no controls, before it is rendered with colours of our own: they quote what the user's files hold.
+#[derive(Debug)]
+struct PlainDiagnostic(Box<dyn Diagnostic + Send + Sync>);
+
+impl fmt::Display for PlainDiagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&terminal_page(&self.0.to_string()))
+    }
+}
+
+impl std::error::Error for PlainDiagnostic {}
+
+impl Diagnostic for PlainDiagnostic {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.help().map(|help| Box::new(terminal_page(&help.to_string())) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.0.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.0.labels()
+    }
 }
 
 /// Prints the text that a command ended with.
@@ -161,8 +190,7 @@ fn write_all(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A rendered text with its colours, and without any other control: an error quotes what the user's files hold. A colour that they bring
-/// themselves is all that is left to them.
+/// A rendered text with its colours, and without any other control. Colours of what it quotes have been taken out before.
 fn only_coloured(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;

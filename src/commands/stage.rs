@@ -178,10 +178,20 @@ fn beyond_embedded(plan: &RunPlan) -> Option<String> {
             (_, RolloutAction::Evict { cordon: true, .. }) => {
                 "its rollout cordons a node, and the embedded cluster has one only".to_owned()
             }
+            _ if keeps_clients(variant) => format!(
+                "service/{} keeps each client at one pod (spec.sessionAffinity), and the embedded cluster chooses a pod for each connection",
+                variant.spec.service().name
+            ),
             _ => return None,
         };
         Some(format!("variant {}: {what}; run it with --cluster kind", variant.spec.name))
     })
+}
+
+/// Whether the Service that carries the load leads a client to the same pod again and again.
+fn keeps_clients(variant: &VariantPlan) -> bool {
+    let service = variant.spec.manifest("Service", &variant.spec.service().name);
+    service.is_some_and(|service| text(service, "/spec/sessionAffinity") == "ClientIP")
 }
 
 #[cfg(test)]
@@ -239,6 +249,12 @@ mod tests {
             let refused = refusal(kind, rollout).unwrap();
             assert!(refused.contains(why) && refused.ends_with("run it with --cluster kind"), "{refused}");
         }
+        let sticky = include_str!("../../manifests/target.yaml").replace(
+            "  ports:\n    - {name: http, port: 80",
+            "  sessionAffinity: ClientIP\n  ports:\n    - {name: http, port: 80",
+        );
+        let refused = beyond_embedded(&manifest_plan("web.yaml", &sticky)).unwrap();
+        assert!(refused.contains("spec.sessionAffinity"), "{refused}");
         for rollout in [RolloutAction::Restart, evict(false), RolloutAction::Scale { from: 2, to: 3 }] {
             assert_eq!(refusal("Deployment", rollout), None);
         }

@@ -346,6 +346,14 @@ impl Trial {
         sum_of(&self.lead_in, arms)
     }
 
+    /// The kinds of request that these arms carried from the first mark on, answered or lost.
+    #[must_use]
+    pub fn carried_kinds(&self, arms: &[Arm]) -> BTreeSet<u16> {
+        let answered = self.latency_us.keys().filter(|(phase, arm, _)| *phase != Phase::Before && arms.contains(arm));
+        let lost = self.lost.iter().filter(|attempt| arms.contains(&attempt.arm)).map(|attempt| attempt.request);
+        answered.map(|(.., kind)| *kind).chain(lost).collect()
+    }
+
     /// How many attempts of the trial, whatever arm and phase, ended so.
     #[must_use]
     pub fn all_with(&self, outcome: Outcome) -> u64 {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::plural;
 use super::state::{Judged, State};
-use crate::record::Outcome;
 use crate::record::entry::EndReason;
-use crate::spec::{Expect, VariantSpec};
+use crate::record::{Arm, Outcome};
+use crate::spec::{Expect, RequestSpec, VariantSpec};
 use crate::timeline::Timeline;
 
 /// Judged attempts for each pod that may be there at once, below which a trial shows no clean variant: one that goes to a
@@ -121,6 +121,7 @@ fn clean(variant: &VariantSpec, counting: &[&Judged<'_>], planned: u32, control_
     }
     let pods = u64::from(variant.replicas()) + u64::from(variant.surge());
     let mut doubts = doubts(counting, planned.max(1), pods.max(1));
+    doubts.extend(never_carried(variant, counting));
     if control_failed {
         doubts.push("--control failed: a server that exits at once was not seen to lose anything, so this run would miss a loss".to_owned());
     }
@@ -164,6 +165,25 @@ fn doubts(counting: &[&Judged<'_>], planned: u32, pods: u64) -> Vec<String> {
         ));
     }
     doubts
+}
+
+/// A kind of request that belongs to the load, and of which a trial carried none on a judged arm once its rollout had begun: nothing is
+/// known of it.
+fn never_carried(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<String> {
+    let load = &variant.load;
+    let judged = |request: &RequestSpec| {
+        let on_judged = |(arm, weight): &(Arm, f64)| *weight > 0.0 && load.judged.contains(arm);
+        request.share > 0.0 && request.arms.iter().any(on_judged)
+    };
+    let missing = |kind: u16| {
+        let carried = |one: &&Judged<'_>| one.trial.carried_kinds(&load.judged).contains(&kind);
+        counting.iter().any(|one| one.counts.ok > 0 && !carried(one))
+    };
+    let kinds = load.requests.iter().zip(0_u16..).filter(|(request, _)| judged(request));
+    kinds.into_iter().find(|(_, kind)| missing(*kind)).map(|(request, _)| {
+        let (method, path) = (&request.method, request.path.path());
+        format!("in a trial no {method} {path} was carried during or after the rollout: give it a larger share, or send more requests a second")
+    })
 }
 
 fn loss(counting: &[&Judged<'_>], beside: Option<&str>) -> Ruling {

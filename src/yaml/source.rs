@@ -150,7 +150,8 @@ impl YamlFault {
             QuotedLine::at(source.text(), &place.bytes)
         });
         let at = shown.as_ref().map(|shown| (shown.mark.start, shown.mark.len()).into());
-        let text = shown.map(|shown| shown.text).unwrap_or_default();
+        // An escape would be a colour of the input's own. Its place is a byte, as its stand-in's.
+        let text = shown.map(|shown| shown.text.replace('\u{1b}', "?")).unwrap_or_default();
         Self {
             sentence: format!("{doing} {}{line}: {}", source.name(), clipped(message, LONGEST_MESSAGE)),
             help: None,

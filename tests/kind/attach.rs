@@ -187,8 +187,16 @@ fn written(mut object: Value) -> Value {
         annotations.remove("deployment.kubernetes.io/revision");
         annotations.remove("deprecated.daemonset.template.generation");
     }
-    let template = object.pointer_mut("/spec/template/metadata/annotations").and_then(Value::as_object_mut);
-    template.and_then(|annotations| annotations.remove(RESTARTED_AT));
+    let template = object.pointer_mut("/spec/template/metadata").and_then(Value::as_object_mut);
+    if let Some(metadata) = template
+        && let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
+    {
+        annotations.remove(RESTARTED_AT);
+        // kubectl leaves the map too.
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
     object
 }
 

@@ -286,6 +286,24 @@ fn too_few_attempts_for_the_pods_that_there_are_do_not_pass() {
 }
 
 #[test]
+fn a_kind_of_request_that_was_never_carried_is_not_clean() {
+    let verdict = |arms: &[(Arm, f64)]| {
+        let run = SampleRun::new(1, &[("web", Expect::Clean)]).plan(|header| {
+            let load = &mut header.spec.variants[0].load;
+            let mut rare = load.requests[0].clone();
+            rare.path = "/rare".parse().unwrap();
+            rare.arms = arms.to_vec();
+            load.requests.push(rare);
+        });
+        run.trial(1, "web", nothing).finished().report()
+    };
+    let never = verdict(&[(Arm::New, 1.0)]);
+    assert_eq!(never.verdict, Verdict::Inconclusive);
+    assert!(never.variants[0].reason.contains("no GET /rare was carried"), "{}", never.variants[0].reason);
+    assert_eq!(verdict(&[(Arm::Blind, 1.0)]).verdict, Verdict::Pass, "its arm is not judged");
+}
+
+#[test]
 fn a_run_that_was_not_finished_never_passes() {
     let run = || SampleRun::new(1, &[("web", Expect::Clean)]).trial(1, "web", nothing);
     assert_eq!(run().finished().report().verdict, Verdict::Pass);
