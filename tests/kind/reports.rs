@@ -136,9 +136,10 @@ fn old_release() {
     let labels = json!({"spec": {"template": {"metadata": {"labels": {"release": "two"}}}}});
     let variants = json!({"upgrade": {"expect": "loss", "rollout": {"patch": labels, "timeout": "90s"}}});
     let (_, found) = rolled(folder.path(), &[deployment(&["--on-term=drain"], 3), service(&selector)], &variants, 0);
-    let causes = variant(&found, "upgrade")["causes"].as_object().unwrap().clone();
-    let named = |(cause, count): (&String, &Value)| (count.as_u64() > Some(0)).then(|| cause.clone());
-    assert_eq!(causes.iter().filter_map(named).collect::<Vec<_>>(), ["no-endpoint"], "{causes:?}");
+    let upgrade = variant(&found, "upgrade");
+    // A request may have been on its way to an old pod as that stopped.
+    let (lost, of_cause) = (upgrade["lost"].as_u64().unwrap(), upgrade["causes"]["no-endpoint"].as_u64().unwrap());
+    assert!(lost > 0 && of_cause * 20 >= lost * 19, "{of_cause} of {lost}: {}", upgrade["causes"]);
     assert!(
         found["incidents"].to_string().contains("none is an endpoint of service/gateway"),
         "{}",
