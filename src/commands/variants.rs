@@ -16,7 +16,7 @@ use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
 use crate::redact::short_hash;
 use crate::rollout::{Eviction, RestartValues, RolledWorkload, RolloutHandle, RolloutStep};
-use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
+use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction, TlsSpec};
 use crate::trial::{InPlace, LoadSite, RunningVariant, TrialAction, TrialStep};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
@@ -184,13 +184,26 @@ fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) 
             request.headers.push(HeaderSpec { name: HOST, value: HeaderText::Value(host(variant)) });
         }
     }
+    if let Some(tls) = &mut spec.tls {
+        tls.server_name.get_or_insert_with(|| variant.spec.service().name.clone());
+        if !tls.insecure {
+            // The agent's pod has no CAs of its own.
+            tls.ca.get_or_insert_with(platform_authorities);
+        }
+    }
     LoadPlan { trial: 0, seed, record_all, ..LoadPlan::new(spec, connections) }
+}
+
+/// The CAs that this machine trusts, as PEM; none where it has none, which the load tells.
+fn platform_authorities() -> String {
+    TlsSpec::pem(rustls_native_certs::load_native_certs().certs.iter().map(AsRef::as_ref))
 }
 
 /// The Service's name, as a client inside the namespace would say it.
 fn host(variant: &VariantPlan) -> String {
     let service = variant.spec.service();
-    if service.port == 80 { service.name.clone() } else { format!("{}:{}", service.name, service.port) }
+    let usual = if variant.spec.load.tls.is_some() { 443 } else { 80 };
+    if service.port == usual { service.name.clone() } else { format!("{}:{}", service.name, service.port) }
 }
 
 #[cfg(test)]

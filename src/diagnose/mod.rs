@@ -84,7 +84,10 @@ fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     match attempt.outcome.group() {
         OutcomeGroup::NotConnected => connect::explain(attempt, scene),
         OutcomeGroup::Partial if attempt.outcome == Outcome::BadHttp => no_rule(attempt.outcome),
-        OutcomeGroup::NoByte | OutcomeGroup::Partial | OutcomeGroup::TimedOut => cut::explain(attempt, scene),
+        OutcomeGroup::NotSecured if attempt.outcome == Outcome::TlsFailed => no_rule(attempt.outcome),
+        OutcomeGroup::NotSecured | OutcomeGroup::NoByte | OutcomeGroup::Partial | OutcomeGroup::TimedOut => {
+            cut::explain(attempt, scene)
+        }
         OutcomeGroup::Answered => answer::explain(attempt, scene),
         // Only on an arm that does not keep its connections is the former lost; the latter never is.
         OutcomeGroup::NotWritten | OutcomeGroup::Harness => no_rule(attempt.outcome),

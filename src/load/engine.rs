@@ -23,6 +23,7 @@ use super::load_summary::{LagSummary, LoadCounters, LoadSummary};
 use super::pending_attempt::lock;
 use super::plan::{LoadError, LoadPlan, Route};
 use super::timer::KernelTimer;
+use super::tls_client::TlsClient;
 
 /// Time between the opening of the connections and the first planned attempt.
 const MARGIN_NS: u64 = 20_000_000;
@@ -53,6 +54,8 @@ pub(super) struct LoadContext {
     pub(super) timeout_ns: u64,
     pub(super) collector: Mutex<LoadCollector>,
     pub(super) pacing: LoadPacing,
+    /// `None` for plain text.
+    pub(super) tls: Option<TlsClient>,
     connections: AtomicU64,
     /// The shortest connect time so far, in nanoseconds.
     least_connect_ns: AtomicU64,
@@ -72,8 +75,9 @@ impl LoadContext {
         clock: Clock,
         pacing: LoadPacing,
         collector: LoadCollector,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, LoadError> {
+        Ok(Self {
+            tls: plan.spec.tls.as_ref().map(TlsClient::new).transpose()?,
             prepared: plan.spec.requests.iter().map(PreparedRequest::new).collect(),
             timeout_ns: saturating_ns(plan.spec.timeout),
             plan,
@@ -83,7 +87,7 @@ impl LoadContext {
             pacing,
             connections: AtomicU64::new(0),
             least_connect_ns: AtomicU64::new(u64::MAX),
-        }
+        })
     }
 
     /// A connection took so long to connect.
@@ -172,7 +176,8 @@ fn start_paced(
         .name("load".to_owned())
         .spawn(move || {
             let collector = LoadCollector::new(plan.trial, sink, batches);
-            run(&Arc::new(LoadContext::new(plan, route, clock, pacing, collector)), &for_thread, &started)
+            let shared = LoadContext::new(plan, route, clock, pacing, collector)?;
+            run(&Arc::new(shared), &for_thread, &started)
         })
         .map_err(LoadError::system("starting a thread"))?;
     if has_started.recv().is_err() {

@@ -45,7 +45,7 @@ fn run(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Prefli
     let runtime = runtime()?;
     {
         let collector = LoadCollector::new(plan.trial, sink, batches);
-        let shared = Arc::new(LoadContext::new(plan, route, clock, LoadPacing::Rate, collector));
+        let shared = Arc::new(LoadContext::new(plan, route, clock, LoadPacing::Rate, collector)?);
         for (id, request) in (0u64..).zip(0u16..).take(kinds) {
             let planned = PlannedAttempt { id, at: clock.now(), request, arm: Arm::New };
             runtime.block_on(carry::on_new(PendingAttempt::new(Arc::clone(&shared), planned)));

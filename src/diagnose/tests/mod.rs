@@ -2,9 +2,11 @@
 //!
 //! - `at_stop`: error statuses of terminating pods
 //! - `containers`: pods that are easily taken for others
+//! - `handshake`: handshakes of TLS that a stopping pod ended
 
 mod at_stop;
 mod containers;
+mod handshake;
 
 use crate::analysis::{IncidentDoc, ReportDoc};
 use crate::diagnose::Cause;
