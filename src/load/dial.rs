@@ -1,5 +1,4 @@
-//! Makes connections, over a local port of the load's own where the plan says so, and with TLS where it says that. This is where
-//! name resolution belongs.
+//! Makes connections, over a local port of the load's own where the plan says so, and with TLS where it says that.
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -24,6 +24,7 @@ use super::pending_attempt::lock;
 use super::plan::{LoadError, LoadPlan, Route};
 use super::timer::KernelTimer;
 use super::tls_client::TlsClient;
+use super::url_route;
 
 /// Time between the opening of the connections and the first planned attempt.
 const MARGIN_NS: u64 = 20_000_000;
@@ -140,7 +141,7 @@ struct LoadThreads {
 }
 
 /// Starts the load of `plan` on a thread of its own, connections going where `route` says, stamps taken from `clock`, and
-/// everything recorded through `sink`. Returns once the kept-alive connections were opened (or could not be) and the
+/// everything recorded through `sink`; where the plan has a URL, they go there. Returns once the kept-alive connections were opened (or could not be) and the
 /// first attempt is about to be sent; at most the plan's timeout, and at most three seconds.
 pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<RunningLoad, LoadError> {
     start_paced(plan, route, clock, sink, LoadPacing::Rate)
@@ -163,6 +164,7 @@ fn start_paced(
     plan.check()?;
     let limit = descriptor_limit::raise_descriptors()?;
     plan.max_in_flight = descriptor_limit::in_flight_cap(&plan, limit)?;
+    let route = plan.spec.url.as_ref().map_or(Ok(route), url_route::open)?;
     let control = Arc::new(LoadControl::default());
     let (batches, waiting) = sync_channel(encode::WAITING_BATCHES);
     let encoder_sink = sink.clone();

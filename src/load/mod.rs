@@ -6,9 +6,7 @@
 //! bytes are counted, because ordinary clients repeat a request on a dead connection in silence; `pooled` is such an
 //! ordinary client, to show what an application would have seen.
 //!
-//! The load knows nothing of clusters, rollouts or watches. Where a connection goes is its [`Route`]'s decision.
-//!
-//! Not here yet: names to resolve. They belong in `dial`.
+//! The load knows nothing of clusters, rollouts or watches. Where a connection goes is its [`Route`]'s decision, or a URL's.
 //!
 //! - `arms`: what carries the requests of each arm
 //! - `carry`: carries one request over a connection, and `new`'s requests from dial to close
@@ -40,6 +38,7 @@
 //! - `tls_socket`: TLS over a counting socket
 //! - `tls_verifiers`: which certificates are taken where the usual rules do not say it
 //! - `tls_words`: why TLS failed, in words; pure
+//! - `url_route`: the way to a URL, whose name is resolved in the background
 //! - `words`: what a library says of an error
 
 mod arms;
@@ -74,6 +73,7 @@ mod tls_client;
 mod tls_socket;
 mod tls_verifiers;
 mod tls_words;
+mod url_route;
 mod words;
 
 pub(crate) use descriptor_limit::raise_descriptors;

@@ -61,6 +61,7 @@ fn load(load: &LoadSpec) -> LoadSpec {
     let carried = Arm::ALL.into_iter().map(|arm| (arm, load.rate_of(arm) / load.rate));
     let arms = carried.filter(|(_, weight)| *weight > 0.0).collect();
     LoadSpec {
+        url: None,
         tls: None,
         pod_header: http::HeaderName::from_static("x-pod"),
         requests: vec![RequestSpec::get(http::uri::PathAndQuery::from_static("/"), arms)],

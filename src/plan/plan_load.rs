@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderName, Method, uri::PathAndQuery};
 
 use super::plan_error::{FaultContext, PlanError};
-use super::{limits, plan_tls};
+use super::{limits, plan_tls, plan_url};
 use crate::manifest::FileSource;
 use crate::record::Arm;
 use crate::scenario::model::{ScenarioLoad, ScenarioRequest};
@@ -25,6 +25,8 @@ pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad 
         rate: over.rate.or(base.rate),
         timeout: over.timeout.or_else(|| base.timeout.clone()),
         connections: over.connections.or_else(|| base.connections.clone()),
+        url: over.url.or_else(|| base.url.clone()),
+        resolve: over.resolve.or_else(|| base.resolve.clone()),
         tls: over.tls.or_else(|| base.tls.clone()),
         pod_header: over.pod_header.or_else(|| base.pod_header.clone()),
         judge: over.judge.or_else(|| base.judge.clone()),
@@ -45,7 +47,8 @@ pub(super) fn plan(
         rate: rate.or(spec.rate.map(crate::scenario::values::RequestRate::per_s)).unwrap_or(DEFAULT_RATE),
         timeout: timeout(context, spec)?,
         connections: connections(context, spec)?,
-        tls: spec.tls.as_ref().map(|tls| plan_tls::plan(context, (folder, files), &tls.value)).transpose()?,
+        url: plan_url::plan(context, spec)?,
+        tls: plan_tls::plan(context, (folder, files), spec)?,
         pod_header: spec.pod_header.as_ref().map_or(DEFAULT_POD_HEADER, |header| header.0.clone()),
         judged,
         requests,

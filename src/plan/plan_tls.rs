@@ -9,13 +9,30 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use super::limits::BeyondLimit;
 use super::plan_error::{FaultContext, PlanError};
 use crate::manifest::FileSource;
-use crate::scenario::model::ScenarioTls;
+use crate::scenario::model::{ScenarioLoad, ScenarioTls};
 use crate::spec::TlsSpec;
 
 /// The most CAs that a file may hold.
 const MAX_CAS: usize = 1_000;
 
+/// The TLS of a load; a URL decides whether there is any, and a Service leaves it to the scenario.
 pub(super) fn plan(
+    context: FaultContext<'_>,
+    files: (&Path, &dyn FileSource),
+    load: &ScenarioLoad,
+) -> Result<Option<TlsSpec>, PlanError> {
+    match (&load.tls, load.url.as_ref().map(|url| url.value.is_https())) {
+        (None, None | Some(false)) => Ok(None),
+        (None, Some(true)) => Ok(Some(TlsSpec::default())),
+        (Some(tls), None | Some(true)) => options(context, files, &tls.value).map(Some),
+        (Some(tls), Some(false)) => {
+            let message = "`tls` stands beside a `url` that begins with http://, which has none";
+            Err(context.fault(Some(&tls.place), message, "begin the URL with https://, or remove `tls`"))
+        }
+    }
+}
+
+fn options(
     context: FaultContext<'_>,
     (folder, files): (&Path, &dyn FileSource),
     spec: &ScenarioTls,
@@ -67,7 +84,7 @@ fn server_name(name: &str) -> Result<(), BeyondLimit> {
     }
     let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
     let message = format!("`server_name` is `{shown}`, expected a DNS name or an IP address");
-    Err(BeyondLimit { message, help: "leave it out for the Service's name" })
+    Err(BeyondLimit { message, help: "leave it out for the name of the URL or of the Service" })
 }
 
 /// The certificates in `text` and nothing else of it: a key that stands beside them must not get into a record.

@@ -14,7 +14,7 @@ pub struct TlsSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
     /// The name or address that the server's certificate must be for, and the name that is asked for (SNI); `None` for that of the
-    /// Service.
+    /// URL or of the Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
     /// Any certificate is taken.

@@ -121,6 +121,7 @@ fn clean(variant: &VariantSpec, counting: &[&Judged<'_>], planned: u32, control_
     }
     let pods = u64::from(variant.replicas()) + u64::from(variant.surge());
     let mut doubts = doubts(counting, planned.max(1), pods.max(1));
+    doubts.extend(led_elsewhere(variant, counting));
     if control_failed {
         doubts.push("--control failed: a server that exits at once was not seen to lose anything, so this run would miss a loss".to_owned());
     }
@@ -164,6 +165,19 @@ fn doubts(counting: &[&Judged<'_>], planned: u32, pods: u64) -> Vec<String> {
         ));
     }
     doubts
+}
+
+/// A Service leads to the workload by its selector. Of a URL only its answers show that.
+fn led_elsewhere(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<String> {
+    let door = variant.load.url.as_ref()?;
+    counting.iter().any(|judged| !judged.trial.names_answer).then(|| {
+        format!(
+            "in a trial no answer named a pod of {} in the header {}, so nothing shows that {} leads to it",
+            variant.workload(),
+            variant.load.pod_header,
+            door.url
+        )
+    })
 }
 
 fn loss(counting: &[&Judged<'_>], beside: Option<&str>) -> Ruling {

@@ -94,14 +94,20 @@ fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> Str
         format!("{} {}", request.method, hide_in_path(request.path.as_str(), &mut short_hash))
     });
     let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
+    let door = planned.spec.load.url.as_ref().map(|door| &door.url);
     let help = if attempt.outcome.group() == OutcomeGroup::NotSecured {
         let why = if attempt.error.is_empty() { "" } else { ": " };
         format!("{why}{}; correct `tls` (`ca`, `server_name`), the port, or the server's certificate", attempt.error)
+    } else if door.is_some() {
+        "; correct `url` or `resolve`, the request's path or expected status, or what stands there; on the embedded cluster a URL \
+         reaches nothing but the run's own network"
+            .to_owned()
     } else {
         "; correct the request's path or expected status, or the workload".to_owned()
     };
+    let at = door.map_or_else(String::new, |url| format!(" at {url}"));
     format!(
-        "variant {}: {what} was not answered as expected within {} s after the pods were ready: {}{status}{help}",
+        "variant {}: {what}{at} was not answered as expected within {} s after the pods were ready: {}{status}{help}",
         planned.spec.name,
         within.as_secs(),
         attempt.outcome.name()
