@@ -60,6 +60,7 @@ pub(crate) const fn stage_words(stage: AttemptStage) -> &'static str {
     match stage {
         AttemptStage::Waiting => "waiting for a connection",
         AttemptStage::Connect => "connecting",
+        AttemptStage::Tls => "in the TLS handshake",
         AttemptStage::Request => "before the first byte of the answer",
         AttemptStage::Head => "inside the answer's head",
         AttemptStage::Body => "inside the answer's body",

@@ -16,7 +16,7 @@ use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
 use crate::redact::short_hash;
 use crate::rollout::{Eviction, RestartValues, RolledWorkload, RolloutHandle, RolloutStep};
-use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction};
+use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction, TlsSpec};
 use crate::trial::{InPlace, LoadSite, RunningVariant, TrialAction, TrialStep};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
@@ -184,13 +184,31 @@ fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) 
             request.headers.push(HeaderSpec { name: HOST, value: HeaderText::Value(host(variant)) });
         }
     }
+    if let Some(tls) = &mut spec.tls {
+        let door = variant.spec.load.url.as_ref();
+        tls.server_name
+            .get_or_insert_with(|| door.map_or_else(|| variant.spec.service().name.clone(), |door| door.url.host()));
+        if !tls.insecure {
+            // The agent's pod has no CAs of its own.
+            tls.ca.get_or_insert_with(platform_authorities);
+        }
+    }
     LoadPlan { trial: 0, seed, record_all, ..LoadPlan::new(spec, connections) }
 }
 
-/// The Service's name, as a client inside the namespace would say it.
+/// The CAs that this machine trusts, as PEM; none where it has none, which the load tells.
+fn platform_authorities() -> String {
+    TlsSpec::pem(rustls_native_certs::load_native_certs().certs.iter().map(AsRef::as_ref))
+}
+
+/// What a client calls the server: the URL's authority, or the Service's name as it is said inside the namespace.
 fn host(variant: &VariantPlan) -> String {
+    if let Some(door) = &variant.spec.load.url {
+        return door.url.authority();
+    }
     let service = variant.spec.service();
-    if service.port == 80 { service.name.clone() } else { format!("{}:{}", service.name, service.port) }
+    let usual = if variant.spec.load.tls.is_some() { 443 } else { 80 };
+    if service.port == usual { service.name.clone() } else { format!("{}:{}", service.name, service.port) }
 }
 
 #[cfg(test)]
@@ -208,5 +226,36 @@ mod tests {
         );
         assert_eq!(namespace("web", "a", ""), "web-a");
         assert_eq!(namespace("web", "a", "1f"), "web-a-1f");
+    }
+
+    #[test]
+    fn the_host_and_the_name_of_tls_are_those_of_the_url_or_of_the_service() {
+        use crate::spec::UrlDoor;
+        let sent = |url: Option<&str>, tls: Option<TlsSpec>| {
+            let mut plan = crate::plan::manifest_plan("web.yaml", include_str!("../../manifests/apache.yaml"));
+            let planned = &mut plan.variants[0];
+            planned.spec.load.url = url.map(|url| UrlDoor { url: url.parse().unwrap(), resolve: None });
+            planned.spec.load.tls = tls;
+            let load = load(planned, 1, 1, false).spec;
+            let host = load.requests[0].header_map().get(HOST).unwrap().to_str().unwrap().to_owned();
+            (host, load.tls)
+        };
+        let trusting = || Some(TlsSpec { ca: Some("its own".to_owned()), ..TlsSpec::default() });
+        assert_eq!(sent(None, None), ("web".to_owned(), None));
+        let (host, tls) = sent(None, trusting());
+        assert_eq!((host.as_str(), tls.unwrap().server_name.as_deref()), ("web:80", Some("web")));
+        let (host, tls) = sent(Some("https://shop.example:8443/"), trusting());
+        let tls = tls.unwrap();
+        assert_eq!((host.as_str(), tls.server_name.as_deref()), ("shop.example:8443", Some("shop.example")));
+        assert_eq!(tls.ca.as_deref(), Some("its own"));
+        let (host, tls) = sent(Some("https://[::1]/"), trusting());
+        assert_eq!((host.as_str(), tls.unwrap().server_name.as_deref()), ("[::1]", Some("::1")));
+        let named = TlsSpec { server_name: Some("other.example".to_owned()), ..trusting().unwrap() };
+        assert_eq!(
+            sent(Some("https://shop.example/"), Some(named)).1.unwrap().server_name.as_deref(),
+            Some("other.example")
+        );
+        let (_, tls) = sent(None, Some(TlsSpec { insecure: true, ..TlsSpec::default() }));
+        assert_eq!(tls.unwrap().ca, None, "who checks nothing needs no CA");
     }
 }

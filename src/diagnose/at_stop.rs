@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cause::Cause;
 use super::finding::{Finding, Proof};
 use super::scene::{Scene, stop_begins};
+use super::through_url;
 use crate::clock::Stamp;
 use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
@@ -43,7 +44,7 @@ pub(super) type ErrorsByKind<'a> = BTreeMap<(u16, u16), ErrorSources<'a>>;
 pub(super) fn count<'a>(scene: &Scene<'a>) -> ErrorsByKind<'a> {
     let mut all = ErrorsByKind::new();
     for attempt in scene.trial.lost.iter().filter(|attempt| is_error(attempt)) {
-        if early(attempt, scene).is_some() {
+        if early(attempt, scene).is_some() || through_url::may_be_of_another(attempt, scene) {
             continue;
         }
         let sources = all.entry(kind(attempt)).or_default();
@@ -71,7 +72,8 @@ pub(super) fn count<'a>(scene: &Scene<'a>) -> ErrorsByKind<'a> {
 
 /// `None` if the answer did not come from a terminating pod, or others answer so as well.
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
-    let sources = scene.errors.get(&kind(attempt)).filter(|_| is_error(attempt))?;
+    let gave = is_error(attempt) && !through_url::may_be_of_another(attempt, scene);
+    let sources = scene.errors.get(&kind(attempt)).filter(|_| gave)?;
     let elsewhere = sources.by_others.saturating_mul(MOST_FROM_ELSEWHERE) > sources.by_terminating;
     if elsewhere || sources.by_terminating == 0 {
         return None;

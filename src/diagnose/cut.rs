@@ -170,7 +170,7 @@ fn failed_hook_before(attempt: &Attempt, pod: &PodLife) -> bool {
 
 /// A connection to a server that is stopping, which nobody took out of the accept queue.
 fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
-    let Some(connected_ns) = attempt.connected_ns else { return false };
+    let Some(connected_ns) = attempt.connected_ns.filter(|_| !spoke_tls(attempt)) else { return false };
     let waited_ns = attempt.end_ns.saturating_sub(connected_ns);
     let usual_ns = scene.usual_ns(attempt).unwrap_or(0);
     let unserved = waited_ns > usual_ns.saturating_mul(3).saturating_add(UNSERVED_NS);
@@ -191,10 +191,15 @@ fn never_accepted(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
 /// A stopping server to which this connection was made and which, to judge by its answers, took no more; it had not ended when
 /// the time was up.
 pub(super) fn hangs(attempt: &Attempt, pod: &PodLife, scene: &Scene<'_>) -> bool {
-    let Some(connected_ns) = attempt.connected_ns else { return false };
+    let Some(connected_ns) = attempt.connected_ns.filter(|_| !spoke_tls(attempt)) else { return false };
     let told = stop_begins(pod).is_some_and(|stop| connected_ns >= stop.low_ns);
     let ended = pod.finished.or(pod.gone).is_some_and(|finished| finished.surely_before(attempt.end_ns));
     told && !ended && may_have_carried(attempt, pod, scene) && answers_no_more(pod, connected_ns)
+}
+
+/// The server had taken the connection out of the accept queue: the kernel speaks no TLS.
+fn spoke_tls(attempt: &Attempt) -> bool {
+    attempt.secured_ns.is_some() || attempt.connection.as_ref().is_some_and(|connection| connection.tls_answered)
 }
 
 /// Of a pod that names itself in its answers.

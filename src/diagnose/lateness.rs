@@ -49,7 +49,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
 
 /// The attempt as if its end had been noticed late: whatever it did before stays where it was.
 fn earlier(attempt: &Attempt, late_ns: u64) -> Option<Attempt> {
-    let begun = [attempt.started_ns, attempt.connected_ns, attempt.sent_ns, attempt.first_byte_ns];
+    let begun = [attempt.started_ns, attempt.connected_ns, attempt.secured_ns, attempt.sent_ns, attempt.first_byte_ns];
     let begun_ns = begun.into_iter().flatten().max().unwrap_or(attempt.planned_ns);
     let end_ns = attempt.end_ns.saturating_sub(late_ns).max(begun_ns).min(attempt.end_ns);
     let moved = attempt.end_ns.saturating_sub(end_ns) >= LEAST_NS;
@@ -83,7 +83,7 @@ fn later(attempt: &Attempt, late_ns: u64) -> Option<Attempt> {
     let shift = |at: &mut Option<Stamp>| *at = at.map(|at| at.saturating_add(late_ns));
     let mut shifted = attempt.clone();
     shifted.end_ns = attempt.end_ns.saturating_add(late_ns);
-    let Attempt { started_ns, connected_ns, sent_ns, first_byte_ns, .. } = &mut shifted;
-    [started_ns, connected_ns, sent_ns, first_byte_ns].into_iter().for_each(shift);
+    let Attempt { started_ns, connected_ns, secured_ns, sent_ns, first_byte_ns, .. } = &mut shifted;
+    [started_ns, connected_ns, secured_ns, sent_ns, first_byte_ns].into_iter().for_each(shift);
     Some(shifted)
 }

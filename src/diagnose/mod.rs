@@ -15,6 +15,7 @@
 //! - `merge`: from findings to incidents
 //! - `scene`: what was going on around an attempt
 //! - `tests`: each cause, and a twin that lacks what decides
+//! - `through_url`: attempts through a URL
 //! - `timeout`: requests without an answer in time
 
 mod answer;
@@ -30,6 +31,7 @@ mod merge;
 mod scene;
 #[cfg(test)]
 mod tests;
+mod through_url;
 mod timeout;
 
 use std::collections::BTreeMap;
@@ -60,8 +62,9 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
         let mut merger = merge::Merger::new(&mut all, &trial.start.variant);
         for attempt in &trial.lost {
             merger.add(attempt, &lateness::explain(attempt, &scene));
-            // The embedded cluster routes without NAT.
-            if let Some(port) = timed_out_port(attempt).filter(|_| !scene::is_embedded(&timeline.header)) {
+            // The embedded cluster routes without NAT, and the NAT on the way to a URL is not known.
+            let unlike = scene::is_embedded(&timeline.header) || through_url::is(&scene);
+            if let Some(port) = timed_out_port(attempt).filter(|_| !unlike) {
                 scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
             }
         }
@@ -81,10 +84,16 @@ fn no_rule<'a>(outcome: Outcome) -> Finding<'a> {
 
 /// The rules by how far an attempt came: each kind of end has causes of its own.
 fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
+    if let Some(finding) = through_url::explain(attempt, scene) {
+        return finding;
+    }
     match attempt.outcome.group() {
         OutcomeGroup::NotConnected => connect::explain(attempt, scene),
         OutcomeGroup::Partial if attempt.outcome == Outcome::BadHttp => no_rule(attempt.outcome),
-        OutcomeGroup::NoByte | OutcomeGroup::Partial | OutcomeGroup::TimedOut => cut::explain(attempt, scene),
+        OutcomeGroup::NotSecured if attempt.outcome == Outcome::TlsFailed => no_rule(attempt.outcome),
+        OutcomeGroup::NotSecured | OutcomeGroup::NoByte | OutcomeGroup::Partial | OutcomeGroup::TimedOut => {
+            cut::explain(attempt, scene)
+        }
         OutcomeGroup::Answered => answer::explain(attempt, scene),
         // Only on an arm that does not keep its connections is the former lost; the latter never is.
         OutcomeGroup::NotWritten | OutcomeGroup::Harness => no_rule(attempt.outcome),

@@ -15,7 +15,7 @@ const OF_A_HANGING_POD: &[PodEdge] =
     &[PodEdge::Deletion, PodEdge::EndpointNotReady, PodEdge::HookEnd, PodEdge::StopSignal, PodEdge::ListenerClosed];
 
 pub(super) fn is(outcome: Outcome) -> bool {
-    outcome.group() == OutcomeGroup::TimedOut
+    outcome.group() == OutcomeGroup::TimedOut || outcome == Outcome::TlsTimeout
 }
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {

@@ -46,6 +46,10 @@ fn load(found: &mut Vec<String>, before: &VariantSpec, after: &VariantSpec) {
     told(found, &format!("requests a second of {name}"), &old.rate, &new.rate);
     told(found, &format!("the timeout of {name} in milliseconds"), &old.timeout.as_millis(), &new.timeout.as_millis());
     told(found, &format!("the pod header of {name}"), &old.pod_header, &new.pod_header);
+    let door = |load: &LoadSpec| load.url.as_ref().map_or("its Service".to_owned(), |door| door.url.to_string());
+    told(found, &format!("where requests of {name} go"), &door(old), &door(new));
+    let tls = |load: &LoadSpec| if load.tls.is_some() { "on" } else { "off" };
+    told(found, &format!("TLS of {name}"), &tls(old), &tls(new));
     let arms = |arms: &[Arm]| arms.iter().map(|arm| arm.name()).collect::<Vec<_>>().join(", ");
     told(found, &format!("the judged arms of {name}"), &arms(&old.judged), &arms(&new.judged));
     if old.requests == new.requests {

@@ -30,8 +30,8 @@ pub enum Client {
     /// reading the head of the answer failed; a POST, LOCK or PATCH only if nothing was sent. Source:
     /// `proxy_next_upstream`, whose default is `error timeout`.
     Nginx,
-    /// Whoever repeats a connect that failed, whatever the method, because nothing was sent: `HAProxy` by default (`retries`
-    /// is 3, `retry-on` is `conn-failure`), Envoy with `retry_on: connect-failure`, which is in Istio's default. Source:
+    /// Whoever repeats a connect or a TLS handshake that failed, whatever the method, because nothing was sent: `HAProxy` by
+    /// default (`retries` is 3, `retry-on` is `conn-failure`), Envoy with `retry_on: connect-failure`, which is in Istio's default. Source:
     /// their manuals.
     ConnectRetry,
 }
@@ -80,14 +80,21 @@ pub fn hides(client: Client, attempt: &AttemptFacts<'_>) -> bool {
         Client::Go => reused && no_byte && (outcome == Outcome::Unsent || go_replays(method)),
         Client::Java => connect_failed(outcome) || (no_byte && matches!(method, "GET" | "HEAD")),
         Client::Curl => reused && no_byte,
-        Client::ConnectRetry => connect_failed(outcome),
-        Client::Nginx => connect_failed(outcome) || (before_answer(outcome) && nginx_passes_on(method)),
+        Client::ConnectRetry => connect_failed(outcome) || handshake_ended(outcome),
+        Client::Nginx => {
+            connect_failed(outcome) || handshake_ended(outcome) || (before_answer(outcome) && nginx_passes_on(method))
+        }
     }
 }
 
 /// No connection came about, so that nothing was sent.
 pub(super) const fn connect_failed(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Refused | Outcome::Unreachable)
+}
+
+/// The connection ended within the TLS handshake, so that nothing was sent. What Java does then, no source says.
+const fn handshake_ended(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::TlsReset | Outcome::TlsClosed)
 }
 
 /// The connection ended before a byte of the answer came.
@@ -125,6 +132,18 @@ mod tests {
         for outcome in [Outcome::Refused, Outcome::Unreachable] {
             for method in ["GET", "POST"] {
                 assert_eq!(by(method, outcome, false), [Client::Java, Client::Nginx, Client::ConnectRetry]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_handshake_that_ended_is_repeated_by_proxies_whatever_was_asked() {
+        for method in ["GET", "POST"] {
+            for outcome in [Outcome::TlsReset, Outcome::TlsClosed] {
+                assert_eq!(by(method, outcome, false), [Client::Nginx, Client::ConnectRetry]);
+            }
+            for outcome in [Outcome::TlsTimeout, Outcome::TlsFailed] {
+                assert_eq!(by(method, outcome, false), [], "{}", outcome.name());
             }
         }
     }

@@ -12,13 +12,13 @@ use super::kept::KeptConnections;
 use super::load_schedule::PlannedAttempt;
 use super::pending_attempt::{PendingAttempt, lock};
 use super::plan::LoadError;
-use super::pooled;
+use super::pooled::{self, PooledClient};
 
 /// The carriers that a plan needs; `new` needs none.
 pub(super) struct ArmCarriers {
     reused: Option<Arc<KeptConnections>>,
     blind: Option<Arc<KeptConnections>>,
-    pooled: Option<reqwest::Client>,
+    pooled: Option<PooledClient>,
 }
 
 impl ArmCarriers {
@@ -26,9 +26,8 @@ impl ArmCarriers {
         let plan = &shared.plan;
         let kept = |arm| plan.spec.uses(arm).then(|| KeptConnections::new(arm, plan.connections));
         let _inside = runtime.enter();
-        let pooled = plan.spec.uses(Arm::Pooled).then(|| pooled::client(Arc::clone(&shared.route), plan.spec.timeout));
-        let pooled = pooled.transpose().map_err(std::io::Error::other);
-        let pooled = pooled.map_err(LoadError::system("building the client of the arm pooled"))?;
+        let pooled = plan.spec.uses(Arm::Pooled).then(|| PooledClient::new(Arc::clone(&shared.route), &plan.spec));
+        let pooled = pooled.transpose()?;
         Ok(Self { reused: kept(Arm::Reused), blind: kept(Arm::Blind), pooled })
     }
 

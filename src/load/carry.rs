@@ -9,7 +9,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::spec::RequestSpec;
 
-use super::classify::{self, DialError, ExchangeEnd};
+use super::classify::{self, DialError, ExchangeEnd, HandshakeEnd};
 use super::dial::dial;
 use super::exchange::{HttpConnection, exchange};
 use super::load_schedule::PlannedAttempt;
@@ -92,9 +92,13 @@ pub(super) async fn over(link: &mut HttpConnection, mut flight: PendingAttempt, 
 }
 
 /// The attempt ends because no connection could be made for it.
-pub(super) fn end_dial(flight: PendingAttempt, error: &DialError) {
+pub(super) fn end_dial(mut flight: PendingAttempt, error: &DialError) {
     let (outcome, errno) = classify::of_dial(error);
+    if let DialError::Handshake { dialed, .. } = error {
+        flight.left_in_handshake(dialed);
+    }
     let words = match error {
+        DialError::Handshake { end: HandshakeEnd::Refused { words }, .. } => words.clone(),
         DialError::Local(error) | DialError::Connect(error) if errno.is_none() => error.to_string(),
         _ => String::new(),
     };

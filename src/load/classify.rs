@@ -6,7 +6,8 @@ use crate::record::Outcome;
 use crate::record::entry::AttemptStage;
 use crate::spec::RequestSpec;
 
-use super::socket::SocketSnapshot;
+use super::exchange::DialedConnection;
+use super::socket::{SocketSnapshot, TlsAnswer};
 
 /// How the carrying of a request over a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub(super) enum ExchangeEnd {
     TimedOut,
 }
 
+/// How a TLS handshake that did not complete ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum HandshakeEnd {
+    TimedOut,
+    /// The connection ended.
+    Ended,
+    /// One of the two sides found that it cannot go on.
+    Refused {
+        words: String,
+    },
+}
+
 /// Which step of making a connection failed.
 #[derive(Debug)]
 pub(super) enum DialError {
@@ -29,6 +42,11 @@ pub(super) enum DialError {
     Local(std::io::Error),
     Connect(std::io::Error),
     TimedOut,
+    /// The connection was made, and its TLS handshake failed.
+    Handshake {
+        end: HandshakeEnd,
+        dialed: DialedConnection,
+    },
 }
 
 /// The outcome of a connect that failed, and the error number that decided.
@@ -41,6 +59,22 @@ pub(super) fn of_dial(error: &DialError) -> (Outcome, Option<i32>) {
             // The standard library makes such errors itself, for example for an address that cannot be used.
             None => (Outcome::ClientLocal, None),
         },
+        DialError::Handshake { end, dialed } => {
+            let seen = dialed.facts.seen();
+            (of_handshake(end, seen), seen.errno.filter(|_| *end == HandshakeEnd::Ended))
+        }
+    }
+}
+
+/// The outcome of a TLS handshake that did not complete. An error of TLS itself comes before that of a socket: it is told to the
+/// peer, who may be gone by then.
+pub(super) fn of_handshake(end: &HandshakeEnd, seen: SocketSnapshot) -> Outcome {
+    match (end, seen.errno.map(Errno::from_raw)) {
+        (HandshakeEnd::Refused { .. }, _) => Outcome::TlsFailed,
+        (HandshakeEnd::TimedOut, _) | (HandshakeEnd::Ended, Some(Errno::ETIMEDOUT)) => Outcome::TlsTimeout,
+        (HandshakeEnd::Ended, Some(errno)) if is_local(errno) => Outcome::ClientLocal,
+        (HandshakeEnd::Ended, Some(_)) => Outcome::TlsReset,
+        (HandshakeEnd::Ended, None) => Outcome::TlsClosed,
     }
 }
 
@@ -84,7 +118,7 @@ pub(super) fn of_failure(end: &ExchangeEnd, stage: AttemptStage, seen: SocketSna
                 return of_timeout(stage);
             }
             match stage {
-                AttemptStage::Waiting | AttemptStage::Connect | AttemptStage::Request => {
+                AttemptStage::Waiting | AttemptStage::Connect | AttemptStage::Tls | AttemptStage::Request => {
                     before_byte(seen, made_for_this)
                 }
                 AttemptStage::Head => in_head(end, seen),
@@ -98,6 +132,7 @@ fn of_timeout(stage: AttemptStage) -> Outcome {
     match stage {
         AttemptStage::Waiting => Outcome::Deferred,
         AttemptStage::Connect => Outcome::ConnectTimeout,
+        AttemptStage::Tls => Outcome::TlsTimeout,
         AttemptStage::Request | AttemptStage::Head => Outcome::HeaderTimeout,
         AttemptStage::Body | AttemptStage::Done => Outcome::BodyTimeout,
     }
@@ -106,6 +141,8 @@ fn of_timeout(stage: AttemptStage) -> Outcome {
 fn before_byte(seen: SocketSnapshot, made_for_this: bool) -> Outcome {
     if seen.bytes_out == 0 && !made_for_this {
         Outcome::Unsent
+    } else if seen.tls == TlsAnswer::Invalid {
+        Outcome::TlsFailed
     } else if seen.errno.is_some() {
         Outcome::ResetBeforeByte
     } else {
@@ -192,6 +229,29 @@ mod tests {
         assert_eq!(of_failure(&ExchangeEnd::TimedOut, AttemptStage::Request, nothing, true), Outcome::HeaderTimeout);
         assert_eq!(of_failure(&ExchangeEnd::TimedOut, AttemptStage::Body, nothing, true), Outcome::BodyTimeout);
         assert_eq!(of_dial(&DialError::TimedOut).0, Outcome::ConnectTimeout);
+    }
+
+    #[test]
+    fn a_handshake_ends_by_reset_by_fin_by_silence_or_by_what_was_said() {
+        let of = |end: &HandshakeEnd, seen| of_handshake(end, seen);
+        assert_eq!(of(&HandshakeEnd::Ended, seen(0, 0, Some(104), false)), Outcome::TlsReset);
+        assert_eq!(of(&HandshakeEnd::Ended, seen(0, 0, None, true)), Outcome::TlsClosed);
+        assert_eq!(of(&HandshakeEnd::Ended, seen(0, 0, Some(Errno::ETIMEDOUT as i32), false)), Outcome::TlsTimeout);
+        assert_eq!(of(&HandshakeEnd::Ended, seen(0, 0, Some(Errno::ENOMEM as i32), false)), Outcome::ClientLocal);
+        assert_eq!(of(&HandshakeEnd::TimedOut, seen(0, 0, None, false)), Outcome::TlsTimeout);
+        let refused = HandshakeEnd::Refused { words: String::new() };
+        let gone = seen(0, 0, Some(Errno::EPIPE as i32), true);
+        assert_eq!(of(&refused, gone), Outcome::TlsFailed, "the server was gone before it was told");
+    }
+
+    #[test]
+    fn an_alert_in_place_of_an_answer_is_no_close() {
+        let alert = SocketSnapshot { tls: TlsAnswer::Invalid, ..seen(9, 0, None, true) };
+        assert_eq!(of_failure(&FAILED, AttemptStage::Request, alert, true), Outcome::TlsFailed);
+        assert_eq!(
+            of_failure(&FAILED, AttemptStage::Request, SocketSnapshot { bytes_out: 0, ..alert }, false),
+            Outcome::Unsent
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Makes connections, over a local port of the load's own where the plan says so. This is where name resolution and TLS
-//! belong.
+//! Makes connections, over a local port of the load's own where the plan says so, and with TLS where it says that.
 
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 
 use hyper::client::conn::http1;
@@ -14,34 +14,56 @@ use tokio::time::Sleep;
 
 use super::classify::DialError;
 use super::engine::LoadContext;
-use super::exchange::HttpConnection;
+use super::exchange::{DialedConnection, HttpConnection};
+use super::load_stream::LoadStream;
 use super::rotation::{LocalPorts, PortLease};
 use super::socket::{CountedSocket, is_reset};
+use super::tls_client::TlsClient;
+use super::tls_socket::TlsSocket;
 
 /// Connects to the route's next address, until `deadline`.
-pub(super) async fn dial(shared: &LoadContext, deadline: Pin<&mut Sleep>) -> Result<HttpConnection, DialError> {
+pub(super) async fn dial(shared: &LoadContext, mut deadline: Pin<&mut Sleep>) -> Result<HttpConnection, DialError> {
     let address = shared.route.next();
     let begun = shared.clock.now();
-    let (stream, lease) = connect(shared, address, deadline).await?;
+    let (stream, lease) = connect(shared, address, deadline.as_mut()).await?;
     let established = shared.clock.now();
     shared.connected_in(established.saturating_sub(begun));
     let local_port = stream.local_addr().map_err(DialError::Connect)?.port();
     let (socket, facts) = CountedSocket::new(stream, shared.clock, lease);
-    let io = TokioIo::new(socket);
-    // The handshake of HTTP/1 writes nothing; it cannot fail.
-    let (sender, connection) =
-        http1::handshake(io).await.map_err(|error| DialError::Connect(std::io::Error::other(error)))?;
-    Ok(HttpConnection {
-        sender,
-        connection: Some(connection),
+    let dialed = DialedConnection {
         facts,
         id: shared.next_connection(),
         established,
+        secured: None,
         rtt_ns: established.saturating_sub(begun),
         local_port,
-        uses: 0,
-        pod: None,
-    })
+    };
+    let (stream, dialed) = match &shared.tls {
+        None => (LoadStream::Plain(socket), dialed),
+        Some(tls) => secure(shared, tls, socket, dialed, deadline).await?,
+    };
+    // The handshake of HTTP/1 writes nothing; it cannot fail.
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| DialError::Connect(std::io::Error::other(error)))?;
+    Ok(HttpConnection { sender, connection: Some(connection), dialed, uses: 0, pod: None })
+}
+
+async fn secure(
+    shared: &LoadContext,
+    tls: &TlsClient,
+    socket: CountedSocket,
+    dialed: DialedConnection,
+    deadline: Pin<&mut Sleep>,
+) -> Result<(LoadStream, DialedConnection), DialError> {
+    match tls.handshake(socket.beneath_tls(), deadline).await {
+        Ok(stream) => {
+            let socket = TlsSocket::new(stream, Arc::clone(&dialed.facts), shared.clock);
+            let secured = Some(shared.clock.now());
+            Ok((LoadStream::Tls(Box::new(socket)), DialedConnection { secured, ..dialed }))
+        }
+        Err(end) => Err(DialError::Handshake { end, dialed }),
+    }
 }
 
 async fn connect(

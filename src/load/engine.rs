@@ -23,6 +23,8 @@ use super::load_summary::{LagSummary, LoadCounters, LoadSummary};
 use super::pending_attempt::lock;
 use super::plan::{LoadError, LoadPlan, Route};
 use super::timer::KernelTimer;
+use super::tls_client::TlsClient;
+use super::url_route;
 
 /// Time between the opening of the connections and the first planned attempt.
 const MARGIN_NS: u64 = 20_000_000;
@@ -53,6 +55,8 @@ pub(super) struct LoadContext {
     pub(super) timeout_ns: u64,
     pub(super) collector: Mutex<LoadCollector>,
     pub(super) pacing: LoadPacing,
+    /// `None` for plain text.
+    pub(super) tls: Option<TlsClient>,
     connections: AtomicU64,
     /// The shortest connect time so far, in nanoseconds.
     least_connect_ns: AtomicU64,
@@ -72,8 +76,9 @@ impl LoadContext {
         clock: Clock,
         pacing: LoadPacing,
         collector: LoadCollector,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, LoadError> {
+        Ok(Self {
+            tls: plan.spec.tls.as_ref().map(TlsClient::new).transpose()?,
             prepared: plan.spec.requests.iter().map(PreparedRequest::new).collect(),
             timeout_ns: saturating_ns(plan.spec.timeout),
             plan,
@@ -83,7 +88,7 @@ impl LoadContext {
             pacing,
             connections: AtomicU64::new(0),
             least_connect_ns: AtomicU64::new(u64::MAX),
-        }
+        })
     }
 
     /// A connection took so long to connect.
@@ -136,7 +141,7 @@ struct LoadThreads {
 }
 
 /// Starts the load of `plan` on a thread of its own, connections going where `route` says, stamps taken from `clock`, and
-/// everything recorded through `sink`. Returns once the kept-alive connections were opened (or could not be) and the
+/// everything recorded through `sink`; where the plan has a URL, they go there. Returns once the kept-alive connections were opened (or could not be) and the
 /// first attempt is about to be sent; at most the plan's timeout, and at most three seconds.
 pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<RunningLoad, LoadError> {
     start_paced(plan, route, clock, sink, LoadPacing::Rate)
@@ -159,6 +164,7 @@ fn start_paced(
     plan.check()?;
     let limit = descriptor_limit::raise_descriptors()?;
     plan.max_in_flight = descriptor_limit::in_flight_cap(&plan, limit)?;
+    let route = plan.spec.url.as_ref().map_or(Ok(route), url_route::open)?;
     let control = Arc::new(LoadControl::default());
     let (batches, waiting) = sync_channel(encode::WAITING_BATCHES);
     let encoder_sink = sink.clone();
@@ -172,7 +178,8 @@ fn start_paced(
         .name("load".to_owned())
         .spawn(move || {
             let collector = LoadCollector::new(plan.trial, sink, batches);
-            run(&Arc::new(LoadContext::new(plan, route, clock, pacing, collector)), &for_thread, &started)
+            let shared = LoadContext::new(plan, route, clock, pacing, collector)?;
+            run(&Arc::new(shared), &for_thread, &started)
         })
         .map_err(LoadError::system("starting a thread"))?;
     if has_started.recv().is_err() {

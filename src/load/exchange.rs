@@ -18,18 +18,28 @@ use tokio::time::Sleep;
 use crate::clock::Stamp;
 
 use super::classify::ExchangeEnd;
+use super::load_stream::LoadStream;
 use super::pending_attempt::PendingAttempt;
-use super::socket::{CountedSocket, SocketFacts};
+use super::socket::{SocketFacts, TlsAnswer};
+use super::words::innermost;
+
+/// A TCP connection that was made.
+#[derive(Debug)]
+pub(super) struct DialedConnection {
+    pub(super) facts: Arc<SocketFacts>,
+    pub(super) id: u64,
+    pub(super) established: Stamp,
+    /// The TLS handshake was complete; `None` without TLS.
+    pub(super) secured: Option<Stamp>,
+    pub(super) rtt_ns: u64,
+    pub(super) local_port: u16,
+}
 
 pub(super) struct HttpConnection {
     pub(super) sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has ended.
-    pub(super) connection: Option<http1::Connection<TokioIo<CountedSocket>, Full<Bytes>>>,
-    pub(super) facts: Arc<SocketFacts>,
-    pub(super) id: u64,
-    pub(super) established: Stamp,
-    pub(super) rtt_ns: u64,
-    pub(super) local_port: u16,
+    pub(super) connection: Option<http1::Connection<TokioIo<LoadStream>, Full<Bytes>>>,
+    pub(super) dialed: DialedConnection,
     /// Requests that it carried.
     pub(super) uses: u32,
     /// The pod that an earlier response named.
@@ -97,7 +107,9 @@ pub(super) async fn exchange(
                     }
                     Poll::Ready(Err(error)) => {
                         let error = error.into_error();
-                        BodyRead::End(ExchangeEnd::Failed { malformed: error.is_parse(), words: error.to_string() })
+                        let tls = link.dialed.facts.seen().tls;
+                        let words = if tls == TlsAnswer::Invalid { innermost(&error) } else { error.to_string() };
+                        BodyRead::End(ExchangeEnd::Failed { malformed: error.is_parse(), words })
                     }
                     Poll::Pending => BodyRead::Nothing,
                 },

@@ -160,7 +160,7 @@ impl KeptConnections {
             },
         };
         flight.carried_by(&link, fresh);
-        link.facts.begin(self.arm == Arm::Blind);
+        link.dialed.facts.begin(self.arm == Arm::Blind);
         carry::over(&mut link, flight, deadline).await;
         link.settle().await.then_some(link)
     }

@@ -6,9 +6,7 @@
 //! bytes are counted, because ordinary clients repeat a request on a dead connection in silence; `pooled` is such an
 //! ordinary client, to show what an application would have seen.
 //!
-//! The load knows nothing of clusters, rollouts or watches. Where a connection goes is its [`Route`]'s decision.
-//!
-//! Not here yet: TLS and names to resolve. Both belong in `dial`.
+//! The load knows nothing of clusters, rollouts or watches. Where a connection goes is its [`Route`]'s decision, or a URL's.
 //!
 //! - `arms`: what carries the requests of each arm
 //! - `carry`: carries one request over a connection, and `new`'s requests from dial to close
@@ -21,6 +19,7 @@
 //! - `kept`: the kept-alive arms
 //! - `load_collector`: counts and slices of ended requests
 //! - `load_schedule`: when each request is planned, its kind and its arm; pure
+//! - `load_stream`: what HTTP is spoken over: a counting socket, or TLS over one
 //! - `load_summary`: counters of a running load, and the summary of an ended one
 //! - `pending_attempt`: one request from its plan to its outcome
 //! - `plan`: the plan of one trial's load, and its checks
@@ -35,6 +34,12 @@
 //! - `tcp_info`: what the kernel knows of a connection
 //! - `tcp_info_tests`: each way in which a server ends a kept-alive connection
 //! - `timer`: the kernel timer that paces the load
+//! - `tls_client`: TLS of a load: whom it trusts, and the handshake
+//! - `tls_socket`: TLS over a counting socket
+//! - `tls_verifiers`: which certificates are taken where the usual rules do not say it
+//! - `tls_words`: why TLS failed, in words; pure
+//! - `url_route`: the way to a URL, whose name is resolved in the background
+//! - `words`: what a library says of an error
 
 mod arms;
 mod carry;
@@ -47,6 +52,7 @@ mod exchange;
 mod kept;
 mod load_collector;
 mod load_schedule;
+mod load_stream;
 mod load_summary;
 mod pending_attempt;
 mod plan;
@@ -63,6 +69,12 @@ mod tcp_info;
 #[cfg(test)]
 mod tcp_info_tests;
 mod timer;
+mod tls_client;
+mod tls_socket;
+mod tls_verifiers;
+mod tls_words;
+mod url_route;
+mod words;
 
 pub(crate) use descriptor_limit::raise_descriptors;
 pub(crate) use engine::blocking;

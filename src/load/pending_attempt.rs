@@ -11,10 +11,10 @@ use crate::record::{Outcome, OutcomeGroup, RaceEvidence, Sum, sum};
 
 use super::classify;
 use super::engine::{LoadContext, LoadPacing};
-use super::exchange::HttpConnection;
+use super::exchange::{DialedConnection, HttpConnection};
 use super::load_collector::LoadCollector;
 use super::load_schedule::PlannedAttempt;
-use super::socket::{SocketFacts, SocketSnapshot};
+use super::socket::{SocketFacts, SocketSnapshot, TlsAnswer};
 
 pub(super) struct PendingAttempt {
     shared: Arc<LoadContext>,
@@ -23,6 +23,8 @@ pub(super) struct PendingAttempt {
     started: Option<Stamp>,
     /// The connection was made for this attempt, at this moment.
     connected: Option<Stamp>,
+    /// The TLS of that connection was complete.
+    secured: Option<Stamp>,
     carrier: Option<(Arc<SocketFacts>, ConnectionUse)>,
     status: Option<u16>,
     pod: Option<Arc<str>>,
@@ -38,6 +40,7 @@ impl PendingAttempt {
             waited: false,
             started: None,
             connected: None,
+            secured: None,
             carrier: None,
             status: None,
             pod: None,
@@ -69,22 +72,33 @@ impl PendingAttempt {
 
     /// The attempt will be carried by `link`. `fresh`: the connection was made for it.
     pub(super) fn carried_by(&mut self, link: &HttpConnection, fresh: bool) {
-        self.connected = fresh.then_some(link.established);
-        // A connection made for this attempt is younger than its start.
-        let age_ns = self.started.unwrap_or_default().saturating_sub(link.established);
-        let carrier = ConnectionUse {
-            id: link.id,
-            age_ns,
-            uses: link.uses,
-            rtt_ns: link.rtt_ns,
-            least_rtt_ns: self.shared.least_connect_ns(),
-            local_port: link.local_port,
-            ended_before_write: false,
-            bytes_acked: None,
-        };
-        self.carrier = Some((Arc::clone(&link.facts), carrier));
+        self.over(&link.dialed, link.uses, fresh);
         self.pod.clone_from(&link.pod);
         self.pod_from_connection = self.pod.is_some();
+    }
+
+    /// The connection was made for this attempt, and its TLS handshake failed.
+    pub(super) fn left_in_handshake(&mut self, dialed: &DialedConnection) {
+        self.over(dialed, 0, true);
+    }
+
+    fn over(&mut self, dialed: &DialedConnection, uses: u32, fresh: bool) {
+        self.connected = fresh.then_some(dialed.established);
+        self.secured = dialed.secured.filter(|_| fresh);
+        // A connection made for this attempt is younger than its start.
+        let age_ns = self.started.unwrap_or_default().saturating_sub(dialed.established);
+        let carrier = ConnectionUse {
+            id: dialed.id,
+            age_ns,
+            uses,
+            rtt_ns: dialed.rtt_ns,
+            least_rtt_ns: self.shared.least_connect_ns(),
+            local_port: dialed.local_port,
+            ended_before_write: false,
+            bytes_acked: None,
+            tls_answered: false,
+        };
+        self.carrier = Some((Arc::clone(&dialed.facts), carrier));
     }
 
     /// The response's head is complete. Returns the pod that it names.
@@ -102,6 +116,10 @@ impl PendingAttempt {
         self.connected.is_some()
     }
 
+    fn is_in_handshake(&self) -> bool {
+        self.shared.tls.is_some() && self.is_fresh() && self.secured.is_none()
+    }
+
     /// When the connection that was made for this attempt was begun.
     fn connect_begun(&self) -> Option<Stamp> {
         let (_, carrier) = self.carrier.as_ref()?;
@@ -116,6 +134,7 @@ impl PendingAttempt {
         match (&self.carrier, self.status) {
             _ if self.started.is_none() => AttemptStage::Waiting,
             (None, _) => AttemptStage::Connect,
+            _ if self.is_in_handshake() => AttemptStage::Tls,
             (Some(_), Some(_)) => AttemptStage::Body,
             (Some((facts, _)), None) if facts.seen().bytes_in > 0 => AttemptStage::Head,
             _ => AttemptStage::Request,
@@ -169,6 +188,7 @@ impl PendingAttempt {
             planned_ns: self.planned.at,
             started_ns: self.started,
             connected_ns: self.connected,
+            secured_ns: self.secured,
             sent_ns: seen.sent,
             first_byte_ns: seen.first_byte,
             end_ns: end,
@@ -181,6 +201,7 @@ impl PendingAttempt {
             connection: self.carrier.as_ref().map(|(_, carrier)| ConnectionUse {
                 ended_before_write: seen.ended_before_write,
                 bytes_acked: seen.bytes_acked.filter(|_| outcome.group() == OutcomeGroup::NoByte),
+                tls_answered: self.is_in_handshake() && seen.tls != TlsAnswer::Nothing,
                 ..carrier.clone()
             }),
             pod: self.pod.as_deref().map(str::to_owned),

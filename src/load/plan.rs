@@ -80,6 +80,12 @@ pub enum LoadError {
          leave others to the load, as in `32768 60999`; set it with sysctl"
     )]
     PortRange { found: String },
+    #[error(
+        "cannot start the load: the name `{name}` does not resolve: {why}; correct the URL, or give `resolve: ADDRESS`"
+    )]
+    Name { name: String, why: String },
+    #[error("cannot plan the load: TLS: {why}")]
+    Tls { why: String },
     #[error("cannot start the load: {doing} failed: {source}")]
     System { doing: &'static str, source: std::io::Error },
     #[error("the load's thread ended before it was told to; this is a bug in rollproof")]

@@ -7,35 +7,51 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 
 use crate::record::Outcome;
+use crate::spec::LoadSpec;
 
 use super::classify;
 use super::pending_attempt::PendingAttempt;
-use super::plan::Route;
+use super::plan::{LoadError, Route};
+use super::tls_client::OrdinaryTls;
+use super::tls_words;
+use super::words::innermost;
 
-/// The name that requests are addressed to; the route answers for it. RFC 6761 keeps `.invalid` out of every DNS, and
-/// the `Host` header is the plan's own.
+/// The name that requests are addressed to where the server has none of its own; the route answers for it. RFC 6761 keeps
+/// `.invalid` out of every DNS, and the `Host` header is the plan's own.
 const AUTHORITY: &str = "load.rollproof.invalid";
 
-/// A client whose new connections go where `route` says.
-pub(super) fn client(route: Arc<dyn Route>, timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .timeout(timeout)
-        .no_proxy()
-        .redirect(Policy::none())
-        .dns_resolver(Arc::new(RouteResolver(route)))
-        .build()
+/// An ordinary client, and the scheme and authority of its URLs.
+#[derive(Clone)]
+pub(super) struct PooledClient {
+    client: reqwest::Client,
+    origin: Arc<str>,
 }
 
-/// The URL of a path, as the client wants it.
-pub(super) fn url(path_and_query: &http::uri::PathAndQuery) -> String {
-    format!("http://{AUTHORITY}{path_and_query}")
+impl PooledClient {
+    /// A client whose new connections go where `route` says.
+    pub(super) fn new(route: Arc<dyn Route>, spec: &LoadSpec) -> Result<Self, LoadError> {
+        let (scheme, tls) = match &spec.tls {
+            Some(tls) => ("https", OrdinaryTls::new(tls)?),
+            None => ("http", OrdinaryTls::unused()?),
+        };
+        let origin = format!("{scheme}://{}", tls.host.as_deref().unwrap_or(AUTHORITY));
+        let client = reqwest::Client::builder()
+            .timeout(spec.timeout)
+            .no_proxy()
+            .redirect(Policy::none())
+            .dns_resolver(Arc::new(RouteResolver(route)))
+            .tls_backend_preconfigured(tls.config)
+            .build();
+        let client = client.map_err(io::Error::other);
+        let client = client.map_err(LoadError::system("building the client of the arm pooled"))?;
+        Ok(Self { client, origin: origin.into() })
+    }
 }
 
 struct RouteResolver(Arc<dyn Route>);
@@ -48,13 +64,14 @@ impl Resolve for RouteResolver {
 }
 
 /// One attempt by the ordinary client.
-pub(super) async fn carry(mut flight: PendingAttempt, client: reqwest::Client) {
+pub(super) async fn carry(mut flight: PendingAttempt, pooled: PooledClient) {
     let shared = flight.shared().clone();
     let planned = flight.planned();
     let index = usize::from(planned.request);
     let kind = &shared.plan.spec.requests[index];
-    let mut request = client
-        .request(kind.method.clone(), url(&kind.path))
+    let mut request = pooled
+        .client
+        .request(kind.method.clone(), format!("{}{}", pooled.origin, kind.path))
         .headers(shared.prepared[index].headers(&shared.plan, planned));
     let body = &shared.prepared[index].body;
     if !body.is_empty() {
@@ -83,13 +100,18 @@ async fn read(mut body: reqwest::Body) -> Result<(), reqwest::Error> {
 }
 
 fn end(flight: PendingAttempt, error: &reqwest::Error, in_body: bool) {
-    let (outcome, errno) = outcome(error, in_body);
-    let words = if errno.is_none() { innermost(error) } else { String::new() };
+    let secured = flight.shared().tls.is_some();
+    let (outcome, errno) = outcome(error, in_body, secured);
+    let words = match walk(error).tls {
+        Some(tls) => tls_words::describe(tls),
+        None if errno.is_none() => innermost(error),
+        None => String::new(),
+    };
     flight.end(outcome, errno, words);
 }
 
 /// The outcome that the client's error stands for. Without byte counts a cut head cannot be told from no answer at all.
-fn outcome(error: &reqwest::Error, in_body: bool) -> (Outcome, Option<i32>) {
+fn outcome(error: &reqwest::Error, in_body: bool, secured: bool) -> (Outcome, Option<i32>) {
     let found = walk(error);
     if error.is_timeout() && found.errno.is_none() {
         let outcome = if in_body {
@@ -101,7 +123,11 @@ fn outcome(error: &reqwest::Error, in_body: bool) -> (Outcome, Option<i32>) {
         };
         return (outcome, None);
     }
+    if found.tls.is_some() && !in_body {
+        return (Outcome::TlsFailed, None);
+    }
     let outcome = match found.errno {
+        Some(errno) if secured && error.is_connect() && is_reset(errno) => Outcome::TlsReset,
         Some(errno) if error.is_connect() => classify::of_connect_errno(errno),
         Some(errno) if errno == Errno::ETIMEDOUT as i32 && in_body => Outcome::BodyTimeout,
         Some(errno) if errno == Errno::ETIMEDOUT as i32 => Outcome::HeaderTimeout,
@@ -110,21 +136,27 @@ fn outcome(error: &reqwest::Error, in_body: bool) -> (Outcome, Option<i32>) {
         None if found.malformed => Outcome::BadHttp,
         None if in_body && found.end_of_stream => Outcome::BodyClosed,
         None if in_body => Outcome::BadHttp,
+        None if error.is_connect() && found.end_of_stream => Outcome::TlsClosed,
         None if error.is_connect() => Outcome::ClientLocal,
         None => Outcome::ClosedBeforeByte,
     };
     (outcome, found.errno)
 }
 
+fn is_reset(errno: i32) -> bool {
+    matches!(Errno::from_raw(errno), Errno::ECONNRESET | Errno::EPIPE)
+}
+
 #[derive(Default)]
-struct ErrorCauses {
+struct ErrorCauses<'a> {
     errno: Option<i32>,
     malformed: bool,
     end_of_stream: bool,
+    tls: Option<&'a rustls::Error>,
 }
 
 /// Looks through the chain of sources, and into the errors that `io::Error` wraps without naming them as a source.
-fn walk(error: &(dyn Error + 'static)) -> ErrorCauses {
+fn walk<'a>(error: &'a (dyn Error + 'static)) -> ErrorCauses<'a> {
     let mut found = ErrorCauses::default();
     let mut next = Some(error);
     // Chains are short; the bound only guards against one that refers to itself.
@@ -135,19 +167,12 @@ fn walk(error: &(dyn Error + 'static)) -> ErrorCauses {
             found.errno = found.errno.or(error.raw_os_error());
             found.end_of_stream |= error.kind() == io::ErrorKind::UnexpectedEof;
             next = error.get_ref().map(|inner| inner as &(dyn Error + 'static)).or(next);
+        } else if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            found.tls = Some(error);
         } else if let Some(error) = error.downcast_ref::<hyper::Error>() {
             found.malformed |= error.is_parse();
             found.end_of_stream |= error.is_incomplete_message();
         }
     }
     found
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut innermost = error;
-    for _ in 0..32 {
-        let Some(source) = innermost.source() else { break };
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -17,6 +17,7 @@ use super::load_collector::LoadCollector;
 use super::load_schedule::PlannedAttempt;
 use super::pending_attempt::PendingAttempt;
 use super::plan::{LoadError, LoadPlan, Route};
+use super::url_route;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
@@ -29,6 +30,7 @@ pub struct Preflight {
 /// for at most the plan's timeout for each kind; the results are in the plan's order.
 pub fn preflight(plan: &LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Preflight>, LoadError> {
     plan.check()?;
+    let route = plan.spec.url.as_ref().map_or(Ok(route), url_route::resolve)?;
     let plan = LoadPlan { record_all: true, ..plan.clone() };
     let thread = std::thread::Builder::new()
         .name("load-preflight".to_owned())
@@ -45,7 +47,7 @@ fn run(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Prefli
     let runtime = runtime()?;
     {
         let collector = LoadCollector::new(plan.trial, sink, batches);
-        let shared = Arc::new(LoadContext::new(plan, route, clock, LoadPacing::Rate, collector));
+        let shared = Arc::new(LoadContext::new(plan, route, clock, LoadPacing::Rate, collector)?);
         for (id, request) in (0u64..).zip(0u16..).take(kinds) {
             let planned = PlannedAttempt { id, at: clock.now(), request, arm: Arm::New };
             runtime.block_on(carry::on_new(PendingAttempt::new(Arc::clone(&shared), planned)));

@@ -39,6 +39,11 @@ pub(super) struct SocketFacts {
     acked_after: AtomicU64,
     /// Reads answer Pending until the first byte is written.
     read_gate: AtomicBool,
+    /// Encrypted bytes read; 0 without TLS.
+    encrypted_in: AtomicU64,
+    /// Encrypted bytes that had come and were not read yet before the first byte was written, plus one; 0 if that is not known.
+    waiting: AtomicU64,
+    tls_failed: AtomicBool,
 }
 
 /// A copy of [`SocketFacts`] to decide on.
@@ -56,6 +61,17 @@ pub(super) struct SocketSnapshot {
     pub(super) ended_before_write: bool,
     /// Bytes of this attempt that the peer's kernel had acknowledged when the connection failed; `None` if it was not asked.
     pub(super) bytes_acked: Option<u64>,
+    pub(super) tls: TlsAnswer,
+}
+
+/// What the peer sent beneath TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum TlsAnswer {
+    #[default]
+    Nothing,
+    Something,
+    /// It is no valid TLS, or an alert.
+    Invalid,
 }
 
 impl SocketFacts {
@@ -73,6 +89,14 @@ impl SocketFacts {
         self.acked_before.store(0, Relaxed);
         self.acked_after.store(0, Relaxed);
         self.read_gate.store(write_first, Relaxed);
+        self.encrypted_in.store(0, Relaxed);
+        self.waiting.store(0, Relaxed);
+        self.tls_failed.store(false, Relaxed);
+    }
+
+    /// Whether reads wait for the first byte that is written.
+    pub(super) fn holds_reads(&self) -> bool {
+        self.read_gate.load(Relaxed)
     }
 
     pub(super) fn seen(&self) -> SocketSnapshot {
@@ -86,6 +110,17 @@ impl SocketFacts {
             end_of_stream: self.end_of_stream.load(Relaxed),
             ended_before_write: self.ended_before_write.load(Relaxed),
             bytes_acked: self.bytes_acked(),
+            tls: self.tls_answer(),
+        }
+    }
+
+    fn tls_answer(&self) -> TlsAnswer {
+        if self.tls_failed.load(Relaxed) {
+            TlsAnswer::Invalid
+        } else if self.encrypted_in.load(Relaxed) > 0 {
+            TlsAnswer::Something
+        } else {
+            TlsAnswer::Nothing
         }
     }
 
@@ -99,14 +134,14 @@ impl SocketFacts {
         Some(after.saturating_sub(before))
     }
 
-    fn wrote(&self, bytes: usize, clock: Clock) {
+    pub(super) fn wrote(&self, bytes: usize, clock: Clock) {
         if self.bytes_out.load(Relaxed) == 0 && bytes > 0 {
             self.sent_ns.store(clock.now().max(1), Relaxed);
         }
         self.bytes_out.store(self.bytes_out.load(Relaxed).saturating_add(bytes as u64), Relaxed);
     }
 
-    fn read(&self, bytes: usize, clock: Clock) {
+    pub(super) fn read(&self, bytes: usize, clock: Clock) {
         if bytes == 0 {
             self.end_of_stream.store(true, Relaxed);
             return;
@@ -115,6 +150,25 @@ impl SocketFacts {
             self.first_byte_ns.store(clock.now().max(1), Relaxed);
         }
         self.bytes_in.store(self.bytes_in.load(Relaxed).saturating_add(bytes as u64), Relaxed);
+    }
+
+    fn read_encrypted(&self, bytes: usize) {
+        if bytes == 0 {
+            self.end_of_stream.store(true, Relaxed);
+        }
+        self.encrypted_in.store(self.encrypted_in.load(Relaxed).saturating_add(bytes as u64), Relaxed);
+    }
+
+    /// The peer's `close_notify` was read. It was there before the write if nothing was read that came later.
+    pub(super) fn tls_closed(&self) {
+        self.end_of_stream.store(true, Relaxed);
+        if self.waiting.load(Relaxed).checked_sub(1).is_some_and(|waiting| self.encrypted_in.load(Relaxed) <= waiting) {
+            self.ended_before_write.store(true, Relaxed);
+        }
+    }
+
+    pub(super) fn tls_failed(&self) {
+        self.tls_failed.store(true, Relaxed);
     }
 
     fn failed(&self, error: &io::Error) {
@@ -130,6 +184,8 @@ pub(super) struct CountedSocket {
     stream: TcpStream,
     facts: Arc<SocketFacts>,
     clock: Clock,
+    /// What passes is encrypted, and is counted where it is not.
+    beneath_tls: bool,
     /// Its local port, if that is the load's own. Fields are dropped in order: it is given back after the socket is closed.
     lease: Option<PortLease>,
 }
@@ -144,7 +200,12 @@ impl CountedSocket {
     /// Counts what passes over `stream`, whose local port is `lease`'s if there is one.
     pub(super) fn new(stream: TcpStream, clock: Clock, lease: Option<PortLease>) -> (Self, Arc<SocketFacts>) {
         let facts = Arc::new(SocketFacts::default());
-        (Self { stream, facts: Arc::clone(&facts), clock, lease }, facts)
+        (Self { stream, facts: Arc::clone(&facts), clock, beneath_tls: false, lease }, facts)
+    }
+
+    /// Leaves the counting of bytes, and their stamps, to the TLS above.
+    pub(super) fn beneath_tls(self) -> Self {
+        Self { beneath_tls: true, ..self }
     }
 
     /// The peer's FIN or RST was read.
@@ -185,6 +246,11 @@ impl CountedSocket {
         {
             self.facts.ended_before_write.store(info.peer_ended, Relaxed);
             self.facts.acked_before.store(info.bytes_acked.saturating_add(1), Relaxed);
+            if self.beneath_tls
+                && let Ok(waiting) = rustix::io::ioctl_fionread(&self.stream)
+            {
+                self.facts.waiting.store(waiting.saturating_add(1), Relaxed);
+            }
         }
     }
 
@@ -202,7 +268,9 @@ impl CountedSocket {
     fn after_write(&mut self, cx: &Context<'_>, result: io::Result<usize>) -> Poll<io::Result<usize>> {
         match &result {
             Ok(bytes) => {
-                self.facts.wrote(*bytes, self.clock);
+                if !self.beneath_tls {
+                    self.facts.wrote(*bytes, self.clock);
+                }
                 if self.facts.read_gate.swap(false, Relaxed) {
                     // The reader was told Pending without a waker; it is the same task as the writer.
                     cx.waker().wake_by_ref();
@@ -216,7 +284,7 @@ impl CountedSocket {
 
 impl AsyncRead for CountedSocket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.facts.read_gate.load(Relaxed) {
+        if self.facts.holds_reads() {
             return Poll::Pending;
         }
         let before = buf.filled().len();
@@ -224,7 +292,11 @@ impl AsyncRead for CountedSocket {
         match &result {
             Ok(()) if buf.capacity() > before => {
                 let bytes = buf.filled().len() - before;
-                self.facts.read(bytes, self.clock);
+                if self.beneath_tls {
+                    self.facts.read_encrypted(bytes);
+                } else {
+                    self.facts.read(bytes, self.clock);
+                }
                 if bytes == 0 {
                     self.peer_ended();
                 }

@@ -7,7 +7,7 @@ use super::existing::LiveTarget;
 use super::plan_error::{FaultContext, PlanError};
 use super::rollout_kinds::RolloutContext;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
-use super::{existing, hooks, patches, plan_load, plan_rollout};
+use super::{existing, hooks, patches, plan_load, plan_rollout, plan_tls, plan_url};
 use crate::manifest::{
     ChosenService, FileSource, ManifestError, ManifestObject, ManifestWorkload, ObjectPlaces, WorkloadKind,
     check_served, check_together, parse, service, without_exported, workload,
@@ -277,7 +277,10 @@ impl PlanBase<'_> {
         notes.extend(
             objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),
         );
-        let load = plan_load::plan(self.context, &plan_load::overlay(self.load, &spec.load), self.rate)?;
+        let load = plan_load::overlay(self.load, &spec.load);
+        let load = plan_load::plan(context, (folder, files), &load, self.rate)?;
+        notes.extend(load.url.as_ref().map(plan_url::note));
+        notes.extend(load.tls.as_ref().and_then(plan_tls::note));
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();
         let objects = TargetObjects {
             manifests,

@@ -55,11 +55,14 @@ fn built_in(seed: u64) -> Result<VariantPlan, PlanError> {
     Ok(plan.variants.remove(0))
 }
 
-/// One kind of request that travels as all of `load`'s together do. The built-in server names its pod in the default header.
+/// One kind of request that travels as all of `load`'s together do. The built-in server speaks plain HTTP and names its pod in
+/// the default header.
 fn load(load: &LoadSpec) -> LoadSpec {
     let carried = Arm::ALL.into_iter().map(|arm| (arm, load.rate_of(arm) / load.rate));
     let arms = carried.filter(|(_, weight)| *weight > 0.0).collect();
     LoadSpec {
+        url: None,
+        tls: None,
         pod_header: http::HeaderName::from_static("x-pod"),
         requests: vec![RequestSpec::get(http::uri::PathAndQuery::from_static("/"), arms)],
         ..load.clone()

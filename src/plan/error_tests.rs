@@ -5,7 +5,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use super::tests::plan_with;
 use super::{PlanError, PlanOverrides};
 
-fn rendered(error: &dyn Diagnostic) -> String {
+pub(super) fn rendered(error: &dyn Diagnostic) -> String {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(120);
     let mut text = String::new();
     handler.render_report(&mut text, error).unwrap();

@@ -14,6 +14,7 @@ use super::give_again::{GivenValues, give_again};
 use super::limits::{self, BeyondLimit};
 use super::plan_error::PlanError;
 use super::types::{PlanOverrides, RunPlan, VariantPlan, WorkloadChoice, brings_its_own};
+use super::{plan_tls, plan_url};
 use crate::manifest::{ManifestObject, ObjectPlaces, WorkloadKind, check_together, workload};
 use crate::record::header::Header;
 use crate::redact::hide_last_applied;
@@ -176,6 +177,8 @@ fn check_load(spec: &VariantSpec) -> Result<(), PlanError> {
     damaged(RequestRate::new(load.rate))?;
     within(limits::timeout(load.timeout))?;
     within(load.connections.map_or(Ok(()), limits::connections))?;
+    damaged(plan_url::check(load))?;
+    damaged(load.tls.as_ref().map_or(Ok(()), plan_tls::check))?;
     if load.judged.is_empty() || load.requests.is_empty() {
         return Err(damage(&format!("variant {} has no judged arm, or no request", spec.name)));
     }

@@ -20,7 +20,7 @@ const SECRET: &str =
     "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: hunter2}\ndata: {user: cm9vdA==}\n";
 
 /// The header as a record has it: written as a line and read again.
-fn recorded(plan: &RunPlan) -> Header {
+pub(super) fn recorded(plan: &RunPlan) -> Header {
     let cluster = ClusterHeader { kind: "embedded".into(), version: "1".into(), private_network: Some(true) };
     let places =
         plan.variants.iter().map(|_| VariantPlace { namespace: "n".into(), connections: 8 }).collect::<Vec<_>>();
@@ -36,7 +36,7 @@ fn recorded(plan: &RunPlan) -> Header {
 }
 
 /// Back with the record's own seed and nothing else.
-fn back(header: &Header, given: &GivenValues) -> Result<RunPlan, PlanError> {
+pub(super) fn back(header: &Header, given: &GivenValues) -> Result<RunPlan, PlanError> {
     from_record(
         header,
         &[],

@@ -21,6 +21,8 @@
 //! - `plan_load`: the load of a variant
 //! - `plan_rollout`: what a trial does to the workload
 //! - `plan_summary`: the summary that is printed before a run
+//! - `plan_tls`: TLS of a load, and the CAs that it trusts
+//! - `plan_url`: a URL in place of the Service
 //! - `rollout_kinds`: patch, scale, command and evict
 //! - `set_aside_objects`: objects that are recorded and not applied
 //! - `tests`: plans as the rest of the program sees them
@@ -49,6 +51,8 @@ mod plan_header;
 mod plan_load;
 mod plan_rollout;
 mod plan_summary;
+mod plan_tls;
+mod plan_url;
 mod rollout_kinds;
 mod set_aside_objects;
 #[cfg(test)]

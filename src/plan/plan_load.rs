@@ -1,11 +1,13 @@
 //! The load of a variant: the scenario's with the variant's on top, shares and weights made to add to 1.
 
+use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderName, Method, uri::PathAndQuery};
 
-use super::limits;
 use super::plan_error::{FaultContext, PlanError};
+use super::{limits, plan_tls, plan_url};
+use crate::manifest::FileSource;
 use crate::record::Arm;
 use crate::scenario::model::{ScenarioLoad, ScenarioRequest};
 use crate::spec::{LoadSpec, RequestSpec};
@@ -23,20 +25,30 @@ pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad 
         rate: over.rate.or(base.rate),
         timeout: over.timeout.or_else(|| base.timeout.clone()),
         connections: over.connections.or_else(|| base.connections.clone()),
+        url: over.url.or_else(|| base.url.clone()),
+        resolve: over.resolve.or_else(|| base.resolve.clone()),
+        tls: over.tls.or_else(|| base.tls.clone()),
         pod_header: over.pod_header.or_else(|| base.pod_header.clone()),
         judge: over.judge.or_else(|| base.judge.clone()),
         requests: over.requests.or_else(|| base.requests.clone()),
     }
 }
 
-/// The load that `spec` describes.
-pub(super) fn plan(context: FaultContext<'_>, spec: &ScenarioLoad, rate: Option<f64>) -> Result<LoadSpec, PlanError> {
+/// The load that `spec` describes. What it names in `files` is relative to `folder`.
+pub(super) fn plan(
+    context: FaultContext<'_>,
+    (folder, files): (&Path, &dyn FileSource),
+    spec: &ScenarioLoad,
+    rate: Option<f64>,
+) -> Result<LoadSpec, PlanError> {
     let requests = requests(context, spec)?;
     let judged = judged(context, spec, &requests)?;
     Ok(LoadSpec {
         rate: rate.or(spec.rate.map(crate::scenario::values::RequestRate::per_s)).unwrap_or(DEFAULT_RATE),
         timeout: timeout(context, spec)?,
         connections: connections(context, spec)?,
+        url: plan_url::plan(context, spec)?,
+        tls: plan_tls::plan(context, (folder, files), spec)?,
         pod_header: spec.pod_header.as_ref().map_or(DEFAULT_POD_HEADER, |header| header.0.clone()),
         judged,
         requests,

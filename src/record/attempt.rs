@@ -59,6 +59,8 @@ pub enum AttemptStage {
     Waiting,
     /// Connecting.
     Connect,
+    /// In the TLS handshake.
+    Tls,
     /// Writing the request, or waiting for the response's first byte.
     Request,
     /// Inside the response's head.
@@ -93,6 +95,9 @@ pub struct Attempt {
     /// When the connection made for this attempt was established.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_ns: Option<Stamp>,
+    /// When its TLS handshake was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secured_ns: Option<Stamp>,
     /// When the request's first byte was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_ns: Option<Stamp>,
@@ -105,10 +110,10 @@ pub struct Attempt {
     /// there for so long. Less than 0.5 ms counts as nothing.
     #[serde(default, skip_serializing_if = "super::is_zero")]
     pub late_ns: u64,
-    /// Bytes of this request written.
+    /// Bytes of this request written; with TLS, before they are encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_out: Option<u64>,
-    /// Bytes of this response read.
+    /// Bytes of this response read; with TLS, after they are decrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_in: Option<u64>,
     /// The system's error number, if one decided.
@@ -174,4 +179,7 @@ pub struct ConnectionUse {
     /// that was noticed (the kernel's `TCP_INFO`). None means that no process of the peer's can have read one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_acked: Option<u64>,
+    /// Its TLS handshake failed after the server had sent something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_answered: bool,
 }

@@ -17,6 +17,14 @@ pub enum Outcome {
     ConnectTimeout,
     /// EHOSTUNREACH, ENETUNREACH or a like answer to the connect.
     Unreachable,
+    /// Reset within the TLS handshake.
+    TlsReset,
+    /// FIN within the TLS handshake.
+    TlsClosed,
+    /// The timeout passed within the TLS handshake.
+    TlsTimeout,
+    /// TLS failed: a certificate that is not valid, an alert, or an answer that is no TLS.
+    TlsFailed,
     /// The kept-alive connection was dead and nothing of this request was written.
     Unsent,
     /// Reset after the request began, before any byte of the response.
@@ -50,11 +58,15 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of reports.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Ok,
         Self::Refused,
         Self::ConnectTimeout,
         Self::Unreachable,
+        Self::TlsReset,
+        Self::TlsClosed,
+        Self::TlsTimeout,
+        Self::TlsFailed,
         Self::Unsent,
         Self::ResetBeforeByte,
         Self::ClosedBeforeByte,
@@ -77,6 +89,7 @@ impl Outcome {
         match self {
             Self::Ok | Self::Status5xx | Self::StatusOther => OutcomeGroup::Answered,
             Self::Refused | Self::ConnectTimeout | Self::Unreachable => OutcomeGroup::NotConnected,
+            Self::TlsReset | Self::TlsClosed | Self::TlsTimeout | Self::TlsFailed => OutcomeGroup::NotSecured,
             Self::Unsent => OutcomeGroup::NotWritten,
             Self::ResetBeforeByte | Self::ClosedBeforeByte => OutcomeGroup::NoByte,
             Self::HeadCut | Self::BodyReset | Self::BodyClosed | Self::BadHttp => OutcomeGroup::Partial,
@@ -93,6 +106,10 @@ impl Outcome {
             Self::Refused => "refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::Unreachable => "unreachable",
+            Self::TlsReset => "tls-reset",
+            Self::TlsClosed => "tls-closed",
+            Self::TlsTimeout => "tls-timeout",
+            Self::TlsFailed => "tls-failed",
             Self::Unsent => "unsent",
             Self::ResetBeforeByte => "reset-before-byte",
             Self::ClosedBeforeByte => "closed-before-byte",
@@ -118,6 +135,8 @@ pub enum OutcomeGroup {
     Answered,
     /// No connection came about.
     NotConnected,
+    /// A connection came about, and its TLS did not.
+    NotSecured,
     /// Nothing was written, because the kept-alive connection had ended.
     NotWritten,
     /// The connection ended before any byte of the response.
@@ -176,6 +195,7 @@ pub(crate) fn sum(arm: Arm, outcome: Outcome, race: RaceEvidence) -> Sum {
         OutcomeGroup::NoByte if arm.keeps_alive() && raced(outcome, race) => Sum::Raced,
         OutcomeGroup::Answered
         | OutcomeGroup::NotConnected
+        | OutcomeGroup::NotSecured
         | OutcomeGroup::NotWritten
         | OutcomeGroup::NoByte
         | OutcomeGroup::Partial
@@ -262,6 +282,15 @@ mod tests {
         assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, noticed), Sum::Lost);
         let stalled = RaceEvidence { late_ns: 13_000_000, ..noticed };
         assert_eq!(sum(Arm::Reused, Outcome::ResetBeforeByte, stalled), Sum::Raced);
+    }
+
+    #[test]
+    fn a_handshake_that_ends_is_lost_on_every_arm() {
+        for arm in Arm::ALL {
+            for outcome in [Outcome::TlsReset, Outcome::TlsClosed, Outcome::TlsTimeout, Outcome::TlsFailed] {
+                assert_eq!(sum(arm, outcome, EARLY), Sum::Lost, "{} on {}", outcome.name(), arm.name());
+            }
+        }
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::http::{ExpectedStatus, PodHeader, RequestHeaders, RequestMethod, RequestPath};
+use super::http::{ExpectedStatus, PodHeader, RequestHeaders, RequestMethod, RequestPath, ResolvedAddress};
 use super::shapes::{ArmWeights, NamedList, OneOrMore, PatchSource, PortSetting, ScenarioCommand};
 use super::values::{LoadShare, RequestRate, ScenarioDuration, ScenarioName, TrialCount};
 use crate::record::Arm;
-use crate::spec::Expect;
+use crate::spec::{Expect, LoadUrl};
 use crate::yaml::Located;
 
 /// A scenario: manifests, the workload in them, load, rollout, variants and what is expected of them.
@@ -88,12 +88,30 @@ pub(crate) struct ScenarioLoad {
     /// Kept-alive connections of each of the arms `reused` and `blind`; chosen from rate and replicas by default.
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) connections: Option<Located<u32>>,
+    /// Where the requests go in place of the Service: scheme, host and port; paths belong to `requests`.
+    pub(crate) url: Option<Located<LoadUrl>>,
+    /// The address that the URL's name is taken to have, in place of what the resolver says.
+    pub(crate) resolve: Option<Located<ResolvedAddress>>,
+    /// TLS of all connections; plain text without it, unless `url` begins with `https`.
+    pub(crate) tls: Option<Located<ScenarioTls>>,
     /// The response header that names the pod; `X-Pod` by default.
     pub(crate) pod_header: Option<PodHeader>,
     /// The arms that decide the verdict; `new` and `reused` by default.
     pub(crate) judge: Option<Located<OneOrMore<Arm>>>,
     /// The kinds of request; `GET /` on the arms `new` and `reused` by default.
     pub(crate) requests: Option<Located<Vec<Located<ScenarioRequest>>>>,
+}
+
+/// TLS of all connections. `{}` trusts the CAs of the platform.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScenarioTls {
+    /// A file with the certificates of the CAs to trust in place of the platform's, as PEM; its path is relative to this file.
+    pub(crate) ca: Option<Located<String>>,
+    /// The name or address that the server's certificate must be for; that of the URL or of the Service by default.
+    pub(crate) server_name: Option<Located<String>>,
+    /// Takes any certificate.
+    pub(crate) insecure: Option<Located<bool>>,
 }
 
 /// One kind of request.

@@ -6,7 +6,7 @@ use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::adapters::{nanoseconds, text};
-use super::{Arm, RequestSpec};
+use super::{Arm, RequestSpec, TlsSpec, UrlDoor};
 
 /// The load of a variant. Shares, and the weights of each request's arms, add to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,12 @@ pub struct LoadSpec {
     /// Kept-alive connections of each of the arms `reused` and `blind`; `None` leaves them to the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u32>,
+    /// Where the requests go in place of the Service; `None` for the Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<UrlDoor>,
+    /// TLS of all connections; `None` for plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSpec>,
     /// The response header that names the pod.
     #[serde(with = "text")]
     pub pod_header: HeaderName,
@@ -34,7 +40,8 @@ impl LoadSpec {
     #[must_use]
     pub fn new(rate: f64, timeout: Duration, requests: Vec<RequestSpec>) -> Self {
         let pod_header = HeaderName::from_static("x-pod");
-        let spec = Self { rate, timeout, connections: None, pod_header, judged: Vec::new(), requests };
+        let spec =
+            Self { rate, timeout, connections: None, url: None, tls: None, pod_header, judged: Vec::new(), requests };
         let judged = Arm::ALL.into_iter().filter(|arm| spec.uses(*arm)).collect();
         Self { judged, ..spec }
     }

@@ -10,6 +10,8 @@
 //! - `target_spec`: what is measured, and how it is reached
 //! - `load_spec`: rate, connections, judged arms
 //! - `request_spec`: one kind of request
+//! - `tls_spec`: TLS of the load's connections
+//! - `url_door`: a URL as the way to what is measured
 //! - `rollout_spec`: what a trial does to the workload
 
 mod adapters;
@@ -19,6 +21,8 @@ mod request_spec;
 mod rollout_spec;
 mod run_spec;
 mod target_spec;
+mod tls_spec;
+mod url_door;
 mod variant_spec;
 
 pub use arm::Arm;
@@ -27,4 +31,6 @@ pub use request_spec::{HeaderSpec, HeaderText, RequestSpec};
 pub use rollout_spec::{RolloutAction, RolloutSpec};
 pub use run_spec::{ClusterSpec, RoutingSpec, RunSettings, RunSpec};
 pub use target_spec::{ExistingTarget, ServiceSpec, SetCommands, TargetObjects, TargetSpec};
+pub use tls_spec::TlsSpec;
+pub use url_door::{LoadUrl, UrlDoor};
 pub use variant_spec::{Expect, VariantSpec};

@@ -158,6 +158,7 @@ impl Collector {
         }
         if let Some(window) = trial.window {
             trial.pods = self.pods.lives(&namespace, window, (&serving, &hook), &trial.served);
+            trial.names_answer = trial.pods.iter().any(|pod| trial.answered_slices.contains_key(&pod.name));
             self.give_hooks(&mut trial);
             trial.forget_shared_names();
             trial.neighbours = self.pods.neighbours(&namespace, &std::mem::take(&mut trial.answered_slices));

@@ -60,6 +60,8 @@ pub struct Trial {
     /// The slices in which each pod answered as expected; under the empty name those in which a new connection was answered without
     /// a name.
     pub answered_slices: BTreeMap<String, BTreeSet<Stamp>>,
+    /// An answer as expected named one of its pods.
+    pub names_answer: bool,
     /// From when to when each pod answered as expected: the starts of its first and of its last slice.
     pub served: BTreeMap<String, (Stamp, Stamp)>,
     /// Which kinds of request each pod answered as expected.

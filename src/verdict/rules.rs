@@ -122,6 +122,7 @@ fn clean(variant: &VariantSpec, counting: &[&Judged<'_>], planned: u32, control_
     let pods = u64::from(variant.replicas()) + u64::from(variant.surge());
     let mut doubts = doubts(counting, planned.max(1), pods.max(1));
     doubts.extend(never_carried(variant, counting));
+    doubts.extend(led_elsewhere(variant, counting));
     if control_failed {
         doubts.push("--control failed: a server that exits at once was not seen to lose anything, so this run would miss a loss".to_owned());
     }
@@ -183,6 +184,19 @@ fn never_carried(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<Stri
     kinds.into_iter().find(|(_, kind)| missing(*kind)).map(|(request, _)| {
         let (method, path) = (&request.method, request.path.path());
         format!("in a trial no {method} {path} was carried during or after the rollout: give it a larger share, or send more requests a second")
+    })
+}
+
+/// A Service leads to the workload by its selector. Of a URL only its answers show that.
+fn led_elsewhere(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<String> {
+    let door = variant.load.url.as_ref()?;
+    counting.iter().any(|judged| !judged.trial.names_answer).then(|| {
+        format!(
+            "in a trial no answer named a pod of {} in the header {}, so nothing shows that {} leads to it",
+            variant.workload(),
+            variant.load.pod_header,
+            door.url
+        )
     })
 }
 

@@ -63,6 +63,17 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
         "{expect: clean, patch: patch.yaml}",
         &["patch.yaml", "deployment/other"],
     ),
+    (
+        "a_url_with_a_password",
+        "  timeout: 2s",
+        "  url: https://me:x@shop.example/",
+        &["a user or a password", "own.yaml"],
+    ),
+    ("a_url_with_a_path", "  timeout: 2s", "  url: https://shop.example/cart", &["paths belong to `requests`"]),
+    ("a_url_of_another_scheme", "  timeout: 2s", "  url: ftp://shop.example/", &["ftp", "http or https"]),
+    ("tls_beside_a_plain_url", "  timeout: 2s", "  url: http://a/\n  tls: {}", &["`tls`", "https://"]),
+    ("an_address_without_a_url", "  timeout: 2s", "  resolve: 192.0.2.1", &["`resolve`", "`url`"]),
+    ("a_ca_that_is_none", "  timeout: 2s", "  tls: {ca: web.yaml}", &["web.yaml", "0 certificates", "PEM"]),
     ("a_rollout_of_another_release", "{restart: {}}", "{scale: {replicas: 3}}", &["scale"]),
 ];
 

@@ -17,6 +17,7 @@ mod program;
 mod rollouts;
 mod scenarios;
 mod secrets;
+mod tls;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
     tests.extend(advised::tests());
     tests.extend(foreign::tests());
     tests.extend(secrets::tests());
+    tests.extend(tls::tests());
     // Tests that run alone come last, so that they do not hold up the parallel ones.
     tests.sort_by_key(|test| test.alone);
     libtest_mimic::run(&arguments, tests.into_iter().map(|test| test.trial).collect()).exit_code()

@@ -43,7 +43,7 @@ const SCRIPT: [(&str, Outcome, Outcome); 22] = [
     ("/half-head-reset", Outcome::HeadCut, Outcome::ResetBeforeByte),
 ];
 
-fn kind(path: &str, arm: Arm) -> RequestSpec {
+pub(crate) fn kind(path: &str, arm: Arm) -> RequestSpec {
     let post = path == "/posted";
     let request = RequestSpec {
         method: if post { Method::POST } else { Method::GET },
@@ -53,22 +53,22 @@ fn kind(path: &str, arm: Arm) -> RequestSpec {
     request.with_header(http::header::HOST, "calibration.test")
 }
 
-fn plan(rate: f64, connections: usize, requests: Vec<RequestSpec>) -> LoadPlan {
+pub(crate) fn plan(rate: f64, connections: usize, requests: Vec<RequestSpec>) -> LoadPlan {
     let spec = LoadSpec::new(rate, Duration::from_millis(700), requests);
     let attempt_header = Some(HeaderName::from_static("x-rollproof-attempt"));
     LoadPlan { max_in_flight: 1_000, attempt_header, ..LoadPlan::new(spec, connections) }
 }
 
 /// What a load left in its record.
-struct Ran {
-    summary: LoadSummary,
-    attempts: Vec<Attempt>,
+pub(crate) struct LoadResult {
+    pub(crate) summary: LoadSummary,
+    pub(crate) attempts: Vec<Attempt>,
     /// Attempts of each kind by outcome, ok ones from the pulses.
-    outcomes: BTreeMap<u16, BTreeMap<Outcome, u64>>,
+    pub(crate) outcomes: BTreeMap<u16, BTreeMap<Outcome, u64>>,
 }
 
 /// Runs `plan` until at least `count` attempts were planned and all have ended.
-fn run(plan: &LoadPlan, route: impl Route, count: u64) -> Ran {
+pub(crate) fn run(plan: &LoadPlan, route: impl Route, count: u64) -> LoadResult {
     let (sink, source) = sink::channel(sink::CAPACITY);
     let running = load::start(plan.clone(), Arc::new(route), Clock::start(), sink).unwrap();
     while running.live().planned() < count {
@@ -91,7 +91,7 @@ fn run(plan: &LoadPlan, route: impl Route, count: u64) -> Ran {
         }
     }
     assert_eq!(source.take_overflow(), 0, "the record must be whole");
-    Ran { summary, attempts, outcomes }
+    LoadResult { summary, attempts, outcomes }
 }
 
 /// The whole script on one arm.
@@ -133,7 +133,7 @@ fn an_ordinary_client_reports_the_same_faults_but_cannot_tell_cut_heads() {
 }
 
 /// Two kinds of request alternate on one kept-alive connection: the first leaves it dead, and the second meets that.
-fn stale(arm: Arm, leaves_it_dead: &str) -> (Ran, FaultServer) {
+fn stale(arm: Arm, leaves_it_dead: &str) -> (LoadResult, FaultServer) {
     let server = FaultServer::start(OnAccept::Serve);
     let ran = run(&plan(20.0, 1, vec![kind(leaves_it_dead, arm), kind("/ok", arm)]), server.address, 20);
     assert_eq!(ran.outcomes[&0].keys().collect::<Vec<_>>(), [&Outcome::Ok], "{leaves_it_dead} itself is answered");
@@ -141,7 +141,7 @@ fn stale(arm: Arm, leaves_it_dead: &str) -> (Ran, FaultServer) {
 }
 
 /// Every attempt of the second kind, but at most the very first of all, ended so.
-fn all_stale(ran: &Ran, outcome: Outcome) {
+fn all_stale(ran: &LoadResult, outcome: Outcome) {
     let planned: u64 = ran.outcomes[&1].values().sum();
     let met = ran.outcomes[&1].get(&outcome).copied().unwrap_or(0);
     assert!(planned >= 5 && met >= planned - 1, "{:?}", ran.outcomes);

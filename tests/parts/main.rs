@@ -15,3 +15,5 @@ mod load_run;
 #[allow(dead_code, reason = "shared with the tests of whole runs")]
 mod program;
 mod target;
+mod tls;
+mod tls_server;

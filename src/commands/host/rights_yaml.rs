@@ -58,7 +58,7 @@ mod tests {
             AgentRight::new("get", "apps", "deployments", "shop"),
         ];
         let text = grant(&missing);
-        let indented: String = text.lines().map(|line| format!("  {}\n", line.trim())).collect();
+        let indented = text.lines().map(|line| format!("  {}", line.trim())).collect::<Vec<_>>().join("\n");
         let read = documents(&YamlSource::new("the rights", &indented)).unwrap();
         let items = read[0].value["items"].as_array().unwrap();
         let kinds: Vec<&str> = items.iter().map(|one| one["kind"].as_str().unwrap()).collect();

@@ -1,6 +1,6 @@
 //! Where the load connects to on a real cluster: the Service's `ClusterIP`, or a node port of it from this machine.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use k8s_openapi::api::core::v1::Service;
 use kube::{Api, Client};
@@ -18,6 +18,11 @@ pub(super) async fn service_address(
     namespace: &str,
     planned: &VariantPlan,
 ) -> Result<SocketAddr, NotReady> {
+    // The load finds its way to a URL by itself.
+    if let Some(door) = &planned.spec.load.url {
+        let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        return Ok(SocketAddr::new(door.url.address().unwrap_or(unknown), door.url.port()));
+    }
     let name = &planned.spec.service().name;
     let services: Api<Service> = Api::namespaced(client.clone(), namespace);
     let failed = |error: kube::Error| {

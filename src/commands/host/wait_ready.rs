@@ -79,6 +79,7 @@ const fn patience(outcome: Outcome) -> Duration {
     match outcome.group() {
         OutcomeGroup::NotConnected => CONNECTS_WITHIN,
         OutcomeGroup::Answered
+        | OutcomeGroup::NotSecured
         | OutcomeGroup::NotWritten
         | OutcomeGroup::NoByte
         | OutcomeGroup::Partial
@@ -93,9 +94,20 @@ fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> Str
         format!("{} {}", request.method, hide_in_path(request.path.as_str(), &mut short_hash))
     });
     let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
+    let door = planned.spec.load.url.as_ref().map(|door| &door.url);
+    let help = if attempt.outcome.group() == OutcomeGroup::NotSecured {
+        let why = if attempt.error.is_empty() { "" } else { ": " };
+        format!("{why}{}; correct `tls` (`ca`, `server_name`), the port, or the server's certificate", attempt.error)
+    } else if door.is_some() {
+        "; correct `url` or `resolve`, the request's path or expected status, or what stands there; on the embedded cluster a URL \
+         reaches nothing but the run's own network"
+            .to_owned()
+    } else {
+        "; correct the request's path or expected status, or the workload".to_owned()
+    };
+    let at = door.map_or_else(String::new, |url| format!(" at {url}"));
     format!(
-        "variant {}: {what} was not answered as expected within {} s after the pods were ready: {}{status}; correct the \
-         request's path or expected status, or the workload",
+        "variant {}: {what}{at} was not answered as expected within {} s after the pods were ready: {}{status}{help}",
         planned.spec.name,
         within.as_secs(),
         attempt.outcome.name()
@@ -112,5 +124,20 @@ mod tests {
             let unreached = matches!(outcome, Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable);
             assert_eq!(patience(outcome) > Duration::from_secs(30), unreached, "{}", outcome.name());
         }
+    }
+
+    #[test]
+    fn a_handshake_that_failed_says_why_and_names_the_keys_to_correct() {
+        use crate::record::{Arm, Sum, sample};
+        let plan = crate::plan::manifest_plan("web.yaml", include_str!("../../../manifests/apache.yaml"));
+        let said = |attempt: &Attempt| unanswered(&plan.variants[0], attempt, ANSWERS_WITHIN);
+        let mut attempt = sample::attempt(1, Arm::New, Outcome::TlsFailed, Sum::Lost, 0);
+        attempt.error = "the server's certificate expired at 2020".to_owned();
+        let told = said(&attempt);
+        assert!(told.contains("tls-failed: the server's certificate expired at 2020; correct `tls`"), "{told}");
+        let told = said(&sample::attempt(1, Arm::New, Outcome::TlsReset, Sum::Lost, 0));
+        assert!(told.contains("tls-reset; correct `tls`"), "{told}");
+        let told = said(&sample::attempt(1, Arm::New, Outcome::Refused, Sum::Lost, 0));
+        assert!(told.contains("refused; correct the request's path") && !told.contains("tls"), "{told}");
     }
 }

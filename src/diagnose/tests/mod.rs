@@ -2,9 +2,13 @@
 //!
 //! - `at_stop`: error statuses of terminating pods
 //! - `containers`: pods that are easily taken for others
+//! - `handshake`: handshakes of TLS that a stopping pod ended
+//! - `through_url`: requests that go to a URL, and twins that go to the Service
 
 mod at_stop;
 mod containers;
+mod handshake;
+mod through_url;
 
 use crate::analysis::{IncidentDoc, ReportDoc};
 use crate::diagnose::Cause;

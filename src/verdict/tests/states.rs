@@ -321,3 +321,27 @@ fn a_run_that_was_not_finished_never_passes() {
         .ended(EndReason::Interrupted, "SIGINT");
     assert_eq!(lossy.report().verdict, Verdict::Fail, "what was seen stays seen");
 }
+
+#[test]
+fn a_url_whose_answers_name_no_pod_of_the_workload_shows_nothing_clean() {
+    let run = |url: Option<&str>, named: bool| {
+        SampleRun::new(1, &[("web", Expect::Clean)])
+            .plan(|header| {
+                let door = |url: &str| crate::spec::UrlDoor { url: url.parse().unwrap(), resolve: None };
+                header.spec.variants[0].load.url = url.map(door);
+            })
+            .trial(1, "web", |trial| {
+                let served = |pod: pods::SamplePod| pods::SamplePod { served: pod.served.filter(|_| named), ..pod };
+                pods::add(trial, &[OLD, STOPPED, NEW].map(served));
+            })
+            .finished()
+            .report()
+    };
+    assert_eq!(run(None, false).verdict, Verdict::Pass, "the Service leads there by its selector");
+    assert_eq!(run(Some("https://shop.example/"), true).verdict, Verdict::Pass);
+    let elsewhere = run(Some("https://shop.example/"), false);
+    assert_eq!(elsewhere.verdict, Verdict::Inconclusive);
+    for words in ["no answer named a pod of deployment/web", "x-pod", "https://shop.example/ leads to it"] {
+        assert!(elsewhere.reason.contains(words), "{}", elsewhere.reason);
+    }
+}
