@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
@@ -63,10 +63,11 @@ impl Drop for CommandGroup {
     }
 }
 
-#[derive(Debug, Clone, Default)]
-struct OutputTail(Arc<Mutex<Vec<u8>>>);
+/// The end of one stream of output.
+#[derive(Debug, Default)]
+struct StreamTail(Mutex<Vec<u8>>);
 
-impl OutputTail {
+impl StreamTail {
     fn add(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend_from_slice(bytes);
@@ -74,9 +75,23 @@ impl OutputTail {
         kept.drain(..surplus);
     }
 
+    fn now(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The end of a command's output. Each stream has its own: what goes wrong is told on standard error, and much on standard output, read
+/// later, would push it out.
+#[derive(Debug, Default)]
+struct OutputTail {
+    out: StreamTail,
+    err: StreamTail,
+}
+
+impl OutputTail {
     /// Adds what there is to the file at `path`, with a line before it that says what it is of.
     fn keep(&self, path: Option<&Path>, program: &str) -> KeptOutput {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = [self.out.now(), self.err.now()].concat();
         let Some(path) = path else { return KeptOutput::Lost("there is no folder for it".to_owned()) };
         if kept.trim_ascii().is_empty() {
             return KeptOutput::Nothing;
@@ -126,7 +141,7 @@ pub(super) async fn run(
     let group = CommandGroup(child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw));
     let tail = OutputTail::default();
     let (out, err) = (child.stdout.take(), child.stderr.take());
-    let mut reading = Box::pin(async { tokio::join!(read(out, &tail), read(err, &tail)) });
+    let mut reading = Box::pin(async { tokio::join!(read(out, &tail.out), read(err, &tail.err)) });
     let mut all_read = false;
     let ending = async {
         loop {
@@ -156,7 +171,7 @@ pub(super) async fn run(
     Err(CommandError::Failed { program: shown, status: words_of(status), output })
 }
 
-async fn read(stream: Option<impl AsyncRead + Unpin>, tail: &OutputTail) {
+async fn read(stream: Option<impl AsyncRead + Unpin>, tail: &StreamTail) {
     let Some(mut stream) = stream else { return };
     let mut buffer = [0; 4_096];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
@@ -205,7 +220,7 @@ mod tests {
         assert!(error.contains("`sh` failed with exit code 3") && error.contains("rollout-command.log"), "{error}");
         assert!(!error.contains("marked") && !error.contains("filler"), "{error}");
         let kept = std::fs::read_to_string(&log).unwrap();
-        assert!(kept.contains("Error: no such chart") && kept.contains("marked") && kept.len() < OUTPUT_MAX + 100);
+        assert!(kept.contains("Error: no such chart") && kept.contains("marked") && kept.len() < 2 * OUTPUT_MAX + 100);
         assert_eq!(log.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let silent = run(&shell("exit 1"), &variables(), BOUND, Some(&log)).await.unwrap_err().to_string();
         assert!(silent.ends_with("it wrote no output"), "{silent}");
