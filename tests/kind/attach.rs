@@ -87,7 +87,7 @@ fn manifests(kind: &str, image: &str) -> Value {
 }
 
 impl Shop {
-    fn new(kind: &str) -> Self {
+    pub(crate) fn new(kind: &str) -> Self {
         Self::with(kind, &json!({}))
     }
 
@@ -110,13 +110,13 @@ impl Shop {
         Self { namespace, folder: tempfile::tempdir().unwrap(), runs: AtomicU32::new(0) }
     }
 
-    fn apply(&self, object: &Value) {
+    pub(crate) fn apply(&self, object: &Value) {
         let file = self.folder.path().join("object.json");
         std::fs::write(&file, object.to_string()).unwrap();
         self.kubectl(&["apply", "-f", file.to_str().unwrap()]).expect_code(0);
     }
 
-    fn kubectl(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Ran {
         kubectl(&[arguments, &["-n", &self.namespace]].concat())
     }
 

@@ -11,6 +11,7 @@ mod attach;
 mod bad_luck;
 mod causes;
 mod cluster;
+mod doors;
 mod edges;
 mod forced;
 mod helm;
@@ -64,5 +65,6 @@ fn main() -> ExitCode {
     tests.extend(attach::tests());
     tests.extend(api_trouble::tests());
     tests.extend(helm::tests());
+    tests.extend(doors::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

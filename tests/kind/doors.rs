@@ -1,0 +1,95 @@
+//! Load through a URL on a real cluster: from the agent's pod, by the cluster's DNS, through a real nginx.
+
+use std::sync::OnceLock;
+
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::attach::Shop;
+use crate::cluster::{context, get, name, namespaces_of};
+use crate::program::{program, report, run, variant};
+use crate::scenarios::on_kind;
+use crate::side_test;
+
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
+        side_test("a_url_through_nginx_is_measured_and_its_losses_are_not_blamed_on_routing", through_nginx),
+        side_test("a_url_that_leads_elsewhere_or_nowhere_is_told", elsewhere),
+    ]
+}
+
+/// The recipe of nginx as the cluster's nodes have it.
+fn nginx_on_nodes() -> &'static str {
+    static IMAGE: OnceLock<String> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        run(on_kind("scenarios/nginx-prestop.yaml", &out).args(["--variant", "without-prestop", "--keep"]))
+            .expect_one_of(&[0, 4, 5]);
+        let namespace = namespaces_of(&out).remove(0);
+        let deployment = get(&["deployment", "web", "-n", &namespace]);
+        let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned();
+        let run_id = namespace.rsplit('-').next().unwrap();
+        run(program().args(["cluster", "clean", run_id, "--context", &context()])).expect_code(0);
+        image
+    })
+}
+
+/// nginx in front of the shop's Service, as a Service named proxy. It asks no other server where one failed.
+fn proxied() -> Shop {
+    let shop = Shop::new("Deployment");
+    let config = format!(
+        "worker_processes 1; pid /tmp/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{\n  access_log off; client_body_temp_path /tmp/b; \
+         proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n  upstream web {{ \
+         server web.{}.svc.cluster.local:80; }}\n  server {{ listen 8080; location / {{ proxy_pass http://web; proxy_http_version 1.1; \
+         proxy_set_header Connection \"\"; proxy_next_upstream off; }} }}\n}}\n",
+        shop.namespace
+    );
+    shop.apply(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "proxy"}, "data": {"nginx.conf": config}}));
+    shop.apply(&json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "proxy"}, "spec": {
+        "selector": {"matchLabels": {"app": "proxy"}}, "template": {"metadata": {"labels": {"app": "proxy"}}, "spec": {
+            "containers": [{"name": "nginx", "image": nginx_on_nodes(), "command": ["/usr/sbin/nginx"],
+                "args": ["-c", "/etc/proxy/nginx.conf", "-g", "daemon off;"],
+                "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+                "volumeMounts": [{"name": "config", "mountPath": "/etc/proxy"}]}],
+            "volumes": [{"name": "config", "configMap": {"name": "proxy"}}]}}}}));
+    shop.apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "proxy"},
+        "spec": {"selector": {"app": "proxy"}, "ports": [{"port": 80, "targetPort": 8080}]}}));
+    shop.kubectl(&["rollout", "status", "deployment/proxy", "--timeout=90s"]).expect_code(0);
+    shop
+}
+
+/// Runs the shop's workload once, with the load through `url`; the exit code, what was said, and where the reports are.
+fn through(shop: &Shop, url: &str) -> (crate::program::Ran, std::path::PathBuf) {
+    let text = json!({"name": "through-a-url", "service": "web", "load": {"url": url},
+        "target": {"existing": {"namespace": shop.namespace, "workload": "deployment/web"}}});
+    let (scenario, out) = (shop.out(), shop.out());
+    std::fs::write(&scenario, text.to_string()).unwrap();
+    let mut command = program();
+    command.arg("run").arg(&scenario).args(["--yes", "--cluster", &format!("kind:{}", name()), "--out"]).arg(&out);
+    (run(&mut command), out)
+}
+
+fn through_nginx() {
+    let shop = proxied();
+    let (ran, out) = through(&shop, &format!("http://proxy.{}.svc.cluster.local/", shop.namespace));
+    ran.expect_code(4);
+    let found = report(&out);
+    let web = variant(&found, "as-written");
+    assert!(web["lost"].as_u64() > Some(0), "{web}");
+    let causes = web["causes"].as_object().unwrap();
+    let blamed = causes.iter().filter(|(_, count)| count.as_u64() > Some(0)).map(|(cause, _)| cause.as_str());
+    let blamed: Vec<&str> = blamed.collect();
+    assert!(blamed.contains(&"proxy"), "nginx answers 502: {causes:?}");
+    assert!(blamed.iter().all(|cause| ["proxy", "unknown"].contains(cause)), "{causes:?}");
+    shop.nothing_left();
+}
+
+fn elsewhere() {
+    let shop = proxied();
+    let dns = "http://kubernetes-does-not-know-this.invalid/";
+    let (ran, out) = through(&shop, dns);
+    ran.expect_code(3).says(&["kubernetes-does-not-know-this.invalid"]);
+    assert_ne!(report(&out)["verdict"], "pass");
+    shop.nothing_left();
+}
