@@ -154,10 +154,20 @@ fn sentence(error: &serde_saphyr::Error) -> (String, Option<String>) {
         Error::AliasError { error, .. } => sentence(error),
         other => {
             let formatter = DefaultMessageFormatter;
-            (without_quoted(&other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces))), None)
+            let said = without_quoted(&other.render_with_formatter(&formatter.with_localizer(&WithoutPlaces)));
+            let known = PLAINER.iter().find(|(part, ..)| said.contains(part));
+            known.map_or((said, None), |(_, message, help)| ((*message).to_owned(), Some((*help).to_owned())))
         }
     }
 }
+
+/// What the parser says in terms of its own, in plain words: a part of that, the message, and what to do.
+const PLAINER: [(&str, &str, &str); 4] = [
+    ("recursion limit", "it is nested deeper than any manifest needs to be", "flatten it"),
+    ("recursive references", "an alias stands inside of what it stands for", "write out what it is to stand for"),
+    ("non-finite float", "this number is not finite, expected an ordinary number", "for example 1 or 0.5"),
+    ("externally tagged enum", "this is a list or a mapping, expected one word", "see `rollproof schema scenario`"),
+];
 
 /// A key or a value as an error names it. What is no word may come from another kind of file, and hold a credential.
 fn word(text: &str) -> String {
@@ -233,5 +243,29 @@ mod tests {
         let message = refused("a: 1\nb: [1, 2\nc: 3\n");
         assert!(message.starts_with("reading test.yaml line "), "{message}");
         assert!(!message.contains("column"), "{message}");
+    }
+
+    #[test]
+    fn what_the_parser_says_in_its_own_terms_is_said_plainly() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum Word {
+            Clean,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Keys {
+            #[expect(dead_code, reason = "only read")]
+            expect: Option<Word>,
+        }
+        let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+        for (text, plain) in
+            [(deep.as_str(), "nested deeper"), ("a: &a [*a]", "stands inside of what"), ("a: .nan", "not finite")]
+        {
+            let said = documents(&YamlSource::new("a.yaml", text)).unwrap_err().to_string();
+            assert!(said.contains(plain), "{said}");
+        }
+        let said = single::<Keys>(&YamlSource::new("a.yaml", "expect: [clean, loss]")).unwrap_err().to_string();
+        assert!(said.contains("expected one word"), "{said}");
+        assert!(single::<Keys>(&YamlSource::new("a.yaml", "expect: clean")).is_ok());
     }
 }

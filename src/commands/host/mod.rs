@@ -37,6 +37,7 @@ mod wait_ready;
 mod why_not_ready;
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::context::RunContext;
 use super::ending::{CommandFailure, UserOutput};
@@ -106,6 +107,8 @@ impl FromStr for ClusterChoice {
     }
 }
 
+/// A workload that is not ready by then is spoken of.
+const SAID_AFTER: Duration = Duration::from_secs(15);
 /// Lines of each container's output that are shown when it does not get ready.
 const LOG_LINES: usize = 10;
 
@@ -239,7 +242,18 @@ impl RunCluster {
         planned: &VariantPlan,
         variant: &RunningVariant,
     ) -> Result<(), NotReady> {
-        if let Err(stood) = wait_ready::complete(variant).await? {
+        let mut waiting = std::pin::pin!(wait_ready::complete(variant));
+        let complete = if let Ok(complete) = tokio::time::timeout(SAID_AFTER, &mut waiting).await {
+            complete?
+        } else {
+            let mut why = self.why_not_ready(&variant.handle.workload.namespace).await;
+            run.secrets.hide_in(&mut why);
+            let why = if why.trim().is_empty() { String::new() } else { format!("\n{}", why.trim_end()) };
+            let workload = &planned.workload.reference;
+            run.output.say(&format!("variant {}: {workload} is not ready yet; waiting{why}", planned.spec.name));
+            waiting.await?
+        };
+        if let Err(stood) = complete {
             let mut why = self.why_not_ready(&variant.handle.workload.namespace).await;
             run.secrets.hide_in(&mut why);
             return Err(NotReady::Machine(format!(

@@ -10,6 +10,7 @@ use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
 use crate::redact::{hide_in_path, short_hash};
 use crate::rollout::{ReplacedPods, RolloutEnd, wait_complete};
+use crate::scenario::values::ScenarioDuration;
 use crate::trial::RunningVariant;
 
 /// The longest that a workload may take to get ready.
@@ -102,6 +103,11 @@ fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> Str
         "; correct `url` or `resolve`, the request's path or expected status, or what stands there; on the embedded cluster a URL \
          reaches nothing but the run's own network"
             .to_owned()
+    } else if attempt.outcome.group() == OutcomeGroup::TimedOut {
+        format!(
+            "; a request may take {} (`load: {{timeout: ...}}`): give it more time, or correct its path or the workload",
+            ScenarioDuration(planned.spec.load.timeout)
+        )
     } else {
         "; correct the request's path or expected status, or the workload".to_owned()
     };
