@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::error_at_stop::{self, EndedFirst, ErrorAtStop};
 use super::killed::{grace_was_enough, stops_quickly};
+use super::lapses::Lapses;
 use super::measured::{Measured, of_trials, whole};
 use super::outage::{Outage, of_service};
 use super::patch::{Changes, patch};
@@ -85,8 +86,9 @@ pub fn advise(variant: &VariantSpec, trials: &[&Trial], diagnosis: &Diagnosis) -
     let measured = Measured::of(variant, &subject, trials, diagnosis);
     let at_stop = ErrorAtStop::of(variant, &subject, trials, diagnosis);
     let major = major(&causes);
-    let mut for_patch = Rules::new(variant, &subject, &measured, &major, trials, at_stop.clone());
-    let mut for_all = Rules::new(variant, &subject, &measured, &causes, trials, at_stop);
+    let lapses = Lapses::of(variant, trials, diagnosis);
+    let mut for_patch = Rules::new(variant, &subject, &measured, &major, trials, (at_stop.clone(), lapses.clone()));
+    let mut for_all = Rules::new(variant, &subject, &measured, &causes, trials, (at_stop, lapses));
     let advised = causes.into_iter().map(|(cause, attempts)| {
         let rules = if major.contains_key(&cause) { &mut for_patch } else { &mut for_all };
         rules.of(cause, attempts)
@@ -125,6 +127,7 @@ pub(super) struct Rules<'a> {
     /// Those that were killed had reacted to it.
     pub(super) reacted: bool,
     at_stop: ErrorAtStop,
+    lapses: Lapses,
     pub(super) changes: Changes,
 }
 
@@ -135,7 +138,7 @@ impl<'a> Rules<'a> {
         measured: &'a Measured,
         causes: &BTreeMap<Cause, u64>,
         trials: &[&Trial],
-        at_stop: ErrorAtStop,
+        (at_stop, lapses): (ErrorAtStop, Lapses),
     ) -> Self {
         let has = |cause| causes.contains_key(&cause);
         let unselected = trials.iter().find_map(|trial| Unselected::of(variant, trial));
@@ -166,7 +169,20 @@ impl<'a> Rules<'a> {
         };
         let grace_s = subject.grace_s.max(busy_s + MARGIN_S);
         let changes = Changes::default();
-        Self { variant, subject, measured, stop, hook_changes, grace_s, unselected, ignored, reacted, at_stop, changes }
+        Self {
+            variant,
+            subject,
+            measured,
+            stop,
+            hook_changes,
+            grace_s,
+            unselected,
+            ignored,
+            reacted,
+            at_stop,
+            lapses,
+            changes,
+        }
     }
 
     fn of(&mut self, cause: Cause, attempts: u64) -> Advice {
@@ -198,7 +214,8 @@ impl<'a> Rules<'a> {
             Cause::NotReadyYet => self.not_ready_yet(attempts),
             Cause::Overload => self.overload(attempts),
             Cause::NoEndpoint => {
-                Outage { variant: self.variant, subject: self.subject, attempts }.advice(&mut self.changes)
+                let lapsed = &self.lapses.of_outage;
+                Outage { variant: self.variant, subject: self.subject, lapsed, attempts }.advice(&mut self.changes)
             }
             Cause::KeepaliveRace => match self.ignored {
                 // The connections were closed by the kill.
@@ -208,9 +225,10 @@ impl<'a> Rules<'a> {
             Cause::Proxy => self.behind_others(cause, attempts, OF_A_PROXY),
             Cause::ServerError => self.behind_others(cause, attempts, OF_A_SERVER_ERROR),
             Cause::StaleConntrack => sentence(cause, attempts, OF_CONNTRACK.to_owned()),
-            Cause::Unknown => match self.ignored {
-                Some(ignored) => self.ignored(cause, attempts, ignored),
-                None => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
+            Cause::Unknown => match (self.ignored, self.lapses.of_unknown.crash_words()) {
+                (Some(ignored), _) if self.lapses.unknown_at_kill => self.ignored(cause, attempts, ignored),
+                (_, Some(crash)) => sentence(cause, attempts, crash),
+                (_, None) => sentence(cause, attempts, OF_THE_UNKNOWN.to_owned()),
             },
         }
     }

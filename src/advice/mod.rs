@@ -8,6 +8,7 @@
 //! - `budget`: whether a `PodDisruptionBudget` guards the pods
 //! - `error_at_stop`: advice where terminating pods answer with errors
 //! - `killed`: advice where the grace period ran out
+//! - `lapses`: pods that lacked something although nobody stopped them
 //! - `measured`: the figures that it is made of
 //! - `outage`: advice where no pod could serve
 //! - `patch`: all changes as one patch
@@ -23,6 +24,7 @@ mod advise;
 mod budget;
 mod error_at_stop;
 mod killed;
+mod lapses;
 mod measured;
 mod outage;
 mod patch;

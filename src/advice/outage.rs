@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 
 use super::advise::{Advice, sentence};
 use super::budget::Budget;
+use super::lapses::LapsedPods;
 use super::patch::Changes;
 use super::subject::Subject;
 use crate::diagnose::Cause;
 use crate::spec::RolloutAction;
 use crate::spec::VariantSpec;
 use crate::timeline::Unselected;
+use crate::verdict::plural;
 
 const CAUSE: Cause = Cause::NoEndpoint;
 const WHY: &str = "For a time no pod of the Service could serve.";
@@ -18,6 +20,8 @@ const WHY: &str = "For a time no pod of the Service could serve.";
 pub(super) struct Outage<'a> {
     pub(super) variant: &'a VariantSpec,
     pub(super) subject: &'a Subject<'a>,
+    /// Pods that had no endpoint then, although nobody stopped them.
+    pub(super) lapsed: &'a LapsedPods,
     pub(super) attempts: u64,
 }
 
@@ -62,8 +66,8 @@ impl Outage<'_> {
             }
             (_, kind, _) => {
                 let text = format!(
-                    "{WHY} A {kind} takes one pod away after the other, and has {pods}: each incident names the pods that stopped, \
-                     and the report shows when others were ready. Each pod needs a readinessProbe."
+                    "{WHY} A {kind} takes one pod away after the other, and has {pods}: {} Each pod needs a readinessProbe.",
+                    self.who()
                 );
                 sentence(CAUSE, self.attempts, text)
             }
@@ -183,9 +187,28 @@ impl Outage<'_> {
         let (kind, pods) = (self.subject.text("/kind"), self.variant.replicas());
         let text = format!(
             "{WHY} The {kind} has {pods} pods and takes none away before another is ready, so that its strategy is \
-             not the reason: each incident names the pods that stopped, and the report shows when others were ready."
+             not the reason: {}",
+            self.who()
         );
         sentence(CAUSE, self.attempts, text)
+    }
+
+    /// Who was not there: the rest of a sentence, and what may follow it.
+    fn who(&self) -> String {
+        let LapsedPods { unready, .. } = self.lapsed;
+        if let Some(crash) = self.lapsed.crash_words() {
+            return format!("containers ended by themselves. {crash}");
+        }
+        if *unready == 0 {
+            return "each incident names the pods that stopped, and the report shows when others were ready."
+                .to_owned();
+        }
+        let pods = plural(*unready as u64, "pod");
+        format!(
+            "{pods} that were not deleted had no ready endpoint for a time, as where a readinessProbe fails. A probe that depends on \
+             what all pods share fails on all of them at once: let it ask for what the pod itself needs, and let failureThreshold \
+             allow a few failures."
+        )
     }
 }
 

@@ -48,7 +48,8 @@ fn listened_to_the_end(pod: &PodLife) -> bool {
     pod.listener_closed.is_none_or(|closed| closed.high_ns >= grace_end.low_ns)
 }
 
-fn ignored(trial: &Trial, pod: &PodLife) -> Option<Ignored> {
+/// Whether a pod did not react to its stop signal; `None` if it did, or if that does not show.
+pub(super) fn ignored(trial: &Trial, pod: &PodLife) -> Option<Ignored> {
     if !killed_at_grace_end(pod) || !listened_to_the_end(pod) || trial.shares_name(&pod.name) {
         return None;
     }

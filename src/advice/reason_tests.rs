@@ -47,8 +47,20 @@ fn a_server_that_served_until_the_kill_did_not_react_to_its_signal() {
     assert!(text.starts_with("The server did not react to its stop signal: 1 pod"), "{text}");
     assert!(text.contains("4.7 s after it") && text.contains("`exec`") && text.contains("137"), "{text}");
     assert!(found.patch.is_none() && !text.contains("terminationGracePeriodSeconds"), "{found:?}");
-    let found = advised(&slow, &with_pod(killed(15_060, 14_900)), vec![of(Cause::Unknown)]);
-    assert!(only(&found).text.contains("`exec`"), "it is known whatever was lost: {found:?}");
+    // What was cut with its kill shows no other reason; what was refused, or lost before, has one of its own.
+    let unknown = |first_s: u64, outcome| Incident {
+        first_ns: first_s * SECOND,
+        last_ns: first_s * SECOND + SECOND / 2,
+        outcomes: [(outcome, 5)].into(),
+        ..of(Cause::Unknown)
+    };
+    let cut = Outcome::ClosedBeforeByte;
+    for (incident, from_the_kill) in
+        [(unknown(15, cut), true), (unknown(12, cut), false), (unknown(15, Outcome::Refused), false)]
+    {
+        let found = advised(&slow, &with_pod(killed(15_060, 14_900)), vec![incident]);
+        assert_eq!(only(&found).text.contains("`exec`"), from_the_kill, "{found:?}");
+    }
     // One that closed its listener and drains needs a longer grace period.
     let found = advised(&slow, &with_pod(killed(10_300, 10_250)), vec![of(Cause::KilledAtGraceEnd)]);
     assert_eq!(grace(&patched(&slow, &found)), Some(15), "{found:?}");

@@ -1,4 +1,4 @@
-//! Notes on what Kubernetes said of a variant's pods: kills, and Events that explain. They hold whether something was lost or not.
+//! Notes on what Kubernetes said of a variant's pods: crashes, kills, and Events that explain. They hold whether something was lost or not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +32,39 @@ const EXPLAINING: [&str; 12] = [
 
 /// The notes on one variant's trials.
 pub(super) fn notes(variant: &str, trials: &[&Trial]) -> Vec<String> {
-    let mut notes: Vec<String> = killed(trials).into_iter().chain(events(trials)).collect();
+    let mut notes: Vec<String> = crashed(trials).into_iter().chain(killed(trials)).chain(events(trials)).collect();
     notes.truncate(MOST_NOTES);
     notes.into_iter().map(|note| format!("{variant}: {note}")).collect()
+}
+
+/// Containers that ended without their pod's deletion while a trial went on, by their end.
+fn crashed(trials: &[&Trial]) -> Vec<String> {
+    let mut found: BTreeMap<(&str, Option<i32>, &str), BTreeMap<&str, (&str, i32)>> = BTreeMap::new();
+    for trial in trials {
+        for pod in &trial.pods {
+            for crash in pod.crashes.iter().filter(|crash| crash.at.high_ns >= trial.start.at_ns) {
+                let why =
+                    crash.reason.as_deref().filter(|why| !matches!(*why, "Error" | "Completed")).unwrap_or_default();
+                let of = found.entry((&crash.name, crash.exit_code, why)).or_default();
+                of.insert(&pod.uid, (&pod.name, crash.restarts));
+            }
+        }
+    }
+    let told = found.into_iter().map(|((container, code, why), pods)| {
+        let one = pods.values().map(|(name, _)| *name).min().unwrap_or_default();
+        let more = match pods.len() {
+            0 | 1 => String::new(),
+            several => format!(" and of {}", plural(several as u64 - 1, "more pod")),
+        };
+        let why = if why.is_empty() { String::new() } else { format!(", {why}") };
+        let code = code.map_or_else(String::new, |code| format!(" (exit code {code}{why})"));
+        let restarts: u64 = pods.values().filter_map(|(_, restarts)| u64::try_from(*restarts).ok()).sum();
+        let restarts = plural(restarts, "restart");
+        format!(
+            "container {container} of {one}{more} ended without the pod's deletion{code}; {restarts}: its log tells why"
+        )
+    });
+    told.collect()
 }
 
 /// How deleted pods' containers were killed.

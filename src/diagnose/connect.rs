@@ -3,6 +3,7 @@
 use super::cause::Cause;
 use super::cut::pod_vanished;
 use super::finding::{Finding, Proof};
+use super::lapse;
 use super::scene::{Outage, SEEN_LATE_NS, Scene};
 use crate::record::Outcome;
 use crate::record::entry::Attempt;
@@ -27,16 +28,20 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     if deaf.iter().any(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns))) {
         deaf.retain(|pod| pod.deletion.is_some_and(|deletion| deletion.surely_before(at_ns)));
     }
-    match scene.outage(at_ns) {
-        Outage::Since(since_ns) => {
-            return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf, scene);
-        }
+    let outage = scene.outage(at_ns);
+    if let Outage::Since(since_ns) = outage {
+        return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf, scene);
+    }
+    if let Some(proofs) = lapse::without_endpoint(at_ns, scene) {
+        return no_endpoint(proofs, &deaf);
+    }
+    match outage {
         Outage::Unclear => {
             return Finding::torn(
                 "whether a pod still listened at that moment was not observed closely enough to tell an outage from a race",
             );
         }
-        Outage::No => {}
+        Outage::Since(_) | Outage::No => {}
     }
     // Without a ready endpoint routing falls back to those that terminate while they serve (KEP-1669). With the new pods among the
     // endpoints it would not have come here any more.
@@ -91,7 +96,7 @@ fn without_new_pods<'a>(deaf: &[&'a PodLife], attempt: &Attempt, scene: &Scene<'
         ));
     }
     match deaf {
-        [] => Finding::unknown(scene.vanished().map_or_else(|| nobody(attempt.outcome).to_owned(), pod_vanished)),
+        [] => Finding::unknown(scene.vanished().map_or_else(|| nobody(attempt, scene), pod_vanished)),
         [pod] => Finding::of(gone_deaf(pod, attempt), pod, OF_A_DEAF_POD),
         several => {
             let causes: Vec<Cause> = several.iter().map(|pod| gone_deaf(pod, attempt)).collect();
@@ -125,11 +130,16 @@ fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'
     })
 }
 
-fn nobody(outcome: Outcome) -> &'static str {
-    if outcome == Outcome::Refused {
-        "no pod's listener was gone or not yet there at that moment; the pods' logs and the node's proxy rules would tell \
-         who refused"
+/// A pod's closed listener is known of those that the side probe looks at: a container that ends by itself is told by its pod.
+fn nobody(attempt: &Attempt, scene: &Scene<'_>) -> String {
+    let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
+    let lapse = lapse::around(at_ns, scene).map_or_else(String::new, |words| format!("; about then, {words}"));
+    let would = if attempt.outcome == Outcome::Refused {
+        "the pods' logs and the node's proxy rules would tell who refused"
     } else {
-        "no pod was stopping or starting at that moment; a capture on the node would tell where the packets went"
-    }
+        "a capture on the node would tell where the packets went"
+    };
+    format!(
+        "no pod is known whose listener was gone, or not yet there, while connections may have been routed to it{lapse}; {would}"
+    )
 }

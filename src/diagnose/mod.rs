@@ -11,6 +11,7 @@
 //! - `cut`: connections that ended before the answer did
 //! - `finding`: a cause with its evidence
 //! - `incident`: the diagnosis of a run
+//! - `lapse`: moments at which no pod had an endpoint, between others
 //! - `lateness`: whether a cause holds wherever the attempt's moment lies
 //! - `merge`: from findings to incidents
 //! - `scene`: what was going on around an attempt
@@ -26,6 +27,7 @@ mod coverage;
 mod cut;
 mod finding;
 mod incident;
+mod lapse;
 mod lateness;
 mod merge;
 mod scene;

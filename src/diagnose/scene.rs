@@ -28,7 +28,7 @@ const AT_ONCE_NS: u64 = 20_000_000;
 /// A pod that listens for so long after its endpoint serves no more is not just ending.
 const LISTENS_ON_NS: u64 = 1_000_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
-const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
+pub(super) const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
 
 /// A trial as the rules see it.
 pub(super) struct Scene<'a> {
@@ -46,7 +46,7 @@ pub(super) struct Scene<'a> {
     /// A new pod has the name of another, so that whose answer it was is not known.
     untold: bool,
     pub(super) has_readiness: bool,
-    routing_lag_max_ns: u64,
+    pub(super) routing_lag_max_ns: u64,
     /// How long after the end of a hook's last command the stop signal comes at most.
     pub(super) signal_latest_ns: u64,
     /// At some moment no endpoint of the workload was ready, so that routing fell back to those that terminate while they serve
@@ -133,7 +133,7 @@ impl<'a> Scene<'a> {
     }
 
     /// From when it may, or surely does, serve no more: its listener is gone, or its endpoint does not serve and routing has followed.
-    fn serves_until(&self, pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
+    pub(super) fn serves_until(&self, pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
         let unready = pod.endpoint_not_ready.filter(|_| pod.deletion.is_none());
         let first = listens_until(pod, Certainty::Sure);
         // Where both go at about the same time, the listener was looked at more closely.
@@ -322,7 +322,7 @@ fn has_readiness(variant: &VariantSpec) -> bool {
 
 /// Whether it is sure that a pod serves, or only possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Certainty {
+pub(super) enum Certainty {
     Sure,
     Possible,
 }
@@ -357,7 +357,7 @@ fn routing_lag_max_ns(header: &Header) -> u64 {
 }
 
 /// From when a pod's listener may be gone, or is for sure; `None` if that is not to be seen.
-fn listens_until(pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
+pub(super) fn listens_until(pod: &PodLife, certainty: Certainty) -> Option<Stamp> {
     let sure = certainty == Certainty::Sure;
     if let Some(closed) = pod.listener_closed {
         return Some(if sure { closed.low_ns } else { closed.high_ns });

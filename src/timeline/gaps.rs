@@ -2,6 +2,7 @@
 
 use super::edge::{Basis, Edge};
 use super::life::PodLife;
+use super::pod_lapse::PodLapse;
 use crate::clock::Stamp;
 use crate::record::entry::{GapSource, ObservationGap};
 
@@ -27,6 +28,19 @@ impl Gaps {
     /// Whether what a watch showed at `seen_ns` may have happened while it was blind, after `first_ns`.
     pub(super) fn may_hide(&self, source: GapSource, first_ns: Stamp, seen_ns: Stamp) -> bool {
         self.of(source).any(|gap| gap.from_ns < seen_ns && gap.to_ns >= first_ns)
+    }
+
+    /// What a watch did not see while it was blind may have been over then.
+    pub(super) fn shorten(&self, lapse: PodLapse, source: GapSource) -> PodLapse {
+        let begun_ns = lapse.from.high_ns;
+        let blind = self.of(source).filter(|gap| gap.to_ns >= begun_ns);
+        let Some(blind_ns) = blind.map(|gap| gap.from_ns.max(begun_ns)).min() else { return lapse };
+        let until = match lapse.until {
+            Some(until) if until.low_ns <= blind_ns => until,
+            Some(until) => Edge { low_ns: blind_ns, basis: Basis::Bounded, ..until },
+            None => Edge { low_ns: blind_ns, high_ns: Stamp::MAX, basis: Basis::Bounded },
+        };
+        PodLapse { until: Some(until), ..lapse }
     }
 
     /// What was seen right after a watch had been blind may have happened at any time while it was.

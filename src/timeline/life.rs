@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::edge::Edge;
 use super::other_container::OtherContainer;
 use super::pod_edge::PodEdge;
+use super::pod_lapse::{CrashedContainer, PodLapse};
 use crate::clock::Stamp;
 use crate::servers::PreStop;
 
@@ -67,6 +68,11 @@ pub struct PodLife {
     pub others: Vec<OtherContainer>,
     /// A container restarted, or ended before the pod's deletion: when that was seen.
     pub crashed: Option<Edge>,
+    /// Times in which it had no ready endpoint, or its serving container had ended. After the last one that is over, its edges
+    /// hold; they know nothing of these.
+    pub lapses: Vec<PodLapse>,
+    /// Its containers that ended without its deletion.
+    pub crashes: Vec<CrashedContainer>,
     /// The start of the first slice in which one of its answers was as expected, and that of the last.
     pub served: Option<(Stamp, Stamp)>,
 }

@@ -20,6 +20,7 @@
 //! - `neighbour`: endpoints of the Service that are not of the rolled workload
 //! - `other_container`: the end of a container that does not serve
 //! - `pod_edge`: the names of the edges
+//! - `pod_lapse`: times without a ready endpoint or a running container
 //! - `pod_tracker`: follows one pod through the record
 //! - `said`: what Kubernetes said in Events
 //! - `serving`: which container of a pod serves
@@ -45,6 +46,7 @@ mod life;
 mod neighbour;
 mod other_container;
 mod pod_edge;
+mod pod_lapse;
 mod pod_tracker;
 mod said;
 mod serving;
@@ -65,6 +67,7 @@ pub use life::PodLife;
 pub use neighbour::Neighbour;
 pub use other_container::OtherContainer;
 pub use pod_edge::PodEdge;
+pub use pod_lapse::{CrashedContainer, LapseKind, PodLapse};
 pub use said::KubernetesSaid;
 pub use serving::Serving;
 pub use trial::{Failure, Trial};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::edge::Edge;
 use crate::clock::Stamp;
 
 /// An answer so soon before or after a moment tells that a pod served at it.
@@ -25,6 +26,15 @@ impl Neighbour {
     #[must_use]
     pub fn is_ready(&self, at_ns: Stamp) -> bool {
         self.span(at_ns).is_some()
+    }
+
+    /// Whether its endpoint may have been ready, as late as a watch's receipt may be.
+    #[must_use]
+    pub fn may_be_ready(&self, at_ns: Stamp) -> bool {
+        let may = |(from_ns, until_ns): &(Stamp, Option<Stamp>)| {
+            Edge::received(*from_ns).low_ns <= at_ns && until_ns.is_none_or(|until_ns| at_ns < until_ns)
+        };
+        self.ready.iter().any(may)
     }
 
     /// Whether its endpoint was ready, and it is known to have answered.

@@ -7,6 +7,7 @@ use super::edge::Edge;
 use super::gaps::Gaps;
 use super::life::PodLife;
 use super::other_container::OtherContainer;
+use super::pod_lapse::{ContainerRuns, CrashedContainer, between_spans};
 use super::window::Window;
 use crate::clock::Stamp;
 use crate::record::entry::{
@@ -34,6 +35,8 @@ pub(super) struct PodTracker {
     listener: Option<ListenerState>,
     accepted_until_ns: Option<Stamp>,
     restarts: i32,
+    /// What its containers did before its deletion, by name.
+    runs: BTreeMap<String, ContainerRuns>,
     /// The receipt of kubelet's first `Killing` event: it acts on the deletion.
     killing_ns: Option<Stamp>,
     /// First seen in phase Running.
@@ -119,9 +122,23 @@ impl PodTracker {
         life.hook = hook.clone();
         life.listener_open_until_ns = self.accepted_until_ns;
         self.tell_of_container(container, &mut life);
+        self.tell_of_lapses(container, gaps, &mut life);
         gaps.widen(&mut life);
         derive(&mut life, self.killing_ns);
         life
+    }
+
+    fn tell_of_lapses(&self, serving: &str, gaps: &Gaps, life: &mut PodLife) {
+        life.lapses = between_spans(&self.ready_spans, gaps);
+        // Which one serves is not known of several without a name.
+        let runs =
+            if serving.is_empty() && self.runs.len() == 1 { self.runs.values().next() } else { self.runs.get(serving) };
+        life.lapses.extend(runs.into_iter().flat_map(|runs| runs.lapses(gaps)));
+        let crashes = self.runs.iter().filter_map(|(name, runs)| {
+            let (at, restarts, exit_code, reason) = runs.crash.clone()?;
+            Some(CrashedContainer { name: name.clone(), at, exit_code, reason, restarts })
+        });
+        life.crashes = crashes.collect();
     }
 
     /// What is told of one container: its end, and that its hook failed.
@@ -241,6 +258,11 @@ impl PodTracker {
             self.seen.crashed = Some(at);
         }
         self.restarts = self.restarts.max(restarts);
+        if self.seen.deletion.is_none() && seen.change != SeenChange::Gone {
+            for container in &seen.containers {
+                self.runs.entry(container.name.clone()).or_default().shown(container, at);
+            }
+        }
         let Some(container) = seen.containers.first() else { return };
         if container.state == ContainerState::Running {
             self.seen.started.get_or_insert(at);

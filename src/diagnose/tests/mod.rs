@@ -3,11 +3,13 @@
 //! - `at_stop`: error statuses of terminating pods
 //! - `containers`: pods that are easily taken for others
 //! - `handshake`: handshakes of TLS that a stopping pod ended
+//! - `lapses`: pods that had no endpoint for a time
 //! - `through_url`: requests that go to a URL, and twins that go to the Service
 
 mod at_stop;
 mod containers;
 mod handshake;
+mod lapses;
 mod through_url;
 
 use crate::analysis::{IncidentDoc, ReportDoc};

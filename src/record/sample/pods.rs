@@ -33,6 +33,10 @@ pub struct SamplePod {
     /// When its container ended, and its exit code.
     pub finished: Option<(i64, i32)>,
     pub restarted: Option<i64>,
+    /// From when to when its endpoint was not ready.
+    pub unready: Option<(i64, i64)>,
+    /// From when to when its container had ended with exit code 3, without a deletion.
+    pub crashed: Option<(i64, i64)>,
     /// When another container beside the serving one was killed.
     pub sidecar_killed: Option<i64>,
     /// When another container beside the serving one ended, which had none of its hook.
@@ -60,6 +64,8 @@ pub const OLD: SamplePod = SamplePod {
     open_until: None,
     finished: None,
     restarted: None,
+    unready: None,
+    crashed: None,
     sidecar_killed: None,
     sidecar_ended: None,
     unwatched: false,
@@ -124,6 +130,13 @@ fn life(trial: &mut SampleTrial, pod: &SamplePod) {
     if let Some(at) = pod.restarted {
         let again = ContainerSeen { restarts: 1, ..container(ContainerState::Running, None, None) };
         entries.push(PodSeen { containers: vec![again], ..base(at, trial) });
+    }
+    if let Some((at, again)) = pod.crashed {
+        let ended = container(ContainerState::Terminated, Some(3), Some(wall(trial.at(at))));
+        let waiting = container(ContainerState::Waiting, None, None);
+        let running = ContainerSeen { restarts: 1, ..container(ContainerState::Running, None, None) };
+        let states = [(at, ended), (at + 1, waiting), (again, running)];
+        entries.extend(states.map(|(at, state)| PodSeen { containers: vec![state], ..base(at, trial) }));
     }
     if let Some(at) = pod.deleted {
         let until = wall(trial.at(at) + u64::try_from(pod.grace_s).unwrap() * 1_000_000_000);
@@ -249,8 +262,14 @@ pub fn elsewhere(trial: &SampleTrial, pods: &[SamplePod]) -> Entry {
 /// The Service's slice, each time that it changes.
 fn endpoints(trial: &mut SampleTrial, pods: &[SamplePod]) {
     let gone = |pod: &SamplePod| pod.finished.map(|(at, _)| at + 410);
-    let mut moments: Vec<i64> =
-        pods.iter().flat_map(|pod| [pod.endpoint_ready, pod.not_ready, gone(pod)]).flatten().collect();
+    let mut moments: Vec<i64> = pods
+        .iter()
+        .flat_map(|pod| {
+            let (unready, again) = pod.unready.unzip();
+            [pod.endpoint_ready, pod.not_ready, gone(pod), unready, again]
+        })
+        .flatten()
+        .collect();
     moments.sort_unstable();
     moments.dedup();
     for at in moments {
@@ -259,11 +278,12 @@ fn endpoints(trial: &mut SampleTrial, pods: &[SamplePod]) {
         let endpoint = |pod: &SamplePod| {
             let listed = pod.endpoint_ready.is_some_and(|ready| ready <= at);
             let out = pod.not_ready.is_some_and(|out| out <= at);
+            let lapsed = pod.unready.is_some_and(|(from, until)| (from..until).contains(&at));
             EndpointSeen {
                 pod: Some(pod.name.to_owned()),
                 address: "127.0.0.9".to_owned(),
-                ready: listed && !out,
-                serving: listed,
+                ready: listed && !out && !lapsed,
+                serving: listed && !lapsed,
                 terminating: out,
             }
         };
