@@ -7,7 +7,7 @@ use super::lapse;
 use super::scene::{Outage, SEEN_LATE_NS, Scene};
 use crate::record::Outcome;
 use crate::record::entry::Attempt;
-use crate::timeline::{PodEdge, PodLife};
+use crate::timeline::{LapseKind, PodEdge, PodLife};
 
 const OF_A_DEAF_POD: &[PodEdge] = &[
     PodEdge::Deletion,
@@ -32,7 +32,7 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     if let Outage::Since(since_ns) = outage {
         return in_outage(&scene.not_listening_yet(since_ns.saturating_add(SEEN_LATE_NS)), &deaf, scene);
     }
-    if let Some(proofs) = lapse::without_endpoint(at_ns, scene) {
+    if let Some(proofs) = lapse::without_endpoint(attempt, scene) {
         return no_endpoint(proofs, &deaf);
     }
     match outage {
@@ -133,7 +133,15 @@ fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'
 /// A pod's closed listener is known of those that the side probe looks at: a container that ends by itself is told by its pod.
 fn nobody(attempt: &Attempt, scene: &Scene<'_>) -> String {
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
-    let lapse = lapse::around(at_ns, scene).map_or_else(String::new, |words| format!("; about then, {words}"));
+    let lapse = match lapse::around(at_ns, scene) {
+        Some((LapseKind::Ended, words)) => {
+            return format!(
+                "{words}, and connections may still have been routed to it; its log and exit code tell why"
+            );
+        }
+        Some((LapseKind::Unready, words)) => format!("; about then, {words}"),
+        None => String::new(),
+    };
     let would = if attempt.outcome == Outcome::Refused {
         "the pods' logs and the node's proxy rules would tell who refused"
     } else {

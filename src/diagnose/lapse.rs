@@ -4,27 +4,38 @@
 use super::finding::Proof;
 use super::scene::{Certainty, OUTAGE_TAIL_NS, Scene, listens_until};
 use crate::clock::Stamp;
+use crate::record::Outcome;
+use crate::record::entry::Attempt;
 use crate::timeline::{LapseKind, PodLapse, PodLife};
 
 /// What shows that no pod of the Service, nor of another workload behind it, had an endpoint when a connection was begun, or since
 /// then until it was; `None` where that is not sure.
-pub(super) fn without_endpoint<'a>(at_ns: Stamp, scene: &Scene<'a>) -> Option<Vec<Proof<'a>>> {
+pub(super) fn without_endpoint<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Vec<Proof<'a>>> {
     if scene.pods().all(|pod| pod.lapses.is_empty()) {
         return None;
     }
-    let moment_ns = if nobody(at_ns, scene) { at_ns } else { last_without(at_ns, scene)? };
+    let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
+    let refused = matches!(attempt.outcome, Outcome::Refused | Outcome::Unreachable);
+    let now = nobody(at_ns, scene) || (refused && only_the_deaf(at_ns, scene));
+    let before = || {
+        let moments = ends_before(at_ns, scene);
+        let unanswered = moments.iter().copied().find(|moment_ns| !answered_between(*moment_ns, at_ns, scene));
+        let late = || moments.iter().copied().find(|moment_ns| refused && by_late_rules(*moment_ns, at_ns, scene));
+        unanswered.or_else(late)
+    };
+    let moment_ns = if now { Some(at_ns) } else { before() }?;
     let all = scene.pods().filter_map(|pod| Some((pod, kind_at(pod, moment_ns)?)));
     let lapsed = all.map(|(pod, kind)| Proof::Fact(words(pod, kind).into()));
-    let nobody = Proof::Fact("no pod of the Service had a ready endpoint, or one that terminated and served".into());
-    Some(std::iter::once(nobody).chain(lapsed).collect())
+    let none = Proof::Fact("no pod of the Service had a ready endpoint, or one that terminated and served".into());
+    Some(std::iter::once(none).chain(lapsed).collect())
 }
 
 /// The pods that may have lacked something then, in words.
-pub(super) fn around(at_ns: Stamp, scene: &Scene<'_>) -> Option<String> {
+pub(super) fn around(at_ns: Stamp, scene: &Scene<'_>) -> Option<(LapseKind, String)> {
     let lapses = scene.pods().flat_map(|pod| pod.lapses.iter().map(move |lapse| (pod, lapse)));
     let touching = lapses.filter(|(_, lapse)| lapse.may_touch(at_ns, at_ns));
     let (pod, lapse) = touching.max_by_key(|(_, lapse)| lapse.kind == LapseKind::Ended)?;
-    Some(words(pod, lapse.kind))
+    Some((lapse.kind, words(pod, lapse.kind)))
 }
 
 fn words(pod: &PodLife, kind: LapseKind) -> String {
@@ -41,25 +52,54 @@ fn kind_at(pod: &PodLife, at_ns: Stamp) -> Option<LapseKind> {
     lapse.map(|lapse| lapse.kind).or(unready.map(|_| LapseKind::Unready))
 }
 
-/// The last moment before at which nobody had an endpoint, if no new connection has been answered since.
-fn last_without(at_ns: Stamp, scene: &Scene<'_>) -> Option<Stamp> {
+/// The last moments, the latest first, of the times soon before in which nobody had an endpoint.
+fn ends_before(at_ns: Stamp, scene: &Scene<'_>) -> Vec<Stamp> {
     let again = scene.pods().flat_map(|pod| {
         let ends = pod.lapses.iter().filter_map(|lapse| lapse.until);
         ends.chain(pod.endpoint_ready.filter(|_| pod.new)).map(|edge| edge.low_ns.saturating_sub(1))
     });
-    let since_ns = at_ns.saturating_sub(OUTAGE_TAIL_NS);
-    let since_ns = scene.trial.answered_anew_ns.range(..=at_ns).next_back().map_or(since_ns, |at| since_ns.max(*at));
-    let mut before: Vec<Stamp> = again.filter(|again| (since_ns..at_ns).contains(again)).collect();
-    before.sort_unstable();
-    before.into_iter().rev().find(|moment_ns| nobody(*moment_ns, scene))
+    let soon = at_ns.saturating_sub(OUTAGE_TAIL_NS)..at_ns;
+    let mut moments: Vec<Stamp> = again.filter(|again| soon.contains(again)).collect();
+    moments.sort_unstable();
+    moments.into_iter().rev().filter(|moment_ns| nobody(*moment_ns, scene)).collect()
+}
+
+fn answered_between(from_ns: Stamp, until_ns: Stamp, scene: &Scene<'_>) -> bool {
+    scene.trial.answered_anew_ns.range(from_ns..=until_ns).next().is_some()
+}
+
+/// Whether rules that follow the endpoints late can have refused a connection for want of one, and nothing else can: each pod listened.
+fn by_late_rules(moment_ns: Stamp, at_ns: Stamp, scene: &Scene<'_>) -> bool {
+    // What a watch received as late as it may was so much earlier.
+    let late = at_ns.saturating_sub(moment_ns) <= scene.routing_lag_max_ns.min(OUTAGE_TAIL_NS);
+    let ended = scene.pods().flat_map(|pod| &pod.lapses).any(|lapse| {
+        lapse.kind == LapseKind::Ended && lapse.may_touch(moment_ns.saturating_sub(OUTAGE_TAIL_NS), at_ns)
+    });
+    late && !ended && scene.crashed(at_ns).is_none() && only_rules_refuse(at_ns, scene)
 }
 
 fn nobody(at_ns: Stamp, scene: &Scene<'_>) -> bool {
     let without = |certainty| !scene.pods().any(|pod| may_serve(pod, at_ns, certainty, scene));
-    let others = scene.trial.neighbours.iter().any(|other| other.may_be_ready(at_ns));
-    // Where no stopped pod was routed to any more, only the node's own rules can have refused it, which had followed the endpoints.
-    let by_rules = || scene.deaf(at_ns).is_empty() && scene.not_listening_yet(at_ns).is_empty();
-    !others && (without(Certainty::Possible) || (without(Certainty::Sure) && by_rules()))
+    let by_rules = || without(Certainty::Sure) && only_rules_refuse(at_ns, scene);
+    !another_may_serve(at_ns, scene) && (without(Certainty::Possible) || by_rules())
+}
+
+/// Whether the last pod that may have served is the only one that can have refused, so that it did not listen any more.
+fn only_the_deaf(at_ns: Stamp, scene: &Scene<'_>) -> bool {
+    let mut serving = scene.pods().filter(|pod| may_serve(pod, at_ns, Certainty::Possible, scene));
+    let (Some(last), None) = (serving.next(), serving.next()) else { return false };
+    let deaf = scene.deaf(at_ns);
+    let alone = !deaf.is_empty() && deaf.iter().all(|pod| pod.uid == last.uid);
+    alone && scene.not_listening_yet(at_ns).is_empty() && !another_may_serve(at_ns, scene)
+}
+
+fn another_may_serve(at_ns: Stamp, scene: &Scene<'_>) -> bool {
+    scene.trial.neighbours.iter().any(|other| other.may_be_ready(at_ns))
+}
+
+/// Where no stopped pod was routed to any more, and none before it listened, only the node's own rules can have refused a connection.
+fn only_rules_refuse(at_ns: Stamp, scene: &Scene<'_>) -> bool {
+    scene.deaf(at_ns).is_empty() && scene.not_listening_yet(at_ns).is_empty()
 }
 
 /// Whether a pod may have had an endpoint then; where only `Possible`, also whether connections may still have been routed to it.

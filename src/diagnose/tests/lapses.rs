@@ -47,8 +47,12 @@ fn probes_that_fail_on_all_pods_for_a_time_leave_no_endpoint() {
     assert_eq!(causes(&[BEFORE, FLAPS, FLAPS_TOO], 4_500), [Cause::NoEndpoint]);
     // Until the first answer after it.
     assert_eq!(causes(&[BEFORE, FLAPS, FLAPS_TOO], 5_100), [Cause::NoEndpoint]);
-    let answered = SamplePod { name: "web-too", served: Some((1_000, 5_050)), ..FLAPS_TOO };
-    assert_eq!(causes(&[BEFORE, FLAPS, answered], 5_100), [Cause::Unknown]);
+    let answered = SamplePod { served: Some((1_000, 5_050)), ..FLAPS_TOO };
+    // Rules that are late still refuse while the endpoints are ready again, but not after the longest lag.
+    assert_eq!(causes(&[BEFORE, FLAPS, answered.clone()], 5_300), [Cause::NoEndpoint]);
+    assert_eq!(causes(&[BEFORE, FLAPS, answered.clone()], 7_500), [Cause::Unknown]);
+    let crashed = SamplePod { crashed: Some((4_000, 4_900)), ..answered };
+    assert_eq!(causes(&[BEFORE, FLAPS, crashed], 5_300), [Cause::Unknown], "its listener may be gone");
     // Not while one pod's did not fail, nor when it had not failed yet.
     let ready = SamplePod { unready: None, ..FLAPS_TOO };
     assert_eq!(causes(&[BEFORE, FLAPS, ready], 4_500), [Cause::Unknown]);
@@ -84,16 +88,18 @@ fn the_last_old_pod_is_not_blamed_while_the_new_ones_crash() {
     };
     let crashes = |pod| SamplePod { unready: Some((3_500, 7_000)), crashed: Some((3_500, 7_000)), ..pod };
     let both = [ends.clone(), crashes(FLAPS), crashes(FLAPS_TOO)];
-    let causes = |kind, pods: &[SamplePod]| {
-        let report = report(kind, pods, |trial| refused(trial, 4_600));
+    let causes = |kind, pods: &[SamplePod], ms| {
+        let report = report(kind, pods, |trial| refused(trial, ms));
         report.incidents.iter().map(|incident| incident.cause).collect::<Vec<_>>()
     };
     // On a cluster whose routing may be late, too: their listeners were gone.
     for kind in ["embedded", "kind"] {
-        assert_eq!(causes(kind, &both), [Cause::NoEndpoint], "{kind}");
+        assert_eq!(causes(kind, &both, 4_600), [Cause::NoEndpoint], "{kind}");
     }
+    // It may still have listened then, but nobody else can have refused.
+    assert_eq!(causes("kind", &both, 4_040), [Cause::NoEndpoint]);
     let one = SamplePod { unready: None, ..FLAPS_TOO };
-    assert_eq!(causes("kind", &[ends, crashes(FLAPS), one]), [Cause::EndpointRace]);
+    assert_eq!(causes("kind", &[ends, crashes(FLAPS), one], 4_600), [Cause::EndpointRace]);
 }
 
 #[test]
