@@ -9,7 +9,6 @@ use crate::diagnose::{Cause, Diagnosis, Incident};
 use crate::record::OutcomeGroup;
 use crate::spec::VariantSpec;
 use crate::timeline::{LapseKind, PodLife, Trial};
-use crate::verdict::plural;
 
 /// kubelet tells the end of a container late, and what a restart costs shows some time after it.
 const BEFORE_NS: u64 = 2_000_000_000;
@@ -76,7 +75,8 @@ impl LapsedPods {
         let (name, code) = self.ended.first_key_value()?;
         let more = match self.ended.len() {
             1 => String::new(),
-            several => format!(" and of {}", plural(several as u64 - 1, "more pod")),
+            2 => " and of 1 more pod".to_owned(),
+            several => format!(" and of {} more pods", several - 1),
         };
         let code = code.map_or_else(String::new, |code| format!(" (exit code {code})"));
         Some(format!("A container of {name}{more} ended without the pod's deletion{code}: its log tells why."))

@@ -7,6 +7,7 @@
 //! - `advise`: advice for each cause of a variant's losses
 //! - `budget`: whether a `PodDisruptionBudget` guards the pods
 //! - `error_at_stop`: advice where terminating pods answer with errors
+//! - `figures`: the measured figures in sentences
 //! - `killed`: advice where the grace period ran out
 //! - `lapses`: pods that lacked something although nobody stopped them
 //! - `measured`: the figures that it is made of
@@ -23,6 +24,7 @@
 mod advise;
 mod budget;
 mod error_at_stop;
+mod figures;
 mod killed;
 mod lapses;
 mod measured;

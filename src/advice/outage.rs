@@ -12,7 +12,6 @@ use crate::diagnose::Cause;
 use crate::spec::RolloutAction;
 use crate::spec::VariantSpec;
 use crate::timeline::Unselected;
-use crate::verdict::plural;
 
 const CAUSE: Cause = Cause::NoEndpoint;
 const WHY: &str = "For a time no pod of the Service could serve.";
@@ -203,9 +202,9 @@ impl Outage<'_> {
             return "each incident names the pods that stopped, and the report shows when others were ready."
                 .to_owned();
         }
-        let pods = plural(*unready as u64, "pod");
+        let pods = if *unready == 1 { "1 pod that was".to_owned() } else { format!("{unready} pods that were") };
         format!(
-            "{pods} that were not deleted had no ready endpoint for a time, as where a readinessProbe fails. A probe that depends on \
+            "{pods} not deleted had no ready endpoint for a time, as where a readinessProbe fails. A probe that depends on \
              what all pods share fails on all of them at once: let it ask for what the pod itself needs, and let failureThreshold \
              allow a few failures."
         )

@@ -37,9 +37,12 @@ pub(super) fn notes(variant: &str, trials: &[&Trial]) -> Vec<String> {
     notes.into_iter().map(|note| format!("{variant}: {note}")).collect()
 }
 
+/// A container's name, its exit code, and the reason that this was given.
+type ContainerEnd<'a> = (&'a str, Option<i32>, &'a str);
+
 /// Containers that ended without their pod's deletion while a trial went on, by their end.
 fn crashed(trials: &[&Trial]) -> Vec<String> {
-    let mut found: BTreeMap<(&str, Option<i32>, &str), BTreeMap<&str, (&str, i32)>> = BTreeMap::new();
+    let mut found: BTreeMap<ContainerEnd<'_>, BTreeMap<&str, (&str, i32)>> = BTreeMap::new();
     for trial in trials {
         for pod in &trial.pods {
             for crash in pod.crashes.iter().filter(|crash| crash.at.high_ns >= trial.start.at_ns) {

@@ -19,9 +19,9 @@ pub(super) fn without_endpoint<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Opti
     let now = nobody(at_ns, scene) || (refused && only_the_deaf(at_ns, scene));
     let before = || {
         let moments = ends_before(at_ns, scene);
-        let unanswered = moments.iter().copied().find(|moment_ns| !answered_between(*moment_ns, at_ns, scene));
-        let late = || moments.iter().copied().find(|moment_ns| refused && by_late_rules(*moment_ns, at_ns, scene));
-        unanswered.or_else(late)
+        let unanswered = moments.iter().find(|(moment_ns, _)| !answered_between(*moment_ns, at_ns, scene));
+        let late = || moments.iter().find(|(_, over_ns)| refused && by_late_rules(*over_ns, at_ns, scene));
+        unanswered.or_else(late).map(|(moment_ns, _)| *moment_ns)
     };
     let moment_ns = if now { Some(at_ns) } else { before() }?;
     let all = scene.pods().filter_map(|pod| Some((pod, kind_at(pod, moment_ns)?)));
@@ -52,16 +52,17 @@ fn kind_at(pod: &PodLife, at_ns: Stamp) -> Option<LapseKind> {
     lapse.map(|lapse| lapse.kind).or(unready.map(|_| LapseKind::Unready))
 }
 
-/// The last moments, the latest first, of the times soon before in which nobody had an endpoint.
-fn ends_before(at_ns: Stamp, scene: &Scene<'_>) -> Vec<Stamp> {
+/// The times soon before in which nobody had an endpoint, the latest first: the last moment at which that is sure, and at which it may
+/// be.
+fn ends_before(at_ns: Stamp, scene: &Scene<'_>) -> Vec<(Stamp, Stamp)> {
     let again = scene.pods().flat_map(|pod| {
         let ends = pod.lapses.iter().filter_map(|lapse| lapse.until);
-        ends.chain(pod.endpoint_ready.filter(|_| pod.new)).map(|edge| edge.low_ns.saturating_sub(1))
+        ends.chain(pod.endpoint_ready.filter(|_| pod.new)).map(|edge| (edge.low_ns.saturating_sub(1), edge.high_ns))
     });
     let soon = at_ns.saturating_sub(OUTAGE_TAIL_NS)..at_ns;
-    let mut moments: Vec<Stamp> = again.filter(|again| soon.contains(again)).collect();
+    let mut moments: Vec<(Stamp, Stamp)> = again.filter(|(again_ns, _)| soon.contains(again_ns)).collect();
     moments.sort_unstable();
-    moments.into_iter().rev().filter(|moment_ns| nobody(*moment_ns, scene)).collect()
+    moments.into_iter().rev().filter(|(moment_ns, _)| nobody(*moment_ns, scene)).collect()
 }
 
 fn answered_between(from_ns: Stamp, until_ns: Stamp, scene: &Scene<'_>) -> bool {
@@ -69,12 +70,12 @@ fn answered_between(from_ns: Stamp, until_ns: Stamp, scene: &Scene<'_>) -> bool 
 }
 
 /// Whether rules that follow the endpoints late can have refused a connection for want of one, and nothing else can: each pod listened.
-fn by_late_rules(moment_ns: Stamp, at_ns: Stamp, scene: &Scene<'_>) -> bool {
-    // What a watch received as late as it may was so much earlier.
-    let late = at_ns.saturating_sub(moment_ns) <= scene.routing_lag_max_ns.min(OUTAGE_TAIL_NS);
-    let ended = scene.pods().flat_map(|pod| &pod.lapses).any(|lapse| {
-        lapse.kind == LapseKind::Ended && lapse.may_touch(moment_ns.saturating_sub(OUTAGE_TAIL_NS), at_ns)
-    });
+fn by_late_rules(over_ns: Stamp, at_ns: Stamp, scene: &Scene<'_>) -> bool {
+    let late = at_ns.saturating_sub(over_ns) <= scene.routing_lag_max_ns.min(OUTAGE_TAIL_NS);
+    let ended = scene
+        .pods()
+        .flat_map(|pod| &pod.lapses)
+        .any(|lapse| lapse.kind == LapseKind::Ended && lapse.may_touch(over_ns.saturating_sub(OUTAGE_TAIL_NS), at_ns));
     late && !ended && scene.crashed(at_ns).is_none() && only_rules_refuse(at_ns, scene)
 }
 

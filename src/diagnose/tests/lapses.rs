@@ -151,6 +151,6 @@ fn a_crash_is_noted_and_explains_only_what_is_near_it() {
     assert!(text.contains("web-new") && text.contains("exit code 3"), "{text}");
     let far = report("kind", &[BEFORE, crashes, one.clone()], |trial| refused(trial, 500));
     assert!(!far.variants[0].advice.iter().any(|advice| advice.text.contains("exit code")), "{far:?}");
-    let none = report("kind", &[FLAPS, one], |trial| refused(trial, 3_990));
-    assert!(!none.notes.iter().any(|said| said.contains("without the pod's deletion")), "{:?}", none.notes);
+    let flapped = report("kind", &[FLAPS, one], |trial| refused(trial, 3_990));
+    assert!(!flapped.notes.iter().any(|said| said.contains("without the pod's deletion")), "{:?}", flapped.notes);
 }
