@@ -35,13 +35,10 @@ pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a
     if let Some(proofs) = lapse::without_endpoint(attempt, scene) {
         return no_endpoint(proofs, &deaf);
     }
-    match outage {
-        Outage::Unclear => {
-            return Finding::torn(
-                "whether a pod still listened at that moment was not observed closely enough to tell an outage from a race",
-            );
-        }
-        Outage::Since(_) | Outage::No => {}
+    if let Outage::Unclear = outage {
+        return Finding::torn(
+            "whether a pod still listened at that moment was not observed closely enough to tell an outage from a race",
+        );
     }
     // Without a ready endpoint routing falls back to those that terminate while they serve (KEP-1669). With the new pods among the
     // endpoints it would not have come here any more.
