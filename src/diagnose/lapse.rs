@@ -17,8 +17,9 @@ pub(super) fn without_endpoint<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Opti
     let at_ns = attempt.started_ns.unwrap_or(attempt.planned_ns);
     let refused = matches!(attempt.outcome, Outcome::Refused | Outcome::Unreachable);
     let now = nobody(at_ns, scene) || (refused && only_the_deaf(at_ns, scene));
+    // What a stopped pod may have refused is no sign that routing has not noticed who is ready again.
     let before = || {
-        let moments = ends_before(at_ns, scene);
+        let moments = if only_rules_refuse(at_ns, scene) { ends_before(at_ns, scene) } else { Vec::new() };
         let unanswered = moments.iter().find(|(moment_ns, _)| !answered_between(*moment_ns, at_ns, scene));
         let late = || moments.iter().find(|(_, over_ns)| refused && by_late_rules(*over_ns, at_ns, scene));
         unanswered.or_else(late).map(|(moment_ns, _)| *moment_ns)
@@ -76,7 +77,7 @@ fn by_late_rules(over_ns: Stamp, at_ns: Stamp, scene: &Scene<'_>) -> bool {
         .pods()
         .flat_map(|pod| &pod.lapses)
         .any(|lapse| lapse.kind == LapseKind::Ended && lapse.may_touch(over_ns.saturating_sub(OUTAGE_TAIL_NS), at_ns));
-    late && !ended && scene.crashed(at_ns).is_none() && only_rules_refuse(at_ns, scene)
+    late && !ended && scene.crashed(at_ns).is_none()
 }
 
 fn nobody(at_ns: Stamp, scene: &Scene<'_>) -> bool {

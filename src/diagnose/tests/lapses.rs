@@ -48,6 +48,17 @@ fn probes_that_fail_on_all_pods_for_a_time_leave_no_endpoint() {
     // Until the first answer after it.
     assert_eq!(causes(&[BEFORE, FLAPS, FLAPS_TOO], 5_100), [Cause::NoEndpoint]);
     let answered = SamplePod { served: Some((1_000, 5_050)), ..FLAPS_TOO };
+    // But not where a pod that is stopped then may have refused.
+    let stops = SamplePod {
+        unready: Some((4_000, 4_850)),
+        deleted: Some(4_900),
+        not_ready: Some(4_930),
+        closed: Some(4_950),
+        finished: Some((4_960, 0)),
+        served: Some((-2_900, 3_900)),
+        ..STOPPED
+    };
+    assert_eq!(causes(&[stops, FLAPS, FLAPS_TOO], 5_100), [Cause::EndpointRace]);
     // Rules that are late still refuse while the endpoints are ready again, but not after the longest lag.
     assert_eq!(causes(&[BEFORE, FLAPS, answered.clone()], 5_300), [Cause::NoEndpoint]);
     assert_eq!(causes(&[BEFORE, FLAPS, answered.clone()], 7_500), [Cause::Unknown]);
