@@ -36,6 +36,13 @@ pub(crate) fn attach(
             "--keep keeps namespaces of a run, and attach leaves nothing behind; leave it out".to_owned(),
         ));
     }
+    if arguments.try_advice && arguments.command.is_some() {
+        return Err(CommandFailure::User(
+            "--try-advice changes the workload by a patch, and --command by a command of yours: which of them made what could not be told; \
+             leave out one of them, or compare two commands by `set` in a scenario"
+                .to_owned(),
+        ));
+    }
     let runtime = runtime()?;
     let (cluster, context) = runtime.block_on(chosen(arguments.place.cluster.as_ref()))?;
     let namespace = arguments.namespace.clone().or_else(|| namespace_of(&context));

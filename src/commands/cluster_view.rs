@@ -162,6 +162,7 @@ mod tests {
             run: "1f".to_owned(),
             scenario: Some("web".to_owned()),
             measures: None,
+            made_s: None,
             age_s: 300,
             silent_s: 180,
             life,

@@ -39,10 +39,18 @@ pub(super) async fn drive(run: &RunContext<'_>, found: FoundCluster, sink: Sink)
     let ended = match Box::pin(RunCluster::start(found, run, &sink)).await {
         Ok(mut host) => {
             let ended = Box::pin(run.on(&mut host, &sink)).await;
-            if let Some(left) = host.end().await {
-                run.output.say(&left);
+            match host.end().await {
+                Ok(left) => {
+                    if let Some(left) = left {
+                        run.output.say(&left);
+                    }
+                    ended
+                }
+                Err(why) => {
+                    run.output.say(&why);
+                    TrialsEnd::Broken(why)
+                }
             }
-            ended
         }
         Err(reason) => run.not_ready(reason),
     };
@@ -60,9 +68,12 @@ impl RunContext<'_> {
             None => return self.stopped(),
         };
         let ended = Box::pin(self.trials(host, sink, &mut variants)).await;
+        let mut ended = ended;
         for variant in &variants {
             if let Err(error) = trial::leave(variant).await {
-                self.output.say(&format!("variant {}: {error}; undo it yourself", variant.name));
+                let why = format!("variant {}: {error}; what its command made stands: undo it yourself", variant.name);
+                self.output.say(&why);
+                ended = TrialsEnd::Broken(why);
             }
         }
         for variant in variants {

@@ -41,7 +41,7 @@ pub(super) fn execute(
     let found = runtime.block_on(host::find(place, plan, stage, output))?;
     let fitted = runtime.block_on(host::fitted(&found, plan, output))?;
     let plan = fitted.as_ref().unwrap_or(plan);
-    host::agreed(&found, plan, mode.asks, output)?;
+    host::agreed(&found, plan, mode, output)?;
     let outputs = Outputs::create(place.out.as_deref(), &plan.settings.scenario, &started)?;
     let id = if stage.is_some() { String::new() } else { random(8)? };
     let places = VariantPlaces::of(plan, &id);

@@ -170,7 +170,7 @@ Examples:
   rollproof attach deployment/web -n shop
   rollproof attach statefulset/db -n shop --path /health --rate 50 --trials 5 --yes
   rollproof attach deployment/web -n shop --cluster context:staging --image web=shop/web:2.1
-  rollproof attach deployment/web -n shop --command 'helm upgrade web ./chart -n shop --set tag=2.1' --back 'helm rollback web -n shop'")]
+  rollproof attach deployment/web -n shop --command 'helm upgrade web ./chart -n shop --set tag=2.1' --back 'helm rollback web 7 -n shop'")]
 pub(crate) struct AttachArgs {
     /// The workload as it stands in the cluster: deployment/NAME, statefulset/NAME or daemonset/NAME
     #[arg(value_name = "KIND/NAME")]

@@ -59,6 +59,9 @@ pub(crate) fn build(
         let planned = file.variants.0.iter().map(|(name, spec)| base.variant(name.value.as_str(), spec));
         planned.collect::<Result<Vec<_>, _>>()?
     };
+    if live.is_some() {
+        existing::check_commands(&variants)?;
+    }
     let trials = overrides.trials.or(file.trials.map(TrialCount::count)).unwrap_or(DEFAULT_TRIALS);
     let mut plan = assemble(file.name.value.as_str(), variants, trials, overrides.seed, exported);
     let settings = &mut plan.settings;

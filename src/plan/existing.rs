@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::limits;
 use super::plan_error::{FaultContext, PlanError};
+use super::types::VariantPlan;
 use crate::manifest::{
     ChosenService, ManifestError, ManifestObject, ManifestWorkload, clean_exported, parse, strategic_merge, workload,
 };
@@ -96,6 +97,21 @@ pub(super) fn check_patch(of_workload: bool, variant: &str, patch: &YamlDocument
         format!("in variant {variant}: this patch changes more than the spec of the workload, which is there already"),
         "patch `spec` of the workload only, because everything else would stay as it is; or run the manifests as a copy",
     ))
+}
+
+/// Which of several variants a command of a rollout has made would not be known: `set` says it.
+pub(super) fn check_commands(variants: &[VariantPlan]) -> Result<(), PlanError> {
+    let by_command = variants.iter().find(|one| matches!(one.spec.rollout.action, RolloutAction::Command { .. }));
+    match by_command {
+        Some(variant) if variants.len() > 1 => Err(PlanError::plain(
+            format!(
+                "variant {} is rolled by a command, and {} has other variants too",
+                variant.spec.name, variant.workload.reference
+            ),
+            "make the variants by `set: {run: [...], back: [...]}`, and roll them by `restart: {}`",
+        )),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn check(

@@ -111,9 +111,14 @@ impl WantedValues {
         }
         let what = format!("the rollout of variant {}", spec.name);
         hide_in_rollout(&mut spec.rollout.action, &mut |hidden| restore(&what, hidden));
-        if let TargetSpec::Existing(ExistingTarget { set: Some(set), .. }) = &mut spec.target {
-            let what = format!("what sets variant {}", spec.name);
-            hide_in_set(set, &mut |hidden| restore(&what, hidden));
+        if let TargetSpec::Existing(ExistingTarget { patches, set, .. }) = &mut spec.target {
+            let what = format!("what makes variant {}", spec.name);
+            for patch in patches {
+                hide_in(patch, &mut |hidden| restore(&what, hidden));
+            }
+            if let Some(set) = set {
+                hide_in_set(set, &mut |hidden| restore(&what, hidden));
+            }
         }
     }
 

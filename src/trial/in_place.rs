@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -94,29 +95,50 @@ async fn command(variant: &RunningVariant, words: &[String], number: u32) -> Res
     performed.map(|_| ()).map_err(|error| TrialError::Rollout(error.into()))
 }
 
+/// How often a workload is read again whose status changed between the reading and the patch.
+const TRIES: u32 = 20;
+const RETRY: Duration = Duration::from_millis(100);
+
 async fn bring_to(variant: &RunningVariant, in_place: &InPlace, wanted: &Value) -> Result<bool, TrialError> {
-    let live = read(variant).await?;
-    let spec = live.data.get("spec").unwrap_or(&Value::Null);
     let former = &in_place.former;
-    if former.same(spec, wanted) {
-        return Ok(false);
+    for last in (0..TRIES).rev() {
+        let live = read(variant).await?;
+        let spec = live.data.get("spec").unwrap_or(&Value::Null);
+        if former.same(spec, wanted) {
+            return Ok(false);
+        }
+        if former.origin(spec) == SpecOrigin::Strange {
+            let by_command = matches!(&variant.action, TrialAction::Roll { roll: RolloutStep::Command(_), .. });
+            // What the user's own command makes of it is the user's.
+            return if by_command { Ok(false) } else { Err(meddled(variant, wanted, spec, by(&live))) };
+        }
+        match send(variant, former.way_to(wanted, spec), &live).await {
+            Ok(answer) => {
+                let now = answer.data.get("spec").unwrap_or(&Value::Null);
+                if former.same(now, wanted) {
+                    return Ok(true);
+                }
+                // Nothing of it is to stay.
+                let _ = send(variant, former.way_back(now), &answer).await;
+                return Err(meddled(
+                    variant,
+                    wanted,
+                    now,
+                    "; the cluster itself changed what was asked for".to_owned(),
+                ));
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 && last > 0 => tokio::time::sleep(RETRY).await,
+            Err(source) => return Err(failed(variant, "changing it into the variant", source)),
+        }
     }
-    if former.origin(spec) == SpecOrigin::Strange {
-        let by_command = matches!(&variant.action, TrialAction::Roll { roll: RolloutStep::Command(_), .. });
-        // What the user's own command makes of it is the user's.
-        return if by_command { Ok(false) } else { Err(meddled(variant, wanted, spec, by(&live))) };
-    }
-    let mut patch = former.way_to(wanted, spec);
-    // Only if nobody changed it since it was read.
-    patch["metadata"] = json!({"resourceVersion": live.resource_version()});
+    Ok(false)
+}
+
+/// Patches the workload, if it is still as it was `read`.
+async fn send(variant: &RunningVariant, mut patch: Value, read: &DynamicObject) -> Result<DynamicObject, kube::Error> {
+    patch["metadata"] = json!({"resourceVersion": read.resource_version()});
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let patched = api(variant).patch(&variant.handle.workload.name, &params, &Patch::Merge(patch)).await;
-    let answer = patched.map_err(|source| failed(variant, "changing it into the variant", source))?;
-    let now = answer.data.get("spec").unwrap_or(&Value::Null);
-    if former.same(now, wanted) {
-        return Ok(true);
-    }
-    Err(meddled(variant, wanted, now, "; the cluster itself changed what was asked for".to_owned()))
+    api(variant).patch(&variant.handle.workload.name, &params, &Patch::Merge(patch)).await
 }
 
 fn meddled(variant: &RunningVariant, wanted: &Value, now: &Value, by: String) -> TrialError {
@@ -126,6 +148,20 @@ fn meddled(variant: &RunningVariant, wanted: &Value, now: &Value, by: String) ->
         what: changed(wanted, now),
         by,
     }
+}
+
+/// Why the workload is not the variant any more as its rollout is to begin; `None` if it is.
+pub(super) fn no_longer(variant: &RunningVariant, standing: &DynamicObject) -> Option<String> {
+    let in_place = variant.in_place.as_ref()?;
+    let WantedSpec::Known(wanted) = &in_place.wanted else { return None };
+    if matches!(&variant.action, TrialAction::Roll { roll: RolloutStep::Command(_), .. }) {
+        return None;
+    }
+    let spec = standing.data.get("spec").unwrap_or(&Value::Null);
+    (!in_place.former.same(spec, wanted)).then(|| {
+        let workload = variant.handle.workload.reference();
+        format!("{workload} was changed before the rollout: {}{}", changed(wanted, spec), by(standing))
+    })
 }
 
 /// The workload as it stands; `None` where nobody else changes it.
@@ -191,9 +227,21 @@ fn api(variant: &RunningVariant) -> Api<DynamicObject> {
     Api::namespaced_with(variant.handle.client.clone(), &workload.namespace, &workload.resource())
 }
 
+/// The workload as it stands. One of its name that was made since is another, which the run has nothing to do with.
 async fn read(variant: &RunningVariant) -> Result<DynamicObject, TrialError> {
     let read = api(variant).get(&variant.handle.workload.name).await;
-    read.map_err(|source| failed(variant, "reading it", source))
+    let live = read.map_err(|source| failed(variant, "reading it", source))?;
+    let known = variant.in_place.as_ref().map(|in_place| in_place.former.uid.as_str());
+    if known.is_some() && live.uid().as_deref() != known {
+        let was = "it was deleted, and another of its name was made".to_owned();
+        return Err(TrialError::Meddled {
+            workload: variant.handle.workload.reference(),
+            namespace: variant.handle.workload.namespace.clone(),
+            what: was,
+            by: by(&live),
+        });
+    }
+    Ok(live)
 }
 
 fn failed(variant: &RunningVariant, doing: &str, source: kube::Error) -> TrialError {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::astray::astray;
 use super::eviction::{evict_and_follow, uncordon};
-use super::in_place::{meddling, standing as standing_now};
+use super::in_place::{meddling, no_longer, standing as standing_now};
 use super::running_variant::{TrialAction, TrialStep};
 use super::site::{SiteError, SiteLoad};
 use super::{RunningVariant, TrialError};
@@ -138,6 +138,9 @@ async fn measured(variant: &RunningVariant, number: u32, replaced: &ReplacedPods
     let before = site.now().await?;
     variant.set_step(TrialStep::Rolling(None));
     let mut standing = standing_now(variant).await?;
+    if let Some(trouble) = standing.as_ref().and_then(|standing| no_longer(variant, standing)) {
+        return Ok(RolloutResult { trouble, ..RolloutResult::default() });
+    }
     let mut middle = match &variant.action {
         TrialAction::None { duration } => {
             variant.set_step(TrialStep::Control);

@@ -29,6 +29,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         side_test("what_cannot_be_attached_to_is_refused_before_anything_is_made", refused),
         side_test("a_second_run_on_a_workload_is_refused_while_the_first_lives", second),
         side_test("somebody_else_s_change_makes_the_trial_invalid_and_stays", meddled),
+        side_test("what_a_colleague_changes_beside_the_run_s_image_stays_alone", meddled_beside_an_image),
         side_test("a_change_of_scale_during_a_trial_makes_it_invalid", scaled),
         side_test("a_workload_that_is_deleted_ends_the_run", deleted),
         test("killed_at_any_moment_a_clean_up_gives_the_workload_back", killed),
@@ -263,14 +264,18 @@ fn sets() {
     }
 }
 
+/// The same image by another name, on the node.
+fn other_image() -> String {
+    let other = image_on_nodes().replacen(':', "-other:", 1);
+    let tag = format!("ctr -n k8s.io images tag --force {} {other}", image_on_nodes());
+    crate::cluster::on_node(&crate::cluster::control_plane(), &tag).expect_code(0);
+    other
+}
+
 fn image() {
     let shop = Shop::new("Deployment");
     let before = shop.objects();
-    let other = image_on_nodes().replacen(':', "-other:", 1);
-    kubectl(&["get", "--raw", "/healthz"]).expect_code(0);
-    let node = crate::cluster::control_plane();
-    let tag = format!("ctr -n k8s.io images tag --force {} {other}", image_on_nodes());
-    crate::cluster::on_node(&node, &tag).expect_code(0);
+    let other = other_image();
     let out = shop.out();
     run(&mut shop.attach("deployment/web", &out, &["--image", &format!("web={other}")])).expect_code(4);
     shop.settled("Deployment");
@@ -387,6 +392,19 @@ fn meddled() {
     assert!(why.contains("spec.template.spec.containers[0].env") && why.contains("kubectl-set"), "{why}");
     let left = &get(&["deployment", "web", "-n", &shop.namespace])["spec"]["template"]["spec"]["containers"][0]["env"];
     assert_eq!(left, &json!([{"name": "SOMEBODY", "value": "else"}]));
+    shop.nothing_left();
+}
+
+fn meddled_beside_an_image() {
+    let shop = Shop::new("Deployment");
+    let other = other_image();
+    let Rolling { child, .. } = Rolling::begin(&shop, &["--trials", "2", "--image", &other]).until("rollout-step");
+    shop.kubectl(&["set", "env", "deployment/web", "SOMEBODY=else"]).expect_code(0);
+    finish(child).expect_code(3).says(&["and that stays; nothing of the run's own is left in it"]);
+    let container =
+        get(&["deployment", "web", "-n", &shop.namespace])["spec"]["template"]["spec"]["containers"][0].clone();
+    assert_eq!(container["env"], json!([{"name": "SOMEBODY", "value": "else"}]));
+    assert_eq!(container["image"], image_on_nodes(), "the run's image is gone");
     shop.nothing_left();
 }
 

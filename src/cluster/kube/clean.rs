@@ -130,7 +130,11 @@ async fn undone(client: &Client, one: &LeftoverNamespace) -> Result<Option<Strin
         return Ok(None);
     }
     let Some(former) = kept(client, &one.namespace).await? else { return Ok(None) };
-    let brought = bring_back(client, &former).await?;
+    // Others may write Secrets and namespaces: what it says must fit what claims the workload.
+    if former.claim_name() != one.namespace || one.measures.as_ref() != Some(&former.measures()) {
+        return Err("its Secret does not fit its name".to_owned());
+    }
+    let brought = bring_back(client, &former, one.made_s.unwrap_or(i64::MAX)).await?;
     Ok(brought.words(&former))
 }
 

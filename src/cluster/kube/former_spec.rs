@@ -3,8 +3,6 @@
 //! Only `spec` is ever changed. Two parts of it are not the run's: the mark of a restart, which stays as `kubectl rollout restart` leaves
 //! it, and the replicas, which an autoscaler may set meanwhile, unless the run itself scales.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,8 +26,8 @@ pub(crate) struct FormerSpec {
     spec: Value,
     /// The run changes the number of replicas.
     scales: bool,
-    /// Hashes of the specs that the run sets.
-    own: BTreeSet<String>,
+    /// The specs that the run sets.
+    own: Vec<Value>,
 }
 
 /// What stands in the cluster, seen from the run.
@@ -51,19 +49,21 @@ impl FormerSpec {
             uid: uid.to_owned(),
             spec: spec.clone(),
             scales,
-            own: BTreeSet::new(),
+            own: Vec::new(),
         }
     }
 
     /// Notes a spec that the run is going to set.
     pub(crate) fn will_set(&mut self, spec: &Value) {
-        self.own.insert(self.hash(spec));
+        if !self.own.iter().any(|known| self.same(known, spec)) {
+            self.own.push(spec.clone());
+        }
     }
 
     pub(crate) fn origin(&self, live: &Value) -> SpecOrigin {
         if self.same(live, &self.spec) {
             SpecOrigin::Former
-        } else if self.own.contains(&self.hash(live)) {
+        } else if self.own.iter().any(|own| self.same(own, live)) {
             SpecOrigin::Own
         } else {
             SpecOrigin::Strange
@@ -95,8 +95,45 @@ impl FormerSpec {
         json!({"spec": undo(&former, live)})
     }
 
-    fn hash(&self, spec: &Value) -> String {
-        short_hash(&self.comparable(spec).to_string())
+    /// What somebody else has changed too: `live` with every field that still is as the run set it as it was before, and the fields that
+    /// are neither.
+    pub(crate) fn undone_around(&self, live: &Value) -> (Value, Vec<String>) {
+        let nearest = self.own.iter().map(|own| self.undone(own, live)).min_by_key(|(_, left)| left.len());
+        nearest.unwrap_or_else(|| (live.clone(), Vec::new()))
+    }
+
+    fn undone(&self, own: &Value, live: &Value) -> (Value, Vec<String>) {
+        let (mut undone, mut left) = (live.clone(), Vec::new());
+        let mut fields = Vec::new();
+        differing(&self.comparable(&self.spec), &self.comparable(own), "", &mut fields);
+        for field in fields {
+            if live.pointer(&field) == own.pointer(&field) {
+                set(&mut undone, &field, self.spec.pointer(&field));
+            } else if live.pointer(&field) != self.spec.pointer(&field) {
+                left.push(format!("spec{}", field.replace('/', ".")));
+            }
+        }
+        (undone, left)
+    }
+
+    /// The merge patch that makes `wanted` out of `live`.
+    pub(crate) fn way(wanted: &Value, live: &Value) -> Value {
+        json!({"spec": undo(wanted, live)})
+    }
+
+    /// The name of the namespace that claims the workload for one run: a DNS label (RFC 1123), whatever the workload is called.
+    pub(crate) fn claim_name(&self) -> String {
+        let whole = format!("{}/{}", self.namespace, self.workload);
+        let hash: String =
+            short_hash(&whole).chars().skip_while(|c| *c != ':').filter(char::is_ascii_alphanumeric).collect();
+        let fits = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+        let name: String = self.workload.chars().map(fits).take(40).collect();
+        format!("rollproof-{}-{hash}", name.trim_matches('-'))
+    }
+
+    /// What the run measures, in words, as the claim says it.
+    pub(crate) fn measures(&self) -> String {
+        format!("{} of namespace {}", self.workload, self.namespace)
     }
 
     fn comparable(&self, spec: &Value) -> Value {
@@ -111,6 +148,44 @@ impl FormerSpec {
             metadata.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|map| !map.is_empty()));
         }
         spec
+    }
+}
+
+/// The JSON pointers of the fields in which two values differ: as deep as maps go, and lists of the same length.
+fn differing(one: &Value, other: &Value, at: &str, found: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let mut keys: Vec<&String> = one.keys().chain(other.keys()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            for key in keys {
+                let (one, other) = (one.get(key).unwrap_or(&Value::Null), other.get(key).unwrap_or(&Value::Null));
+                differing(one, other, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                differing(one, other, &format!("{at}/{index}"), found);
+            }
+        }
+        _ if one == other => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+/// Gives the field at a JSON pointer a value, or takes it away.
+fn set(whole: &mut Value, pointer: &str, value: Option<&Value>) {
+    let Some((parent, key)) = pointer.rsplit_once('/') else { return };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    match (whole.pointer_mut(parent), value) {
+        (Some(Value::Object(fields)), Some(value)) => drop(fields.insert(key, value.clone())),
+        (Some(Value::Object(fields)), None) => drop(fields.remove(&key)),
+        (Some(Value::Array(items)), Some(value)) => {
+            if let Some(item) = key.parse().ok().and_then(|index: usize| items.get_mut(index)) {
+                *item = value.clone();
+            }
+        }
+        _ => {}
     }
 }
 
@@ -174,6 +249,25 @@ mod tests {
         assert_eq!(on, spec(50, 5, Some("t")));
         let scaling = FormerSpec::new("shop", "deployment/web", "u", &spec(30, 2, None), true);
         assert_eq!(patched(&live, &scaling.way_back(&live))["replicas"], 2);
+    }
+
+    #[test]
+    fn a_change_of_somebody_else_stays_and_the_run_s_own_around_it_is_undone() {
+        let mut former = FormerSpec::new("shop", "deployment/web", "u", &spec(30, 2, None), false);
+        let mut own = spec(40, 2, None);
+        own["template"]["spec"]["containers"][0]["image"] = json!("tried");
+        former.will_set(&own);
+        let mut live = own.clone();
+        live["template"]["spec"]["containers"][0]["env"] = json!([{"name": "SOMEBODY", "value": "else"}]);
+        assert_eq!(former.origin(&live), SpecOrigin::Strange);
+        let (undone, left) = former.undone_around(&live);
+        let mut wanted = spec(30, 2, None);
+        wanted["template"]["spec"]["containers"][0]["env"] = json!([{"name": "SOMEBODY", "value": "else"}]);
+        assert_eq!((undone, left), (wanted, Vec::<String>::new()));
+        live["template"]["spec"]["containers"][0]["image"] = json!("theirs");
+        let (undone, left) = former.undone_around(&live);
+        assert_eq!(undone["template"]["spec"]["containers"][0]["image"], "theirs");
+        assert_eq!(left, ["spec.template.spec.containers.0.image"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! copies annotations to the `ReplicaSet`s and takes none away (`SetNewReplicaSetAnnotations` in
 //! `pkg/controller/deployment/util/deployment_util.go`, v1.34).
 
+use std::time::Duration;
+
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -27,8 +29,12 @@ pub(crate) enum BroughtBack {
     Undone,
     /// It is gone, or another of its name stands there.
     Gone,
-    /// Somebody else changed it; who, if that can be told. It stays as it is.
-    Strange(String),
+    /// Somebody else changed it too; who, if that can be told. What still was as the run had set it is undone; these fields are neither
+    /// as before nor as the run set them.
+    Strange {
+        by: String,
+        left: Vec<String>,
+    },
 }
 
 impl BroughtBack {
@@ -39,9 +45,12 @@ impl BroughtBack {
             Self::AsItWas => None,
             Self::Undone => Some(format!("undid the run's change of {workload}")),
             Self::Gone => Some(format!("{workload} is gone, so that nothing of it was undone")),
-            Self::Strange(by) => {
+            Self::Strange { by, left } => {
                 let by = if by.is_empty() { String::new() } else { format!(" by {}", by.escape_debug()) };
-                Some(format!("{workload} was changed{by} during the run and stays as it is"))
+                let left = if left.is_empty() { String::new() } else { format!("; look at {}", left.join(", ")) };
+                Some(format!(
+                    "{workload} was changed{by} during the run, and that stays; nothing of the run's own is left in it{left}"
+                ))
             }
         }
     }
@@ -65,33 +74,66 @@ pub(crate) async fn kept(client: &Client, namespace: &str) -> Result<Option<Form
     serde_json::from_slice(&text.0).map(Some).map_err(|_| format!("the secret {SECRET} does not read"))
 }
 
-/// Makes the workload what it was before the run, unless somebody else has changed it since.
-pub(crate) async fn bring_back(client: &Client, former: &FormerSpec) -> Result<BroughtBack, String> {
+/// How often a workload is read again whose status changed between the reading and the undoing.
+const TRIES: u32 = 20;
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Makes the workload what it was before the run. Where somebody else has changed it since, only what still is as the run set it is undone.
+/// `since_s` is when the run began by the cluster's clock, in seconds since 1970: a workload that no run has written to since is not
+/// touched, because others may write such Secrets.
+pub(crate) async fn bring_back(client: &Client, former: &FormerSpec, since_s: i64) -> Result<BroughtBack, String> {
     let Some((kind, name)) = WorkloadKind::split(&former.workload) else {
         return Err(format!("`{}` is no workload", former.workload.escape_debug()));
     };
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &former.namespace, &resource(kind));
-    let words = |error: kube::Error| api_words(&error);
-    let Some(live) = api.get_opt(name).await.map_err(words)? else { return Ok(BroughtBack::Gone) };
-    if live.uid().as_deref() != Some(&former.uid) {
-        return Ok(BroughtBack::Gone);
+    for _ in 0..TRIES {
+        let Some(live) = api.get_opt(name).await.map_err(|error| api_words(&error))? else {
+            return Ok(BroughtBack::Gone);
+        };
+        if live.uid().as_deref() != Some(&former.uid) {
+            return Ok(BroughtBack::Gone);
+        }
+        let spec = live.data.get("spec").unwrap_or(&Value::Null);
+        let (wanted, brought) = match former.origin(spec) {
+            SpecOrigin::Former => return Ok(BroughtBack::AsItWas),
+            _ if !written_since(&live, since_s) => {
+                return Ok(BroughtBack::Strange { by: last_writer(&live), left: Vec::new() });
+            }
+            SpecOrigin::Own => (None, BroughtBack::Undone),
+            SpecOrigin::Strange => {
+                let (wanted, left) = former.undone_around(spec);
+                let brought = BroughtBack::Strange { by: last_writer(&live), left };
+                if wanted == *spec {
+                    return Ok(brought);
+                }
+                (Some(wanted), brought)
+            }
+        };
+        let mut patch = wanted.as_ref().map_or_else(|| former.way_back(spec), |wanted| FormerSpec::way(wanted, spec));
+        // Only if nobody changed it since it was read.
+        patch["metadata"] = json!({"resourceVersion": live.resource_version()});
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        match api.patch(name, &params, &Patch::Merge(patch)).await {
+            Ok(answer) => {
+                let now = answer.data.get("spec").unwrap_or(&Value::Null);
+                if brought == BroughtBack::Undone && former.origin(now) != SpecOrigin::Former {
+                    return Err("the cluster made something else of it".to_owned());
+                }
+                return Ok(brought);
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 => tokio::time::sleep(RETRY).await,
+            Err(error) => return Err(api_words(&error)),
+        }
     }
-    let spec = live.data.get("spec").unwrap_or(&Value::Null);
-    match former.origin(spec) {
-        SpecOrigin::Former => return Ok(BroughtBack::AsItWas),
-        SpecOrigin::Strange => return Ok(BroughtBack::Strange(last_writer(&live))),
-        SpecOrigin::Own => {}
-    }
-    // What a namespace's Secret says is not believed of a workload that no run has written to: others may write Secrets.
-    if !live.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER)) {
-        return Ok(BroughtBack::Strange(last_writer(&live)));
-    }
-    let mut patch = former.way_back(spec);
-    // Only if nobody changed it since it was read.
-    patch["metadata"] = json!({"resourceVersion": live.resource_version()});
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch(name, &params, &Patch::Merge(patch)).await.map_err(words)?;
-    Ok(BroughtBack::Undone)
+    Err("it changed again and again".to_owned())
+}
+
+/// Whether a run has written to the object since.
+fn written_since(object: &DynamicObject, since_s: i64) -> bool {
+    object.managed_fields().iter().any(|entry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && entry.time.as_ref().is_some_and(|time| time.0.as_second() >= since_s)
+    })
 }
 
 /// Who wrote the object's spec last, beside this program; empty if that cannot be told.

@@ -31,6 +31,8 @@ pub(crate) struct LeftoverNamespace {
     pub(crate) scenario: Option<String>,
     /// The workload that its run measures where it stands, if it does.
     pub(crate) measures: Option<String>,
+    /// When it was made by the cluster's clock, in seconds since 1970.
+    pub(crate) made_s: Option<i64>,
     /// Seconds since it was made, by the cluster's clock and this machine's; zero if that lies ahead.
     pub(crate) age_s: u64,
     /// Seconds since the run's last heartbeat, or since the namespace was made where there is none that can be read.
@@ -119,6 +121,7 @@ pub(super) fn leftover_of(namespace: &Namespace, now_s: u64) -> Option<LeftoverN
         run,
         scenario: namespace.annotations().get(SCENARIO).cloned(),
         measures: namespace.annotations().get(MEASURES).cloned(),
+        made_s: namespace.creation_timestamp().map(|made| made.0.as_second()),
         age_s,
         silent_s,
         life,

@@ -53,13 +53,13 @@ pub(crate) async fn beat(client: Client, names: Vec<String>) {
     }
 }
 
-/// Removes those of `names` that rollproof made, and waits until they are gone; what is left, in a sentence. Their pods are
+/// Removes those of `names` that `run` made, and waits until they are gone; what is left, in a sentence. Their pods are
 /// given a second: nobody needs their hooks any more.
-pub(crate) async fn remove(client: &Client, names: &[String]) -> Option<String> {
+pub(crate) async fn remove(client: &Client, names: &[String], run: &str) -> Option<String> {
     let mut last = "deletion is not complete".to_owned();
     let removal = async {
         loop {
-            match step(client, names).await {
+            match step(client, names, run).await {
                 Ok(0) => return,
                 Ok(left) => last = format!("{left} still exist"),
                 Err(error) => last = api_words(&error),
@@ -74,9 +74,9 @@ pub(crate) async fn remove(client: &Client, names: &[String]) -> Option<String> 
 }
 
 /// Asks for the removal of what is not being removed yet; how many are left.
-async fn step(client: &Client, names: &[String]) -> Result<usize, kube::Error> {
+async fn step(client: &Client, names: &[String], run: &str) -> Result<usize, kube::Error> {
     let mut left = run_namespaces(client, now_s()).await?;
-    left.retain(|one| names.contains(&one.namespace));
+    left.retain(|one| one.run == run && names.contains(&one.namespace));
     for one in left.iter().filter(|one| one.life != NamespaceLife::Going) {
         request_deletion(client, one).await?;
     }

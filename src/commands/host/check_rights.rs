@@ -105,6 +105,8 @@ fn in_place(variant: &VariantPlan, existing: &ExistingTarget) -> Vec<AgentRight>
     need(&["get", "list"], "", "services");
     need(&["list", "watch"], "discovery.k8s.io", "endpointslices");
     need(&["list", "watch"], "", "events");
+    // What the workload was is kept in the run's own namespace, also where no agent needs a Secret.
+    rights.extend(["create", "patch"].map(|verb| AgentRight::new(verb, "", "secrets", "")));
     rights
 }
 

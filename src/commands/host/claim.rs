@@ -3,30 +3,22 @@
 
 use std::time::Duration;
 
-use kube::Client;
+use kube::api::DynamicObject;
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
 
 use super::NotReady;
 use super::existing_facts::ExistingFacts;
 use crate::agent::NAMESPACE_LABELS;
 use crate::clock::wall_unix_ns;
 use crate::cluster::kube::{
-    FormerSpec, MEASURES, NamespaceLife, api_words, bring_back, find_leftovers, leave, namespaces,
+    FormerSpec, MEASURES, NamespaceLife, SpecOrigin, api_words, bring_back, find_leftovers, leave, namespaces, resource,
 };
-use crate::redact::short_hash;
+use crate::manifest::WorkloadKind;
 
 /// How long a namespace of that name, which is just going, is waited for.
 const GOING_WITHIN: u32 = 120;
 const GOING_POLL: Duration = Duration::from_millis(500);
-
-/// The namespace's name: a DNS label (RFC 1123), whatever the workload is called.
-pub(super) fn namespace(former: &FormerSpec) -> String {
-    let whole = format!("{}/{}", former.namespace, former.workload);
-    let hash: String =
-        short_hash(&whole).chars().skip_while(|c| *c != ':').filter(char::is_ascii_alphanumeric).collect();
-    let fits = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
-    let name: String = former.workload.chars().map(fits).take(40).collect();
-    format!("rollproof-{}-{hash}", name.trim_matches('-'))
-}
 
 /// Makes the namespace, or says whose run has the workload.
 pub(super) async fn claim(
@@ -36,12 +28,12 @@ pub(super) async fn claim(
     former: &FormerSpec,
     clean: &str,
 ) -> Result<(), NotReady> {
-    let measures = format!("{} of namespace {}", former.workload, former.namespace);
+    let measures = former.measures();
     let mut tries = 0;
     loop {
         let made = namespaces::create(client, name, run, &[(MEASURES, &measures)], &NAMESPACE_LABELS).await;
         let error = match made {
-            Ok(()) => return Ok(()),
+            Ok(()) => return unchanged(client, former).await,
             Err(kube::Error::Api(status)) if status.code == 409 => status.message.clone(),
             Err(error) => return Err(NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error)))),
         };
@@ -68,7 +60,25 @@ pub(super) async fn claim(
     }
 }
 
-/// Undoes what the run changed in the workload, and takes back the agent's rights beside it if it was a `guest`; what was done, each in a sentence.
+/// Whether the workload is still what it was when the user was asked: another run, which has just ended, may have undone its own changes
+/// since.
+async fn unchanged(client: &Client, former: &FormerSpec) -> Result<(), NotReady> {
+    let Some((kind, name)) = WorkloadKind::split(&former.workload) else { return Ok(()) };
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &former.namespace, &resource(kind));
+    let measures = former.measures();
+    let read = api.get(name).await;
+    let live = read.map_err(|error| NotReady::Machine(format!("reading {measures}: {}", api_words(&error))))?;
+    let same = live.uid().as_deref() == Some(&former.uid)
+        && former.origin(live.data.get("spec").unwrap_or(&Value::Null)) == SpecOrigin::Former;
+    if same {
+        Ok(())
+    } else {
+        Err(NotReady::User(format!("{measures} was changed since it was looked at; start again")))
+    }
+}
+
+/// Undoes what the run changed in the workload, and takes back the agent's rights beside it if it was a `guest`. What was done, each in a
+/// sentence, or why something was not.
 pub(super) async fn release(
     client: &Client,
     facts: &ExistingFacts,
@@ -76,32 +86,21 @@ pub(super) async fn release(
     guest: bool,
 ) -> Result<Vec<String>, String> {
     let former = &facts.former;
-    let mut said = Vec::new();
-    if facts.changes {
-        let brought = bring_back(client, former).await.map_err(|why| {
-            format!("undoing the run's change of {} in namespace {}: {why}", former.workload, former.namespace)
-        })?;
-        said.extend(brought.words(former));
-    }
-    if !guest {
-        return Ok(said);
-    }
-    leave(client, &former.namespace, run).await.map_err(|error| {
-        format!("removing the run's roles in namespace {}: {}", former.namespace, api_words(&error))
-    })?;
-    Ok(said)
+    let undone = if facts.changes { bring_back(client, former, i64::MIN).await.map(Some) } else { Ok(None) };
+    let left = if guest { leave(client, &former.namespace, run).await } else { Ok(()) };
+    let undone = undone.map_err(|why| format!("undoing the run's change of {}: {why}", former.measures()))?;
+    left.map_err(|error| format!("removing the run's roles in namespace {}: {}", former.namespace, api_words(&error)))?;
+    Ok(undone.and_then(|brought| brought.words(former)).into_iter().collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     #[test]
     fn two_workloads_have_two_namespaces_whose_names_a_cluster_takes() {
         let of = |namespace_of: &str, workload: &str| {
-            namespace(&FormerSpec::new(namespace_of, workload, "u", &Value::Null, false))
+            FormerSpec::new(namespace_of, workload, "u", &Value::Null, false).claim_name()
         };
         let names = [
             of("shop", "deployment/web"),

@@ -2,27 +2,33 @@
 
 use std::fmt::Write as _;
 
-use super::claim;
 use super::existing_facts::ExistingFacts;
 use super::reach_cluster::ReachedCluster;
 use super::{FoundCluster, LoadPlace};
+use crate::commands::context::RunMode;
 use crate::commands::ending::{CommandFailure, UserOutput};
 use crate::plan::{RunPlan, VariantPlan};
 use crate::redact::{hide_in_path, hide_in_words, short_hash};
 use crate::spec::{Arm, RolloutAction};
 
-/// Asks, where the run measures a workload that is there already and `asks`.
+/// Asks, where the run measures a workload that is there already and the user has not agreed yet.
 pub(in crate::commands) fn agreed(
     found: &FoundCluster,
     plan: &RunPlan,
-    asks: bool,
+    mode: RunMode,
     output: &dyn UserOutput,
 ) -> Result<(), CommandFailure> {
     let FoundCluster::Real(reached) = found else { return Ok(()) };
     let Some(facts) = &reached.existing else { return Ok(()) };
     output.say(words(plan, facts, reached).trim_end());
-    if !asks {
+    if !mode.asks {
         return Ok(());
+    }
+    if mode.try_advice {
+        output.say(
+            "  then, with --try-advice: as many trials again of it as it stands and with the advised patch, in turns, which make up to 2 further \
+             revisions; the patch is undone at the end",
+        );
     }
     match output.ask("Go on?") {
         Some(true) => Ok(()),
@@ -65,7 +71,7 @@ fn words(plan: &RunPlan, facts: &ExistingFacts, reached: &ReachedCluster) -> Str
         LoadPlace::Pod => " with a pod that carries the load",
         LoadPlace::Host => "",
     };
-    line(format!("made for the run and removed after it: namespace {}{pod}", claim::namespace(former)));
+    line(format!("made for the run and removed after it: namespace {}{pod}", former.claim_name()));
     if !watches_here {
         line(format!(
             "the same in namespace {}: a role and its binding, by which that pod may read pods and their logs, services, endpoint slices, \
@@ -79,11 +85,11 @@ fn words(plan: &RunPlan, facts: &ExistingFacts, reached: &ReachedCluster) -> Str
     if plan.variants.iter().any(|variant| variant.spec.rollout.action == RolloutAction::Restart) {
         line("left behind: the annotation of `kubectl rollout restart`".to_owned());
     }
-    let plural = if facts.new_revisions == 1 { "" } else { "s" };
-    line(format!(
-        "in its history: at most {} new revision{plural}, whatever the number of trials",
-        facts.new_revisions
-    ));
+    line(match facts.new_revisions {
+        Some(1) => "in its history: at most 1 new revision, whatever the number of trials".to_owned(),
+        Some(count) => format!("in its history: at most {count} new revisions, whatever the number of trials"),
+        None => "in its history: as many new revisions as the commands make".to_owned(),
+    });
     for note in &facts.notes {
         line(format!("note: {note}"));
     }
@@ -97,23 +103,30 @@ fn rollouts(plan: &RunPlan, variant: &VariantPlan) -> String {
         RolloutAction::Restart => {
             format!("all of its {} pods are replaced by a restart, {times}", variant.spec.replicas())
         }
-        RolloutAction::Command { run, .. } => {
-            format!("`{}` runs on this machine, {times}", hide_in_words(run, &mut short_hash).join(" "))
+        RolloutAction::Command { run, back: Some(back) } => {
+            format!("`{}` runs on this machine, {times}, and `{}` after each", shown(run), shown(back))
+        }
+        RolloutAction::Command { run, back: None } => {
+            format!("`{}` runs on this machine, {times}; what it makes stays, because nothing undoes it", shown(run))
         }
         other => format!("rolled by {}, {times}", other.describe()),
     };
     let patches = variant.spec.existing().map_or(0, |existing| existing.patches.len());
     let set = variant.spec.existing().and_then(|existing| existing.set.as_ref());
     let changed = match patches {
-        _ if set.is_some() => format!(
-            "made by `{}`",
-            set.map(|set| hide_in_words(&set.run, &mut short_hash).join(" ")).unwrap_or_default()
-        ),
+        _ if set.is_some() => set
+            .map(|set| format!("made by `{}`, undone by `{}`", shown(&set.run), shown(&set.back)))
+            .unwrap_or_default(),
         0 => "as it stands".to_owned(),
         1 => "with a patch".to_owned(),
         more => format!("with {more} patches"),
     };
     if plan.variants.len() == 1 { what } else { format!("variant {}, {changed}: {what}", variant.spec.name) }
+}
+
+/// A command without its credentials.
+fn shown(words: &[String]) -> String {
+    hide_in_words(words, &mut short_hash).join(" ")
 }
 
 fn load(variant: &VariantPlan, from: LoadPlace) -> String {

@@ -33,8 +33,8 @@ pub(in crate::commands) struct ExistingFacts {
     pub(super) wanted: BTreeMap<usize, Value>,
     /// The run sets specs of its own, which are undone at the end.
     pub(super) changes: bool,
-    /// The most revisions that it leaves.
-    pub(super) new_revisions: usize,
+    /// The most revisions that it leaves; `None` where only the user's commands know.
+    pub(super) new_revisions: Option<usize>,
     /// What should be known before the start.
     pub(super) notes: Vec<String>,
 }
@@ -50,11 +50,11 @@ pub(super) async fn look(client: &Client, plan: &RunPlan) -> Result<Option<Exist
         CommandFailure::Machine(format!("reading {reference} in namespace {namespace}: {}", api_words(&error)))
     })?;
     let spec = live.data.get("spec").cloned().unwrap_or_default();
-    let scales = plan.variants.iter().filter(existing).any(|variant| scales(variant, &spec));
+    let scales = plan.variants.iter().filter(existing).any(scales);
     let mut former = FormerSpec::new(namespace, reference, &live.uid().unwrap_or_default(), &spec, scales);
     let (mut wanted, mut applied, mut made) = (BTreeMap::new(), Vec::new(), 0);
     for (index, variant) in plan.variants.iter().enumerate().filter(|(_, variant)| variant.spec.existing().is_some()) {
-        let variant_spec = variant.workload_manifest().get("spec").cloned().unwrap_or_default();
+        let variant_spec = patched(variant, &spec)?;
         let own = if variant.spec.existing().is_some_and(|existing| existing.patches.is_empty()) {
             spec.clone()
         } else {
@@ -73,8 +73,9 @@ pub(super) async fn look(client: &Client, plan: &RunPlan) -> Result<Option<Exist
         former.will_set(&own);
         wanted.insert(index, own);
     }
-    let set = |variant: &VariantPlan| variant.spec.existing().is_some_and(|existing| existing.set.is_some());
-    let changes = made > 0 || scales || plan.variants.iter().any(set);
+    let commands = plan.variants.iter().any(runs_a_command);
+    // Of what commands make nothing is undone here, but a clean-up after a crash can say that it was changed.
+    let changes = made > 0 || scales || commands;
     let restarts = plan.variants.iter().any(|variant| variant.spec.rollout.action == RolloutAction::Restart);
     let planned = restarts_of(client, first, &live, made).await?;
     if (restarts || changes)
@@ -85,20 +86,41 @@ pub(super) async fn look(client: &Client, plan: &RunPlan) -> Result<Option<Exist
              to which nobody could roll back any more; raise spec.revisionHistoryLimit first"
         )));
     }
-    let new_revisions = made + usize::from(restarts);
+    let new_revisions = (!commands).then_some(made + usize::from(restarts));
     let mut notes = owners(&live);
     notes.extend(kept_manifests::notes(&applied));
     notes.extend(autoscalers(client, namespace, first).await);
     Ok(Some(ExistingFacts { former, restarts: planned.values, wanted, changes, new_revisions, notes }))
 }
 
-/// Whether the variant or its rollout sets another number of replicas.
-fn scales(variant: &VariantPlan, live: &Value) -> bool {
-    let replicas = |spec: Option<&Value>| spec.and_then(|spec| spec.get("replicas")).cloned();
-    matches!(variant.spec.rollout.action, RolloutAction::Scale { .. })
-        || variant.patched().is_some_and(|object| replicas(object.get("spec")) != replicas(Some(live)))
-        || (variant.spec.existing().is_some_and(|existing| !existing.patches.is_empty())
-            && replicas(variant.workload_manifest().get("spec")) != replicas(Some(live)))
+/// The live spec with the variant's patches: of what the manifest was when the run was planned nothing is taken.
+fn patched(variant: &VariantPlan, live: &Value) -> Result<Value, CommandFailure> {
+    let mut object = json!({"apiVersion": "apps/v1", "kind": variant.workload.kind.name(), "spec": live});
+    for patch in variant.spec.existing().map_or(&[][..], |existing| &existing.patches) {
+        strategic_merge(&mut object, patch).map_err(|error| {
+            CommandFailure::User(format!(
+                "variant {}: its patch does not fit {} as it stands: {error}",
+                variant.spec.name, variant.workload.reference
+            ))
+        })?;
+    }
+    Ok(object["spec"].take())
+}
+
+/// Whether the variant or its rollout sets the number of replicas.
+fn scales(variant: &VariantPlan) -> bool {
+    let rolls = match &variant.spec.rollout.action {
+        RolloutAction::Scale { .. } => true,
+        RolloutAction::Patch { patch } => patch.pointer("/spec/replicas").is_some(),
+        _ => false,
+    };
+    let patches = variant.spec.existing().map_or(&[][..], |existing| &existing.patches);
+    rolls || patches.iter().any(|patch| patch.pointer("/spec/replicas").is_some())
+}
+
+fn runs_a_command(variant: &VariantPlan) -> bool {
+    let set = variant.spec.existing().is_some_and(|existing| existing.set.is_some());
+    set || matches!(variant.spec.rollout.action, RolloutAction::Command { .. })
 }
 
 /// The spec to which the variant's rollout rolls; `None` where it stays, or where only the user's command knows.

@@ -292,12 +292,12 @@ impl RunCluster {
         }
     }
 
-    /// Leaves the cluster as it was; what could not be removed, in a sentence.
-    pub(super) async fn end(self) -> Option<String> {
+    /// Leaves the cluster as it was; what could not be removed, in a sentence. An error is a workload of the user's that is left changed.
+    pub(super) async fn end(self) -> Result<Option<String>, String> {
         match self {
             Self::Embedded(cluster) => {
                 cluster.shutdown().await;
-                None
+                Ok(None)
             }
             Self::Real(real) => real.end().await,
         }

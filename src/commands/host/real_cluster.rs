@@ -77,7 +77,7 @@ impl RealCluster {
         let rewrite = images.unwrap_or(Err(NotReady::Stopped))?;
         let mut names: Vec<String> = own_variants(run).map(|(_, namespace)| namespace.to_owned()).collect();
         let seat = match &existing {
-            Some(facts) => Some(claim::namespace(&facts.former)),
+            Some(facts) => Some(facts.former.claim_name()),
             None => (from == LoadPlace::Pod).then(|| format!("rollproof-agent-{}", run.id)),
         };
         names.extend(seat.clone());
@@ -118,8 +118,9 @@ impl RealCluster {
         };
         let prepared = run.stop.run_until_cancelled(real.prepare(run, sink)).await;
         if let Err(error) = prepared.unwrap_or(Err(NotReady::Stopped)) {
-            if let Some(left) = real.end().await {
-                run.output.say(&left);
+            match real.end().await {
+                Ok(left) => left.iter().for_each(|left| run.output.say(left)),
+                Err(why) => run.output.say(&why),
             }
             return Err(error);
         }
@@ -128,6 +129,7 @@ impl RealCluster {
 
     async fn prepare(&mut self, run: &RunContext<'_>, sink: &Sink) -> Result<(), NotReady> {
         if let (Some(facts), Some(seat)) = (&self.existing, &self.seat) {
+            // Where it fails, or is given up, the namespace goes all the same if it is this run's, by its label.
             claim::claim(&self.client, seat, &run.id, &facts.former, &self.clean).await?;
             self.claimed = true;
             if facts.changes {
@@ -324,27 +326,25 @@ impl RealCluster {
     }
 
     /// Closes the agent's part in the record and removes the namespaces, unless they are to be kept.
-    pub(super) async fn end(mut self) -> Option<String> {
+    pub(super) async fn end(mut self) -> Result<Option<String>, String> {
         self.beat.abort();
         if let Some(agent) = &mut self.agent {
             agent.close().await;
         }
         if self.keep {
-            return Some(format!("kept: the namespaces {}", self.names.join(", ")));
+            return Ok(Some(format!("kept: the namespaces {}", self.names.join(", "))));
         }
         let mut said = Vec::new();
-        if self.existing.is_some() && !self.claimed {
-            // The namespace of that name is another run's.
-            self.names.retain(|name| Some(name) != self.seat.as_ref());
-        } else if let Some(facts) = &self.existing {
+        if let Some(facts) = self.existing.as_ref().filter(|_| self.claimed) {
             match claim::release(&self.client, facts, &self.run, self.agent.is_some() && !self.watches_here).await {
                 Ok(undone) => said.extend(undone),
-                Err(why) => return Some(format!("{why}; undo it with `{}`", self.clean)),
+                // With the namespace stays what the workload was.
+                Err(why) => return Err(format!("{why}; undo it with `{}`", self.clean)),
             }
         }
-        let left = namespaces::remove(&self.client, &self.names).await;
+        let left = namespaces::remove(&self.client, &self.names, &self.run).await;
         said.extend(left.map(|left| format!("{left}; remove them with `{}`", self.clean)));
-        (!said.is_empty()).then(|| said.join("\n"))
+        Ok((!said.is_empty()).then(|| said.join("\n")))
     }
 }
 
