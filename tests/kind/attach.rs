@@ -34,6 +34,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         side_test("a_workload_that_is_deleted_ends_the_run", deleted),
         test("killed_at_any_moment_a_clean_up_gives_the_workload_back", killed),
         side_test("a_missing_right_is_named_with_the_yaml_that_gives_it", rights),
+        side_test("an_agent_that_is_cut_off_from_the_service_ends_the_run_before_its_first_trial", cut_off),
         side_test("a_namespace_with_policies_and_quotas_is_no_obstacle", policies),
     ]
 }
@@ -75,7 +76,9 @@ fn manifests(kind: &str, image: &str) -> Value {
             "metadata": {"labels": {"app": "web"}, "annotations": {"own": "annotation"}},
             "spec": {"containers": [{"name": "web", "image": image, "args": ["target", "--on-term=exit"],
                 "ports": [{"name": "http", "containerPort": 8080}],
-                "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 1}}]}}}});
+                "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 1},
+                "securityContext": {"allowPrivilegeEscalation": false, "runAsNonRoot": true, "runAsUser": 65532,
+                    "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}}]}}}});
     if kind != "DaemonSet" {
         workload["spec"]["replicas"] = json!(2);
     }
@@ -522,12 +525,50 @@ fn rights() {
     shop.nothing_left();
 }
 
+/// The node drops what other pods send to the workload's; kubelet's probes come from the node itself, so that the pods stay ready.
+struct CutOff(Vec<String>);
+
+impl CutOff {
+    fn from(shop: &Shop) -> Self {
+        let pods = get(&["pods", "-l", "app=web", "-n", &shop.namespace]);
+        let addresses = pods["items"].as_array().unwrap().iter().map(|pod| pod["status"]["podIP"].as_str().unwrap());
+        let cut = Self(addresses.map(str::to_owned).collect());
+        cut.rules("-I");
+        cut
+    }
+
+    fn rules(&self, what: &str) {
+        let node = crate::cluster::control_plane();
+        for address in &self.0 {
+            crate::cluster::on_node(&node, &format!("iptables {what} FORWARD -d {address} -j DROP"));
+        }
+    }
+}
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        self.rules("-D");
+    }
+}
+
+fn cut_off() {
+    let shop = Shop::new("Deployment");
+    let before = shop.objects();
+    let _cut = CutOff::from(&shop);
+    let out = shop.out();
+    run(&mut shop.attach("deployment/web", &out, &[]))
+        .expect_code(3)
+        .says(&["was not answered as expected", "connect-timeout"]);
+    assert_ne!(report(&out)["verdict"], "pass");
+    assert_eq!((shop.objects(), shop.replica_sets()), (before, 1), "nothing was rolled");
+    shop.nothing_left();
+}
+
 fn policies() {
-    let shop = Shop::with("Deployment", &json!({}));
+    let shop = Shop::with("Deployment", &json!({"pod-security.kubernetes.io/enforce": "restricted"}));
     shop.apply(&json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"pods": "3"}}}));
     shop.apply(&json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
         "spec": {"limits": [{"type": "Container", "default": {"memory": "64Mi"}, "defaultRequest": {"memory": "16Mi"}}]}}));
-    kubectl(&["label", "namespace", &shop.namespace, "pod-security.kubernetes.io/warn=restricted"]).expect_code(0);
     let before = shop.objects();
     let out = shop.out();
     run(&mut shop.attach("deployment/web", &out, &[])).expect_code(4);
