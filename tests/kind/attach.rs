@@ -26,6 +26,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         side_test("advice_is_tried_in_place_and_undone", advised),
         side_test("a_stateful_set_and_a_daemon_set_are_measured_where_they_stand", sets),
         side_test("an_image_is_rolled_to_and_back", image),
+        side_test("a_command_rolls_and_another_undoes_it_also_at_the_end", by_command),
         side_test("what_cannot_be_attached_to_is_refused_before_anything_is_made", refused),
         side_test("a_second_run_on_a_workload_is_refused_while_the_first_lives", second),
         side_test("somebody_else_s_change_makes_the_trial_invalid_and_stays", meddled),
@@ -285,6 +286,30 @@ fn image() {
     run(&mut shop.attach("deployment/web", &out, &["--image", &format!("web={other}")])).expect_code(4);
     shop.settled("Deployment");
     assert_eq!(shop.objects(), before);
+    shop.nothing_left();
+}
+
+fn by_command() {
+    let shop = Shop::new("Deployment");
+    let before = shop.objects();
+    let kubectl = |what: &str| format!("kubectl -n {} set env deployment/web {what}", shop.namespace);
+    let (roll, back) = (kubectl("ROLLED=yes"), kubectl("ROLLED-"));
+    let out = shop.out();
+    let ran = run(&mut shop.attach("deployment/web", &out, &["--trials", "2", "--command", &roll, "--back", &back]));
+    ran.expect_code(4)
+        .says(&["set env deployment/web ROLLED=yes` runs on this machine, 2 times, and `", "ROLLED-` after each"]);
+    assert!(report(&out)["variants"][0]["lost"].as_u64() > Some(0));
+    shop.settled("Deployment");
+    assert_eq!(shop.objects(), before);
+    // Without a way back, what it makes stays, and that was said.
+    let out = shop.out();
+    let ran = run(&mut shop.attach("deployment/web", &out, &["--command", &roll]));
+    ran.expect_code(4).says(&["what it makes stays, because nothing undoes it"]);
+    assert_ne!(shop.objects(), before);
+    let refused = shop.out();
+    run(&mut shop.attach("deployment/web", &refused, &["--command", &roll, "--try-advice"]))
+        .expect_code(2)
+        .says(&["--try-advice"]);
     shop.nothing_left();
 }
 
