@@ -20,7 +20,7 @@ use super::classify::HandshakeEnd;
 use super::plan::LoadError;
 use super::socket::CountedSocket;
 use super::tls_socket::tls_error;
-use super::tls_verifiers::{AnyCertificate, NamedCertificate};
+use super::tls_verifiers::CertificateRule;
 use super::tls_words;
 
 /// What the connections of the exact arms share.
@@ -78,7 +78,7 @@ impl OrdinaryTls {
         // Its URL names no address, or it would connect there.
         config.enable_sni = false;
         if !spec.insecure {
-            let verifier = NamedCertificate::new(roots(spec)?, &provider(), name).map_err(refused)?;
+            let verifier = CertificateRule::for_name(roots(spec)?, provider(), name).map_err(refused)?;
             config.dangerous().set_certificate_verifier(Arc::new(verifier));
         }
         Ok(Self { config, host: None })
@@ -107,7 +107,7 @@ fn config(spec: &TlsSpec) -> Result<ClientConfig, LoadError> {
     let mut config = if spec.insecure {
         builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate::new(provider)))
+            .with_custom_certificate_verifier(Arc::new(CertificateRule::any(provider)))
             .with_no_client_auth()
     } else {
         builder.with_root_certificates(roots(spec)?).with_no_client_auth()

@@ -1,4 +1,4 @@
-//! Which certificates are taken where the usual rules do not say it alone.
+//! Which certificates are taken where the usual rules do not say it alone. Who shows one must hold its key, whichever it is.
 
 use std::sync::Arc;
 
@@ -8,70 +8,39 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Takes any certificate, but only from who holds its key.
 #[derive(Debug)]
-pub(super) struct AnyCertificate(Arc<CryptoProvider>);
-
-impl AnyCertificate {
-    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self(provider)
-    }
+pub(super) struct CertificateRule {
+    provider: Arc<CryptoProvider>,
+    takes: TakenCertificate,
 }
 
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Takes a certificate for one name, whatever name the connection goes by.
 #[derive(Debug)]
-pub(super) struct NamedCertificate {
-    usual: Arc<WebPkiServerVerifier>,
-    name: ServerName<'static>,
+enum TakenCertificate {
+    Any,
+    /// One for this name, whatever name the connection goes by.
+    For {
+        name: ServerName<'static>,
+        usual: Arc<WebPkiServerVerifier>,
+    },
 }
 
-impl NamedCertificate {
-    pub(super) fn new(
+impl CertificateRule {
+    pub(super) fn any(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, takes: TakenCertificate::Any }
+    }
+
+    pub(super) fn for_name(
         roots: RootCertStore,
-        provider: &Arc<CryptoProvider>,
+        provider: Arc<CryptoProvider>,
         name: ServerName<'static>,
     ) -> Result<Self, String> {
-        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-        Ok(Self { usual: usual.map_err(|error| error.to_string())?, name })
+        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+        let usual = usual.map_err(|error| error.to_string())?;
+        Ok(Self { provider, takes: TakenCertificate::For { name, usual } })
     }
 }
 
-impl ServerCertVerifier for NamedCertificate {
+impl ServerCertVerifier for CertificateRule {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -80,7 +49,10 @@ impl ServerCertVerifier for NamedCertificate {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.usual.verify_server_cert(certificate, between, &self.name, ocsp, now)
+        match &self.takes {
+            TakenCertificate::Any => Ok(ServerCertVerified::assertion()),
+            TakenCertificate::For { name, usual } => usual.verify_server_cert(certificate, between, name, ocsp, now),
+        }
     }
 
     fn verify_tls12_signature(
@@ -89,7 +61,7 @@ impl ServerCertVerifier for NamedCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -98,10 +70,10 @@ impl ServerCertVerifier for NamedCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.usual.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

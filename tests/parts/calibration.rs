@@ -67,6 +67,19 @@ pub(crate) struct LoadResult {
     pub(crate) outcomes: BTreeMap<u16, BTreeMap<Outcome, u64>>,
 }
 
+impl LoadResult {
+    /// Fails unless each path of the script was played often, and ended each time as it says: on the exact arms, and on the pooled one.
+    /// `played` is how often the server did.
+    pub(crate) fn is_as_scripted(&self, script: &[(&str, Outcome, Outcome)], arm: Arm, played: &BTreeMap<String, u64>) {
+        for (index, (path, exact, pooled)) in (0u16..).zip(script) {
+            let expected = if arm == Arm::Pooled { *pooled } else { *exact };
+            let played = played.get(*path).copied().unwrap_or(0);
+            assert!(played >= 20, "{path} was played {played} times");
+            assert_eq!(self.outcomes[&index], BTreeMap::from([(expected, played)]), "{path} on {}", arm.name());
+        }
+    }
+}
+
 /// Runs `plan` until at least `count` attempts were planned and all have ended.
 pub(crate) fn run(plan: &LoadPlan, route: impl Route, count: u64) -> LoadResult {
     let (sink, source) = sink::channel(sink::CAPACITY);
@@ -100,12 +113,7 @@ fn script_on(arm: Arm) {
     let requests = SCRIPT.iter().map(|(path, ..)| kind(path, arm)).collect();
     let ran = run(&plan(220.0, 40, requests), server.address, 440);
     let seen = server.seen();
-    for (index, (path, exact, pooled)) in (0u16..).zip(SCRIPT) {
-        let expected = if arm == Arm::Pooled { pooled } else { exact };
-        let played = seen.paths.get(path).copied().unwrap_or(0);
-        assert!(played >= 20, "{path} was played {played} times");
-        assert_eq!(ran.outcomes[&index], BTreeMap::from([(expected, played)]), "{path} on {}", arm.name());
-    }
+    ran.is_as_scripted(&SCRIPT, arm, &seen.paths);
     assert_eq!(seen.wrong_bodies, 0);
     let planned = ran.summary.arms[&arm].planned;
     assert_eq!(seen.attempts.len() as u64, planned, "each attempt reached the server");

@@ -123,12 +123,7 @@ fn script_on(arm: Arm) {
     let requests = SCRIPT.iter().map(|(path, ..)| kind(path, arm)).collect();
     let ran = run(&tls_plan(100.0, 30, requests, server.trusted()), server.address, 300);
     let seen = server.seen();
-    for (index, (path, exact, pooled)) in (0u16..).zip(SCRIPT) {
-        let expected = if arm == Arm::Pooled { pooled } else { exact };
-        let played = seen.paths.get(path).copied().unwrap_or(0);
-        assert!(played >= 20, "{path} was played {played} times");
-        assert_eq!(ran.outcomes[&index], BTreeMap::from([(expected, played)]), "{path} on {}", arm.name());
-    }
+    ran.is_as_scripted(&SCRIPT, arm, &seen.paths);
     assert_eq!(seen.attempts.len() as u64, ran.summary.arms[&arm].planned, "each attempt reached the server");
     assert!(seen.attempts.values().all(|times| times.len() == 1), "no request was sent twice");
 }
