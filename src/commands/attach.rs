@@ -3,9 +3,9 @@
 use super::context::RunMode;
 use super::ending::{CommandFailure, FinishedCommand, UserOutput};
 use super::execute::runtime;
-use super::host::{ClusterChoice, connect_to_choice, read_live};
+use super::host::{ClusterChoice, live_target};
 use super::options::AttachArgs;
-use super::run_command::launch;
+use super::run_command::{DEFAULT_SEED, launch};
 use super::until_loss::MOST_TRIALS;
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::kind::KindCluster;
@@ -43,21 +43,16 @@ pub(crate) fn attach(
                 .to_owned(),
         ));
     }
-    let runtime = runtime()?;
-    let (cluster, context) = runtime.block_on(chosen(arguments.place.cluster.as_ref()))?;
+    let (cluster, context) = runtime()?.block_on(chosen(arguments.place.cluster.as_ref()))?;
     let namespace = arguments.namespace.clone().or_else(|| namespace_of(&context));
     let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
-    let live = runtime.block_on(async {
-        let connected = connect_to_choice(&cluster).await?;
-        read_live(&connected.client, &namespace, kind, name, arguments.service.as_deref()).await
-    })?;
-    drop(runtime);
+    let live = live_target(&cluster, &namespace, &arguments.workload, arguments.service.as_deref())?;
     let mut place = arguments.place.clone();
     place.cluster = Some(cluster);
     let overrides = PlanOverrides {
         rate: arguments.rate,
         trials: arguments.trials.or(arguments.until_loss.then_some(MOST_TRIALS)),
-        seed: place.seed.unwrap_or(1),
+        seed: place.seed.unwrap_or(DEFAULT_SEED),
     };
     let choice = WorkloadChoice {
         workload: Some(kind.reference(name)),

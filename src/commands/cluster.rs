@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::cluster_view::{self, ClusterView, names};
 use super::ending::{CommandFailure, UserOutput};
 use super::execute::runtime;
-use super::host::{connect_to, create};
+use super::host::{ClusterChoice, connect_to, connect_to_choice, create};
 use super::options::{ClusterAction, ClusterArgs, ClusterSelector};
 use crate::clock::wall_unix_ns;
-use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster, KindError};
+use crate::cluster::kind::{ClusterCreation, DEFAULT_NAME, KindCluster};
 use crate::cluster::kube::{
     CleanSelection, ConnectedCluster, Leftovers, api_words, clean, connect, find_leftovers, is_own,
 };
@@ -82,11 +82,7 @@ async fn reach(on: &ClusterSelector) -> Result<NamedCluster, CommandFailure> {
         return Ok(NamedCluster { connected, whose: format!("context {context}"), option, is_kind: false });
     }
     let name = on.name.as_deref().unwrap_or(DEFAULT_NAME);
-    let clusters = KindCluster::clusters().await?;
-    if !clusters.iter().any(|known| known == name) {
-        return Err(KindError::NoCluster { name: name.to_owned(), known: names(&clusters) }.into());
-    }
-    let connected = connect_to(&KindCluster::new(name)).await?;
+    let connected = connect_to_choice(&ClusterChoice::Kind(Some(name.to_owned()))).await?;
     let option = if name == DEFAULT_NAME { String::new() } else { format!(" --name {name}") };
     Ok(NamedCluster { connected, whose: format!("the kind cluster {name}"), option, is_kind: true })
 }

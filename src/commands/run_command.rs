@@ -26,7 +26,7 @@ use crate::scenario;
 use crate::yaml::YamlSource;
 
 /// The seed where the user gave none: the same run again, unless one asks for another.
-const DEFAULT_SEED: u64 = 1;
+pub(super) const DEFAULT_SEED: u64 = 1;
 
 pub(crate) fn run(
     arguments: &RunArgs,

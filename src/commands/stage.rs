@@ -12,7 +12,7 @@ use crate::cluster::embedded::images::{ImageError, port, resolve};
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::embedded::node::refusals;
 use crate::manifest::documents::{reference, text};
-use crate::manifest::{WorkloadKind, offset_ports};
+use crate::manifest::{WorkloadKind, offset_ports, selects_labels};
 use crate::plan::{RunPlan, VariantPlan};
 use crate::spec::RolloutAction;
 
@@ -144,13 +144,7 @@ fn pods_can_run(variant: &VariantPlan, plan: &RunPlan) -> Result<(), CommandFail
 /// Which server of a workload's pods has no port to listen on, and why; `None` if each has one.
 fn without_port(variant: &VariantPlan, workload: &Value) -> Option<(usize, String)> {
     let template = &workload["spec"]["template"];
-    let selects = |service: &&Value| {
-        let selector = service.pointer("/spec/selector").and_then(Value::as_object);
-        selector.is_some_and(|selector| {
-            let mut pairs = selector.iter();
-            !selector.is_empty() && pairs.all(|(key, value)| template["metadata"]["labels"].get(key) == Some(value))
-        })
-    };
+    let selects = |service: &&Value| selects_labels(service, &template["metadata"]["labels"]);
     let services = variant.spec.manifests().iter().filter(|one| text(one, "/kind") == "Service");
     let services: Vec<&Value> = services.filter(selects).collect();
     let containers = template["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);

@@ -65,7 +65,7 @@ pub use patch_merge::strategic_merge;
 pub(crate) use schema::{KNOWN_MINOR, UnknownField, unknown_fields};
 pub(crate) use served_versions::check_served;
 pub(crate) use server_side_apply::apply_merge;
-pub(crate) use service::{ChosenService, PortName, service};
+pub(crate) use service::{ChosenService, PortName, selects_labels, service, service_name};
 pub use undo::undo;
 pub(crate) use workload::{DEFAULT_GRACE_S, ManifestContainer, ManifestWorkload, grace_s, workload};
 pub use workload_kind::WorkloadKind;

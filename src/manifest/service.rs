@@ -62,7 +62,7 @@ pub(crate) fn service(
     let (without_address, selecting): (Vec<_>, Vec<_>) = selecting.into_iter().partition(|one| !has_address(one));
     let chosen = match (wanted, selecting.as_slice()) {
         (Some(wanted), _) => {
-            let name = wanted.strip_prefix("service/").or_else(|| wanted.strip_prefix("svc/")).unwrap_or(wanted);
+            let name = service_name(wanted);
             services()
                 .find(|service| service.name() == name)
                 .ok_or_else(|| ManifestError::NoSuchService { wanted: name.to_owned(), present: list_of(objects) })?
@@ -94,6 +94,17 @@ pub(crate) fn service(
         }
     };
     read(chosen, workload, port)
+}
+
+/// The name of a Service that is named as kubectl does, with or without its kind.
+pub(crate) fn service_name(wanted: &str) -> &str {
+    wanted.strip_prefix("service/").or_else(|| wanted.strip_prefix("svc/")).unwrap_or(wanted)
+}
+
+/// Whether a Service, as an object, selects pods with these labels. One without selector selects none.
+pub(crate) fn selects_labels(service: &Value, labels: &Value) -> bool {
+    let selector = service.pointer("/spec/selector").and_then(Value::as_object);
+    selector.is_some_and(|pairs| !pairs.is_empty() && pairs.iter().all(|(key, value)| labels.get(key) == Some(value)))
 }
 
 /// Whether a Service's selector matches the pod template's labels. A Service without selector matches nothing.

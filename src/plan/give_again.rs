@@ -9,11 +9,11 @@ use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::plan_error::PlanError;
-use super::plan_header::{hide_in_parts, hide_in_rollout, hide_in_set};
+use super::plan_header::{hide_in_parts, hide_in_rollout, hide_in_target};
 use super::types::RunPlan;
 use crate::manifest::documents::{reference, text};
 use crate::redact::{GivenSecrets, SECRET_DATA, hash_of, hide_in, is_hash, short_hash};
-use crate::spec::{ExistingTarget, HeaderText, TargetSpec, VariantSpec};
+use crate::spec::{HeaderText, VariantSpec};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GivenValues {
@@ -111,15 +111,8 @@ impl WantedValues {
         }
         let what = format!("the rollout of variant {}", spec.name);
         hide_in_rollout(&mut spec.rollout.action, &mut |hidden| restore(&what, hidden));
-        if let TargetSpec::Existing(ExistingTarget { patches, set, .. }) = &mut spec.target {
-            let what = format!("what makes variant {}", spec.name);
-            for patch in patches {
-                hide_in(patch, &mut |hidden| restore(&what, hidden));
-            }
-            if let Some(set) = set {
-                hide_in_set(set, &mut |hidden| restore(&what, hidden));
-            }
-        }
+        let what = format!("what makes variant {}", spec.name);
+        hide_in_target(&mut spec.target, &mut |hidden| restore(&what, hidden));
     }
 
     fn answer(self, given: &GivenValues) -> Result<(), PlanError> {

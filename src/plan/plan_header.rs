@@ -64,9 +64,7 @@ impl RunPlan {
             spec.objects_mut().manifests.iter_mut().for_each(|object| hide_in(object, &mut add));
             spec.load.requests.iter_mut().for_each(|request| hide_in_request(request, &mut add));
             hide_in_rollout(&mut spec.rollout.action, &mut add);
-            if let TargetSpec::Existing(ExistingTarget { set: Some(set), .. }) = &mut spec.target {
-                hide_in_set(set, &mut add);
-            }
+            hide_in_target(&mut spec.target, &mut add);
         }
         found
     }
@@ -91,12 +89,7 @@ fn recorded(variant: &VariantPlan) -> VariantSpec {
     let objects = spec.objects_mut();
     let whole = [&objects.manifests, &variant.ignored];
     objects.manifests = whole.into_iter().flat_map(|part| without_credentials(part)).collect();
-    if let TargetSpec::Existing(existing) = &mut spec.target {
-        existing.patches.iter_mut().for_each(|patch| hide_in(patch, &mut short_hash));
-        if let Some(set) = &mut existing.set {
-            hide_in_set(set, &mut short_hash);
-        }
-    }
+    hide_in_target(&mut spec.target, &mut short_hash);
     spec.load.requests.iter_mut().for_each(|request| hide_in_request(request, &mut short_hash));
     hide_in_rollout(&mut spec.rollout.action, &mut short_hash);
     spec
@@ -123,9 +116,16 @@ fn hide_in_request(request: &mut RequestSpec, hide: &mut dyn FnMut(&str) -> Stri
     }
 }
 
-pub(super) fn hide_in_set(set: &mut SetCommands, hide: &mut dyn FnMut(&str) -> String) {
-    set.run = hide_in_words(&set.run, hide);
-    set.back = hide_in_words(&set.back, hide);
+/// What makes a variant of a workload that is there already: its patches and commands.
+pub(super) fn hide_in_target(target: &mut TargetSpec, hide: &mut dyn FnMut(&str) -> String) {
+    let TargetSpec::Existing(ExistingTarget { patches, set, .. }) = target else { return };
+    for patch in patches {
+        hide_in(patch, hide);
+    }
+    if let Some(SetCommands { run, back }) = set {
+        *run = hide_in_words(run, hide);
+        *back = hide_in_words(back, hide);
+    }
 }
 
 pub(super) fn hide_in_rollout(action: &mut RolloutAction, hide: &mut dyn FnMut(&str) -> String) {

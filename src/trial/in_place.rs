@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::DynamicObject;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::running_variant::TrialAction;
 use super::{RunningVariant, TrialError};
-use crate::cluster::kube::{FIELD_MANAGER, FormerSpec, SpecOrigin, last_writer, unkept};
+use crate::cluster::kube::{
+    CONFLICT_RETRY, CONFLICT_TRIES, FormerSpec, SpecOrigin, last_writer, patch_if_unchanged, unkept,
+};
 use crate::rollout::{RolloutStep, perform};
 use crate::spec::SetCommands;
 
@@ -53,8 +54,8 @@ pub(super) async fn bring(variant: &RunningVariant, in_place: &InPlace, number: 
     match &in_place.wanted {
         WantedSpec::Known(wanted) => Ok(bring_to(variant, in_place, wanted).await? || undone),
         WantedSpec::ByCommand { set, made } => {
-            let changed = state.is_none();
-            if changed {
+            let made_now = state.is_none();
+            if made_now {
                 *state = Some(SetState { variant: variant.name.clone(), back: set.back.clone() });
                 command(variant, &set.run, number).await?;
             }
@@ -63,9 +64,9 @@ pub(super) async fn bring(variant: &RunningVariant, in_place: &InPlace, number: 
             let mut made = made.lock().await;
             let expected = made.get_or_insert_with(|| spec.clone());
             if in_place.former.same(spec, expected) {
-                Ok(changed)
+                Ok(made_now)
             } else {
-                Err(meddled(variant, expected, spec, by(&live)))
+                Err(meddled(variant, changed(expected, spec), by(&live)))
             }
         }
     }
@@ -95,57 +96,50 @@ async fn command(variant: &RunningVariant, words: &[String], number: u32) -> Res
     performed.map(|_| ()).map_err(|error| TrialError::Rollout(error.into()))
 }
 
-/// How often a workload is read again whose status changed between the reading and the patch.
-const TRIES: u32 = 20;
-const RETRY: Duration = Duration::from_millis(100);
-
 async fn bring_to(variant: &RunningVariant, in_place: &InPlace, wanted: &Value) -> Result<bool, TrialError> {
     let former = &in_place.former;
-    for last in (0..TRIES).rev() {
+    for last in (0..CONFLICT_TRIES).rev() {
         let live = read(variant).await?;
         let spec = live.data.get("spec").unwrap_or(&Value::Null);
         if former.same(spec, wanted) {
             return Ok(false);
         }
         if former.origin(spec) == SpecOrigin::Strange {
-            let by_command = matches!(&variant.action, TrialAction::Roll { roll: RolloutStep::Command(_), .. });
             // What the user's own command makes of it is the user's.
-            return if by_command { Ok(false) } else { Err(meddled(variant, wanted, spec, by(&live))) };
+            return if by_command(variant) {
+                Ok(false)
+            } else {
+                Err(meddled(variant, changed(wanted, spec), by(&live)))
+            };
         }
-        match send(variant, former.way_to(wanted, spec), &live).await {
+        match patch_if_unchanged(&api(variant), former.way_to(wanted, spec), &live).await {
             Ok(answer) => {
                 let now = answer.data.get("spec").unwrap_or(&Value::Null);
                 if former.same(now, wanted) {
                     return Ok(true);
                 }
                 // Nothing of it is to stay.
-                let _ = send(variant, former.way_back(now), &answer).await;
-                return Err(meddled(
-                    variant,
-                    wanted,
-                    now,
-                    "; the cluster itself changed what was asked for".to_owned(),
-                ));
+                let _ = patch_if_unchanged(&api(variant), former.way_back(now), &answer).await;
+                let by = "; the cluster itself changed what was asked for".to_owned();
+                return Err(meddled(variant, changed(wanted, now), by));
             }
-            Err(kube::Error::Api(status)) if status.code == 409 && last > 0 => tokio::time::sleep(RETRY).await,
+            Err(kube::Error::Api(status)) if status.code == 409 && last > 0 => tokio::time::sleep(CONFLICT_RETRY).await,
             Err(source) => return Err(failed(variant, "changing it into the variant", source)),
         }
     }
     Ok(false)
 }
 
-/// Patches the workload, if it is still as it was `read`.
-async fn send(variant: &RunningVariant, mut patch: Value, read: &DynamicObject) -> Result<DynamicObject, kube::Error> {
-    patch["metadata"] = json!({"resourceVersion": read.resource_version()});
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api(variant).patch(&variant.handle.workload.name, &params, &Patch::Merge(patch)).await
+/// Whether a command of the user's rolls the workload.
+fn by_command(variant: &RunningVariant) -> bool {
+    matches!(&variant.action, TrialAction::Roll { roll: RolloutStep::Command(_), .. })
 }
 
-fn meddled(variant: &RunningVariant, wanted: &Value, now: &Value, by: String) -> TrialError {
+fn meddled(variant: &RunningVariant, what: String, by: String) -> TrialError {
     TrialError::Meddled {
         workload: variant.handle.workload.reference(),
         namespace: variant.handle.workload.namespace.clone(),
-        what: changed(wanted, now),
+        what,
         by,
     }
 }
@@ -154,7 +148,7 @@ fn meddled(variant: &RunningVariant, wanted: &Value, now: &Value, by: String) ->
 pub(super) fn no_longer(variant: &RunningVariant, standing: &DynamicObject) -> Option<String> {
     let in_place = variant.in_place.as_ref()?;
     let WantedSpec::Known(wanted) = &in_place.wanted else { return None };
-    if matches!(&variant.action, TrialAction::Roll { roll: RolloutStep::Command(_), .. }) {
+    if by_command(variant) {
         return None;
     }
     let spec = standing.data.get("spec").unwrap_or(&Value::Null);
@@ -233,13 +227,7 @@ async fn read(variant: &RunningVariant) -> Result<DynamicObject, TrialError> {
     let live = read.map_err(|source| failed(variant, "reading it", source))?;
     let known = variant.in_place.as_ref().map(|in_place| in_place.former.uid.as_str());
     if known.is_some() && live.uid().as_deref() != known {
-        let was = "it was deleted, and another of its name was made".to_owned();
-        return Err(TrialError::Meddled {
-            workload: variant.handle.workload.reference(),
-            namespace: variant.handle.workload.namespace.clone(),
-            what: was,
-            by: by(&live),
-        });
+        return Err(meddled(variant, "it was deleted, and another of its name was made".to_owned(), by(&live)));
     }
     Ok(live)
 }

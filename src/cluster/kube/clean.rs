@@ -67,7 +67,7 @@ pub(crate) async fn find_leftovers(client: &Client, now_s: u64) -> Result<Leftov
 }
 
 /// The namespaces that runs made, at `now_s` (seconds since 1970).
-pub(super) async fn run_namespaces(client: &Client, now_s: u64) -> Result<Vec<LeftoverNamespace>, kube::Error> {
+pub(crate) async fn run_namespaces(client: &Client, now_s: u64) -> Result<Vec<LeftoverNamespace>, kube::Error> {
     let api: Api<Namespace> = Api::all(client.clone());
     let of_runs = ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER},{RUN_LABEL}"));
     Ok(api.list(&of_runs).await?.items.iter().filter_map(|namespace| leftover_of(namespace, now_s)).collect())

@@ -83,7 +83,7 @@ impl FormerSpec {
             copy(live, &mut wanted, &["replicas"]);
         }
         copy(live, &mut wanted, &RESTARTED_PATH);
-        json!({"spec": undo(&wanted, live)})
+        Self::way(&wanted, live)
     }
 
     /// The merge patch that makes the former spec out of `live`, the mark of a restart included.
@@ -92,7 +92,7 @@ impl FormerSpec {
         if !self.scales {
             copy(live, &mut former, &["replicas"]);
         }
-        json!({"spec": undo(&former, live)})
+        Self::way(&former, live)
     }
 
     /// What somebody else has changed too: `live` with every field that still is as the run set it as it was before, and the fields that
@@ -276,5 +276,25 @@ mod tests {
         former.will_set(&spec(40, 2, None));
         let read: FormerSpec = serde_json::from_str(&serde_json::to_string(&former).unwrap()).unwrap();
         assert_eq!(read, former);
+    }
+
+    #[test]
+    fn two_workloads_have_two_namespaces_whose_names_a_cluster_takes() {
+        let of = |namespace_of: &str, workload: &str| {
+            FormerSpec::new(namespace_of, workload, "u", &Value::Null, false).claim_name()
+        };
+        let names = [
+            of("shop", "deployment/web"),
+            of("shop2", "deployment/web"),
+            of("shop", "statefulset/web"),
+            of("shop", &format!("deployment/{}", "a.b".repeat(80))),
+            of("shop", &format!("deployment/{}", "a.c".repeat(80))),
+        ];
+        for (index, name) in names.iter().enumerate() {
+            let label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            assert!(name.len() <= 63 && name.bytes().all(label) && !name.ends_with('-'), "{name}");
+            assert!(!names[..index].contains(name), "{name}");
+        }
+        assert_eq!(of("shop", "deployment/web"), names[0]);
     }
 }

@@ -74,9 +74,20 @@ pub(crate) async fn kept(client: &Client, namespace: &str) -> Result<Option<Form
     serde_json::from_slice(&text.0).map(Some).map_err(|_| format!("the secret {SECRET} does not read"))
 }
 
-/// How often a workload is read again whose status changed between the reading and the undoing.
-const TRIES: u32 = 20;
-const RETRY: Duration = Duration::from_millis(100);
+/// How often a workload is read again whose status changed between the reading and the patch, and how long after.
+pub(crate) const CONFLICT_TRIES: u32 = 20;
+pub(crate) const CONFLICT_RETRY: Duration = Duration::from_millis(100);
+
+/// Sends a merge patch of an object, if it is still as it was `read`; else the API answers 409.
+pub(crate) async fn patch_if_unchanged(
+    api: &Api<DynamicObject>,
+    mut patch: Value,
+    read: &DynamicObject,
+) -> Result<DynamicObject, kube::Error> {
+    patch["metadata"] = json!({"resourceVersion": read.resource_version()});
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    api.patch(&read.name_any(), &params, &Patch::Merge(patch)).await
+}
 
 /// Makes the workload what it was before the run. Where somebody else has changed it since, only what still is as the run set it is undone.
 /// `since_s` is when the run began by the cluster's clock, in seconds since 1970: a workload that no run has written to since is not
@@ -86,7 +97,7 @@ pub(crate) async fn bring_back(client: &Client, former: &FormerSpec, since_s: i6
         return Err(format!("`{}` is no workload", former.workload.escape_debug()));
     };
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &former.namespace, &resource(kind));
-    for _ in 0..TRIES {
+    for _ in 0..CONFLICT_TRIES {
         let Some(live) = api.get_opt(name).await.map_err(|error| api_words(&error))? else {
             return Ok(BroughtBack::Gone);
         };
@@ -94,26 +105,22 @@ pub(crate) async fn bring_back(client: &Client, former: &FormerSpec, since_s: i6
             return Ok(BroughtBack::Gone);
         }
         let spec = live.data.get("spec").unwrap_or(&Value::Null);
-        let (wanted, brought) = match former.origin(spec) {
+        let (patch, brought) = match former.origin(spec) {
             SpecOrigin::Former => return Ok(BroughtBack::AsItWas),
             _ if !written_since(&live, since_s) => {
                 return Ok(BroughtBack::Strange { by: last_writer(&live), left: Vec::new() });
             }
-            SpecOrigin::Own => (None, BroughtBack::Undone),
+            SpecOrigin::Own => (former.way_back(spec), BroughtBack::Undone),
             SpecOrigin::Strange => {
                 let (wanted, left) = former.undone_around(spec);
                 let brought = BroughtBack::Strange { by: last_writer(&live), left };
                 if wanted == *spec {
                     return Ok(brought);
                 }
-                (Some(wanted), brought)
+                (FormerSpec::way(&wanted, spec), brought)
             }
         };
-        let mut patch = wanted.as_ref().map_or_else(|| former.way_back(spec), |wanted| FormerSpec::way(wanted, spec));
-        // Only if nobody changed it since it was read.
-        patch["metadata"] = json!({"resourceVersion": live.resource_version()});
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        match api.patch(name, &params, &Patch::Merge(patch)).await {
+        match patch_if_unchanged(&api, patch, &live).await {
             Ok(answer) => {
                 let now = answer.data.get("spec").unwrap_or(&Value::Null);
                 if brought == BroughtBack::Undone && former.origin(now) != SpecOrigin::Former {
@@ -121,7 +128,7 @@ pub(crate) async fn bring_back(client: &Client, former: &FormerSpec, since_s: i6
                 }
                 return Ok(brought);
             }
-            Err(kube::Error::Api(status)) if status.code == 409 => tokio::time::sleep(RETRY).await,
+            Err(kube::Error::Api(status)) if status.code == 409 => tokio::time::sleep(CONFLICT_RETRY).await,
             Err(error) => return Err(api_words(&error)),
         }
     }

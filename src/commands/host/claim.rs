@@ -12,7 +12,7 @@ use super::existing_facts::ExistingFacts;
 use crate::agent::NAMESPACE_LABELS;
 use crate::clock::wall_unix_ns;
 use crate::cluster::kube::{
-    FormerSpec, MEASURES, NamespaceLife, SpecOrigin, api_words, bring_back, find_leftovers, leave, namespaces, resource,
+    FormerSpec, MEASURES, NamespaceLife, SpecOrigin, api_words, bring_back, leave, namespaces, resource, run_namespaces,
 };
 use crate::manifest::WorkloadKind;
 
@@ -37,8 +37,8 @@ pub(super) async fn claim(
             Err(kube::Error::Api(status)) if status.code == 409 => status.message.clone(),
             Err(error) => return Err(NotReady::Machine(format!("creating namespace {name}: {}", api_words(&error)))),
         };
-        let found = find_leftovers(client, wall_unix_ns() / 1_000_000_000).await.unwrap_or_default();
-        let other = found.namespaces.iter().find(|one| one.namespace == name);
+        let found = run_namespaces(client, wall_unix_ns() / 1_000_000_000).await.unwrap_or_default();
+        let other = found.iter().find(|one| one.namespace == name);
         match other.map(|one| (one.life, one.run.as_str())) {
             Some((NamespaceLife::Going, _)) | None if tries < GOING_WITHIN => {
                 tries += 1;
@@ -91,29 +91,4 @@ pub(super) async fn release(
     let undone = undone.map_err(|why| format!("undoing the run's change of {}: {why}", former.measures()))?;
     left.map_err(|error| format!("removing the run's roles in namespace {}: {}", former.namespace, api_words(&error)))?;
     Ok(undone.and_then(|brought| brought.words(former)).into_iter().collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_workloads_have_two_namespaces_whose_names_a_cluster_takes() {
-        let of = |namespace_of: &str, workload: &str| {
-            FormerSpec::new(namespace_of, workload, "u", &Value::Null, false).claim_name()
-        };
-        let names = [
-            of("shop", "deployment/web"),
-            of("shop2", "deployment/web"),
-            of("shop", "statefulset/web"),
-            of("shop", &format!("deployment/{}", "a.b".repeat(80))),
-            of("shop", &format!("deployment/{}", "a.c".repeat(80))),
-        ];
-        for (index, name) in names.iter().enumerate() {
-            let label = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            assert!(name.len() <= 63 && name.bytes().all(label) && !name.ends_with('-'), "{name}");
-            assert!(!names[..index].contains(name), "{name}");
-        }
-        assert_eq!(of("shop", "deployment/web"), names[0]);
-    }
 }

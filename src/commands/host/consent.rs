@@ -111,17 +111,20 @@ fn rollouts(plan: &RunPlan, variant: &VariantPlan) -> String {
         }
         other => format!("rolled by {}, {times}", other.describe()),
     };
-    let patches = variant.spec.existing().map_or(0, |existing| existing.patches.len());
-    let set = variant.spec.existing().and_then(|existing| existing.set.as_ref());
-    let changed = match patches {
-        _ if set.is_some() => set
-            .map(|set| format!("made by `{}`, undone by `{}`", shown(&set.run), shown(&set.back)))
-            .unwrap_or_default(),
+    if plan.variants.len() == 1 { what } else { format!("variant {}, {}: {what}", variant.spec.name, made(variant)) }
+}
+
+/// How the workload becomes the variant.
+fn made(variant: &VariantPlan) -> String {
+    let existing = variant.spec.existing();
+    if let Some(set) = existing.and_then(|existing| existing.set.as_ref()) {
+        return format!("made by `{}`, undone by `{}`", shown(&set.run), shown(&set.back));
+    }
+    match existing.map_or(0, |existing| existing.patches.len()) {
         0 => "as it stands".to_owned(),
         1 => "with a patch".to_owned(),
         more => format!("with {more} patches"),
-    };
-    if plan.variants.len() == 1 { what } else { format!("variant {}, {changed}: {what}", variant.spec.name) }
+    }
 }
 
 /// A command without its credentials.

@@ -54,10 +54,10 @@ pub(super) async fn look(client: &Client, plan: &RunPlan) -> Result<Option<Exist
     let mut former = FormerSpec::new(namespace, reference, &live.uid().unwrap_or_default(), &spec, scales);
     let (mut wanted, mut applied, mut made) = (BTreeMap::new(), Vec::new(), 0);
     for (index, variant) in plan.variants.iter().enumerate().filter(|(_, variant)| variant.spec.existing().is_some()) {
-        let variant_spec = patched(variant, &spec)?;
         let own = if variant.spec.existing().is_some_and(|existing| existing.patches.is_empty()) {
             spec.clone()
         } else {
+            let variant_spec = patched(variant, &spec)?;
             let own = completed(&api, &live, &former, &variant_spec, variant).await?;
             let sent = json!({"kind": kind.name(), "metadata": {"name": variant.workload.name}, "spec": variant_spec});
             let kept = json!({"kind": kind.name(), "metadata": {"name": variant.workload.name}, "spec": own});

@@ -14,8 +14,8 @@ use super::reach_cluster::connect_to_choice;
 use crate::cluster::kube::{api_words, resource};
 use crate::commands::ending::CommandFailure;
 use crate::commands::execute::runtime;
-use crate::manifest::WorkloadKind;
 use crate::manifest::documents::text;
+use crate::manifest::{WorkloadKind, selects_labels, service_name};
 use crate::plan::LiveTarget;
 use crate::yaml::YamlSource;
 
@@ -42,7 +42,7 @@ pub(in crate::commands) fn live_target(
 
 /// The workload, the Services that select its pods, `service` whatever it selects, and the disruption budgets. Where no Service selects
 /// them, all are read, so that the user is told which there are.
-pub(in crate::commands) async fn read(
+async fn read(
     client: &Client,
     namespace: &str,
     kind: WorkloadKind,
@@ -66,13 +66,10 @@ pub(in crate::commands) async fn read(
 
     let services: Vec<Value> =
         listed::<Service>(client, namespace).await.map_err(|error| failed("services", &error))?;
-    let selects = |one: &Value| {
-        let selector = one.pointer("/spec/selector").and_then(Value::as_object);
-        selector
-            .is_some_and(|pairs| !pairs.is_empty() && pairs.iter().all(|(key, value)| labels.get(key) == Some(value)))
+    let selects = |one: &Value| selects_labels(one, &labels);
+    let wanted = |one: &Value| {
+        selects(one) || service.is_some_and(|service| service_name(service) == text(one, "/metadata/name"))
     };
-    let wanted =
-        |one: &Value| selects(one) || service.is_some_and(|service| named(service) == text(one, "/metadata/name"));
     let any = services.iter().any(selects);
     let services = services.into_iter().filter(|one| !any || wanted(one));
     // They only make advice better: whoever may not list them gets it without.
@@ -98,10 +95,6 @@ fn refuse(live: &DynamicObject, reference: &str, namespace: &str) -> Result<(), 
         ));
     }
     Ok(())
-}
-
-fn named(service: &str) -> &str {
-    service.strip_prefix("service/").or_else(|| service.strip_prefix("svc/")).unwrap_or(service)
 }
 
 async fn listed<K>(client: &Client, namespace: &str) -> Result<Vec<Value>, kube::Error>

@@ -57,7 +57,7 @@ use reach_cluster::ReachedCluster;
 use real_cluster::RealCluster;
 
 pub(super) use consent::agreed;
-pub(super) use live_target::{live_target, read as read_live};
+pub(super) use live_target::live_target;
 pub(super) use reach_cluster::{connect_to, connect_to_choice, create};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
