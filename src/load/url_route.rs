@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, sleep};
 use std::time::Duration;
 
-use crate::spec::UrlDoor;
+use crate::spec::{UrlDoor, UrlHost};
 
 use super::pending_attempt::lock;
 use super::plan::{LoadError, Route};
@@ -42,7 +42,7 @@ pub(super) fn resolve(door: &UrlDoor) -> Result<Arc<dyn Route>, LoadError> {
     if let Some(address) = fixed(door) {
         return Ok(Arc::new(address));
     }
-    Ok(resolved(&door.url.host(), &lookup(door))?.0)
+    Ok(resolved(&name(door), &lookup(door))?.0)
 }
 
 /// The way to `door`, whose name is resolved for as long as the way is used.
@@ -51,19 +51,28 @@ pub(super) fn open(door: &UrlDoor) -> Result<Arc<dyn Route>, LoadError> {
         return Ok(Arc::new(address));
     }
     let lookup = lookup(door);
-    let (route, known) = resolved(&door.url.host(), &lookup)?;
+    let (route, known) = resolved(&name(door), &lookup)?;
     keep_resolving(&route, known, lookup, EVERY)?;
     Ok(route)
 }
 
 /// The address that no resolver is asked for.
 fn fixed(door: &UrlDoor) -> Option<SocketAddr> {
-    let address = door.resolve.or(door.url.address())?;
+    let address = match &door.resolve {
+        Some(UrlHost::Address(address)) => *address,
+        Some(UrlHost::Name(_)) => return None,
+        None => door.url.address()?,
+    };
     Some(SocketAddr::new(address, door.url.port()))
 }
 
+/// The name that a resolver is asked for.
+fn name(door: &UrlDoor) -> String {
+    door.resolve.as_ref().map_or_else(|| door.url.host(), ToString::to_string)
+}
+
 fn lookup(door: &UrlDoor) -> Lookup {
-    let (name, port) = (door.url.host(), door.url.port());
+    let (name, port) = (name(door), door.url.port());
     Box::new(move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))
 }
 
@@ -154,6 +163,9 @@ mod tests {
         let door = UrlDoor { url: "https://shop.invalid/".parse().unwrap(), resolve: None };
         let error = open(&door).err().unwrap().to_string();
         assert!(error.contains("`shop.invalid` does not resolve") && error.contains("`resolve: ADDRESS`"), "{error}");
+        let instead = UrlDoor { resolve: Some("gate.invalid".parse().unwrap()), ..door };
+        let error = open(&instead).err().unwrap().to_string();
+        assert!(error.contains("`gate.invalid` does not resolve"), "{error}");
         let nothing = resolved("a", &|| Ok(Vec::new())).err().unwrap().to_string();
         assert!(nothing.contains("it has no address"), "{nothing}");
     }

@@ -7,7 +7,7 @@ use crate::spec::{LoadSpec, UrlDoor};
 pub(super) fn plan(context: FaultContext<'_>, load: &ScenarioLoad) -> Result<Option<UrlDoor>, PlanError> {
     match (&load.url, &load.resolve) {
         (Some(url), resolve) => {
-            Ok(Some(UrlDoor { url: url.value.clone(), resolve: resolve.as_ref().map(|address| address.value.0) }))
+            Ok(Some(UrlDoor { url: url.value.clone(), resolve: resolve.as_ref().map(|host| host.value.clone()) }))
         }
         (None, None) => Ok(None),
         (None, Some(resolve)) => {
@@ -19,7 +19,7 @@ pub(super) fn plan(context: FaultContext<'_>, load: &ScenarioLoad) -> Result<Opt
 
 /// What should be said of it before the start.
 pub(super) fn note(door: &UrlDoor) -> String {
-    let address = door.resolve.map(|address| format!(" at {address}")).unwrap_or_default();
+    let address = door.resolve.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
     format!(
         "requests go to {}{address} in place of the Service, from where the load is: a pod of the cluster, this machine with \
          --load-from host, or the embedded cluster's own network, which reaches no other",
@@ -68,6 +68,24 @@ mod tests {
     }
 
     #[test]
+    fn the_namespace_of_a_variant_stands_in_its_url_headers_and_manifests() {
+        let lines = "load: {url: \"http://proxy.$(ROLLPROOF_NAMESPACE).svc/\", requests: [{path: /, headers: {X-From: \"$(ROLLPROOF_NAMESPACE)\"}}]}\n\
+                     rollout: {patch: {spec: {template: {metadata: {annotations: {of: \"$(ROLLPROOF_NAMESPACE)\"}}}}}}\n\
+                     variants: {a: {patch: {metadata: {annotations: {of: \"$(ROLLPROOF_NAMESPACE)\"}}}}}";
+        let plan = planned(lines).unwrap();
+        let there = plan.variants[0].in_namespace("test-a-1f");
+        assert_eq!(there.spec.load.url.as_ref().unwrap().url.host(), "proxy.test-a-1f.svc");
+        assert_eq!(there.spec.load.requests[0].header_map()["X-From"], "test-a-1f");
+        assert_eq!(there.workload_manifest()["metadata"]["annotations"]["of"], "test-a-1f");
+        assert_eq!(there.patched().unwrap()["spec"]["template"]["metadata"]["annotations"]["of"], "test-a-1f");
+        let again = back(&recorded(&plan), &GivenValues::default()).unwrap();
+        assert_eq!(
+            again.variants[0].in_namespace("test-a-2").spec.load.url.as_ref().unwrap().url.host(),
+            "proxy.test-a-2.svc"
+        );
+    }
+
+    #[test]
     fn a_variant_may_have_a_door_of_its_own() {
         let plan = planned("variants: {direct: {}, proxied: {load: {url: \"http://proxy/\"}}}").unwrap();
         let doors = plan.variants.iter().map(|variant| variant.spec.load.url.is_some());
@@ -79,7 +97,7 @@ mod tests {
         for (load, told) in [
             ("{resolve: 192.0.2.1}", "there is no `url`"),
             ("{url: \"http://a/\", tls: {}}", "begins with http://"),
-            ("{url: \"https://a/\", resolve: a.example}", "expected one such as 192.0.2.10"),
+            ("{url: \"https://a/\", resolve: \"http://a.example/\"}", "expected one such as 192.0.2.10"),
             ("{url: \"https://a/\", resolve: \"\"}", "expected one such as 192.0.2.10"),
             ("{url: \"https://me:hunter2@a/\"}", "a user or a password"),
             ("{url: \"ftp://a/\"}", "expected http or https"),

@@ -53,6 +53,11 @@ impl VariantPlan {
         self.spec.manifests().get(self.workload.index).unwrap_or(&Value::Null)
     }
 
+    /// The variant as it lives in `namespace`.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Self {
+        Self { spec: self.spec.in_namespace(namespace), ..self.clone() }
+    }
+
     /// The workload's manifest with a rollout's patch in it; `None` for any other rollout.
     pub(crate) fn patched(&self) -> Option<Value> {
         let RolloutAction::Patch { patch } = &self.spec.rollout.action else { return None };

@@ -1,12 +1,10 @@
 //! Parts of an HTTP request as a scenario writes them, checked where they are read.
 
-use std::net::IpAddr;
-
 use http::{HeaderName, uri::PathAndQuery};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::redact::clipped;
-use crate::spec::{HeaderSpec, HeaderText, LoadUrl};
+use crate::spec::{HeaderSpec, HeaderText, LoadUrl, UrlHost};
 
 const MAX_HEADERS: usize = 64;
 /// The longest path with query, in bytes.
@@ -67,20 +65,6 @@ impl ExpectedStatus {
     pub(crate) fn new(number: i64) -> Result<Self, String> {
         let status = u16::try_from(number).ok().filter(|status| (200..600).contains(status));
         status.map(Self).ok_or_else(|| format!("the status is {number}, expected 200 to 599"))
-    }
-}
-
-/// The address that a URL's name is taken to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ResolvedAddress(pub(crate) IpAddr);
-
-impl ResolvedAddress {
-    fn new(text: &str) -> Result<Self, String> {
-        let refused = || {
-            let shown = clipped(text, SHOWN);
-            format!("the address is `{}`, expected one such as 192.0.2.10 or 2001:db8::1", shown.escape_debug())
-        };
-        text.parse().map(Self).map_err(|_| refused())
     }
 }
 
@@ -154,10 +138,7 @@ scenario_value!(
     String, |text: String| RequestPath::new(&text)
 );
 scenario_value!(LoadUrl, "Url", {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\\s]+/?$"});
-scenario_value!(
-    ResolvedAddress, "Address", {"type": "string", "pattern": "^[0-9A-Fa-f.:]+$"},
-    String, |text: String| ResolvedAddress::new(&text)
-);
+scenario_value!(UrlHost, "Address", {"type": "string", "pattern": "^[0-9A-Za-z_.:$()-]+$"});
 scenario_value!(RequestMethod, "Method", {"enum": METHODS}, String, |text: String| RequestMethod::new(&text));
 scenario_value!(ExpectedStatus, "Status", {"type": "integer", "minimum": 200, "maximum": 599}, i64, ExpectedStatus::new);
 scenario_value!(

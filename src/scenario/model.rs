@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::http::{ExpectedStatus, PodHeader, RequestHeaders, RequestMethod, RequestPath, ResolvedAddress};
+use super::http::{ExpectedStatus, PodHeader, RequestHeaders, RequestMethod, RequestPath};
 use super::shapes::{ArmWeights, NamedList, OneOrMore, PatchSource, PortSetting, ScenarioCommand};
 use super::values::{LoadShare, RequestRate, ScenarioDuration, ScenarioName, TrialCount};
 use crate::record::Arm;
-use crate::spec::{Expect, LoadUrl};
+use crate::spec::{Expect, LoadUrl, UrlHost};
 use crate::yaml::Located;
 
 /// A scenario: manifests, the workload in them, load, rollout, variants and what is expected of them.
@@ -88,10 +88,11 @@ pub(crate) struct ScenarioLoad {
     /// Kept-alive connections of each of the arms `reused` and `blind`; chosen from rate and replicas by default.
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) connections: Option<Located<u32>>,
-    /// Where the requests go in place of the Service: scheme, host and port; paths belong to `requests`.
+    /// Where the requests go in place of the Service: scheme, host and port; paths belong to `requests`. In its host
+    /// `$(ROLLPROOF_NAMESPACE)` stands for the namespace of the variant.
     pub(crate) url: Option<Located<LoadUrl>>,
-    /// The address that the URL's name is taken to have, in place of what the resolver says.
-    pub(crate) resolve: Option<Located<ResolvedAddress>>,
+    /// The address that the URL's name is taken to have, in place of what the resolver says, or another name that has it.
+    pub(crate) resolve: Option<Located<UrlHost>>,
     /// TLS of all connections; plain text without it, unless `url` begins with `https`.
     pub(crate) tls: Option<Located<ScenarioTls>>,
     /// The response header that names the pod; `X-Pod` by default.

@@ -12,11 +12,13 @@
 //! - `request_spec`: one kind of request
 //! - `tls_spec`: TLS of the load's connections
 //! - `url_door`: a URL as the way to what is measured
+//! - `own_namespace`: the namespace of a variant, where it is not known yet
 //! - `rollout_spec`: what a trial does to the workload
 
 mod adapters;
 mod arm;
 mod load_spec;
+mod own_namespace;
 mod request_spec;
 mod rollout_spec;
 mod run_spec;
@@ -27,10 +29,11 @@ mod variant_spec;
 
 pub use arm::Arm;
 pub use load_spec::LoadSpec;
+pub use own_namespace::{OWN_NAMESPACE, named};
 pub use request_spec::{HeaderSpec, HeaderText, RequestSpec};
 pub use rollout_spec::{RolloutAction, RolloutSpec};
 pub use run_spec::{ClusterSpec, RoutingSpec, RunSettings, RunSpec};
 pub use target_spec::{ExistingTarget, ServiceSpec, SetCommands, TargetObjects, TargetSpec};
 pub use tls_spec::TlsSpec;
-pub use url_door::{LoadUrl, UrlDoor};
+pub use url_door::{LoadUrl, UrlDoor, UrlHost};
 pub use variant_spec::{Expect, VariantSpec};

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::own_namespace::{OWN_NAMESPACE, named};
+
 /// The longest name of DNS (RFC 1035).
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
@@ -16,9 +18,18 @@ const EXPECTED: &str = "expected one such as https://shop.example/ or http://192
 pub struct UrlDoor {
     /// Where the requests go; their paths are their own.
     pub url: LoadUrl,
-    /// The address that its name is taken to have; `None` asks the system's resolver.
+    /// The address that its name is taken to have, or another name that has it; `None` asks the system's resolver for the URL's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolve: Option<IpAddr>,
+    pub resolve: Option<UrlHost>,
+}
+
+impl UrlDoor {
+    /// The door of a variant that lives in `namespace`.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: &str) -> Self {
+        let url = LoadUrl { host: self.url.host.in_namespace(namespace), ..self.url.clone() };
+        Self { url, resolve: self.resolve.as_ref().map(|host| host.in_namespace(namespace)) }
+    }
 }
 
 /// Scheme, host and port of a URL without a path.
@@ -30,10 +41,63 @@ pub struct LoadUrl {
     port: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum UrlHost {
+/// The host of a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum UrlHost {
+    /// A name of DNS, in which [`OWN_NAMESPACE`] may stand.
     Name(String),
+    /// An address.
     Address(IpAddr),
+}
+
+impl UrlHost {
+    fn in_namespace(&self, namespace: &str) -> Self {
+        match self {
+            Self::Name(name) => Self::Name(named(name, namespace)),
+            Self::Address(_) => self.clone(),
+        }
+    }
+}
+
+impl fmt::Display for UrlHost {
+    /// Without brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+impl From<UrlHost> for String {
+    fn from(host: UrlHost) -> Self {
+        host.to_string()
+    }
+}
+
+impl TryFrom<String> for UrlHost {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromStr for UrlHost {
+    type Err = String;
+
+    /// Reads an address, without brackets, or a name.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read =
+            text.parse().map(Self::Address).ok().or_else(|| host_of(text).ok().filter(|_| !text.starts_with('[')));
+        read.ok_or_else(|| {
+            format!(
+                "the address is `{}`, expected one such as 192.0.2.10 or 2001:db8::1, or a name of DNS",
+                shown(text)
+            )
+        })
+    }
 }
 
 impl LoadUrl {
@@ -52,10 +116,7 @@ impl LoadUrl {
     /// The name or the address, without brackets.
     #[must_use]
     pub fn host(&self) -> String {
-        match &self.host {
-            UrlHost::Name(name) => name.clone(),
-            UrlHost::Address(address) => address.to_string(),
-        }
+        self.host.to_string()
     }
 
     /// The address, if the URL holds one in place of a name.
@@ -170,8 +231,11 @@ fn host_of(text: &str) -> Result<UrlHost, String> {
         let letters = label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         letters && (1..=LABEL_MAX).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
     };
-    let fits = text.len() <= NAME_MAX && text.split('.').all(label);
-    fits.then(|| UrlHost::Name(text.to_ascii_lowercase())).ok_or_else(refused)
+    // A namespace is letters, digits and `-`.
+    let usual = named(text, "n");
+    let fits = usual.len() <= NAME_MAX && usual.split('.').all(label);
+    let parts = || text.split(OWN_NAMESPACE).map(str::to_ascii_lowercase).collect::<Vec<_>>();
+    fits.then(|| UrlHost::Name(parts().join(OWN_NAMESPACE))).ok_or_else(refused)
 }
 
 fn shown(text: &str) -> String {
@@ -204,6 +268,35 @@ mod tests {
         }
         assert_eq!(read("https://[::1]:444/").unwrap().authority(), "[::1]:444");
         assert_eq!(read("https://a:80").unwrap().authority(), "a:80", "the port of the other scheme");
+    }
+
+    #[test]
+    fn a_name_may_hold_the_namespace_of_the_variant() {
+        let url = "http://Proxy.$(ROLLPROOF_NAMESPACE).svc:81/";
+        let resolve = Some("gate.$(ROLLPROOF_NAMESPACE).svc".parse().unwrap());
+        let door = UrlDoor { url: read(url).unwrap(), resolve };
+        let json = serde_json::to_string(&door).unwrap();
+        assert_eq!(serde_json::from_str::<UrlDoor>(&json).unwrap(), door);
+        assert!(json.contains("$(ROLLPROOF_NAMESPACE)"), "{json}");
+        let there = door.in_namespace("shop-a");
+        assert_eq!(there.url.to_string(), "http://proxy.shop-a.svc:81/");
+        assert_eq!(there.resolve.unwrap().to_string(), "gate.shop-a.svc");
+        for wrong in
+            ["http://$(ROLLPROOF_TRIAL).svc/", "http://$(rollproof_namespace).svc/", "http://a$(ROLLPROOF_NAMESPACE/"]
+        {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_a_name_resolves_to_is_an_address_or_a_name() {
+        let host = |text: &str| text.parse::<UrlHost>();
+        assert_eq!(host("2001:db8::1"), Ok(UrlHost::Address("2001:db8::1".parse().unwrap())));
+        assert_eq!(host("gate.example"), Ok(UrlHost::Name("gate.example".to_owned())));
+        for wrong in ["", "[::1]", "a b", "300.1.1.1", "a:80", "http://a/"] {
+            let error = host(wrong).unwrap_err();
+            assert!(error.contains("expected one such as 192.0.2.10"), "{wrong}: {error}");
+        }
     }
 
     #[test]

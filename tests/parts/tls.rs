@@ -288,7 +288,7 @@ fn a_url_takes_the_place_of_the_route_on_every_arm() {
         let server = TlsServer::start(NO_FAULT);
         let url = format!("https://{}:{}/", tls_server::NAME, server.address.port()).parse().unwrap();
         let mut plan = tls_plan(40.0, 2, vec![kind("/ok", arm)], server.trusted());
-        plan.spec.url = Some(UrlDoor { url, resolve: Some(server.address.ip()) });
+        plan.spec.url = Some(UrlDoor { url, resolve: Some(rollproof::spec::UrlHost::Address(server.address.ip())) });
         let ran = run(&plan, nowhere, 10);
         assert_eq!(ran.outcomes[&0].keys().collect::<Vec<_>>(), [&Outcome::Ok], "{}", arm.name());
         plan.spec.url = None;

@@ -41,6 +41,7 @@ pub(super) async fn variants(
     let (mut started, mut applied) = (Vec::new(), Vec::new());
     for (index, planned) in run.plan.variants.iter().enumerate() {
         let namespace = run.places.namespace(index);
+        let planned = &planned.in_namespace(namespace);
         let failed =
             |why: String| NotReady::User(format!("applying the manifests of variant {}: {why}", planned.spec.name));
         create_namespace(&client, namespace, &run.plan.settings.scenario)

@@ -167,6 +167,7 @@ impl RealCluster {
         let mut observers: BTreeMap<String, Option<Arc<Observer>>> = BTreeMap::new();
         for (index, planned) in run.plan.variants.iter().enumerate() {
             let namespace = run.places.namespace(index);
+            let planned = &planned.in_namespace(namespace);
             // Watched from its creation on, so that nothing of it is missed.
             let observer = match observers.get(namespace) {
                 Some(observer) => observer.clone(),
