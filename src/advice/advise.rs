@@ -34,6 +34,10 @@ const OF_A_RACE: &str = "The server closed an idle kept-alive connection while a
                          this race.";
 const OF_A_PROXY: &str = "A proxy or load balancer in front of the pods answered in their place: keep each pod until the proxy has \
                           removed it, or configure the proxy to retry failed requests on another pod.";
+const OF_A_PROXYS_ROLLOUT: &str = "The proxy itself was being replaced, and what it carried was cut or met a pod that was not prepared. Let \
+                                   each of its pods stay until nothing new is routed to it and finish what it carries (a preStop hook, its \
+                                   own graceful stop, a grace period for both), and be ready only once it knows its routes; a run with the \
+                                   proxy as its workload shows whether that holds.";
 const OF_A_SERVER_ERROR: &str = "The application itself sent a status that was not expected; its log tells why.";
 const OF_CONNTRACK: &str = "A connect met the NAT entry of an earlier one that timed out. This happens when pods vanish while \
                             connections are still routed to them; a fix for those losses fixes this one too.";
@@ -107,6 +111,13 @@ fn major(causes: &BTreeMap<Cause, u64>) -> BTreeMap<Cause, u64> {
     major.map(|(cause, count)| (*cause, *count)).collect()
 }
 
+fn proxy_words(lag_s: f64) -> String {
+    format!(
+        "The proxy answered errors in the place of pods that had stopped, the last {lag_s:.1} s after a pod's deletion. A pod must serve for \
+         longer than that once it is deleted, or the proxy must ask another one (`proxy_next_upstream`, `retries`)."
+    )
+}
+
 pub(super) fn sentence(cause: Cause, attempts: u64, text: String) -> Advice {
     Advice { cause, attempts, field: None, value: None, text }
 }
@@ -154,6 +165,7 @@ impl<'a> Rules<'a> {
         let by_service = subject.published || unselected.is_some();
         let by_hook = cut
             || at_stop.anew
+            || (has(Cause::Proxy) && measured.proxy_lag_s.is_some())
             || HOOKED.into_iter().any(|cause| has(cause) && !(by_service && cause != Cause::PrestopFailed));
         let hook_changes = by_hook && stop.pre_stop.is_some();
         let drain_s = measured.last_sleep_s().unwrap_or(0);
@@ -222,7 +234,11 @@ impl<'a> Rules<'a> {
                 Some(ignored) => self.ignored(cause, attempts, ignored),
                 None => sentence(cause, attempts, OF_A_RACE.to_owned()),
             },
-            Cause::Proxy => self.behind_others(cause, attempts, OF_A_PROXY),
+            Cause::Proxy => match self.measured.proxy_lag_s {
+                Some(lag_s) => self.hook(cause, attempts, proxy_words(lag_s)),
+                None => self.behind_others(cause, attempts, OF_A_PROXY),
+            },
+            Cause::ProxyRollout => sentence(cause, attempts, OF_A_PROXYS_ROLLOUT.to_owned()),
             Cause::ServerError => self.behind_others(cause, attempts, OF_A_SERVER_ERROR),
             Cause::StaleConntrack => sentence(cause, attempts, OF_CONNTRACK.to_owned()),
             Cause::Unknown => match (self.ignored, self.lapses.of_unknown.crash_words()) {

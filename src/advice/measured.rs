@@ -16,6 +16,8 @@ pub struct Measured {
     /// The longest time after a pod's deletion was seen for which new connections still went to it, answered or not, although another
     /// pod's endpoint was ready all the while; `None` if none shows it.
     pub routing_lag_s: Option<f64>,
+    /// The longest time after a pod's deletion at which a proxy answered an error in its place; `None` if none shows it.
+    pub proxy_lag_s: Option<f64>,
     /// The longest that an answered request of a judged arm took while nothing was rolled out, or that a cut one had taken on its
     /// connection; `None` if there was none.
     pub slowest_request_s: Option<f64>,
@@ -43,6 +45,7 @@ impl Measured {
         Self {
             // A published endpoint stays until its pod is gone, so that nothing of it tells how long routing takes.
             routing_lag_s: largest(lags).filter(|_| !subject.published),
+            proxy_lag_s: largest(incidents().filter_map(|(trial, one)| proxy_lag_s(trial, one))),
             slowest_request_s: largest([answered_s, cut_s].into_iter().flatten()),
             slowest_was_cut: cut_s > answered_s,
             ready_to_served_s: largest(trials.iter().flat_map(|trial| &trial.pods).filter_map(ready_to_served_s)),
@@ -55,7 +58,7 @@ impl Measured {
 
     /// Seconds to wait before the stop, so that no new connection comes any more: a second more than it took.
     pub(super) fn first_sleep_s(&self) -> Option<u64> {
-        self.routing_lag_s.map(|lag| whole(lag) + 1)
+        largest([self.routing_lag_s, self.proxy_lag_s].into_iter().flatten()).map(|lag| whole(lag) + 1)
     }
 
     /// Seconds to wait for what is in flight: a second more than the slowest request took.
@@ -95,6 +98,17 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
     // One that timed out failed long after it was routed there.
     let waited_s = between_s(incident.last_begun_ns, incident.last_ns);
     after(incident, incident.cause, PodEdge::Deletion).map(|failed_s| (failed_s - waited_s).max(0.0))
+}
+
+/// From a pod's deletion to the last error that a proxy answered in its place.
+fn proxy_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
+    let lag_s = after(incident, Cause::Proxy, PodEdge::Deletion)?;
+    if incident.pod.is_some() {
+        return Some(lag_s);
+    }
+    // Which of several pods it was is not known: the one that was deleted last gives the least that it can have been.
+    let deletions = trial.pods.iter().filter_map(|pod| pod.deletion);
+    Some(latest(deletions, incident.last_ns).map_or(lag_s, |latest_ns| between_s(latest_ns, incident.last_ns)))
 }
 
 /// Whether, from the deletion of this pod until the moment, another pod's endpoint was ready all the time: without one, connections

@@ -234,7 +234,7 @@ mod tests {
         let sent = |url: Option<&str>, tls: Option<TlsSpec>| {
             let mut plan = crate::plan::manifest_plan("web.yaml", include_str!("../../manifests/apache.yaml"));
             let planned = &mut plan.variants[0];
-            planned.spec.load.url = url.map(|url| UrlDoor { url: url.parse().unwrap(), resolve: None });
+            planned.spec.load.url = url.map(|url| UrlDoor { url: url.parse().unwrap(), resolve: None, proxy: None });
             planned.spec.load.tls = tls;
             let load = load(planned, 1, 1, false).spec;
             let host = load.requests[0].header_map().get(HOST).unwrap().to_str().unwrap().to_owned();

@@ -31,6 +31,8 @@ pub enum Cause {
     NoEndpoint,
     /// A proxy or load balancer in front answered in the workload's place.
     Proxy,
+    /// The proxy in front was itself being replaced.
+    ProxyRollout,
     /// A status that the application itself sent.
     ServerError,
     /// A connect to a pod that was gone timed out and left a NAT entry; the same local port met it again.
@@ -41,7 +43,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::EndpointRace,
         Self::CutAtStop,
         Self::DrainNotAwaited,
@@ -54,6 +56,7 @@ impl Cause {
         Self::Overload,
         Self::NoEndpoint,
         Self::Proxy,
+        Self::ProxyRollout,
         Self::ServerError,
         Self::StaleConntrack,
         Self::Unknown,
@@ -75,6 +78,7 @@ impl Cause {
             Self::Overload => "overload",
             Self::NoEndpoint => "no-endpoint",
             Self::Proxy => "proxy",
+            Self::ProxyRollout => "proxy-rollout",
             Self::ServerError => "server-error",
             Self::StaleConntrack => "stale-conntrack",
             Self::Unknown => "unknown",
@@ -99,6 +103,7 @@ impl Cause {
             Self::Overload => "too few pods, or pods that had just started, did not answer in time",
             Self::NoEndpoint => "no pod of the Service could serve",
             Self::Proxy => "a proxy or load balancer in front of the workload answered in its place",
+            Self::ProxyRollout => "the proxy in front of the workload was itself being replaced",
             Self::ServerError => "the application itself answered with an error",
             Self::StaleConntrack => "a NAT entry of an earlier connect still pointed to a pod that was gone",
             Self::Unknown => "the evidence does not decide",

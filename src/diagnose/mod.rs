@@ -16,6 +16,7 @@
 //! - `merge`: from findings to incidents
 //! - `scene`: what was going on around an attempt
 //! - `tests`: each cause, and a twin that lacks what decides
+//! - `through_proxy`: what a proxy between a URL and the pods did
 //! - `through_url`: attempts through a URL
 //! - `timeout`: requests without an answer in time
 
@@ -33,6 +34,7 @@ mod merge;
 mod scene;
 #[cfg(test)]
 mod tests;
+mod through_proxy;
 mod through_url;
 mod timeout;
 

@@ -24,7 +24,7 @@ const LEAST_ANSWERS: u64 = 20;
 /// A listener's end is bracketed by 20 ms, and the watch that tells of a new endpoint may be somewhat later than that.
 pub(super) const SEEN_LATE_NS: u64 = 60_000_000;
 /// The side probe's period: it cannot tell apart what is closer together.
-const AT_ONCE_NS: u64 = 20_000_000;
+pub(super) const AT_ONCE_NS: u64 = 20_000_000;
 /// A pod that listens for so long after its endpoint serves no more is not just ending.
 const LISTENS_ON_NS: u64 = 1_000_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.

@@ -3,6 +3,7 @@
 
 use super::finding::Finding;
 use super::scene::Scene;
+use super::through_proxy;
 use crate::record::OutcomeGroup;
 use crate::record::entry::Attempt;
 
@@ -21,8 +22,15 @@ pub(super) fn explain<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Findin
     if !is(scene) {
         return None;
     }
+    if attempt.outcome.group() != OutcomeGroup::Answered
+        && let Some(finding) = through_proxy::of_connection(attempt, scene)
+    {
+        return Some(finding);
+    }
     match attempt.outcome.group() {
-        OutcomeGroup::Answered => None,
+        OutcomeGroup::Answered => {
+            through_proxy::of_answer(attempt, scene).filter(|_| may_be_of_another(attempt, scene))
+        }
         OutcomeGroup::NotConnected => Some(Finding::unknown(
             "the connection went to a URL, and whoever listens there did not take it; the logs of what stands there would tell",
         )),

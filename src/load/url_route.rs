@@ -151,6 +151,7 @@ mod tests {
         let door = |url: &str, resolve: Option<&str>| UrlDoor {
             url: url.parse().unwrap(),
             resolve: resolve.map(|address| address.parse().unwrap()),
+            proxy: None,
         };
         let next = |door: &UrlDoor| open(door).unwrap().next();
         assert_eq!(next(&door("https://shop.invalid/", Some("192.0.2.7"))), at("192.0.2.7:443"));
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_name_that_does_not_resolve_is_named_with_what_to_do() {
-        let door = UrlDoor { url: "https://shop.invalid/".parse().unwrap(), resolve: None };
+        let door = UrlDoor { url: "https://shop.invalid/".parse().unwrap(), resolve: None, proxy: None };
         let error = open(&door).err().unwrap().to_string();
         assert!(error.contains("`shop.invalid` does not resolve") && error.contains("`resolve: ADDRESS`"), "{error}");
         let instead = UrlDoor { resolve: Some("gate.invalid".parse().unwrap()), ..door };

@@ -281,7 +281,10 @@ impl PlanBase<'_> {
             objects[workload.index].value.pointer("/spec/template/spec").map(hooks::that_cut).unwrap_or_default(),
         );
         let load = plan_load::overlay(self.load, &spec.load);
+        let proxy = load.proxy.clone();
         let load = plan_load::plan(context, (folder, files), &load, self.rate)?;
+        let own = self.live.is_none().then_some(objects.as_slice());
+        plan_url::check_proxy(context, proxy.as_ref(), own, &service.spec.name)?;
         notes.extend(load.url.as_ref().map(plan_url::note));
         notes.extend(load.tls.as_ref().and_then(plan_tls::note));
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();

@@ -27,6 +27,7 @@ pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad 
         connections: over.connections.or_else(|| base.connections.clone()),
         url: over.url.or_else(|| base.url.clone()),
         resolve: over.resolve.or_else(|| base.resolve.clone()),
+        proxy: over.proxy.or_else(|| base.proxy.clone()),
         tls: over.tls.or_else(|| base.tls.clone()),
         pod_header: over.pod_header.or_else(|| base.pod_header.clone()),
         judge: over.judge.or_else(|| base.judge.clone()),

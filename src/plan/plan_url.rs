@@ -1,20 +1,59 @@
 //! A URL in place of the Service.
 
 use super::plan_error::{FaultContext, PlanError};
+use crate::manifest::ManifestObject;
+use crate::redact::clipped;
 use crate::scenario::model::ScenarioLoad;
 use crate::spec::{LoadSpec, UrlDoor};
+use crate::yaml::Located;
 
 pub(super) fn plan(context: FaultContext<'_>, load: &ScenarioLoad) -> Result<Option<UrlDoor>, PlanError> {
-    match (&load.url, &load.resolve) {
-        (Some(url), resolve) => {
-            Ok(Some(UrlDoor { url: url.value.clone(), resolve: resolve.as_ref().map(|host| host.value.clone()) }))
-        }
-        (None, None) => Ok(None),
-        (None, Some(resolve)) => {
+    let Some(url) = &load.url else {
+        if let Some(resolve) = &load.resolve {
             let message = "`resolve` gives the address of a URL's name, and there is no `url`";
-            Err(context.fault(Some(&resolve.place), message, "add `url: https://NAME/`, or remove `resolve`"))
+            return Err(context.fault(Some(&resolve.place), message, "add `url: https://NAME/`, or remove `resolve`"));
         }
+        if let Some(proxy) = &load.proxy {
+            let message = "`proxy` names the Service of the proxy that answers at a URL, and there is no `url`";
+            return Err(context.fault(Some(&proxy.place), message, "add `url: http://NAME/`, or remove `proxy`"));
+        }
+        return Ok(None);
+    };
+    Ok(Some(UrlDoor {
+        url: url.value.clone(),
+        resolve: load.resolve.as_ref().map(|host| host.value.clone()),
+        proxy: load.proxy.as_ref().map(|name| name.value.clone()),
+    }))
+}
+
+/// Whether `proxy` names a Service beside the load's own, `service`; `own` are the objects that the run makes, `None` where it measures
+/// what stands there already.
+pub(super) fn check_proxy(
+    context: FaultContext<'_>,
+    proxy: Option<&Located<String>>,
+    own: Option<&[ManifestObject]>,
+    service: &str,
+) -> Result<(), PlanError> {
+    let Some(proxy) = proxy else { return Ok(()) };
+    let shown = clipped(&proxy.value, 80);
+    let refused = |message: &str, help: &str| Err(context.fault(Some(&proxy.place), message, help));
+    if proxy.value == service {
+        let message = format!(
+            "`proxy` is service/{service}, which the workload itself is behind, expected that of the proxy in front"
+        );
+        return refused(
+            &message,
+            "to measure the proxy's own rollout, make it the `workload`, without `url` and `proxy`",
+        );
     }
+    let known = |objects: &[ManifestObject]| {
+        objects.iter().any(|object| object.kind() == "Service" && object.name() == proxy.value)
+    };
+    if own.is_some_and(|objects| !known(objects)) {
+        let message = format!("`proxy` is `{}`, and the manifests have no Service of that name", shown.escape_debug());
+        return refused(&message, "a proxy elsewhere is not watched: leave `proxy` out");
+    }
+    Ok(())
 }
 
 /// What should be said of it before the start.
@@ -96,6 +135,9 @@ mod tests {
     fn what_does_not_fit_together_is_refused_where_it_stands() {
         for (load, told) in [
             ("{resolve: 192.0.2.1}", "there is no `url`"),
+            ("{proxy: gate}", "there is no `url`"),
+            ("{url: \"http://a/\", proxy: gate}", "have no Service of that name"),
+            ("{url: \"http://a/\", proxy: web}", "which the workload itself is behind"),
             ("{url: \"http://a/\", tls: {}}", "begins with http://"),
             ("{url: \"https://a/\", resolve: \"http://a.example/\"}", "expected one such as 192.0.2.10"),
             ("{url: \"https://a/\", resolve: \"\"}", "expected one such as 192.0.2.10"),

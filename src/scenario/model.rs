@@ -93,6 +93,9 @@ pub(crate) struct ScenarioLoad {
     pub(crate) url: Option<Located<LoadUrl>>,
     /// The address that the URL's name is taken to have, in place of what the resolver says, or another name that has it.
     pub(crate) resolve: Option<Located<UrlHost>>,
+    /// The Service, in the workload's namespace, of the proxy that answers at the URL: what it cuts while it is itself replaced is
+    /// told apart by it.
+    pub(crate) proxy: Option<Located<String>>,
     /// TLS of all connections; plain text without it, unless `url` begins with `https`.
     pub(crate) tls: Option<Located<ScenarioTls>>,
     /// The response header that names the pod; `X-Pod` by default.

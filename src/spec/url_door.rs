@@ -21,6 +21,9 @@ pub struct UrlDoor {
     /// The address that its name is taken to have, or another name that has it; `None` asks the system's resolver for the URL's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve: Option<UrlHost>,
+    /// The Service, in the workload's namespace, of the proxy that answers there; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
 }
 
 impl UrlDoor {
@@ -28,7 +31,7 @@ impl UrlDoor {
     #[must_use]
     pub fn in_namespace(&self, namespace: &str) -> Self {
         let url = LoadUrl { host: self.url.host.in_namespace(namespace), ..self.url.clone() };
-        Self { url, resolve: self.resolve.as_ref().map(|host| host.in_namespace(namespace)) }
+        Self { url, resolve: self.resolve.as_ref().map(|host| host.in_namespace(namespace)), proxy: self.proxy.clone() }
     }
 }
 
@@ -274,7 +277,7 @@ mod tests {
     fn a_name_may_hold_the_namespace_of_the_variant() {
         let url = "http://Proxy.$(ROLLPROOF_NAMESPACE).svc:81/";
         let resolve = Some("gate.$(ROLLPROOF_NAMESPACE).svc".parse().unwrap());
-        let door = UrlDoor { url: read(url).unwrap(), resolve };
+        let door = UrlDoor { url: read(url).unwrap(), resolve, proxy: None };
         let json = serde_json::to_string(&door).unwrap();
         assert_eq!(serde_json::from_str::<UrlDoor>(&json).unwrap(), door);
         assert!(json.contains("$(ROLLPROOF_NAMESPACE)"), "{json}");

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::TimelineError;
 use super::histogram_decoder::HistogramDecoder;
+use super::proxy_pod::ProxyPods;
 use super::said::waiting_words;
 use super::serving::Serving;
 use super::tracked_pods::TrackedPods;
@@ -53,6 +54,7 @@ pub struct Collector {
     /// Their places in `done`.
     places: BTreeMap<u32, usize>,
     pods: TrackedPods,
+    proxies: ProxyPods,
     overflows: Vec<Overflow>,
     end: Option<RunEnd>,
     orphans: u64,
@@ -66,6 +68,7 @@ impl Collector {
     pub fn new(header: Header) -> Self {
         Self {
             pods: TrackedPods::new(header.started_unix_ns),
+            proxies: ProxyPods::default(),
             header,
             begun: BTreeSet::new(),
             numbers: BTreeSet::new(),
@@ -94,6 +97,7 @@ impl Collector {
             Entry::Pulse(pulse) => self.of_trial(pulse.trial, |trial| trial.pulse(pulse)),
             Entry::Punctuality(slice) => self.of_trial(slice.trial, |trial| trial.punctuality(slice)),
             Entry::Pod(pod) => self.pods.pod(&pod),
+            Entry::Endpoints(seen) if self.is_of_the_proxy(&seen) => self.proxies.endpoints(&seen),
             // Another Service's endpoints say nothing of where the load was routed.
             Entry::Endpoints(seen) if self.is_of_another_service(&seen) => {}
             Entry::Endpoints(seen) => self.pods.endpoints(&seen),
@@ -109,6 +113,12 @@ impl Collector {
             Entry::Header(_) | Entry::Workload(_) => {}
         }
         Ok(())
+    }
+
+    fn is_of_the_proxy(&self, seen: &EndpointsSeen) -> bool {
+        let variant = self.header.variant_in(&seen.namespace);
+        let proxy = variant.and_then(|variant| variant.load.url.as_ref()?.proxy.as_ref());
+        proxy.is_some() && proxy == seen.service.as_ref() && self.is_of_another_service(seen)
     }
 
     fn is_of_another_service(&self, seen: &EndpointsSeen) -> bool {
@@ -127,6 +137,7 @@ impl Collector {
         }
         self.begun.insert((start.at_ns, trial));
         self.pods.forget(&start.namespace, start.at_ns);
+        self.proxies.forget(&start.namespace, start.at_ns);
         self.running_in.entry(start.namespace.clone()).or_default().insert(trial);
         self.running.insert(trial, Gathering::new(start));
         Ok(())
@@ -161,6 +172,7 @@ impl Collector {
             trial.names_answer = trial.pods.iter().any(|pod| trial.answered_slices.contains_key(&pod.name));
             self.give_hooks(&mut trial);
             trial.forget_shared_names();
+            trial.proxies = self.proxies.all(&namespace);
             trial.neighbours = self.pods.neighbours(&namespace, &std::mem::take(&mut trial.answered_slices));
         }
         self.places.insert(trial.start.trial, self.done.len());

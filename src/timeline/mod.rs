@@ -17,6 +17,7 @@
 //! - `lag_tests`: lags as a report shows them
 //! - `lateness`: how late a trial's own sends and watches were
 //! - `life`: a pod's edges
+//! - `proxy_pod`: pods of a proxy in front of the workload
 //! - `neighbour`: endpoints of the Service that are not of the rolled workload
 //! - `other_container`: the end of a container that does not serve
 //! - `pod_edge`: the names of the edges
@@ -48,6 +49,7 @@ mod other_container;
 mod pod_edge;
 mod pod_lapse;
 mod pod_tracker;
+mod proxy_pod;
 mod said;
 mod serving;
 mod tracked_pods;
@@ -68,6 +70,7 @@ pub use neighbour::Neighbour;
 pub use other_container::OtherContainer;
 pub use pod_edge::PodEdge;
 pub use pod_lapse::{CrashedContainer, LapseKind, PodLapse};
+pub use proxy_pod::ProxyPod;
 pub use said::KubernetesSaid;
 pub use serving::Serving;
 pub use trial::{Failure, Trial};

@@ -12,6 +12,7 @@ use super::lag::PropagationLags;
 use super::lateness::Lateness;
 use super::life::PodLife;
 use super::neighbour::Neighbour;
+use super::proxy_pod::ProxyPod;
 use super::said::KubernetesSaid;
 use super::tracked_pods::TrackedPods;
 use super::window::{Phase, Window};
@@ -57,6 +58,8 @@ pub struct Trial {
     pub pods: Vec<PodLife>,
     /// The Service's other endpoints.
     pub neighbours: Vec<Neighbour>,
+    /// The pods of the proxy that the load's URL leads through, where it is known.
+    pub proxies: Vec<ProxyPod>,
     /// The slices in which each pod answered as expected; under the empty name those in which a new connection was answered without
     /// a name.
     pub answered_slices: BTreeMap<String, BTreeSet<Stamp>>,

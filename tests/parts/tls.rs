@@ -288,7 +288,8 @@ fn a_url_takes_the_place_of_the_route_on_every_arm() {
         let server = TlsServer::start(NO_FAULT);
         let url = format!("https://{}:{}/", tls_server::NAME, server.address.port()).parse().unwrap();
         let mut plan = tls_plan(40.0, 2, vec![kind("/ok", arm)], server.trusted());
-        plan.spec.url = Some(UrlDoor { url, resolve: Some(rollproof::spec::UrlHost::Address(server.address.ip())) });
+        plan.spec.url =
+            Some(UrlDoor { url, resolve: Some(rollproof::spec::UrlHost::Address(server.address.ip())), proxy: None });
         let ran = run(&plan, nowhere, 10);
         assert_eq!(ran.outcomes[&0].keys().collect::<Vec<_>>(), [&Outcome::Ok], "{}", arm.name());
         plan.spec.url = None;
@@ -301,7 +302,7 @@ fn a_url_takes_the_place_of_the_route_on_every_arm() {
 fn a_url_whose_name_does_not_resolve_starts_no_load() {
     let server = TlsServer::start(NO_FAULT);
     let mut plan = tls_plan(10.0, 1, vec![kind("/ok", Arm::New)], server.trusted());
-    plan.spec.url = Some(UrlDoor { url: "https://shop.invalid/".parse().unwrap(), resolve: None });
+    plan.spec.url = Some(UrlDoor { url: "https://shop.invalid/".parse().unwrap(), resolve: None, proxy: None });
     let error = load::preflight(&plan, Arc::new(server.address), Clock::start()).unwrap_err().to_string();
     assert!(error.contains("`shop.invalid` does not resolve"), "{error}");
 }

@@ -4,12 +4,14 @@
 //! - `containers`: pods that are easily taken for others
 //! - `handshake`: handshakes of TLS that a stopping pod ended
 //! - `lapses`: pods that had no endpoint for a time
+//! - `through_proxy`: what a proxy between a URL and the pods did
 //! - `through_url`: requests that go to a URL, and twins that go to the Service
 
 mod at_stop;
 mod containers;
 mod handshake;
 mod lapses;
+mod through_proxy;
 mod through_url;
 
 use crate::analysis::{IncidentDoc, ReportDoc};

@@ -14,7 +14,7 @@ fn both(pods: &[SamplePod], lose: impl Fn(&mut SampleTrial)) -> [Vec<Cause>; 2] 
             let variant = &mut header.spec.variants[0];
             variant.objects_mut().manifests = vec![workload(None, false)];
             let url = "http://shop.example/".parse().unwrap();
-            variant.load.url = through_url.then_some(UrlDoor { url, resolve: None });
+            variant.load.url = through_url.then_some(UrlDoor { url, resolve: None, proxy: None });
         };
         let change = |trial: &mut SampleTrial| {
             pods::add(trial, pods);

@@ -327,7 +327,7 @@ fn a_url_whose_answers_name_no_pod_of_the_workload_shows_nothing_clean() {
     let run = |url: Option<&str>, named: bool| {
         SampleRun::new(1, &[("web", Expect::Clean)])
             .plan(|header| {
-                let door = |url: &str| crate::spec::UrlDoor { url: url.parse().unwrap(), resolve: None };
+                let door = |url: &str| crate::spec::UrlDoor { url: url.parse().unwrap(), resolve: None, proxy: None };
                 header.spec.variants[0].load.url = url.map(door);
             })
             .trial(1, "web", |trial| {

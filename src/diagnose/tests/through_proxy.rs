@@ -1,0 +1,149 @@
+//! What a proxy between a URL and the pods did: its own answers, and its own rollout.
+
+use super::*;
+use crate::record::entry::{EndpointSeen, EndpointsSeen, SeenChange};
+use crate::spec::UrlDoor;
+
+/// The slices of the proxy's Service: the moment, and which of its pods were ready.
+type Slices<'a> = &'a [(i64, &'a [(&'a str, bool)])];
+
+/// Both of the proxy's pods stay.
+const STAYS: Slices<'_> = &[(-2_900, &[("proxy-a", true), ("proxy-b", true)])];
+/// One of them is replaced at second 5, by one that is ready a second before.
+const REPLACED: Slices<'_> = &[
+    (-2_900, &[("proxy-a", true), ("proxy-b", true)]),
+    (4_000, &[("proxy-a", true), ("proxy-b", true), ("proxy-c", true)]),
+    (5_000, &[("proxy-a", false), ("proxy-b", true), ("proxy-c", true)]),
+    (5_500, &[("proxy-b", true), ("proxy-c", true)]),
+];
+
+fn docs(
+    proxy: Option<&str>,
+    pods: &[SamplePod],
+    slices: Slices<'_>,
+    lose: impl FnOnce(&mut SampleTrial),
+) -> Vec<IncidentDoc> {
+    let plan = |header: &mut Header| {
+        "kind".clone_into(&mut header.cluster.kind);
+        let variant = &mut header.spec.variants[0];
+        variant.objects_mut().manifests = vec![workload(None, false)];
+        let url = "http://shop.example/".parse().unwrap();
+        variant.load.url = Some(UrlDoor { url, resolve: None, proxy: proxy.map(str::to_owned) });
+    };
+    let change = |trial: &mut SampleTrial| {
+        pods::add(trial, pods);
+        for (ms, ready) in slices {
+            let endpoints = ready.iter().map(|(name, ready)| EndpointSeen {
+                pod: Some((*name).to_owned()),
+                address: "10.0.0.7".to_owned(),
+                ready: *ready,
+                serving: *ready,
+                terminating: !*ready,
+            });
+            trial.more.push(Entry::Endpoints(EndpointsSeen {
+                at_ns: trial.at(*ms),
+                change: SeenChange::Changed,
+                namespace: pods::NAMESPACE.to_owned(),
+                name: "proxy-x".to_owned(),
+                service: Some("proxy".to_owned()),
+                endpoints: endpoints.collect(),
+            }));
+        }
+        lose(trial);
+    };
+    SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report().incidents
+}
+
+fn of(pods: &[SamplePod], slices: Slices<'_>, lose: impl FnOnce(&mut SampleTrial)) -> Vec<Cause> {
+    docs(Some("proxy"), pods, slices, lose).iter().map(|one| one.cause).collect()
+}
+
+/// An answer of the proxy's own to a request that was sent at `ms`.
+fn answered(status: u16, ms: i64, waited_ms: u64) -> impl FnOnce(&mut SampleTrial) {
+    move |trial| {
+        let attempt = cut(trial, ms, waited_ms, if status < 500 { Outcome::StatusOther } else { Outcome::Status5xx });
+        (attempt.status, attempt.bytes_in, attempt.errno) = (Some(status), Some(120), None);
+    }
+}
+
+fn closed(ms: i64, waited_ms: u64) -> impl FnOnce(&mut SampleTrial) {
+    move |trial| _ = cut(trial, ms, waited_ms, Outcome::ClosedBeforeByte)
+}
+
+#[test]
+fn an_error_for_a_pod_that_had_stopped_is_the_proxys_with_its_lag() {
+    let pods = [OLD, STOPPED, NEW];
+    let found = docs(Some("proxy"), &pods, STAYS, answered(502, 1_800, 5));
+    assert_eq!(
+        found.iter().map(|one| (one.cause, one.pod.as_deref())).collect::<Vec<_>>(),
+        [(Cause::Proxy, Some("web-stopped"))]
+    );
+    let lag = found[0].evidence.iter().find(|one| one.edge == "endpoint not ready").unwrap();
+    assert_eq!(lag.gap_ms.map(f64::round), Some(775.0), "{:?}", found[0].evidence);
+    // Where no pod stopped, only the status tells of the proxy.
+    let found = docs(Some("proxy"), &[OLD, NEW], STAYS, answered(502, 1_800, 5));
+    assert_eq!((found[0].cause, found[0].pod.as_deref(), found[0].evidence.len()), (Cause::Proxy, None, 1));
+    // A 503 may be the application's, unless a proxy is known to be there.
+    assert_eq!(docs(None, &pods, STAYS, answered(503, 1_800, 5))[0].cause, Cause::Unknown);
+    assert_eq!(docs(None, &pods, STAYS, answered(502, 1_800, 5))[0].cause, Cause::Proxy);
+    assert_eq!(of(&pods, STAYS, answered(503, 1_800, 5)), [Cause::Proxy]);
+    assert_eq!(of(&pods, STAYS, answered(500, 1_800, 5)), [Cause::Unknown]);
+}
+
+#[test]
+fn a_request_that_was_in_flight_as_its_pod_stopped_was_cut_whoever_said_so() {
+    let pods = [OLD, STOPPED, NEW];
+    assert_eq!(of(&pods, STAYS, answered(502, 500, 550)), [Cause::CutAtStop]);
+    assert_eq!(of(&pods, STAYS, closed(500, 550)), [Cause::CutAtStop]);
+    // After that the proxy sent it to a pod that had stopped.
+    assert_eq!(of(&pods, STAYS, closed(1_300, 5)), [Cause::Proxy]);
+    // A gateway's timeout is no cut.
+    assert_eq!(of(&pods, STAYS, answered(504, 500, 600)), [Cause::Proxy]);
+    // Of two that stopped at the same time either may have had it.
+    let other = SamplePod { name: "web-other", ..STOPPED };
+    assert_eq!(of(&[OLD, STOPPED, other, NEW], STAYS, answered(502, 500, 550)), [Cause::Proxy]);
+}
+
+#[test]
+fn nobody_to_ask_is_no_fault_of_the_proxys() {
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    assert_eq!(of(&[STOPPED, late.clone()], STAYS, answered(503, 2_000, 5)), [Cause::NoEndpoint]);
+    assert_eq!(of(&[STOPPED, OLD, late], STAYS, answered(503, 2_000, 5)), [Cause::Proxy]);
+}
+
+#[test]
+fn what_a_proxy_cuts_as_it_is_replaced_is_told_from_what_the_pods_do() {
+    for (ms, waited_ms) in [(4_990, 5), (5_200, 1), (6_000, 20)] {
+        assert_eq!(of(&[OLD, NEW], REPLACED, closed(ms, waited_ms)), [Cause::ProxyRollout], "{ms}");
+    }
+    assert_eq!(of(&[OLD, NEW], REPLACED, |trial| refused(trial, 5_300)), [Cause::ProxyRollout]);
+    // Long before, long after, or where it stays, nothing tells of it.
+    for (slices, ms) in [(REPLACED, 2_000), (REPLACED, 7_900), (STAYS, 5_200)] {
+        assert_eq!(of(&[OLD, NEW], slices, closed(ms, 1)), [Cause::Unknown], "{ms}");
+    }
+    // Whose proxy is not known, its rollout is not seen.
+    assert_eq!(docs(None, &[OLD, NEW], REPLACED, closed(5_200, 1))[0].cause, Cause::Unknown);
+    // A pod of the workload that stops at the same time may have had its part.
+    let meanwhile = SamplePod {
+        deleted: Some(5_000),
+        not_ready: Some(5_030),
+        closed: Some(5_050),
+        finished: Some((5_060, 0)),
+        ..STOPPED
+    };
+    assert_eq!(of(&[OLD, meanwhile, NEW], REPLACED, closed(5_200, 1)), [Cause::Unknown]);
+    assert_eq!(
+        of(&[OLD, STOPPED, NEW], REPLACED, closed(5_200, 1)),
+        [Cause::ProxyRollout],
+        "it had stopped long before"
+    );
+}
+
+#[test]
+fn a_proxy_that_does_not_know_its_routes_yet_answers_for_its_own_rollout() {
+    for status in [404, 502, 503] {
+        assert_eq!(of(&[OLD, NEW], REPLACED, answered(status, 4_300, 2)), [Cause::ProxyRollout], "{status}");
+    }
+    assert_eq!(of(&[OLD, NEW], STAYS, answered(404, 4_300, 2)), [Cause::Unknown]);
+    assert_eq!(of(&[OLD, NEW], REPLACED, answered(401, 4_300, 2)), [Cause::Unknown]);
+}
