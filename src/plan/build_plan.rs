@@ -282,7 +282,7 @@ impl PlanBase<'_> {
         );
         let load = plan_load::overlay(self.load, &spec.load);
         let load = plan_load::plan(context, (folder, files), &load, self.rate)?;
-        notes.extend(load.url.as_ref().map(plan_url::note));
+        notes.extend(plan_url::note(&load));
         notes.extend(load.tls.as_ref().and_then(plan_tls::note));
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();
         let objects = TargetObjects {
