@@ -5,13 +5,13 @@ use super::cause::Cause;
 use super::finding::{Finding, Proof};
 use super::scene::{AT_ONCE_NS, Outage, Scene, stop_begins};
 use crate::clock::Stamp;
-use crate::record::OutcomeGroup;
 use crate::record::entry::Attempt;
+use crate::record::{Outcome, OutcomeGroup};
 use crate::spec::UrlDoor;
 use crate::timeline::{Edge, PodEdge, PodLife, ProxyPod};
 
 /// kubelet may stop a pod before its endpoint is seen to leave.
-const BEFORE_NS: u64 = 1_000_000_000;
+const BEFORE_NS: u64 = 500_000_000;
 /// What a pod's end does may be seen so long after it.
 const AFTER_NS: u64 = 2_000_000_000;
 /// A proxy that has just started may not know its routes or pods yet.
@@ -41,9 +41,9 @@ pub(super) fn of_answer<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Find
             return Some(Finding { pod, ..Finding::of(Cause::Proxy, latest, STOPPED) }.and([said]));
         }
     }
-    let replaced = replaced(scene, at_ns).or_else(|| fresh(scene, at_ns));
-    if let Some(replaced) = replaced.filter(|_| matches!(status, 404 | 502 | 503)) {
-        return Some(of_rollout(replaced, at_ns, scene).and([said]));
+    // One that stops cuts connections and answers nothing.
+    if let Some(fresh) = fresh(scene, at_ns).filter(|_| matches!(status, 404 | 502 | 503)) {
+        return Some(of_rollout(fresh, at_ns, scene).and([said]));
     }
     of_a_gateway.then(|| Finding::without_pod(Cause::Proxy, vec![said]))
 }
@@ -51,8 +51,11 @@ pub(super) fn of_answer<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Find
 /// A connection that ended, or was not made, without an answer.
 pub(super) fn of_connection<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
     let (proxy, at_ns) = (proxy(scene)?, attempt.end_ns);
-    if let Some(replaced) = replaced(scene, at_ns) {
-        return Some(of_rollout(replaced, at_ns, scene));
+    // A connect that timed out was led to a pod when it was begun.
+    let begun_ns = attempt.started_ns.filter(|_| attempt.outcome == Outcome::ConnectTimeout);
+    let routed_ns = begun_ns.unwrap_or(at_ns);
+    if let Some(replaced) = replaced(scene, routed_ns) {
+        return Some(of_rollout(replaced, routed_ns, scene));
     }
     let cut = matches!(attempt.outcome.group(), OutcomeGroup::NoByte | OutcomeGroup::Partial);
     let pod = stopping(scene, at_ns).filter(|_| cut)?;

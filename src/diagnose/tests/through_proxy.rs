@@ -117,6 +117,10 @@ fn what_a_proxy_cuts_as_it_is_replaced_is_told_from_what_the_pods_do() {
         assert_eq!(of(&[OLD, NEW], REPLACED, closed(ms, waited_ms)), [Cause::ProxyRollout], "{ms}");
     }
     assert_eq!(of(&[OLD, NEW], REPLACED, |trial| refused(trial, 5_300)), [Cause::ProxyRollout]);
+    // A connect that timed out was led there when it was begun.
+    let timed_out = |begun_ms: i64| move |trial: &mut SampleTrial| _ = cut(trial, begun_ms, 2_500, Outcome::ConnectTimeout);
+    assert_eq!(of(&[OLD, NEW], REPLACED, timed_out(5_300)), [Cause::ProxyRollout]);
+    assert_eq!(of(&[OLD, NEW], REPLACED, timed_out(2_000)), [Cause::Unknown]);
     // Long before, long after, or where it stays, nothing tells of it.
     for (slices, ms) in [(REPLACED, 2_000), (REPLACED, 7_900), (STAYS, 5_200)] {
         assert_eq!(of(&[OLD, NEW], slices, closed(ms, 1)), [Cause::Unknown], "{ms}");
@@ -145,5 +149,7 @@ fn a_proxy_that_does_not_know_its_routes_yet_answers_for_its_own_rollout() {
         assert_eq!(of(&[OLD, NEW], REPLACED, answered(status, 4_300, 2)), [Cause::ProxyRollout], "{status}");
     }
     assert_eq!(of(&[OLD, NEW], STAYS, answered(404, 4_300, 2)), [Cause::Unknown]);
+    // It had answered so before any of its pods was new, as nginx does that has put its servers aside.
+    assert_eq!(of(&[OLD, NEW], REPLACED, answered(502, 3_500, 2)), [Cause::Proxy]);
     assert_eq!(of(&[OLD, NEW], REPLACED, answered(401, 4_300, 2)), [Cause::Unknown]);
 }
