@@ -176,7 +176,9 @@ fn gap_ms(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<f64> {
         lag_ns = lag_ns.max(trial.judged_lag_max_ns);
     }
     let pods = variant.replicas().saturating_add(variant.surge());
-    stats::gap_ms(pods, made as f64 / time_s, lag_ns as f64 / 1e6).map(|ms| rounded(ms, 1e1))
+    // What is closed may be met at one door only.
+    let part = variant.load.least_rate(Arm::New) / variant.load.rate_of(Arm::New);
+    stats::gap_ms(pods, made as f64 * part / time_s, lag_ns as f64 / 1e6).map(|ms| rounded(ms, 1e1))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Median {

@@ -109,6 +109,7 @@ fn load(arguments: &AttachArgs) -> Result<ScenarioLoad, CommandFailure> {
     let statuses: Result<Vec<_>, String> = arguments.status.iter().map(status).collect();
     let statuses = statuses.map_err(|why| CommandFailure::User(format!("--status: {why}")))?;
     let request = ScenarioRequest {
+        door: None,
         path,
         method: None,
         headers: crate::scenario::http::RequestHeaders::default(),

@@ -67,7 +67,7 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
         for attempt in &trial.lost {
             merger.add(attempt, &lateness::explain(attempt, &scene));
             // The embedded cluster routes without NAT, and the NAT on the way to a URL is not known.
-            let unlike = scene::is_embedded(&timeline.header) || through_url::is(&scene);
+            let unlike = scene::is_embedded(&timeline.header) || through_url::is(attempt, &scene);
             if let Some(port) = timed_out_port(attempt).filter(|_| !unlike) {
                 scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
             }

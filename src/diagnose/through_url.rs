@@ -6,20 +6,21 @@ use super::scene::Scene;
 use super::through_proxy;
 use crate::record::OutcomeGroup;
 use crate::record::entry::Attempt;
+use crate::spec::Door;
 
-/// Whether requests go to a URL in place of the Service.
-pub(super) fn is(scene: &Scene<'_>) -> bool {
-    scene.variant.load.url.is_some()
+/// Whether an attempt went to a URL and not to the Service.
+pub(super) fn is(attempt: &Attempt, scene: &Scene<'_>) -> bool {
+    scene.variant.load.door(attempt.request) == Door::Url
 }
 
 /// Whether an answer may have been given by something in front of the pods.
 pub(super) fn may_be_of_another(attempt: &Attempt, scene: &Scene<'_>) -> bool {
-    is(scene) && (attempt.pod.is_none() || attempt.pod_from_connection)
+    is(attempt, scene) && (attempt.pod.is_none() || attempt.pod_from_connection)
 }
 
 /// `None` if it went to the Service, or if it is an answer, which says by itself who gave it.
 pub(super) fn explain<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
-    if !is(scene) {
+    if !is(attempt, scene) {
         return None;
     }
     if attempt.outcome.group() != OutcomeGroup::Answered

@@ -285,7 +285,7 @@ impl PlanBase<'_> {
         let load = plan_load::plan(context, (folder, files), &load, self.rate)?;
         let own = self.live.is_none().then_some(objects.as_slice());
         plan_url::check_proxy(context, proxy.as_ref(), own, &service.spec.name)?;
-        notes.extend(load.url.as_ref().map(plan_url::note));
+        notes.extend(plan_url::note(&load));
         notes.extend(load.tls.as_ref().and_then(plan_tls::note));
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();
         let objects = TargetObjects {

@@ -10,7 +10,7 @@ use super::{limits, plan_tls, plan_url};
 use crate::manifest::FileSource;
 use crate::record::Arm;
 use crate::scenario::model::{ScenarioLoad, ScenarioRequest};
-use crate::spec::{LoadSpec, RequestSpec};
+use crate::spec::{Door, LoadSpec, RequestSpec};
 use crate::yaml::Located;
 
 const DEFAULT_RATE: f64 = 100.0;
@@ -28,6 +28,7 @@ pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad 
         url: over.url.or_else(|| base.url.clone()),
         resolve: over.resolve.or_else(|| base.resolve.clone()),
         proxy: over.proxy.or_else(|| base.proxy.clone()),
+        door: over.door.or_else(|| base.door.clone()),
         tls: over.tls.or_else(|| base.tls.clone()),
         pod_header: over.pod_header.or_else(|| base.pod_header.clone()),
         judge: over.judge.or_else(|| base.judge.clone()),
@@ -43,13 +44,14 @@ pub(super) fn plan(
     rate: Option<f64>,
 ) -> Result<LoadSpec, PlanError> {
     let requests = requests(context, spec)?;
+    plan_url::check_used(context, spec, &requests)?;
     let judged = judged(context, spec, &requests)?;
     Ok(LoadSpec {
         rate: rate.or(spec.rate.map(crate::scenario::values::RequestRate::per_s)).unwrap_or(DEFAULT_RATE),
         timeout: timeout(context, spec)?,
         connections: connections(context, spec)?,
         url: plan_url::plan(context, spec)?,
-        tls: plan_tls::plan(context, (folder, files), spec)?,
+        tls: plan_tls::plan(context, (folder, files), spec, plan_url::at_service(&requests))?,
         pod_header: spec.pod_header.as_ref().map_or(DEFAULT_POD_HEADER, |header| header.0.clone()),
         judged,
         requests,
@@ -71,11 +73,25 @@ fn connections(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Option<
 fn requests(context: FaultContext<'_>, spec: &ScenarioLoad) -> Result<Vec<RequestSpec>, PlanError> {
     let Some(list) = &spec.requests else {
         let arms = weights(&DEFAULT_ARMS.map(|arm| (arm, 1.0)));
-        return Ok(vec![RequestSpec::get(PathAndQuery::from_static("/"), arms)]);
+        let doors = plan_url::doors(context, spec, None)?;
+        return Ok(at_doors(&RequestSpec::get(PathAndQuery::from_static("/"), arms), doors));
     };
     context.beyond(Some(&list.place), limits::kinds_of_request(list.value.len()))?;
     let shares = shares(context, list)?;
-    list.value.iter().zip(shares).map(|(request, share)| request_plan(context, &request.value, share)).collect()
+    let mut planned = Vec::with_capacity(list.value.len());
+    for (request, share) in list.value.iter().zip(shares) {
+        let doors = plan_url::doors(context, spec, request.value.door.as_ref())?;
+        planned.extend(at_doors(&request_plan(context, &request.value, share)?, doors));
+    }
+    context.beyond(Some(&list.place), limits::kinds_of_request(planned.len()))?;
+    Ok(planned)
+}
+
+/// The kind once for each door, its share divided between them.
+fn at_doors(kind: &RequestSpec, doors: &[Door]) -> Vec<RequestSpec> {
+    #[expect(clippy::cast_precision_loss, reason = "there are one or two")]
+    let share = kind.share / doors.len() as f64;
+    doors.iter().map(|door| RequestSpec { door: Some(*door), share, ..kind.clone() }).collect()
 }
 
 /// Each kind's share. Those that give none divide evenly what the others leave.
@@ -114,6 +130,7 @@ fn request_plan(context: FaultContext<'_>, spec: &ScenarioRequest, share: f64) -
     }
     let arms = spec.arms.as_ref().map(|arms| weights(&arms.value.0));
     Ok(RequestSpec {
+        door: None,
         method,
         path: spec.path.0.clone(),
         headers: spec.headers.0.clone(),

@@ -86,7 +86,7 @@ impl RunPlan {
             control: self.control() == Some(index),
             comparison: self.compared(index),
             missed_share: zero_upper_bound(self.settings.trials),
-            gap_ms: judged.then(|| gap_ms(pods, variant.spec.load.rate_of(Arm::New), 0.0)).flatten(),
+            gap_ms: judged.then(|| gap_ms(pods, variant.spec.load.least_rate(Arm::New), 0.0)).flatten(),
         })
     }
 }

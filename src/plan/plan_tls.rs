@@ -15,20 +15,22 @@ use crate::spec::TlsSpec;
 /// The most CAs that a file may hold.
 const MAX_CAS: usize = 1_000;
 
-/// The TLS of a load; a URL decides whether there is any, and a Service leaves it to the scenario.
+/// The TLS of a load; a URL decides whether there is any, and a Service leaves it to the scenario. `at_service`: requests go to the
+/// Service.
 pub(super) fn plan(
     context: FaultContext<'_>,
     files: (&Path, &dyn FileSource),
     load: &ScenarioLoad,
+    at_service: bool,
 ) -> Result<Option<TlsSpec>, PlanError> {
     match (&load.tls, load.url.as_ref().map(|url| url.value.is_https())) {
         (None, None | Some(false)) => Ok(None),
         (None, Some(true)) => Ok(Some(TlsSpec::default())),
-        (Some(tls), None | Some(true)) => options(context, files, &tls.value).map(Some),
-        (Some(tls), Some(false)) => {
+        (Some(tls), Some(false)) if !at_service => {
             let message = "`tls` stands beside a `url` that begins with http://, which has none";
             Err(context.fault(Some(&tls.place), message, "begin the URL with https://, or remove `tls`"))
         }
+        (Some(tls), _) => options(context, files, &tls.value).map(Some),
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) struct ScenarioLoad {
     /// Kept-alive connections of each of the arms `reused` and `blind`; chosen from rate and replicas by default.
     #[schemars(range(min = 1, max = 10_000))]
     pub(crate) connections: Option<Located<u32>>,
-    /// Where the requests go in place of the Service: scheme, host and port; paths belong to `requests`. In its host
+    /// Where requests of the door `url` go: scheme, host and port; paths belong to `requests`. In its host
     /// `$(ROLLPROOF_NAMESPACE)` stands for the namespace of the variant.
     pub(crate) url: Option<Located<LoadUrl>>,
     /// The address that the URL's name is taken to have, in place of what the resolver says, or another name that has it.
@@ -96,7 +96,9 @@ pub(crate) struct ScenarioLoad {
     /// The Service, in the workload's namespace, of the proxy that answers at the URL: what it cuts while it is itself replaced is
     /// told apart by it.
     pub(crate) proxy: Option<Located<String>>,
-    /// TLS of all connections; plain text without it, unless `url` begins with `https`.
+    /// Where requests go that have no `door` of their own; to the `url` where there is one, else to the Service, by default.
+    pub(crate) door: Option<Located<DoorChoice>>,
+    /// TLS of the connections to the `url` if that begins with `https`, else of those to the Service; plain text without it.
     pub(crate) tls: Option<Located<ScenarioTls>>,
     /// The response header that names the pod; `X-Pod` by default.
     pub(crate) pod_header: Option<PodHeader>,
@@ -106,7 +108,7 @@ pub(crate) struct ScenarioLoad {
     pub(crate) requests: Option<Located<Vec<Located<ScenarioRequest>>>>,
 }
 
-/// TLS of all connections. `{}` trusts the CAs of the platform.
+/// TLS of the load's connections. `{}` trusts the CAs of the platform.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScenarioTls {
@@ -118,12 +120,26 @@ pub(crate) struct ScenarioTls {
     pub(crate) insecure: Option<Located<bool>>,
 }
 
+/// Where requests go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DoorChoice {
+    /// The Service.
+    Service,
+    /// The `url`.
+    Url,
+    /// Half of them to the Service and half to the `url`.
+    Both,
+}
+
 /// One kind of request.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScenarioRequest {
     /// Its path, with query.
     pub(crate) path: RequestPath,
+    /// Where it goes; the load's `door` by default.
+    pub(crate) door: Option<Located<DoorChoice>>,
     /// Its method; `GET` by default.
     pub(crate) method: Option<RequestMethod>,
     /// Its headers.

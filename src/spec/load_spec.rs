@@ -1,12 +1,13 @@
 //! The load of a variant.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::adapters::{nanoseconds, text};
-use super::{Arm, RequestSpec, TlsSpec, UrlDoor};
+use super::{Arm, Door, RequestSpec, TlsSpec, UrlDoor};
 
 /// The load of a variant. Shares, and the weights of each request's arms, add to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,13 +18,13 @@ pub struct LoadSpec {
     /// waits, from its planned time, for a kept-alive connection.
     #[serde(rename = "timeout_ns", with = "nanoseconds")]
     pub timeout: Duration,
-    /// Kept-alive connections of each of the arms `reused` and `blind`; `None` leaves them to the load.
+    /// Kept-alive connections of each of the arms `reused` and `blind` at each door; `None` leaves them to the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u32>,
-    /// Where the requests go in place of the Service; `None` for the Service.
+    /// Where requests of the door `url` go; `None` where all go to the Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<UrlDoor>,
-    /// TLS of all connections; `None` for plain text.
+    /// TLS of the connections to the URL if that asks for it, else to the Service; `None` for plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSpec>,
     /// The response header that names the pod.
@@ -49,7 +50,20 @@ impl LoadSpec {
     /// Requests a second that `arm` carries.
     #[must_use]
     pub fn rate_of(&self, arm: Arm) -> f64 {
-        let parts = self.requests.iter().flat_map(|request| {
+        Door::ALL.into_iter().map(|door| self.rate_at(arm, door)).sum()
+    }
+
+    /// Requests a second that `arm` carries to the door where it carries fewest of those where it carries any.
+    #[must_use]
+    pub fn least_rate(&self, arm: Arm) -> f64 {
+        let rates = Door::ALL.into_iter().map(|door| self.rate_at(arm, door)).filter(|rate| *rate > 0.0);
+        rates.reduce(f64::min).unwrap_or(0.0)
+    }
+
+    /// Requests a second that `arm` carries to `door`.
+    #[must_use]
+    pub fn rate_at(&self, arm: Arm, door: Door) -> f64 {
+        let parts = self.requests.iter().filter(|request| self.door_of(request) == door).flat_map(|request| {
             request.arms.iter().filter(|(known, _)| *known == arm).map(|(_, weight)| request.share * weight)
         });
         self.rate * parts.sum::<f64>()
@@ -58,8 +72,61 @@ impl LoadSpec {
     /// Whether any request is carried by `arm`.
     #[must_use]
     pub fn uses(&self, arm: Arm) -> bool {
+        Door::ALL.into_iter().any(|door| self.uses_at(arm, door))
+    }
+
+    /// Whether any request is carried by `arm` to `door`.
+    #[must_use]
+    pub fn uses_at(&self, arm: Arm, door: Door) -> bool {
         let carries = |request: &RequestSpec| request.arms.iter().any(|(known, weight)| *known == arm && *weight > 0.0);
-        self.requests.iter().any(|request| request.share > 0.0 && carries(request))
+        self.requests.iter().any(|request| request.share > 0.0 && self.door_of(request) == door && carries(request))
+    }
+
+    /// The doors to which requests go, in the order of [`Door::ALL`].
+    pub fn doors(&self) -> impl Iterator<Item = Door> {
+        Door::ALL.into_iter().filter(|door| Arm::ALL.into_iter().any(|arm| self.uses_at(arm, *door)))
+    }
+
+    /// Whether requests go to the Service and to the URL.
+    #[must_use]
+    pub fn has_both_doors(&self) -> bool {
+        self.doors().count() > 1
+    }
+
+    /// Where requests of a kind go; where there is no such kind, as where a kind leaves it out.
+    #[must_use]
+    pub fn door(&self, request: u16) -> Door {
+        self.requests.get(usize::from(request)).map_or_else(|| self.usual_door(), |kind| self.door_of(kind))
+    }
+
+    /// Where requests of `kind` go.
+    #[must_use]
+    pub fn door_of(&self, kind: &RequestSpec) -> Door {
+        kind.door.unwrap_or_else(|| self.usual_door())
+    }
+
+    /// The kinds of request whose connections say nothing of where the Service leads: those to the URL, where others go to the Service.
+    #[must_use]
+    pub fn unrouted(&self) -> BTreeSet<u16> {
+        let both = self.has_both_doors();
+        let kinds = (0..).zip(&self.requests).filter(|(_, kind)| both && self.door_of(kind) == Door::Url);
+        kinds.map(|(index, _)| index).collect()
+    }
+
+    const fn usual_door(&self) -> Door {
+        if self.url.is_some() { Door::Url } else { Door::Service }
+    }
+
+    /// The door whose connections [`Self::tls`] is of.
+    #[must_use]
+    pub fn secured_door(&self) -> Door {
+        if self.url.as_ref().is_some_and(|door| door.url.is_https()) { Door::Url } else { Door::Service }
+    }
+
+    /// TLS of the connections to `door`; `None` for plain text.
+    #[must_use]
+    pub fn tls_at(&self, door: Door) -> Option<&TlsSpec> {
+        self.tls.as_ref().filter(|_| self.secured_door() == door)
     }
 
     /// The method of a request kind; empty, which is no method, where there is no such kind.

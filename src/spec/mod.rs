@@ -9,6 +9,7 @@
 //! - `variant_spec`: one variant, and what is expected of it
 //! - `target_spec`: what is measured, and how it is reached
 //! - `load_spec`: rate, connections, judged arms
+//! - `door`: the way of a request to what is measured
 //! - `request_spec`: one kind of request
 //! - `tls_spec`: TLS of the load's connections
 //! - `url_door`: a URL as the way to what is measured
@@ -17,6 +18,7 @@
 
 mod adapters;
 mod arm;
+mod door;
 mod load_spec;
 mod own_namespace;
 mod request_spec;
@@ -28,6 +30,7 @@ mod url_door;
 mod variant_spec;
 
 pub use arm::Arm;
+pub use door::Door;
 pub use load_spec::LoadSpec;
 pub use own_namespace::{OWN_NAMESPACE, named};
 pub use request_spec::{HeaderSpec, HeaderText, RequestSpec};

@@ -4,12 +4,15 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
-use super::Arm;
 use super::adapters::text;
+use super::{Arm, Door};
 
 /// One kind of request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestSpec {
+    /// Where it goes; `None` for the URL where the load has one, else the Service. [`LoadSpec::door`](super::LoadSpec::door) decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<Door>,
     /// Its method.
     #[serde(with = "text")]
     pub method: Method,
@@ -57,7 +60,7 @@ impl RequestSpec {
     #[must_use]
     pub fn get(path: PathAndQuery, arms: Vec<(Arm, f64)>) -> Self {
         let (headers, body, statuses) = (Vec::new(), String::new(), Vec::new());
-        Self { method: Method::GET, path, headers, body, statuses, share: 1.0, arms }
+        Self { door: None, method: Method::GET, path, headers, body, statuses, share: 1.0, arms }
     }
 
     /// With a header more.

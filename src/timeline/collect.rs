@@ -17,7 +17,7 @@ use crate::record::entry::{
 };
 use crate::record::header::Header;
 use crate::servers::PreStop;
-use crate::spec::VariantSpec;
+use crate::spec::{Door, LoadSpec, VariantSpec};
 
 /// Losses of the channel that are told so soon after a trial's start may have begun before it.
 const OVERFLOW_DELAY_NS: u64 = 1_000_000_000;
@@ -139,7 +139,8 @@ impl Collector {
         self.pods.forget(&start.namespace, start.at_ns);
         self.proxies.forget(&start.namespace, start.at_ns);
         self.running_in.entry(start.namespace.clone()).or_default().insert(trial);
-        self.running.insert(trial, Gathering::new(start));
+        let unrouted = self.load(&start.variant).map(LoadSpec::unrouted).unwrap_or_default();
+        self.running.insert(trial, Gathering::new(start, unrouted));
         Ok(())
     }
 
@@ -169,7 +170,7 @@ impl Collector {
         }
         if let Some(window) = trial.window {
             trial.pods = self.pods.lives(&namespace, window, (&serving, &hook), &trial.served);
-            trial.names_answer = trial.pods.iter().any(|pod| trial.answered_slices.contains_key(&pod.name));
+            trial.names_answer = self.load(&trial.start.variant).is_some_and(|load| names_answer(&trial, load));
             self.give_hooks(&mut trial);
             trial.forget_shared_names();
             trial.proxies = self.proxies.all(&namespace);
@@ -204,6 +205,10 @@ impl Collector {
     fn running_in(&mut self, namespace: &str) -> Option<&mut Gathering> {
         let trial = self.running_in.get(namespace)?.first()?;
         self.running.get_mut(trial)
+    }
+
+    fn load(&self, variant: &str) -> Option<&LoadSpec> {
+        self.header.variant(variant).map(|variant| &variant.load)
     }
 
     /// The name of the container of a variant's workload that serves, and its preStop hook.
@@ -288,6 +293,13 @@ impl Collector {
         }
         lost
     }
+}
+
+/// Whether an answer to a request to the URL named one of the trial's pods.
+fn names_answer(trial: &Trial, load: &LoadSpec) -> bool {
+    let at_url = trial.answered_kinds.iter().filter(|(_, kind)| load.door(*kind) == Door::Url);
+    let named: BTreeSet<&str> = at_url.map(|(name, _)| name.as_str()).collect();
+    trial.pods.iter().any(|pod| named.contains(pod.name.as_str()))
 }
 
 #[cfg(test)]

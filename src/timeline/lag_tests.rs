@@ -6,7 +6,7 @@ use crate::record::entry::{
     SeenChange,
 };
 use crate::record::sample::pods::NAMESPACE;
-use crate::record::sample::{SampleRun, SampleTrial, pod_seen, pulse};
+use crate::record::sample::{SampleRun, SampleTrial, both_doors, pod_seen, pulse};
 use crate::record::{Arm, Outcome, Sum};
 use crate::report::{to_markdown, unwrapped};
 use crate::spec::Expect;
@@ -144,6 +144,23 @@ fn a_lost_attempt_whose_pod_is_known_reached_it_too_and_one_of_another_arm_tells
     };
     assert_eq!(cut(Arm::New).after_deletion, Some(one(250.0)));
     assert_eq!(cut(Arm::Reused).after_deletion, Some(one(100.0)));
+}
+
+#[test]
+fn with_both_doors_only_connections_to_the_service_tell_its_lag() {
+    let lags = |through_url: u16| {
+        let happens = |trial: &mut SampleTrial| {
+            LEAVING.happens(trial);
+            let pulse = pulse(trial.number(), trial.at(1_200), Arm::New, 1, 1_000);
+            let (pod, last_connect_ns) = (Some("web-a".to_owned()), Some(trial.at(1_250)));
+            trial.more.push(Entry::Pulse(Pulse { pod, last_connect_ns, request: through_url, ..pulse }));
+            trial.extra_ok += 1;
+        };
+        let run =
+            SampleRun::new(1, &[("web", Expect::Clean)]).plan(|header| both_doors(&mut header.spec.variants[0].load));
+        run.trial(1, "web", happens).finished().report().variants[0].trials_list[0].propagation_lag_ms.after_deletion
+    };
+    assert_eq!((lags(0), lags(1)), (Some(one(250.0)), Some(one(100.0))));
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub struct Trial {
     /// The slices in which each pod answered as expected; under the empty name those in which a new connection was answered without
     /// a name.
     pub answered_slices: BTreeMap<String, BTreeSet<Stamp>>,
-    /// An answer as expected named one of its pods.
+    /// An answer as expected of a request to the URL named one of its pods.
     pub names_answer: bool,
     /// From when to when each pod answered as expected: the starts of its first and of its last slice.
     pub served: BTreeMap<String, (Stamp, Stamp)>,
@@ -125,6 +125,8 @@ struct Ended {
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     pub(super) start: TrialStart,
+    /// The kinds of request whose connections the Service does not route, where others' are.
+    pub(super) unrouted: BTreeSet<u16>,
     pub(super) marks: Vec<Mark>,
     pub(super) logs: Vec<LogTail>,
     pub(super) trouble: String,
@@ -138,8 +140,8 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    pub(super) fn new(start: TrialStart) -> Self {
-        Self { start, ..Self::default() }
+    pub(super) fn new(start: TrialStart, unrouted: BTreeSet<u16>) -> Self {
+        Self { start, unrouted, ..Self::default() }
     }
 
     pub(super) fn attempt(&mut self, attempt: Attempt) {
@@ -147,7 +149,9 @@ impl Gathering {
         if attempt.sum == Sum::Ok {
             return;
         }
-        self.connections.attempt(&attempt);
+        if !self.unrouted.contains(&attempt.request) {
+            self.connections.attempt(&attempt);
+        }
         let Attempt { end_ns, arm, request, outcome, sum, .. } = attempt;
         self.ended.push(Ended { end_ns, what: Failure { arm, request, outcome, sum, reused: attempt.reused() } });
         if sum == Sum::Lost {
@@ -158,7 +162,9 @@ impl Gathering {
     }
 
     pub(super) fn pulse(&mut self, pulse: Pulse) {
-        self.connections.pulse(&pulse);
+        if !self.unrouted.contains(&pulse.request) {
+            self.connections.pulse(&pulse);
+        }
         self.pulses.push(pulse);
     }
 
@@ -208,7 +214,8 @@ impl Gathering {
             }
         }
         for pulse in &self.pulses {
-            course.pulse(pulse, &trial.add_pulse(pulse, with)?);
+            let routed = !self.unrouted.contains(&pulse.request);
+            course.pulse(pulse, &trial.add_pulse(pulse, routed, with)?);
         }
         for slice in &self.punctuality {
             trial.add_punctuality(slice, with)?;
@@ -232,10 +239,15 @@ impl Trial {
 
     /// A slice belongs to the phase in which it starts: ok attempts are placed to a tenth of a second, others exactly.
     /// Gives the pulse's latencies.
-    fn add_pulse(&mut self, pulse: &Pulse, with: &mut HistogramDecoder) -> Result<Distribution, TimelineError> {
+    fn add_pulse(
+        &mut self,
+        pulse: &Pulse,
+        routed: bool,
+        with: &mut HistogramDecoder,
+    ) -> Result<Distribution, TimelineError> {
         self.counts(pulse.at_ns, pulse.arm).add(Sum::Ok, Outcome::Ok, pulse.ok);
         if pulse.ok > 0 {
-            self.note_served(pulse);
+            self.note_served(pulse, routed);
         }
         let mut latencies = Distribution::default();
         latencies.add_encoded(&pulse.latency_us, with).map_err(|reason| TimelineError::Histogram {
@@ -251,14 +263,16 @@ impl Trial {
         Ok(latencies)
     }
 
-    fn note_served(&mut self, pulse: &Pulse) {
-        if pulse.arm.connects_anew() {
+    /// `routed`: its connections tell where the Service leads.
+    fn note_served(&mut self, pulse: &Pulse, routed: bool) {
+        let anew = routed && pulse.arm.connects_anew();
+        if anew {
             let at_ns = pulse.first_connect_ns.or(pulse.last_connect_ns).unwrap_or(pulse.at_ns);
             let first = self.first_answered_ns.entry(pulse.pod.clone().unwrap_or_default()).or_insert(at_ns);
             *first = at_ns.min(*first);
             self.answered_anew_ns.extend([at_ns, pulse.last_connect_ns.unwrap_or(at_ns)]);
         }
-        if pulse.pod.is_some() || pulse.arm.connects_anew() {
+        if pulse.pod.is_some() || anew {
             self.answered_slices.entry(pulse.pod.clone().unwrap_or_default()).or_default().insert(pulse.at_ns);
         }
         if let Some(pod) = &pulse.pod {

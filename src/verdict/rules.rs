@@ -187,7 +187,7 @@ fn never_carried(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<Stri
     })
 }
 
-/// A Service leads to the workload by its selector. Of a URL only its answers show that.
+/// A Service leads to the workload by its selector. Of a URL only the answers to requests that go there show that.
 fn led_elsewhere(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<String> {
     let door = variant.load.url.as_ref()?;
     counting.iter().any(|judged| !judged.trial.names_answer).then(|| {

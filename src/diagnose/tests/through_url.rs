@@ -1,6 +1,7 @@
 //! Requests that go to a URL, and twins that go to the Service: what a proxy may have done is no pod's.
 
 use super::*;
+use crate::record::sample::both_doors;
 use crate::spec::UrlDoor;
 
 /// A pod that answers 503 from its stop signal at 1.0 s until it is killed at 9 s.
@@ -54,4 +55,48 @@ fn an_answer_that_names_its_pod_is_that_pods_and_another_may_be_a_proxys() {
     let [by_service, by_url] = both(&pods, answered(503, None));
     assert_eq!((by_service, by_url), (vec![Cause::ErrorAtStop], vec![Cause::Unknown]));
     assert_eq!(both(&[OLD, NEW], answered(502, None)), [[Cause::Proxy], [Cause::Proxy]]);
+}
+
+/// The causes where requests of kind 0 go to the Service and those of kind 1 to a URL.
+fn at_two_doors(pods: &[SamplePod], lose: impl FnOnce(&mut SampleTrial)) -> Vec<Cause> {
+    let plan = |header: &mut Header| {
+        "kind".clone_into(&mut header.cluster.kind);
+        let variant = &mut header.spec.variants[0];
+        variant.objects_mut().manifests = vec![workload(None, false)];
+        both_doors(&mut variant.load);
+    };
+    let change = |trial: &mut SampleTrial| {
+        pods::add(trial, pods);
+        lose(trial);
+    };
+    let report = SampleRun::new(1, &[("web", Expect::Clean)]).plan(plan).trial(1, "web", change).finished().report();
+    report.incidents.iter().map(|incident| incident.cause).collect()
+}
+
+#[test]
+fn with_both_doors_each_attempt_is_judged_by_its_own() {
+    let lose = |kind: u16| {
+        at_two_doors(&[OLD, STOPPED, NEW], |trial| {
+            refused(trial, 1_200);
+            trial.last().request = kind;
+        })
+    };
+    assert_eq!((lose(0), lose(1)), (vec![Cause::EndpointRace], vec![Cause::Unknown]));
+}
+
+#[test]
+fn an_answer_through_the_url_does_not_show_that_the_service_leads_there_again() {
+    let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
+    let lose = |kind: u16| {
+        at_two_doors(&[STOPPED, late.clone()], |trial| {
+            for entry in &mut trial.more {
+                if let Entry::Pulse(pulse) = entry {
+                    pulse.request = kind;
+                }
+            }
+            refused(trial, 4_300);
+        })
+    };
+    assert_ne!(lose(0), [Cause::NoEndpoint], "a new connection to the Service had been answered");
+    assert_eq!(lose(1), [Cause::NoEndpoint]);
 }

@@ -26,7 +26,9 @@ pub use run::{SampleRun, SampleTrial};
 use super::entry::{Attempt, AttemptStage, ConnectionUse, Entry, PodSeen, Pulse, Punctuality, SeenChange};
 use super::header::{ClusterHeader, Header, VariantPlace};
 use super::{Arm, FORMAT, Outcome, Sum};
-use crate::spec::{Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, TargetObjects, VariantSpec};
+use crate::spec::{
+    Door, Expect, LoadSpec, RequestSpec, RunSettings, RunSpec, ServiceSpec, TargetObjects, UrlDoor, VariantSpec,
+};
 
 /// A run of one trial of `web`, which is expected to be clean.
 pub fn header() -> Header {
@@ -65,6 +67,13 @@ pub fn variant(name: &str, expect: Expect) -> VariantSpec {
         service: ServiceSpec::new("web", 80, 8080),
     };
     VariantSpec::new(name, expect, target, LoadSpec { judged: vec![Arm::New, Arm::Reused], ..load })
+}
+
+/// The load's only kind of request, as kind 0 to the Service and as kind 1 to a URL.
+pub fn both_doors(load: &mut LoadSpec) {
+    load.url = Some(UrlDoor { url: "http://shop.example/".parse().unwrap(), resolve: None, proxy: None });
+    let kind = RequestSpec { share: 0.5, ..load.requests[0].clone() };
+    load.requests = Door::ALL.map(|door| RequestSpec { door: Some(door), ..kind.clone() }).to_vec();
 }
 
 /// A lost attempt of trial 1 on the arm `new`, planned at second 5.

@@ -1,9 +1,9 @@
 //! The states and verdicts of a record's report. Each case is a small record and its bad twin.
 
 use crate::analysis::{ReportDoc, VariantDoc};
-use crate::record::entry::{EndReason, Entry, Overflow};
+use crate::record::entry::{EndReason, Entry, Overflow, Pulse};
 use crate::record::sample::pods::{self, NEW, OLD, STOPPED};
-use crate::record::sample::{SampleRun, SampleTrial};
+use crate::record::sample::{SampleRun, SampleTrial, both_doors, pulse};
 use crate::record::{Arm, Outcome, Sum};
 use crate::report::{to_json, unwrapped};
 use crate::spec::Expect;
@@ -339,9 +339,38 @@ fn a_url_whose_answers_name_no_pod_of_the_workload_shows_nothing_clean() {
     };
     assert_eq!(run(None, false).verdict, Verdict::Pass, "the Service leads there by its selector");
     assert_eq!(run(Some("https://shop.example/"), true).verdict, Verdict::Pass);
+    for (answered, verdict) in [(1, Verdict::Pass), (0, Verdict::Inconclusive)] {
+        assert_eq!(
+            at_two_doors(answered).verdict,
+            verdict,
+            "pods were named in answers to requests of kind {answered}"
+        );
+    }
     let elsewhere = run(Some("https://shop.example/"), false);
     assert_eq!(elsewhere.verdict, Verdict::Inconclusive);
     for words in ["no answer named a pod of deployment/web", "x-pod", "https://shop.example/ leads to it"] {
         assert!(elsewhere.reason.contains(words), "{}", elsewhere.reason);
     }
+}
+
+/// Requests of kind 0 go to the Service and those of kind 1 to a URL; the answers to `named` name their pods.
+fn at_two_doors(named: u16) -> ReportDoc {
+    SampleRun::new(1, &[("web", Expect::Clean)])
+        .plan(|header| both_doors(&mut header.spec.variants[0].load))
+        .trial(1, "web", |trial| {
+            pods::add(trial, &[OLD, STOPPED, NEW]);
+            for entry in &mut trial.more {
+                if let Entry::Pulse(pulse) = entry {
+                    pulse.request = named;
+                }
+            }
+            // Both kinds are carried.
+            for (request, ms) in [(0, 1_500), (1, 2_500)] {
+                let pulse = pulse(trial.number(), trial.at(ms), Arm::New, 1, 1_000);
+                trial.more.push(Entry::Pulse(Pulse { request, ..pulse }));
+                trial.extra_ok += 1;
+            }
+        })
+        .finished()
+        .report()
 }
