@@ -16,7 +16,7 @@ use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
 use crate::redact::short_hash;
 use crate::rollout::{Eviction, RestartValues, RolledWorkload, RolloutHandle, RolloutStep};
-use crate::spec::{Arm, HeaderSpec, HeaderText, RolloutAction, TlsSpec};
+use crate::spec::{Arm, Door, HeaderSpec, HeaderText, LoadSpec, RolloutAction, TlsSpec};
 use crate::trial::{InPlace, LoadSite, RunningVariant, TrialAction, TrialStep};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
@@ -64,12 +64,11 @@ fn namespace(scenario: &str, variant: &str, run: &str) -> String {
     format!("{}-{hash}{end}", whole[..room - 9].trim_end_matches('-'))
 }
 
-/// The scenario's number, else the default of the slowest kept-alive arm, so that none rests longer than 2 s.
+/// The scenario's number, else the default of the slowest kept-alive arm and door, so that none rests longer than 2 s.
 fn connections(variant: &VariantPlan) -> u32 {
     let load = &variant.spec.load;
     let chosen = load.connections.or_else(|| {
-        let arms = [Arm::Reused, Arm::Blind].into_iter().map(|arm| load.rate_of(arm)).filter(|rate| *rate > 0.0);
-        let sized = arms.map(|rate| sizing::default_connections(variant.workload.replicas, rate));
+        let sized = kept_rates(load).map(|rate| sizing::default_connections(variant.workload.replicas, rate));
         sized.min().and_then(|number| u32::try_from(number).ok())
     });
     chosen.unwrap_or(0)
@@ -77,10 +76,15 @@ fn connections(variant: &VariantPlan) -> u32 {
 
 /// The longest time between two uses of a kept-alive connection, in seconds; `None` without such an arm.
 pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
-    let arms =
-        [Arm::Reused, Arm::Blind].into_iter().map(|arm| variant.spec.load.rate_of(arm)).filter(|rate| *rate > 0.0);
-    let idle = arms.map(|rate| sizing::idle_between_uses_s(connections(variant) as usize, rate));
+    let idle =
+        kept_rates(&variant.spec.load).map(|rate| sizing::idle_between_uses_s(connections(variant) as usize, rate));
     idle.reduce(f64::max)
+}
+
+/// Requests a second on the kept-alive connections of each arm and door that has any.
+fn kept_rates(load: &LoadSpec) -> impl Iterator<Item = f64> {
+    let pairs = [Arm::Reused, Arm::Blind].into_iter().flat_map(|arm| Door::ALL.map(|door| (arm, door)));
+    pairs.map(|(arm, door)| load.rate_at(arm, door)).filter(|rate| *rate > 0.0)
 }
 
 /// What is asked of the cluster to watch `variant`.
@@ -181,13 +185,15 @@ fn load(variant: &VariantPlan, connections: usize, seed: u64, record_all: bool) 
     let mut spec = variant.spec.load.clone();
     for request in &mut spec.requests {
         if request.headers.iter().all(|header| header.name != HOST) {
-            request.headers.push(HeaderSpec { name: HOST, value: HeaderText::Value(host(variant)) });
+            let host = host(variant, variant.spec.load.door_of(request));
+            request.headers.push(HeaderSpec { name: HOST, value: HeaderText::Value(host) });
         }
     }
+    let secured = spec.secured_door();
     if let Some(tls) = &mut spec.tls {
-        let door = variant.spec.load.url.as_ref();
+        let url = spec.url.as_ref().filter(|_| secured == Door::Url);
         tls.server_name
-            .get_or_insert_with(|| door.map_or_else(|| variant.spec.service().name.clone(), |door| door.url.host()));
+            .get_or_insert_with(|| url.map_or_else(|| variant.spec.service().name.clone(), |door| door.url.host()));
         if !tls.insecure {
             // The agent's pod has no CAs of its own.
             tls.ca.get_or_insert_with(platform_authorities);
@@ -202,18 +208,19 @@ fn platform_authorities() -> String {
 }
 
 /// What a client calls the server: the URL's authority, or the Service's name as it is said inside the namespace.
-fn host(variant: &VariantPlan) -> String {
-    if let Some(door) = &variant.spec.load.url {
+fn host(variant: &VariantPlan, door: Door) -> String {
+    if let Some(door) = variant.spec.load.url.as_ref().filter(|_| door == Door::Url) {
         return door.url.authority();
     }
     let service = variant.spec.service();
-    let usual = if variant.spec.load.tls.is_some() { 443 } else { 80 };
+    let usual = if variant.spec.load.tls_at(Door::Service).is_some() { 443 } else { 80 };
     if service.port == usual { service.name.clone() } else { format!("{}:{}", service.name, service.port) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::RequestSpec;
 
     #[test]
     fn long_names_that_begin_alike_get_namespaces_of_their_own() {
@@ -235,6 +242,7 @@ mod tests {
             let mut plan = crate::plan::manifest_plan("web.yaml", include_str!("../../manifests/apache.yaml"));
             let planned = &mut plan.variants[0];
             planned.spec.load.url = url.map(|url| UrlDoor { url: url.parse().unwrap(), resolve: None, proxy: None });
+            planned.spec.load.requests[0].door = None;
             planned.spec.load.tls = tls;
             let load = load(planned, 1, 1, false).spec;
             let host = load.requests[0].header_map().get(HOST).unwrap().to_str().unwrap().to_owned();
@@ -257,5 +265,39 @@ mod tests {
         );
         let (_, tls) = sent(None, Some(TlsSpec { insecure: true, ..TlsSpec::default() }));
         assert_eq!(tls.unwrap().ca, None, "who checks nothing needs no CA");
+    }
+
+    #[test]
+    fn with_both_doors_each_request_has_the_host_of_its_own_and_tls_the_name_of_one() {
+        use crate::spec::UrlDoor;
+        let sent = |url: &str| {
+            let mut plan = crate::plan::manifest_plan("web.yaml", include_str!("../../manifests/apache.yaml"));
+            let planned = &mut plan.variants[0].spec.load;
+            planned.url = Some(UrlDoor { url: url.parse().unwrap(), resolve: None, proxy: None });
+            planned.tls = Some(TlsSpec { ca: Some("its own".to_owned()), ..TlsSpec::default() });
+            let kind = planned.requests[0].clone();
+            planned.requests = Door::ALL.map(|door| RequestSpec { door: Some(door), ..kind.clone() }).to_vec();
+            let load = load(&plan.variants[0], 1, 1, false).spec;
+            let hosts = load.requests.iter().map(|kind| kind.header_map()[HOST].to_str().unwrap().to_owned());
+            (hosts.collect::<Vec<_>>(), load.tls.unwrap().server_name.unwrap())
+        };
+        let (hosts, name) = sent("https://shop.example:8443/");
+        assert_eq!((hosts, name.as_str()), (vec!["web".to_owned(), "shop.example:8443".to_owned()], "shop.example"));
+        let (hosts, name) = sent("http://shop.example/");
+        assert_eq!((hosts, name.as_str()), (vec!["web:80".to_owned(), "shop.example".to_owned()], "web"));
+    }
+
+    #[test]
+    fn connections_are_sized_by_the_slowest_arm_and_door() {
+        use crate::spec::UrlDoor;
+        let mut plan = crate::plan::manifest_plan("web.yaml", include_str!("../../manifests/apache.yaml"));
+        let planned = &mut plan.variants[0];
+        planned.spec.load.rate = 4.0;
+        assert_eq!((connections(planned), idle_s(planned)), (4, Some(2.0)));
+        let load = &mut planned.spec.load;
+        load.url = Some(UrlDoor { url: "http://a/".parse().unwrap(), resolve: None, proxy: None });
+        let kind = load.requests[0].clone();
+        load.requests = Door::ALL.map(|door| RequestSpec { door: Some(door), share: 0.5, ..kind.clone() }).to_vec();
+        assert_eq!((connections(planned), idle_s(planned)), (2, Some(2.0)));
     }
 }

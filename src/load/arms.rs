@@ -1,10 +1,12 @@
 //! What carries the attempts of each arm.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
 use crate::record::{Arm, Outcome};
+use crate::spec::Door;
 
 use super::carry;
 use super::engine::LoadContext;
@@ -16,23 +18,22 @@ use super::pooled::{self, PooledClient};
 
 /// The carriers that a plan needs; `new` needs none.
 pub(super) struct ArmCarriers {
-    reused: Option<Arc<KeptConnections>>,
-    blind: Option<Arc<KeptConnections>>,
-    pooled: Option<PooledClient>,
+    kept: BTreeMap<(Arm, Door), Arc<KeptConnections>>,
+    pooled: BTreeMap<Door, PooledClient>,
 }
 
 impl ArmCarriers {
     pub(super) fn new(shared: &Arc<LoadContext>, runtime: &Runtime) -> Result<Self, LoadError> {
         let plan = &shared.plan;
-        let kept = |arm| plan.spec.uses(arm).then(|| KeptConnections::new(arm, plan.connections));
+        let kept = plan.kept().map(|(arm, door)| ((arm, door), KeptConnections::new(arm, door, plan.connections)));
         let _inside = runtime.enter();
-        let pooled = plan.spec.uses(Arm::Pooled).then(|| PooledClient::new(Arc::clone(&shared.route), &plan.spec));
-        let pooled = pooled.transpose()?;
-        Ok(Self { reused: kept(Arm::Reused), blind: kept(Arm::Blind), pooled })
+        let pooling = Door::ALL.into_iter().filter(|door| plan.spec.uses_at(Arm::Pooled, *door));
+        let client = |door| Ok((door, PooledClient::new(Arc::clone(&shared.way(door).route), &plan.spec, door)?));
+        Ok(Self { kept: kept.collect(), pooled: pooling.map(client).collect::<Result<_, LoadError>>()? })
     }
 
     pub(super) fn kept(&self) -> impl Iterator<Item = &Arc<KeptConnections>> {
-        self.reused.iter().chain(&self.blind)
+        self.kept.values()
     }
 
     pub(super) fn hand_out(&self, shared: &Arc<LoadContext>, planned: PlannedAttempt) {
@@ -45,26 +46,22 @@ impl ArmCarriers {
         if in_flight > shared.plan.max_in_flight as u64 {
             return flight.end(Outcome::Deferred, None, String::new());
         }
+        let door = shared.door(planned);
         match planned.arm {
             Arm::New => {
                 tokio::spawn(carry::on_new(flight));
             }
-            Arm::Reused => submit(self.reused.as_ref(), flight),
-            Arm::Blind => submit(self.blind.as_ref(), flight),
-            Arm::Pooled => match &self.pooled {
+            Arm::Reused | Arm::Blind => match self.kept.get(&(planned.arm, door)) {
+                Some(kept) => kept.submit(flight),
+                None => not_carried(flight),
+            },
+            Arm::Pooled => match self.pooled.get(&door) {
                 Some(client) => {
                     tokio::spawn(pooled::carry(flight, client.clone()));
                 }
                 None => not_carried(flight),
             },
         }
-    }
-}
-
-fn submit(kept: Option<&Arc<KeptConnections>>, flight: PendingAttempt) {
-    match kept {
-        Some(kept) => kept.submit(flight),
-        None => not_carried(flight),
     }
 }
 

@@ -12,6 +12,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
 
+use crate::spec::Door;
+
 use super::classify::DialError;
 use super::engine::LoadContext;
 use super::exchange::{DialedConnection, HttpConnection};
@@ -21,13 +23,18 @@ use super::socket::{CountedSocket, is_reset};
 use super::tls_client::TlsClient;
 use super::tls_socket::TlsSocket;
 
-/// Connects to the route's next address, until `deadline`.
-pub(super) async fn dial(shared: &LoadContext, mut deadline: Pin<&mut Sleep>) -> Result<HttpConnection, DialError> {
-    let address = shared.route.next();
+/// Connects to the next address of the way to `door`, until `deadline`.
+pub(super) async fn dial(
+    shared: &LoadContext,
+    door: Door,
+    mut deadline: Pin<&mut Sleep>,
+) -> Result<HttpConnection, DialError> {
+    let way = shared.way(door);
+    let address = way.route.next();
     let begun = shared.clock.now();
     let (stream, lease) = connect(shared, address, deadline.as_mut()).await?;
     let established = shared.clock.now();
-    shared.connected_in(established.saturating_sub(begun));
+    way.connected_in(established.saturating_sub(begun));
     let local_port = stream.local_addr().map_err(DialError::Connect)?.port();
     let (socket, facts) = CountedSocket::new(stream, shared.clock, lease);
     let dialed = DialedConnection {
@@ -38,7 +45,7 @@ pub(super) async fn dial(shared: &LoadContext, mut deadline: Pin<&mut Sleep>) ->
         rtt_ns: established.saturating_sub(begun),
         local_port,
     };
-    let (stream, dialed) = match &shared.tls {
+    let (stream, dialed) = match &way.tls {
         None => (LoadStream::Plain(socket), dialed),
         Some(tls) => secure(shared, tls, socket, dialed, deadline).await?,
     };

@@ -12,10 +12,12 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, Stamp, saturating_ns};
 use crate::record::Sink;
+use crate::spec::Door;
 
 use super::arms::ArmCarriers;
 use super::carry::PreparedRequest;
 use super::descriptor_limit;
+use super::door_ways::{DoorRoutes, DoorWay, DoorWays};
 use super::encode;
 use super::load_collector::LoadCollector;
 use super::load_schedule::{LoadSchedule, PlannedAttempt};
@@ -23,7 +25,6 @@ use super::load_summary::{LagSummary, LoadCounters, LoadSummary};
 use super::pending_attempt::lock;
 use super::plan::{LoadError, LoadPlan, Route};
 use super::timer::KernelTimer;
-use super::tls_client::TlsClient;
 use super::url_route;
 
 /// Time between the opening of the connections and the first planned attempt.
@@ -50,16 +51,12 @@ const MAX_SLEEP_NS: u64 = 20_000_000;
 pub(super) struct LoadContext {
     pub(super) plan: LoadPlan,
     pub(super) prepared: Vec<PreparedRequest>,
-    pub(super) route: Arc<dyn Route>,
     pub(super) clock: Clock,
     pub(super) timeout_ns: u64,
     pub(super) collector: Mutex<LoadCollector>,
     pub(super) pacing: LoadPacing,
-    /// `None` for plain text.
-    pub(super) tls: Option<TlsClient>,
+    ways: DoorWays,
     connections: AtomicU64,
-    /// The shortest connect time so far, in nanoseconds.
-    least_connect_ns: AtomicU64,
 }
 
 /// What decides when attempts are sent.
@@ -72,33 +69,30 @@ pub(super) enum LoadPacing {
 impl LoadContext {
     pub(super) fn new(
         plan: LoadPlan,
-        route: Arc<dyn Route>,
+        routes: DoorRoutes,
         clock: Clock,
         pacing: LoadPacing,
         collector: LoadCollector,
     ) -> Result<Self, LoadError> {
         Ok(Self {
-            tls: plan.spec.tls.as_ref().map(TlsClient::new).transpose()?,
+            ways: DoorWays::new(&plan.spec, routes)?,
             prepared: plan.spec.requests.iter().map(PreparedRequest::new).collect(),
             timeout_ns: saturating_ns(plan.spec.timeout),
             plan,
-            route,
             clock,
             collector: Mutex::new(collector),
             pacing,
             connections: AtomicU64::new(0),
-            least_connect_ns: AtomicU64::new(u64::MAX),
         })
     }
 
-    /// A connection took so long to connect.
-    pub(super) fn connected_in(&self, ns: u64) {
-        self.least_connect_ns.fetch_min(ns, Relaxed);
+    /// The door of an attempt.
+    pub(super) fn door(&self, planned: PlannedAttempt) -> Door {
+        self.plan.spec.door(planned.request)
     }
 
-    /// The shortest connect time so far, in nanoseconds; there has been a connection.
-    pub(super) fn least_connect_ns(&self) -> u64 {
-        self.least_connect_ns.load(Relaxed)
+    pub(super) fn way(&self, door: Door) -> &DoorWay {
+        self.ways.at(door)
     }
 
     pub(super) fn next_connection(&self) -> u64 {
@@ -140,8 +134,8 @@ struct LoadThreads {
     encoder: JoinHandle<LagSummary>,
 }
 
-/// Starts the load of `plan` on a thread of its own, connections going where `route` says, stamps taken from `clock`, and
-/// everything recorded through `sink`; where the plan has a URL, they go there. Returns once the kept-alive connections were opened (or could not be) and the
+/// Starts the load of `plan` on a thread of its own, connections to the Service going where `route` says, stamps taken from `clock`, and
+/// everything recorded through `sink`. Returns once the kept-alive connections were opened (or could not be) and the
 /// first attempt is about to be sent; at most the plan's timeout, and at most three seconds.
 pub fn start(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock, sink: Sink) -> Result<RunningLoad, LoadError> {
     start_paced(plan, route, clock, sink, LoadPacing::Rate)
@@ -164,7 +158,7 @@ fn start_paced(
     plan.check()?;
     let limit = descriptor_limit::raise_descriptors()?;
     plan.max_in_flight = descriptor_limit::in_flight_cap(&plan, limit)?;
-    let route = plan.spec.url.as_ref().map_or(Ok(route), url_route::open)?;
+    let routes = DoorRoutes::new(&plan.spec, route, url_route::open)?;
     let control = Arc::new(LoadControl::default());
     let (batches, waiting) = sync_channel(encode::WAITING_BATCHES);
     let encoder_sink = sink.clone();
@@ -178,7 +172,7 @@ fn start_paced(
         .name("load".to_owned())
         .spawn(move || {
             let collector = LoadCollector::new(plan.trial, sink, batches);
-            let shared = LoadContext::new(plan, route, clock, pacing, collector)?;
+            let shared = LoadContext::new(plan, routes, clock, pacing, collector)?;
             run(&Arc::new(shared), &for_thread, &started)
         })
         .map_err(LoadError::system("starting a thread"))?;

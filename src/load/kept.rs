@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::clock::Stamp;
 use crate::record::{Arm, Outcome};
+use crate::spec::Door;
 
 use super::carry;
 use super::dial::dial;
@@ -18,9 +19,10 @@ use super::engine::LoadContext;
 use super::exchange::HttpConnection;
 use super::pending_attempt::{PendingAttempt, lock};
 
-/// One arm's places and the attempts that wait for one.
+/// The places of one arm at one door, and the attempts that wait for one.
 pub(super) struct KeptConnections {
     arm: Arm,
+    door: Door,
     state: Mutex<KeptState>,
 }
 
@@ -41,9 +43,9 @@ struct KeptPlace {
 
 impl KeptConnections {
     /// `places` places without connections or tasks.
-    pub(super) fn new(arm: Arm, places: usize) -> Arc<Self> {
+    pub(super) fn new(arm: Arm, door: Door, places: usize) -> Arc<Self> {
         let places = std::iter::repeat_with(KeptPlace::default).take(places).collect();
-        Arc::new(Self { arm, state: Mutex::new(KeptState { places, ..KeptState::default() }) })
+        Arc::new(Self { arm, door, state: Mutex::new(KeptState { places, ..KeptState::default() }) })
     }
 
     /// Opens every place's connection, all at once, and starts the places' tasks. One that cannot be opened is dialled by
@@ -52,10 +54,10 @@ impl KeptConnections {
         let places = lock(&self.state).places.len();
         let dials: Vec<_> = (0..places)
             .map(|_| {
-                let shared = Arc::clone(shared);
+                let (shared, door) = (Arc::clone(shared), self.door);
                 tokio::spawn(async move {
                     let mut deadline = Box::pin(sleep_until(shared.open_deadline()));
-                    dial(&shared, deadline.as_mut()).await.ok()
+                    dial(&shared, door, deadline.as_mut()).await.ok()
                 })
             })
             .collect();
@@ -151,7 +153,7 @@ impl KeptConnections {
         deadline.as_mut().reset(shared.deadline(started));
         let (mut link, fresh) = match link {
             Some(link) => (link, false),
-            None => match dial(shared, deadline.as_mut()).await {
+            None => match dial(shared, self.door, deadline.as_mut()).await {
                 Ok(link) => (Box::new(link), true),
                 Err(error) => {
                     carry::end_dial(flight, &error);

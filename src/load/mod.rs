@@ -13,6 +13,7 @@
 //! - `classify`: from counters, stages and error numbers to the one outcome; pure
 //! - `descriptor_limit`: the limit of open files
 //! - `dial`: makes connections
+//! - `door_ways`: how the Service and the URL are reached
 //! - `encode`: encodes histograms of slices, on a thread of its own
 //! - `engine`: the thread that paces, plans and hands out requests, and drains at the end
 //! - `exchange`: one request and its response over one connection
@@ -46,6 +47,7 @@ mod carry;
 mod classify;
 mod descriptor_limit;
 mod dial;
+mod door_ways;
 mod encode;
 mod engine;
 mod exchange;

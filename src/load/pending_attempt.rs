@@ -10,6 +10,7 @@ use crate::record::entry::{Attempt, AttemptStage, ConnectionUse};
 use crate::record::{Outcome, OutcomeGroup, RaceEvidence, Sum, sum};
 
 use super::classify;
+use super::door_ways::DoorWay;
 use super::engine::{LoadContext, LoadPacing};
 use super::exchange::{DialedConnection, HttpConnection};
 use super::load_collector::LoadCollector;
@@ -57,6 +58,11 @@ impl PendingAttempt {
         self.planned
     }
 
+    /// The way to the attempt's door.
+    fn way(&self) -> &DoorWay {
+        self.shared.way(self.shared.door(self.planned))
+    }
+
     /// No connection is idle: the attempt waits for one.
     pub(super) fn waits(&mut self) {
         self.waited = true;
@@ -92,7 +98,7 @@ impl PendingAttempt {
             age_ns,
             uses,
             rtt_ns: dialed.rtt_ns,
-            least_rtt_ns: self.shared.least_connect_ns(),
+            least_rtt_ns: self.way().least_connect_ns(),
             local_port: dialed.local_port,
             ended_before_write: false,
             bytes_acked: None,
@@ -117,7 +123,7 @@ impl PendingAttempt {
     }
 
     fn is_in_handshake(&self) -> bool {
-        self.shared.tls.is_some() && self.is_fresh() && self.secured.is_none()
+        self.way().tls.is_some() && self.is_fresh() && self.secured.is_none()
     }
 
     /// When the connection that was made for this attempt was begun.

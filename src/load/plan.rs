@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Arm, LoadSpec, RequestSpec};
+use crate::spec::{Arm, Door, LoadSpec, RequestSpec};
 
 use super::rotation::LocalPorts;
 use super::sizing;
@@ -28,7 +28,7 @@ pub struct LoadPlan {
     /// What to send. A `Host` is among the headers of each kind of request.
     pub spec: LoadSpec,
     pub trial: u32,
-    /// Kept-alive connections of each of the arms `reused` and `blind`.
+    /// Kept-alive connections of each of the arms `reused` and `blind` at each door.
     pub connections: usize,
     /// The most requests that may be planned and not yet ended; further ones are `deferred` at once.
     pub max_in_flight: usize,
@@ -63,8 +63,10 @@ pub enum LoadError {
         "cannot plan the load: at most 0 requests may be in flight, expected at least 1; the default is rate x timeout"
     )]
     NoneInFlight,
-    #[error("cannot plan the load: the arm {} would keep {busy:.1} connections busy all the time (its rate x the expected time of service) but has {connections}; give it more `connections`, a lower rate, or carry slow requests on the arm new", arm.name())]
-    Busy { arm: Arm, busy: f64, connections: usize },
+    #[error("cannot plan the load: the arm {}{at} would keep {busy:.1} connections busy all the time (its rate x the expected time of service) but has {connections}; give it more `connections`, a lower rate, or carry slow requests on the arm new", arm.name())]
+    Busy { arm: Arm, at: String, busy: f64, connections: usize },
+    #[error("cannot plan the load: request {request} goes to a URL, and the load has none; give it a `url`")]
+    NoUrl { request: usize },
     #[error(
         "cannot plan the load: it needs at least {needed} open files, but this process may open {limit}, of which {reserved} are reserved; use fewer `connections` or raise the hard limit (ulimit -Hn)"
     )]
@@ -136,6 +138,9 @@ impl LoadPlan {
         }
         for (request, kind) in self.spec.requests.iter().enumerate() {
             let weights = std::iter::once(kind.share).chain(kind.arms.iter().map(|(_, weight)| *weight));
+            if self.spec.url.is_none() && self.spec.door_of(kind) == Door::Url {
+                return Err(LoadError::NoUrl { request });
+            }
             if let Some(weight) = weights.into_iter().find(|weight| !(weight.is_finite() && *weight >= 0.0)) {
                 return Err(LoadError::Weight { request, weight });
             }
@@ -143,11 +148,17 @@ impl LoadPlan {
         if !Arm::ALL.iter().any(|arm| self.spec.uses(*arm)) {
             return Err(LoadError::NothingToSend);
         }
-        let kept = [Arm::Reused, Arm::Blind].into_iter().find(|arm| self.spec.uses(*arm));
+        let kept = self.kept().map(|(arm, _)| arm).next();
         if let Some(arm) = kept.filter(|_| self.connections == 0) {
             return Err(LoadError::NoConnections { arm });
         }
         sizing::check_ports(self)
+    }
+
+    /// The arms and doors that have kept-alive connections of their own.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (Arm, Door)> {
+        let pairs = [Arm::Reused, Arm::Blind].into_iter().flat_map(|arm| Door::ALL.map(|door| (arm, door)));
+        pairs.filter(|(arm, door)| self.spec.uses_at(*arm, *door))
     }
 
     /// The part of all requests that each arm carries of each kind, where it carries any. They add to 1.

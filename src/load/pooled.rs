@@ -13,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 
 use crate::record::Outcome;
-use crate::spec::LoadSpec;
+use crate::spec::{Door, LoadSpec};
 
 use super::classify;
 use super::pending_attempt::PendingAttempt;
@@ -34,9 +34,9 @@ pub(super) struct PooledClient {
 }
 
 impl PooledClient {
-    /// A client whose new connections go where `route` says.
-    pub(super) fn new(route: Arc<dyn Route>, spec: &LoadSpec) -> Result<Self, LoadError> {
-        let (scheme, tls) = match &spec.tls {
+    /// A client of `door`, whose new connections go where `route` says.
+    pub(super) fn new(route: Arc<dyn Route>, spec: &LoadSpec, door: Door) -> Result<Self, LoadError> {
+        let (scheme, tls) = match spec.tls_at(door) {
             Some(tls) => ("https", OrdinaryTls::new(tls)?),
             None => ("http", OrdinaryTls::unused()?),
         };
@@ -100,7 +100,8 @@ async fn read(mut body: reqwest::Body) -> Result<(), reqwest::Error> {
 }
 
 fn end(flight: PendingAttempt, error: &reqwest::Error, in_body: bool) {
-    let secured = flight.shared().tls.is_some();
+    let shared = flight.shared();
+    let secured = shared.way(shared.door(flight.planned())).tls.is_some();
     let (outcome, errno) = outcome(error, in_body, secured);
     let words = match walk(error).tls {
         Some(tls) => tls_words::describe(tls),

@@ -12,6 +12,7 @@ use crate::record::entry::{Attempt, Entry};
 use crate::record::{Arm, sink};
 
 use super::carry;
+use super::door_ways::DoorRoutes;
 use super::engine::{LoadContext, LoadPacing, runtime};
 use super::load_collector::LoadCollector;
 use super::load_schedule::PlannedAttempt;
@@ -30,24 +31,24 @@ pub struct Preflight {
 /// for at most the plan's timeout for each kind; the results are in the plan's order.
 pub fn preflight(plan: &LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Preflight>, LoadError> {
     plan.check()?;
-    let route = plan.spec.url.as_ref().map_or(Ok(route), url_route::resolve)?;
+    let routes = DoorRoutes::new(&plan.spec, route, url_route::resolve)?;
     let plan = LoadPlan { record_all: true, ..plan.clone() };
     let thread = std::thread::Builder::new()
         .name("load-preflight".to_owned())
-        .spawn(move || run(plan, route, clock))
+        .spawn(move || run(plan, routes, clock))
         .map_err(LoadError::system("starting a thread"))?;
     thread.join().map_err(|_| LoadError::Died)?
 }
 
 /// A runtime of its own, on a thread of its own: the caller may be inside another one.
-fn run(plan: LoadPlan, route: Arc<dyn Route>, clock: Clock) -> Result<Vec<Preflight>, LoadError> {
+fn run(plan: LoadPlan, routes: DoorRoutes, clock: Clock) -> Result<Vec<Preflight>, LoadError> {
     let kinds = plan.spec.requests.len();
     let (sink, source) = sink::channel(kinds);
     let (batches, _) = sync_channel(1);
     let runtime = runtime()?;
     {
         let collector = LoadCollector::new(plan.trial, sink, batches);
-        let shared = Arc::new(LoadContext::new(plan, route, clock, LoadPacing::Rate, collector)?);
+        let shared = Arc::new(LoadContext::new(plan, routes, clock, LoadPacing::Rate, collector)?);
         for (id, request) in (0u64..).zip(0u16..).take(kinds) {
             let planned = PlannedAttempt { id, at: clock.now(), request, arm: Arm::New };
             runtime.block_on(carry::on_new(PendingAttempt::new(Arc::clone(&shared), planned)));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::record::Arm;
+use crate::spec::Door;
 
 use super::plan::{LoadError, LoadPlan};
 use super::rotation::{LocalPorts, SHORTEST_REST_S};
@@ -35,21 +36,22 @@ pub(crate) fn default_connections(replicas: u32, arm_rate: f64) -> usize {
     by_replicas.min(by_idle).max(1)
 }
 
-/// Connections of `arm` that are busy on average: the sum over the kinds of rate times service time (Little's law).
+/// Connections of `arm` at `door` that are busy on average: the sum over the kinds of rate times service time (Little's law).
 /// `service` has one entry for each kind, in the plan's order; a missing one counts as zero.
-fn busy_connections(plan: &LoadPlan, arm: Arm, service: &[Duration]) -> f64 {
+fn busy_connections(plan: &LoadPlan, (arm, door): (Arm, Door), service: &[Duration]) -> f64 {
     let served_s = |request: u16| service.get(usize::from(request)).map_or(0.0, Duration::as_secs_f64);
-    let carried = plan.parts().filter(|(_, known, _)| *known == arm);
+    let carried = plan.parts().filter(|(request, known, _)| *known == arm && plan.spec.door(*request) == door);
     carried.map(|(request, _, part)| plan.spec.rate * part * served_s(request)).sum()
 }
 
 /// Refuses a plan whose kept-alive connections would be busy all the time: its attempts would wait for each other.
 pub(crate) fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError> {
-    for arm in [Arm::Reused, Arm::Blind] {
-        let busy = busy_connections(plan, arm, service);
+    for (arm, door) in plan.kept() {
+        let busy = busy_connections(plan, (arm, door), service);
         #[expect(clippy::cast_precision_loss, reason = "connections stay below the descriptor limit")]
         if busy > plan.connections as f64 {
-            return Err(LoadError::Busy { arm, busy, connections: plan.connections });
+            let at = if plan.spec.has_both_doors() { format!(" at {}", door.words()) } else { String::new() };
+            return Err(LoadError::Busy { arm, at, busy, connections: plan.connections });
         }
     }
     Ok(())
@@ -66,8 +68,7 @@ fn connections_per_s(ports: usize, kept: usize) -> f64 {
 /// the shortest rest supposes, is not known before the load.
 pub(super) fn check_ports(plan: &LoadPlan) -> Result<(), LoadError> {
     let LocalPorts::Rotation(rotation) = &plan.local_ports else { return Ok(()) };
-    let kept_arms = [Arm::Reused, Arm::Blind].into_iter().filter(|arm| plan.spec.uses(*arm)).count();
-    let most = connections_per_s(rotation.count(), plan.connections.saturating_mul(kept_arms));
+    let most = connections_per_s(rotation.count(), plan.connections.saturating_mul(plan.kept().count()));
     let rate = arm_rate(plan, Arm::New);
     if rate > most {
         return Err(LoadError::LocalPorts { rate, ports: rotation.count(), most });
@@ -87,7 +88,7 @@ mod tests {
 
     use super::*;
     use crate::load::PortRotation;
-    use crate::spec::{LoadSpec, RequestSpec};
+    use crate::spec::{LoadSpec, RequestSpec, UrlDoor};
 
     fn kind(path: &'static str, share: f64, arms: &[(Arm, f64)]) -> RequestSpec {
         RequestSpec { share, ..RequestSpec::get(http::uri::PathAndQuery::from_static(path), arms.to_vec()) }
@@ -123,11 +124,31 @@ mod tests {
     fn a_plan_whose_connections_are_always_busy_is_refused_with_the_figure() {
         let service = [Duration::from_millis(10), Duration::from_secs(1)];
         // 90/s x 10 ms + 20/s x 1 s = 20.9 connections.
-        assert!(close(busy_connections(&plan(8), Arm::Reused, &service), 20.9));
+        assert!(close(busy_connections(&plan(8), (Arm::Reused, Door::Service), &service), 20.9));
         let message = check_busy(&plan(20), &service).unwrap_err().to_string();
         assert!(message.contains("reused") && message.contains("20.9") && message.contains("has 20"), "{message}");
         assert!(check_busy(&plan(21), &service).is_ok());
         assert!(check_busy(&plan(1), &[Duration::from_millis(1), Duration::from_millis(1)]).is_ok());
+    }
+
+    #[test]
+    fn each_door_has_connections_and_ports_of_its_own() {
+        let both = |connections| {
+            let mut plan = plan(connections);
+            plan.spec.url = Some(UrlDoor { url: "http://a/".parse().unwrap(), resolve: None, proxy: None });
+            plan.spec.requests[0].door = Some(Door::Service);
+            plan
+        };
+        let service = [Duration::from_millis(10), Duration::from_secs(1)];
+        // 90/s x 10 ms at the Service, 20/s x 1 s at the URL.
+        let message = check_busy(&both(19), &service).unwrap_err().to_string();
+        assert!(message.contains("reused at the URL would keep 20.0") && message.contains("has 19"), "{message}");
+        assert!(check_busy(&both(20), &service).is_ok());
+        let with = |ports: u16| LoadPlan {
+            local_ports: LocalPorts::Rotation(Arc::new(PortRotation::new((0..ports).collect(), 0))),
+            ..both(8)
+        };
+        assert!(with(90 * 60 + 16).check().is_ok() && with(90 * 60 + 15).check().is_err());
     }
 
     #[test]

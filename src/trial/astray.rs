@@ -17,6 +17,7 @@ use super::RunningVariant;
 use super::site::SiteError;
 use crate::cluster::kube::api_words;
 use crate::rollout::finished;
+use crate::spec::Door;
 
 /// Connections that show whether routing leads anywhere: enough that a dead endpoint among a few is met.
 const ROUTED_TRIES: usize = 16;
@@ -28,7 +29,7 @@ const ROUTED_PAUSE: Duration = Duration::from_secs(1);
 /// the Service has endpoints, what makes the trial invalid; empty otherwise.
 pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError> {
     // What stands behind a URL routes by itself.
-    if variant.load.spec.url.is_some() {
+    if variant.load.spec.doors().all(|door| door == Door::Url) {
         return Ok(String::new());
     }
     let mut why = String::new();

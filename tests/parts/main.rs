@@ -5,6 +5,7 @@
 mod agent;
 mod calibration;
 mod descriptors;
+mod doors;
 #[path = "../fault_server/mod.rs"]
 #[allow(dead_code, reason = "shared with the tests of hidden clients")]
 mod fault_server;

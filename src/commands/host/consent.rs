@@ -9,7 +9,7 @@ use crate::commands::context::RunMode;
 use crate::commands::ending::{CommandFailure, UserOutput};
 use crate::plan::{RunPlan, VariantPlan};
 use crate::redact::{hide_in_path, hide_in_words, short_hash};
-use crate::spec::{Arm, RolloutAction};
+use crate::spec::{Arm, Door, RolloutAction};
 
 /// Asks, where the run measures a workload that is there already and the user has not agreed yet.
 pub(in crate::commands) fn agreed(
@@ -146,11 +146,18 @@ fn load(variant: &VariantPlan, from: LoadPlace) -> String {
         LoadPlace::Pod => "a pod of the run's own",
         LoadPlace::Host => "this machine",
     };
+    let doors: Vec<String> = spec
+        .load
+        .doors()
+        .map(|door| match (door, &spec.load.url) {
+            (Door::Url, Some(door)) => door.url.to_string(),
+            _ => format!("service {}:{}", spec.service().name, spec.service().port),
+        })
+        .collect();
     format!(
-        "load: {} requests a second to service {}:{}, from {place}: {} (connections: {})",
+        "load: {} requests a second to {}, from {place}: {} (connections: {})",
         spec.load.rate,
-        spec.service().name,
-        spec.service().port,
+        doors.join(" and "),
         kinds.join(", "),
         arms.join(", ")
     )

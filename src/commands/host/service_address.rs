@@ -10,6 +10,7 @@ use super::reach_cluster::nodes;
 use super::{LoadPlace, NotReady};
 use crate::cluster::kube::api_words;
 use crate::plan::VariantPlan;
+use crate::spec::Door;
 
 /// Where the load of a variant in `namespace` connects to.
 pub(super) async fn service_address(
@@ -19,7 +20,8 @@ pub(super) async fn service_address(
     planned: &VariantPlan,
 ) -> Result<SocketAddr, NotReady> {
     // The load finds its way to a URL by itself.
-    if let Some(door) = &planned.spec.load.url {
+    let elsewhere = planned.spec.load.url.as_ref().filter(|_| planned.spec.load.doors().all(|door| door == Door::Url));
+    if let Some(door) = elsewhere {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         return Ok(SocketAddr::new(door.url.address().unwrap_or(unknown), door.url.port()));
     }

@@ -11,6 +11,7 @@ use crate::record::{Outcome, OutcomeGroup};
 use crate::redact::{hide_in_path, short_hash};
 use crate::rollout::{ReplacedPods, RolloutEnd, wait_complete};
 use crate::scenario::values::ScenarioDuration;
+use crate::spec::Door;
 use crate::trial::RunningVariant;
 
 /// The longest that a workload may take to get ready.
@@ -95,7 +96,8 @@ fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> Str
         format!("{} {}", request.method, hide_in_path(request.path.as_str(), &mut short_hash))
     });
     let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
-    let door = planned.spec.load.url.as_ref().map(|door| &door.url);
+    let load = &planned.spec.load;
+    let door = load.url.as_ref().filter(|_| load.door(attempt.request) == Door::Url).map(|door| &door.url);
     let help = if attempt.outcome.group() == OutcomeGroup::NotSecured {
         let why = if attempt.error.is_empty() { "" } else { ": " };
         format!("{why}{}; correct `tls` (`ca`, `server_name`), the port, or the server's certificate", attempt.error)
