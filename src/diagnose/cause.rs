@@ -29,6 +29,8 @@ pub enum Cause {
     Overload,
     /// No pod of the Service could have served.
     NoEndpoint,
+    /// The node that a connection went to had no pod that could have served, and led to no other node's (`externalTrafficPolicy: Local`).
+    NoLocalEndpoint,
     /// A proxy or load balancer in front answered in the workload's place.
     Proxy,
     /// A status that the application itself sent.
@@ -41,7 +43,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::EndpointRace,
         Self::CutAtStop,
         Self::DrainNotAwaited,
@@ -53,6 +55,7 @@ impl Cause {
         Self::NotReadyYet,
         Self::Overload,
         Self::NoEndpoint,
+        Self::NoLocalEndpoint,
         Self::Proxy,
         Self::ServerError,
         Self::StaleConntrack,
@@ -74,6 +77,7 @@ impl Cause {
             Self::NotReadyYet => "not-ready-yet",
             Self::Overload => "overload",
             Self::NoEndpoint => "no-endpoint",
+            Self::NoLocalEndpoint => "no-local-endpoint",
             Self::Proxy => "proxy",
             Self::ServerError => "server-error",
             Self::StaleConntrack => "stale-conntrack",
@@ -98,6 +102,9 @@ impl Cause {
             Self::NotReadyYet => "requests were routed to a new pod before it could serve",
             Self::Overload => "too few pods, or pods that had just started, did not answer in time",
             Self::NoEndpoint => "no pod of the Service could serve",
+            Self::NoLocalEndpoint => {
+                "a node had no pod of its own that could serve, and externalTrafficPolicy Local leads to no other"
+            }
             Self::Proxy => "a proxy or load balancer in front of the workload answered in its place",
             Self::ServerError => "the application itself answered with an error",
             Self::StaleConntrack => "a NAT entry of an earlier connect still pointed to a pod that was gone",

@@ -21,9 +21,12 @@ use super::socket::{CountedSocket, is_reset};
 use super::tls_client::TlsClient;
 use super::tls_socket::TlsSocket;
 
-/// Connects to the route's next address, until `deadline`.
-pub(super) async fn dial(shared: &LoadContext, mut deadline: Pin<&mut Sleep>) -> Result<HttpConnection, DialError> {
-    let address = shared.route.next();
+/// Connects to an address of the route, until `deadline`.
+pub(super) async fn dial(
+    shared: &LoadContext,
+    address: SocketAddr,
+    mut deadline: Pin<&mut Sleep>,
+) -> Result<HttpConnection, DialError> {
     let begun = shared.clock.now();
     let (stream, lease) = connect(shared, address, deadline.as_mut()).await?;
     let established = shared.clock.now();
@@ -37,6 +40,7 @@ pub(super) async fn dial(shared: &LoadContext, mut deadline: Pin<&mut Sleep>) ->
         secured: None,
         rtt_ns: established.saturating_sub(begun),
         local_port,
+        node: shared.route.place(address),
     };
     let (stream, dialed) = match &shared.tls {
         None => (LoadStream::Plain(socket), dialed),

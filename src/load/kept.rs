@@ -55,7 +55,7 @@ impl KeptConnections {
                 let shared = Arc::clone(shared);
                 tokio::spawn(async move {
                     let mut deadline = Box::pin(sleep_until(shared.open_deadline()));
-                    dial(&shared, deadline.as_mut()).await.ok()
+                    dial(&shared, shared.route.next(), deadline.as_mut()).await.ok()
                 })
             })
             .collect();
@@ -151,7 +151,7 @@ impl KeptConnections {
         deadline.as_mut().reset(shared.deadline(started));
         let (mut link, fresh) = match link {
             Some(link) => (link, false),
-            None => match dial(shared, deadline.as_mut()).await {
+            None => match dial(shared, flight.next_address(), deadline.as_mut()).await {
                 Ok(link) => (Box::new(link), true),
                 Err(error) => {
                     carry::end_dial(flight, &error);

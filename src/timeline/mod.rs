@@ -18,6 +18,7 @@
 //! - `lateness`: how late a trial's own sends and watches were
 //! - `life`: a pod's edges
 //! - `neighbour`: endpoints of the Service that are not of the rolled workload
+//! - `node_view`: a trial as the port of one node shows it
 //! - `other_container`: the end of a container that does not serve
 //! - `pod_edge`: the names of the edges
 //! - `pod_lapse`: times without a ready endpoint or a running container
@@ -44,6 +45,7 @@ mod lag_tests;
 mod lateness;
 mod life;
 mod neighbour;
+mod node_view;
 mod other_container;
 mod pod_edge;
 mod pod_lapse;
