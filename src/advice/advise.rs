@@ -1,7 +1,7 @@
 //! The rules: from causes and figures to fields and values.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::error_at_stop::{self, EndedFirst, ErrorAtStop};
 use super::killed::{grace_was_enough, stops_quickly};
 use super::lapses::Lapses;
+use super::local_outage;
 use super::measured::{Measured, of_trials, whole};
 use super::outage::{Outage, of_service};
 use super::patch::{Changes, patch};
@@ -91,8 +92,9 @@ pub fn advise(variant: &VariantSpec, trials: &[&Trial], diagnosis: &Diagnosis) -
     let at_stop = ErrorAtStop::of(variant, &subject, trials, diagnosis);
     let major = major(&causes);
     let lapses = Lapses::of(variant, trials, diagnosis);
-    let mut for_patch = Rules::new(variant, &subject, &measured, &major, trials, (at_stop.clone(), lapses.clone()));
-    let mut for_all = Rules::new(variant, &subject, &measured, &causes, trials, (at_stop, lapses));
+    let known = (at_stop, lapses, local_outage::nodes(variant, trials, diagnosis));
+    let mut for_patch = Rules::new(variant, &subject, &measured, &major, trials, known.clone());
+    let mut for_all = Rules::new(variant, &subject, &measured, &causes, trials, known);
     let advised = causes.into_iter().map(|(cause, attempts)| {
         let rules = if major.contains_key(&cause) { &mut for_patch } else { &mut for_all };
         rules.of(cause, attempts)
@@ -139,6 +141,8 @@ pub(super) struct Rules<'a> {
     pub(super) reacted: bool,
     at_stop: ErrorAtStop,
     lapses: Lapses,
+    /// The nodes that had no pod of their own.
+    lonely_nodes: BTreeSet<String>,
     pub(super) changes: Changes,
 }
 
@@ -149,7 +153,7 @@ impl<'a> Rules<'a> {
         measured: &'a Measured,
         causes: &BTreeMap<Cause, u64>,
         trials: &[&Trial],
-        (at_stop, lapses): (ErrorAtStop, Lapses),
+        (at_stop, lapses, lonely_nodes): (ErrorAtStop, Lapses, BTreeSet<String>),
     ) -> Self {
         let has = |cause| causes.contains_key(&cause);
         let unselected = trials.iter().find_map(|trial| Unselected::of(variant, trial));
@@ -193,6 +197,7 @@ impl<'a> Rules<'a> {
             reacted,
             at_stop,
             lapses,
+            lonely_nodes,
             changes,
         }
     }
@@ -228,6 +233,11 @@ impl<'a> Rules<'a> {
             Cause::NoEndpoint => {
                 let lapsed = &self.lapses.of_outage;
                 Outage { variant: self.variant, subject: self.subject, lapsed, attempts }.advice(&mut self.changes)
+            }
+            Cause::NoLocalEndpoint => {
+                self.changes.elsewhere = true;
+                let safe = self.subject.never_has_fewer(self.variant.replicas());
+                sentence(cause, attempts, local_outage::words(&self.lonely_nodes, self.subject.text("/kind"), safe))
             }
             Cause::KeepaliveRace => match self.ignored {
                 // The connections were closed by the kill.

@@ -10,6 +10,7 @@
 //! - `figures`: the measured figures in sentences
 //! - `killed`: advice where the grace period ran out
 //! - `lapses`: pods that lacked something although nobody stopped them
+//! - `local_outage`: advice where a node had no pod of its own
 //! - `measured`: the figures that it is made of
 //! - `outage`: advice where no pod could serve
 //! - `patch`: all changes as one patch
@@ -27,6 +28,7 @@ mod error_at_stop;
 mod figures;
 mod killed;
 mod lapses;
+mod local_outage;
 mod measured;
 mod outage;
 mod patch;

@@ -52,6 +52,7 @@ pub(super) fn trial(slowest_ms: u64) -> Trial {
             block: 1,
             variant: "web".to_owned(),
             namespace: "rollproof-web".to_owned(),
+            node_ports: None,
         },
         latency_us: BTreeMap::from([((Phase::During, Arm::New, 0), latencies)]),
         ..Trial::default()
@@ -67,6 +68,7 @@ pub(super) fn incident(cause: Cause, edge: PodEdge, gap_ms: f64) -> Incident {
         arm: Arm::New,
         cause,
         pod: Some("web-old".to_owned()),
+        node: None,
         first_ns: 10 * SECOND,
         last_ns: 10 * SECOND + SECOND * 3 / 10,
         last_begun_ns: 10 * SECOND + SECOND * 3 / 10,

@@ -66,6 +66,7 @@ fn incident_doc(incident: &Incident, variant: &VariantSpec, judged: &Judged<'_>)
         counts: judged.state == State::Counts && in_rollout && variant.load.judged.contains(&incident.arm),
         cause: incident.cause,
         pod: incident.pod.clone(),
+        node: incident.node.clone(),
         first_s: after_s(incident.first_ns, first_ns),
         last_s: after_s(incident.last_ns, first_ns),
         attempts: incident.attempts,

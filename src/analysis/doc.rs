@@ -123,6 +123,10 @@ pub struct VariantDoc {
     pub arms: BTreeMap<Arm, ArmDoc>,
     /// Why the lost attempts of the judged arms were lost: how many by each cause.
     pub causes: BTreeMap<Cause, u64>,
+    /// Of the lost attempts of the judged arms, how many went to each node whose port was loaded; left out where there is one, or none.
+    /// Those of an arm that does not tell its connections are in no number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost_by_node: BTreeMap<String, u64>,
     /// Latencies of ok attempts of the judged arms in counting trials, from their planned time, in microseconds.
     pub latency_us: LatencyDoc,
     /// The same by kind of request, in the scenario's order; left out where judged arms carry one kind only.
@@ -353,6 +357,9 @@ pub struct IncidentDoc {
     pub cause: Cause,
     /// The pod, where all its attempts are known to be of one.
     pub pod: Option<String>,
+    /// The node that its connections went to, where only that node's pods could have answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// When its first attempt failed, in seconds after the rollout's first mark.
     pub first_s: f64,
     /// When its last attempt failed.

@@ -36,6 +36,7 @@ pub(crate) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantSpec) 
     }
     words.extend(attempt.errno.map(errno_name).or_else(|| Some(attempt.error.clone()).filter(|e| !e.is_empty())));
     words.extend(attempt.pod.as_ref().map(|pod| format!("pod {pod}")));
+    words.extend(attempt.node.and_then(|_| trial.node_of(attempt)).map(|node| format!("node {node}")));
     Some(FirstLost {
         trial: attempt.trial,
         at_s: in_units(attempt.end_ns.saturating_sub(first_ns), 1e9),

@@ -10,6 +10,7 @@ use super::lag::propagation;
 use crate::advice;
 use crate::diagnose::Diagnosis;
 use crate::hidden::{self, AttemptFacts, Client};
+use crate::record::entry::Attempt;
 use crate::record::{Arm, Sum};
 use crate::spec::{RequestSpec, VariantSpec};
 use crate::stats;
@@ -59,6 +60,7 @@ pub(super) fn variant_doc(
         advice_patch: advised.patch,
         arms: arms(variant, &counting),
         causes: causes(variant, &counting, diagnosis),
+        lost_by_node: lost_by_node(variant, &counting),
         latency_us: latency(&counting, |trial, phase| trial.latencies(phase, &variant.load.judged)),
         latency_by_request: latency_by_request(variant, &counting),
         rollout_s: median(counting.iter().filter_map(|trial| trial.trial.window?.rollout_s())),
@@ -76,10 +78,25 @@ pub(super) fn variant_doc(
 }
 
 fn first_lost<'a>(judged: &'a Judged<'_>, variant: &'a VariantSpec) -> impl Iterator<Item = FirstLost> + 'a {
+    lost_in_rollout(judged, variant).filter_map(|attempt| describe(attempt, judged.trial, variant))
+}
+
+fn lost_in_rollout<'a>(judged: &'a Judged<'_>, variant: &'a VariantSpec) -> impl Iterator<Item = &'a Attempt> + 'a {
     let first_ns = judged.trial.window.map_or(u64::MAX, |window| window.first_ns);
     let in_rollout = judged.trial.lost.iter().filter(move |attempt| attempt.end_ns >= first_ns);
-    let shown = in_rollout.filter(|attempt| variant.load.judged.contains(&attempt.arm));
-    shown.filter_map(|attempt| describe(attempt, judged.trial, variant))
+    in_rollout.filter(|attempt| variant.load.judged.contains(&attempt.arm))
+}
+
+fn lost_by_node(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<String, u64> {
+    let mut lost = BTreeMap::new();
+    for judged in counting {
+        let nodes = judged.trial.start.node_ports.iter().flat_map(|ports| &ports.nodes);
+        nodes.for_each(|node| _ = lost.entry(node.node.clone()).or_insert(0));
+        for node in lost_in_rollout(judged, variant).filter_map(|attempt| judged.trial.node_of(attempt)) {
+            *lost.entry(node.to_owned()).or_default() += 1;
+        }
+    }
+    if lost.len() > 1 { lost } else { BTreeMap::new() }
 }
 
 fn trial_doc(judged: &Judged<'_>) -> TrialDoc {

@@ -169,7 +169,8 @@ mod tests {
     /// A trial in which `lost` attempts were lost; the last one is not in the plan if the harness invalidated it.
     fn trial(trial: u32, lost: u64, invalid: bool) -> Vec<Entry> {
         let at_ns = u64::from(trial) * 10_000_000_000;
-        let start = TrialStart { at_ns, trial, block: trial, variant: "web".into(), namespace: "a".into() };
+        let start =
+            TrialStart { at_ns, trial, block: trial, variant: "web".into(), namespace: "a".into(), node_ports: None };
         let mark = Mark {
             trial,
             name: MarkName::RolloutStep,

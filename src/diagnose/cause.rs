@@ -29,6 +29,8 @@ pub enum Cause {
     Overload,
     /// No pod of the Service could have served.
     NoEndpoint,
+    /// The node that a connection went to had no pod that could have served, and led to no other node's (`externalTrafficPolicy: Local`).
+    NoLocalEndpoint,
     /// A proxy or load balancer in front answered in the workload's place.
     Proxy,
     /// The proxy in front was itself being replaced.
@@ -43,7 +45,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::EndpointRace,
         Self::CutAtStop,
         Self::DrainNotAwaited,
@@ -55,6 +57,7 @@ impl Cause {
         Self::NotReadyYet,
         Self::Overload,
         Self::NoEndpoint,
+        Self::NoLocalEndpoint,
         Self::Proxy,
         Self::ProxyRollout,
         Self::ServerError,
@@ -77,6 +80,7 @@ impl Cause {
             Self::NotReadyYet => "not-ready-yet",
             Self::Overload => "overload",
             Self::NoEndpoint => "no-endpoint",
+            Self::NoLocalEndpoint => "no-local-endpoint",
             Self::Proxy => "proxy",
             Self::ProxyRollout => "proxy-rollout",
             Self::ServerError => "server-error",
@@ -102,6 +106,9 @@ impl Cause {
             Self::NotReadyYet => "requests were routed to a new pod before it could serve",
             Self::Overload => "too few pods, or pods that had just started, did not answer in time",
             Self::NoEndpoint => "no pod of the Service could serve",
+            Self::NoLocalEndpoint => {
+                "a node had no pod of its own that could serve, and externalTrafficPolicy Local leads to no other"
+            }
             Self::Proxy => "a proxy or load balancer in front of the workload answered in its place",
             Self::ProxyRollout => "the proxy in front of the workload was itself being replaced",
             Self::ServerError => "the application itself answered with an error",

@@ -74,7 +74,11 @@ fn in_outage<'a>(early: &[&'a PodLife], deaf: &[&'a PodLife], scene: &Scene<'a>)
     if let Some(pod) = early.first() {
         return Finding { pod: None, ..not_ready_yet(pod) };
     }
-    let none = Proof::Fact("no pod of the Service could serve, and no new connection has been answered since".into());
+    let none = match scene.node {
+        None => "no pod of the Service could serve, and no new connection has been answered since".into(),
+        Some(node) => format!("no pod of the Service on node {node} could serve").into(),
+    };
+    let none = Proof::Fact(none);
     let why = scene.unselected.as_ref().map(|unselected| Proof::Fact(unselected.words().into()));
     no_endpoint([none].into_iter().chain(why).collect(), deaf)
 }
@@ -117,7 +121,7 @@ fn not_ready_yet(pod: &PodLife) -> Finding<'_> {
     Finding::of(Cause::NotReadyYet, pod, &[PodEdge::Started, PodEdge::EndpointReady, PodEdge::ListenerOpened])
 }
 
-fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
+pub(super) fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
     let port = attempt.connection.as_ref()?.local_port;
     let until_ns = *scene.stale_ports.get(&port)?;
     let silent = matches!(attempt.outcome, Outcome::ConnectTimeout | Outcome::Unreachable);

@@ -16,6 +16,8 @@ pub(super) struct Finding<'a> {
     pub(super) cause: Cause,
     /// The pod, where only one is possible.
     pub(super) pod: Option<&'a str>,
+    /// The node, where it decided.
+    pub(super) node: Option<&'a str>,
     pub(super) proofs: Vec<Proof<'a>>,
     /// Of an unknown cause: what is missing to decide.
     pub(super) missing: Cow<'static, str>,
@@ -39,7 +41,7 @@ impl<'a> Finding<'a> {
     }
 
     pub(super) fn without_pod(cause: Cause, proofs: Vec<Proof<'a>>) -> Self {
-        Self { cause, pod: None, proofs, missing: Cow::Borrowed(""), torn: false }
+        Self { cause, pod: None, node: None, proofs, missing: Cow::Borrowed(""), torn: false }
     }
 
     pub(super) fn unknown(missing: impl Into<Cow<'static, str>>) -> Self {

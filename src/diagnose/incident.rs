@@ -37,6 +37,8 @@ pub struct Incident {
     pub cause: Cause,
     /// The pod, where all its attempts are known to be of one.
     pub pod: Option<String>,
+    /// The node that its connections went to, where only that node's pods could have answered.
+    pub node: Option<String>,
     /// When its first attempt failed.
     pub first_ns: Stamp,
     /// When its last attempt failed.

@@ -27,7 +27,9 @@ pub(super) fn without_endpoint<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Opti
     let moment_ns = if now { Some(at_ns) } else { before() }?;
     let all = scene.pods().filter_map(|pod| Some((pod, kind_at(pod, moment_ns)?)));
     let lapsed = all.map(|(pod, kind)| Proof::Fact(words(pod, kind).into()));
-    let none = Proof::Fact("no pod of the Service had a ready endpoint, or one that terminated and served".into());
+    let on = scene.node.map_or_else(String::new, |node| format!(" on node {node}"));
+    let none = format!("no pod of the Service{on} had a ready endpoint, or one that terminated and served");
+    let none = Proof::Fact(none.into());
     Some(std::iter::once(none).chain(lapsed).collect())
 }
 
@@ -67,7 +69,7 @@ fn ends_before(at_ns: Stamp, scene: &Scene<'_>) -> Vec<(Stamp, Stamp)> {
 }
 
 fn answered_between(from_ns: Stamp, until_ns: Stamp, scene: &Scene<'_>) -> bool {
-    scene.trial.answered_anew_ns.range(from_ns..=until_ns).next().is_some()
+    scene.trial.answered_anew_ns.values().any(|of_pod| of_pod.range(from_ns..=until_ns).next().is_some())
 }
 
 /// Whether rules that follow the endpoints late can have refused a connection for want of one, and nothing else can: each pod listened.

@@ -15,8 +15,8 @@ const APART_NS: u64 = 1_000_000_000;
 pub(super) struct Merger<'a> {
     into: &'a mut Diagnosis,
     variant: &'a str,
-    /// The latest incident of each arm, cause and pod, as an index.
-    latest: BTreeMap<(Arm, Cause, Option<&'a str>), usize>,
+    /// The latest incident of each arm, cause, pod and node, as an index.
+    latest: BTreeMap<(Arm, Cause, Option<&'a str>, Option<&'a str>), usize>,
 }
 
 impl<'a> Merger<'a> {
@@ -26,7 +26,7 @@ impl<'a> Merger<'a> {
 
     /// Adds the next lost attempt; they come in the order in which they ended.
     pub(super) fn add(&mut self, attempt: &Attempt, finding: &Finding<'a>) {
-        let key = (attempt.arm, finding.cause, finding.pod);
+        let key = (attempt.arm, finding.cause, finding.pod, finding.node);
         let going_on = self.latest.get(&key).copied().filter(|at| {
             let latest = self.into.incidents.get(*at);
             latest.is_some_and(|one| attempt.end_ns.saturating_sub(one.last_ns) <= APART_NS)
@@ -57,6 +57,7 @@ impl<'a> Merger<'a> {
             arm: attempt.arm,
             cause: finding.cause,
             pod: finding.pod.map(str::to_owned),
+            node: finding.node.map(str::to_owned),
             first_ns: attempt.end_ns,
             last_ns: attempt.end_ns,
             last_begun_ns: attempt.started_ns.unwrap_or(attempt.planned_ns),

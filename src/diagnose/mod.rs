@@ -4,6 +4,7 @@
 //! trial is judged, how results are shown, or what a cluster's own log of truth says.
 //!
 //! - `answer`: answers with a status that was not expected
+//! - `at_node`: connections to node ports that lead to their own node only
 //! - `at_stop`: error statuses that come from terminating pods only
 //! - `cause`: the closed list of causes
 //! - `connect`: connections that were not made
@@ -21,6 +22,7 @@
 //! - `timeout`: requests without an answer in time
 
 mod answer;
+mod at_node;
 mod at_stop;
 mod cause;
 mod connect;
@@ -46,7 +48,7 @@ pub use incident::{Diagnosis, Evidence, Explained, Incident};
 use crate::clock::Stamp;
 use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, Trial};
 use finding::Finding;
 use scene::Scene;
 
@@ -63,11 +65,17 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
             continue;
         };
         let mut scene = Scene::new(trial, variant, &timeline.header, std::mem::take(&mut stale_ports));
+        let nodes = trial.local_nodes().iter().map(|node| (node.node.as_str(), trial.at_node(&node.node)));
+        let nodes: Vec<(&str, Trial)> = nodes.collect();
+        scene.nodes = nodes.iter().map(|(node, view)| Scene::of_node(node, view, variant, &timeline.header)).collect();
         let mut merger = merge::Merger::new(&mut all, &trial.start.variant);
         for attempt in &trial.lost {
-            merger.add(attempt, &lateness::explain(attempt, &scene));
-            // The embedded cluster routes without NAT, and the NAT on the way to a URL is not known.
-            let unlike = scene::is_embedded(&timeline.header) || through_url::is(attempt, &scene);
+            let finding = lateness::explain(attempt, &scene);
+            merger.add(attempt, &finding);
+            // The embedded cluster routes without NAT, the NAT on the way to a URL is not known, and what a node drops reaches none.
+            let unlike = scene::is_embedded(&timeline.header)
+                || through_url::is(attempt, &scene)
+                || finding.cause == Cause::NoLocalEndpoint;
             if let Some(port) = timed_out_port(attempt).filter(|_| !unlike) {
                 scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
             }
@@ -92,7 +100,8 @@ fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
         return finding;
     }
     match attempt.outcome.group() {
-        OutcomeGroup::NotConnected => connect::explain(attempt, scene),
+        OutcomeGroup::NotConnected if scene.nodes.is_empty() => connect::explain(attempt, scene),
+        OutcomeGroup::NotConnected => at_node::explain(attempt, scene),
         OutcomeGroup::Partial if attempt.outcome == Outcome::BadHttp => no_rule(attempt.outcome),
         OutcomeGroup::NotSecured if attempt.outcome == Outcome::TlsFailed => no_rule(attempt.outcome),
         OutcomeGroup::NotSecured | OutcomeGroup::NoByte | OutcomeGroup::Partial | OutcomeGroup::TimedOut => {

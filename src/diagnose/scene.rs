@@ -56,6 +56,10 @@ pub(super) struct Scene<'a> {
     pub(super) unselected: Option<Unselected>,
     /// Who gave the error statuses.
     pub(super) errors: ErrorsByKind<'a>,
+    /// The node that this is the scene of; `None` for the whole Service.
+    pub(super) node: Option<&'a str>,
+    /// The scene of each node that the load went to, where each leads to its own pods only.
+    pub(super) nodes: Vec<Scene<'a>>,
 }
 
 impl<'a> Scene<'a> {
@@ -81,6 +85,8 @@ impl<'a> Scene<'a> {
             falls_back: falls_back(trial),
             unselected: Unselected::of(variant, trial),
             errors: ErrorsByKind::new(),
+            node: None,
+            nodes: Vec::new(),
         };
         let both = [Certainty::Sure, Certainty::Possible];
         let moments = scene
@@ -92,6 +98,11 @@ impl<'a> Scene<'a> {
         scene.possibly = scene.coverage(Certainty::Possible);
         scene.errors = at_stop::count(&scene);
         scene
+    }
+
+    /// The scene of one node, of which the trial has only what can be seen at its port.
+    pub(super) fn of_node(node: &'a str, at_node: &'a Trial, variant: &'a VariantSpec, header: &Header) -> Self {
+        Self { node: Some(node), ..Self::new(at_node, variant, header, BTreeMap::new()) }
     }
 
     /// Until when connections may have been routed to a pod that was deleted.
@@ -146,7 +157,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The pods that could serve then.
-    fn serving(&self, at_ns: Stamp, certainty: Certainty) -> impl Iterator<Item = &'a PodLife> {
+    pub(super) fn serving(&self, at_ns: Stamp, certainty: Certainty) -> impl Iterator<Item = &'a PodLife> {
         self.pods().filter(move |pod| {
             self.serves_from(pod).is_some_and(|from| from <= at_ns)
                 && self.serves_until(pod, certainty).is_none_or(|until| at_ns < until)

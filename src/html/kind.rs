@@ -19,7 +19,7 @@ pub(super) enum Kind {
 }
 
 /// Shapes that fill a circle of six units, in the order of the kinds' numbers.
-const SHAPES: [&str; 19] = [
+const SHAPES: [&str; 20] = [
     // endpoint-race: a disc
     "M-4.6 0a4.6 4.6 0 1 0 9.2 0a4.6 4.6 0 1 0 -9.2 0z",
     // cut-at-stop: a square
@@ -42,6 +42,8 @@ const SHAPES: [&str; 19] = [
     "M-2 -5.8h4v11.6h-4z",
     // no-endpoint: an upright cross
     "M-1.6 -5.4h3.2v3.8h3.8v3.2h-3.8v3.8h-3.2v-3.8h-3.8v-3.2h3.8z",
+    // no-local-endpoint: an upright cross without its foot
+    "M-1.6 -5.4h3.2v3.8h3.8v3.2h-10.8v-3.2h3.8z",
     // proxy: a hexagon
     "M-2.8 -4.8h5.6L5.6 0L2.8 4.8h-5.6L-5.6 0z",
     // proxy-rollout: a hexagon with a hole

@@ -7,7 +7,7 @@ use crate::analysis::{ComparisonDoc, LatencyDoc, Quantiles, ReportDoc, VariantDo
 use crate::hidden::Client;
 use crate::report::{
     LossMark, comparison_lines, comparison_sentences, conclusion, expect_name, lag_words, limits_words, lost_words,
-    micros, one_line, place, probability, range_words, seconds, signed, verdict_note, zero_sentences,
+    micros, node_words, one_line, place, probability, range_words, seconds, signed, verdict_note, zero_sentences,
 };
 use crate::verdict::{Ending, Metric, Verdict};
 
@@ -112,7 +112,10 @@ pub(super) fn variants(report: &ReportDoc) -> Markup {
             @for kind in &variant.latency_by_request {
                 tr.kind { td colspan="11" { code { (one_line(&kind.request)) } } (p99(&kind.latency_us)) }
             }
-            tr.why { td colspan="14" { (one_line(&variant.reason)) } }
+            @let nodes = node_words(variant);
+            tr.why { td colspan="14" {
+                (one_line(&variant.reason)) @if !nodes.is_empty() { " Lost by node: " (nodes) "." }
+            } }
         }
     };
     html! {

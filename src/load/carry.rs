@@ -56,7 +56,7 @@ pub(super) async fn on_new(mut flight: PendingAttempt) {
     let shared = flight.shared().clone();
     let started = flight.start();
     let mut deadline = pin!(sleep_until(shared.deadline(started)));
-    match dial(&shared, shared.door(flight.planned()), deadline.as_mut()).await {
+    match dial(&shared, shared.door(flight.planned()), flight.next_address(), deadline.as_mut()).await {
         Ok(mut link) => {
             flight.carried_by(&link, true);
             over(&mut link, flight, deadline.as_mut()).await;

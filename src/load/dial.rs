@@ -23,14 +23,14 @@ use super::socket::{CountedSocket, is_reset};
 use super::tls_client::TlsClient;
 use super::tls_socket::TlsSocket;
 
-/// Connects to the next address of the way to `door`, until `deadline`.
+/// Connects to an address of the way to `door`, until `deadline`.
 pub(super) async fn dial(
     shared: &LoadContext,
     door: Door,
+    address: SocketAddr,
     mut deadline: Pin<&mut Sleep>,
 ) -> Result<HttpConnection, DialError> {
     let way = shared.way(door);
-    let address = way.route.next();
     let begun = shared.clock.now();
     let (stream, lease) = connect(shared, address, deadline.as_mut()).await?;
     let established = shared.clock.now();
@@ -44,6 +44,7 @@ pub(super) async fn dial(
         secured: None,
         rtt_ns: established.saturating_sub(begun),
         local_port,
+        node: way.route.place(address),
     };
     let (stream, dialed) = match &way.tls {
         None => (LoadStream::Plain(socket), dialed),

@@ -33,6 +33,8 @@ pub(super) struct DialedConnection {
     pub(super) secured: Option<Stamp>,
     pub(super) rtt_ns: u64,
     pub(super) local_port: u16,
+    /// Its address's place among those that the route tells apart.
+    pub(super) node: Option<u16>,
 }
 
 pub(super) struct HttpConnection {

@@ -57,7 +57,7 @@ impl KeptConnections {
                 let (shared, door) = (Arc::clone(shared), self.door);
                 tokio::spawn(async move {
                     let mut deadline = Box::pin(sleep_until(shared.open_deadline()));
-                    dial(&shared, door, deadline.as_mut()).await.ok()
+                    dial(&shared, door, shared.way(door).route.next(), deadline.as_mut()).await.ok()
                 })
             })
             .collect();
@@ -153,7 +153,7 @@ impl KeptConnections {
         deadline.as_mut().reset(shared.deadline(started));
         let (mut link, fresh) = match link {
             Some(link) => (link, false),
-            None => match dial(shared, self.door, deadline.as_mut()).await {
+            None => match dial(shared, self.door, flight.next_address(), deadline.as_mut()).await {
                 Ok(link) => (Box::new(link), true),
                 Err(error) => {
                     carry::end_dial(flight, &error);

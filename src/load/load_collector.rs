@@ -42,13 +42,21 @@ pub(super) struct LoadSlice {
     pub(super) gap_max_ns: u64,
 }
 
+/// When a connection was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConnectMoments {
+    pub(super) begun: Stamp,
+    /// When the SYN was sent that was answered: another one may have been dropped before.
+    pub(super) led: Stamp,
+}
+
 /// The ok attempts of a pulse.
 #[derive(Debug, Default)]
 pub(super) struct PulseAnswers {
     pub(super) latencies_us: Vec<u64>,
     /// When the latest connection that was made for one of them on the arm `new` was begun.
     pub(super) last_connect: Option<Stamp>,
-    /// When the first one was begun.
+    /// When the first one was led to a pod.
     pub(super) first_connect: Option<Stamp>,
 }
 
@@ -153,15 +161,22 @@ impl LoadCollector {
     }
 
     /// An attempt ended ok. `connect`: when the connection that was made for it was begun.
-    pub(super) fn ok(&mut self, planned: PlannedAttempt, pod: Option<Arc<str>>, connect: Option<Stamp>, end: Stamp) {
+    pub(super) fn ok(
+        &mut self,
+        planned: PlannedAttempt,
+        pod: Option<Arc<str>>,
+        connect: Option<ConnectMoments>,
+        end: Stamp,
+    ) {
         self.count(planned.arm, Outcome::Ok, Sum::Ok);
         let latency_us = end.saturating_sub(planned.at) / 1_000;
         let key = PulseKey { arm: planned.arm, request: planned.request, pod };
         let answered = self.slice(planned.at).pulses.entry(key).or_default();
         answered.latencies_us.push(latency_us);
         if planned.arm.connects_anew() {
-            answered.last_connect = answered.last_connect.max(connect);
-            answered.first_connect = answered.first_connect.into_iter().chain(connect).min();
+            answered.last_connect = answered.last_connect.max(connect.map(|connect| connect.begun));
+            let led = connect.map(|connect| connect.led);
+            answered.first_connect = answered.first_connect.into_iter().chain(led).min();
         }
     }
 
@@ -251,6 +266,10 @@ mod tests {
         PlannedAttempt { id, at, request: 0, arm: Arm::New }
     }
 
+    fn connect(begun: Stamp) -> Option<ConnectMoments> {
+        Some(ConnectMoments { begun, led: begun + 1 })
+    }
+
     #[test]
     fn only_what_can_be_a_pods_name_is_kept() {
         let (mut collector, _batches, _source) = collector();
@@ -294,14 +313,15 @@ mod tests {
         for id in 0..3 {
             collector.planned(planned(id, 5));
         }
-        collector.ok(planned(0, 5), None, Some(7), 1_000);
-        collector.ok(planned(1, 5), None, Some(9), 1_000);
-        collector.ok(planned(2, 5), None, Some(8), 2_000);
-        collector.ok(PlannedAttempt { arm: Arm::Reused, ..planned(3, 5) }, None, Some(9), 2_000);
+        collector.ok(planned(0, 5), None, connect(7), 1_000);
+        collector.ok(planned(1, 5), None, connect(9), 1_000);
+        collector.ok(planned(2, 5), None, connect(8), 2_000);
+        collector.ok(PlannedAttempt { arm: Arm::Reused, ..planned(3, 5) }, None, connect(9), 2_000);
         collector.flush_all();
         let pulses = batches.try_recv().unwrap().slice.pulses;
-        let last: Vec<_> = pulses.into_iter().map(|(key, ok)| (key.arm, ok.last_connect)).collect();
-        assert_eq!(last, [(Arm::New, Some(9)), (Arm::Reused, None)]);
+        let connects: Vec<_> =
+            pulses.into_iter().map(|(key, ok)| (key.arm, ok.first_connect, ok.last_connect)).collect();
+        assert_eq!(connects, [(Arm::New, Some(8), Some(9)), (Arm::Reused, None, None)]);
     }
 
     #[test]

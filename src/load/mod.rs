@@ -22,6 +22,7 @@
 //! - `load_schedule`: when each request is planned, its kind and its arm; pure
 //! - `load_stream`: what HTTP is spoken over: a counting socket, or TLS over one
 //! - `load_summary`: counters of a running load, and the summary of an ended one
+//! - `node_route`: the way to the node ports of several nodes
 //! - `pending_attempt`: one request from its plan to its outcome
 //! - `plan`: the plan of one trial's load, and its checks
 //! - `pooled`: the arm of an ordinary client, reqwest
@@ -56,6 +57,7 @@ mod load_collector;
 mod load_schedule;
 mod load_stream;
 mod load_summary;
+mod node_route;
 mod pending_attempt;
 mod plan;
 mod pooled;
@@ -82,6 +84,7 @@ pub(crate) use descriptor_limit::raise_descriptors;
 pub(crate) use engine::blocking;
 pub use engine::{RunningLoad, saturate, start};
 pub use load_summary::{ArmSummary, LagSummary, LoadCounters, LoadSummary};
+pub use node_route::NodeRoute;
 pub use plan::{LoadError, LoadPlan, Route};
 pub use preflight::{Preflight, preflight};
 pub(crate) use reach_target::reach;

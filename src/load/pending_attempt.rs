@@ -1,6 +1,7 @@
 //! One attempt from its plan to its outcome. Whatever becomes of the task that carries it, it ends exactly once: dropped
 //! before its end, it is recorded as in flight at the end.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::response::Parts;
@@ -13,9 +14,12 @@ use super::classify;
 use super::door_ways::DoorWay;
 use super::engine::{LoadContext, LoadPacing};
 use super::exchange::{DialedConnection, HttpConnection};
-use super::load_collector::LoadCollector;
+use super::load_collector::{ConnectMoments, LoadCollector};
 use super::load_schedule::PlannedAttempt;
 use super::socket::{SocketFacts, SocketSnapshot, TlsAnswer};
+
+/// A connect that took so long had its SYN sent again: the kernel does so after 1 s (RFC 6298, `TCP_TIMEOUT_INIT`).
+const SYN_REPEATED_NS: u64 = 950_000_000;
 
 pub(super) struct PendingAttempt {
     shared: Arc<LoadContext>,
@@ -27,6 +31,8 @@ pub(super) struct PendingAttempt {
     /// The TLS of that connection was complete.
     secured: Option<Stamp>,
     carrier: Option<(Arc<SocketFacts>, ConnectionUse)>,
+    /// The place of the address that its connection went to.
+    node: Option<u16>,
     status: Option<u16>,
     pod: Option<Arc<str>>,
     pod_from_connection: bool,
@@ -43,6 +49,7 @@ impl PendingAttempt {
             connected: None,
             secured: None,
             carrier: None,
+            node: None,
             status: None,
             pod: None,
             pod_from_connection: false,
@@ -76,6 +83,14 @@ impl PendingAttempt {
         now
     }
 
+    /// Where the connection that is made for the attempt goes.
+    pub(super) fn next_address(&mut self) -> SocketAddr {
+        let route = &self.shared.way(self.shared.door(self.planned)).route;
+        let address = route.next();
+        self.node = route.place(address);
+        address
+    }
+
     /// The attempt will be carried by `link`. `fresh`: the connection was made for it.
     pub(super) fn carried_by(&mut self, link: &HttpConnection, fresh: bool) {
         self.over(&link.dialed, link.uses, fresh);
@@ -89,6 +104,7 @@ impl PendingAttempt {
     }
 
     fn over(&mut self, dialed: &DialedConnection, uses: u32, fresh: bool) {
+        self.node = dialed.node;
         self.connected = fresh.then_some(dialed.established);
         self.secured = dialed.secured.filter(|_| fresh);
         // A connection made for this attempt is younger than its start.
@@ -126,10 +142,13 @@ impl PendingAttempt {
         self.way().tls.is_some() && self.is_fresh() && self.secured.is_none()
     }
 
-    /// When the connection that was made for this attempt was begun.
-    fn connect_begun(&self) -> Option<Stamp> {
-        let (_, carrier) = self.carrier.as_ref()?;
-        Some(self.connected?.saturating_sub(carrier.rtt_ns))
+    /// When the connection was made, if it was made for this attempt.
+    fn connect_moments(&self) -> Option<ConnectMoments> {
+        let ((_, carrier), connected) = (self.carrier.as_ref()?, self.connected?);
+        let begun = connected.saturating_sub(carrier.rtt_ns);
+        let was_repeated = carrier.rtt_ns >= SYN_REPEATED_NS;
+        let led = if was_repeated { connected.saturating_sub(carrier.round_trip_ns()) } else { begun };
+        Some(ConnectMoments { begun, led })
     }
 
     pub(super) fn seen(&self) -> SocketSnapshot {
@@ -167,7 +186,7 @@ impl PendingAttempt {
                 self.collector().record(attempt);
             }
             let pod = self.pod.take().filter(|_| !self.pod_from_connection);
-            let connect = self.connect_begun();
+            let connect = self.connect_moments();
             self.collector().ok(self.planned, pod, connect, end);
         } else {
             let attempt = self.attempt(outcome, errno, words, end);
@@ -210,6 +229,7 @@ impl PendingAttempt {
                 tls_answered: self.is_in_handshake() && seen.tls != TlsAnswer::Nothing,
                 ..carrier.clone()
             }),
+            node: self.node,
             pod: self.pod.as_deref().map(str::to_owned),
             pod_from_connection: self.pod_from_connection,
             error: words,

@@ -13,6 +13,11 @@ use super::sizing;
 pub trait Route: Send + Sync + 'static {
     /// The address of the next connection, chosen when the connection is made.
     fn next(&self) -> SocketAddr;
+
+    /// The place of an address among those that are told apart in the record; `None` where there is nothing to tell apart.
+    fn place(&self, _: SocketAddr) -> Option<u16> {
+        None
+    }
 }
 
 /// One address for every connection.

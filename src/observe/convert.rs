@@ -91,6 +91,7 @@ pub(super) fn endpoints(at_ns: Stamp, change: SeenChange, slice: &EndpointSlice)
         endpoint.addresses.iter().map(move |address| EndpointSeen {
             pod: pod.clone(),
             address: address.clone(),
+            node: endpoint.node_name.clone(),
             ready: conditions.ready.unwrap_or(true),
             serving: conditions.serving.or(conditions.ready).unwrap_or(true),
             terminating: conditions.terminating.unwrap_or(false),

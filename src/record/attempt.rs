@@ -28,7 +28,7 @@ pub struct Pulse {
     /// 100 ms; when routing stopped leading to a pod is told to the spacing of its connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_connect_ns: Option<Stamp>,
-    /// Arm `new` only: when the first of them was begun.
+    /// Arm `new` only: when the first of them was begun or, if its SYN was sent again, when that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_connect_ns: Option<Stamp>,
 }
@@ -128,6 +128,10 @@ pub struct Attempt {
     /// The connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionUse>,
+    /// Where the load goes to several nodes: the node that its connection went to, as its place in the trial's list. Unknown on the
+    /// pooled arm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<u16>,
     /// The pod, from this response's header, or (`pod_from_connection`) from an earlier one on the same connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,

@@ -1,6 +1,7 @@
 //! The lines of the record. Everything that analysis knows is in them; `FORMAT` grows when a reader must change.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,27 @@ pub struct TrialStart {
     pub variant: String,
     /// The namespace that the variant lives in.
     pub namespace: String,
+    /// The node ports that the load goes to; `None` where it goes elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_ports: Option<NodePorts>,
+}
+
+/// The node ports that the load goes to, in turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePorts {
+    /// Each leads to the pods of its own node only: the Service's `externalTrafficPolicy` is `Local`.
+    pub local: bool,
+    /// The nodes, in the order of their turns.
+    pub nodes: Vec<LoadedNode>,
+}
+
+/// A node whose port the load goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedNode {
+    /// Its name.
+    pub node: String,
+    /// Its address with the node port.
+    pub address: SocketAddr,
 }
 
 /// The steps that marks name.

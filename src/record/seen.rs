@@ -128,6 +128,9 @@ pub struct EndpointSeen {
     pub pod: Option<String>,
     /// Its address.
     pub address: String,
+    /// Its node; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// Condition `ready`.
     pub ready: bool,
     /// Condition `serving`.

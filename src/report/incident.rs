@@ -71,7 +71,7 @@ fn head(incident: &Incident, trial: &Trial) -> String {
         incident.outcomes.iter().map(|(outcome, count)| format!("{} {count}", outcome.name())).collect();
     let first_ns = origin(trial);
     let mut text = format!(
-        "incident {} in trial {} of {}: {} on arm {}, {}\n  {}: {}\n  from {:+.3} s to {:+.3} s after the rollout's first step{}\n",
+        "incident {} in trial {} of {}: {} on arm {}, {}\n  {}: {}\n  from {:+.3} s to {:+.3} s after the rollout's first step{}{}\n",
         incident.id,
         incident.trial,
         one_line(&incident.variant),
@@ -83,6 +83,7 @@ fn head(incident: &Incident, trial: &Trial) -> String {
         after_s(incident.first_ns, first_ns),
         after_s(incident.last_ns, first_ns),
         incident.pod.as_ref().map_or_else(String::new, |pod| format!(", pod {}", one_line(pod))),
+        incident.node.as_ref().map_or_else(String::new, |node| format!(", node {}", one_line(node))),
     );
     if !incident.missing.is_empty() {
         let _ = writeln!(text, "  what does not decide: {}", one_line(&incident.missing));

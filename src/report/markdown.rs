@@ -4,6 +4,7 @@
 use super::compared::comparison_lines;
 use super::escape::{html, markdown as escaped};
 use super::page::{Page, list, table};
+use super::sentences::node_words;
 use super::words::{
     advice_words, cause_words, clipped, expect_name, hidden_words, lag_words, limits_words, lost_lines, micros,
     seconds, send_lag_words,
@@ -60,7 +61,10 @@ fn why(report: &ReportDoc, variant: &VariantDoc) -> String {
     }
     let advice = list(advice_words(variant).iter().map(|words| line(words)));
     let why = titled(&format!("Why **{}** lost requests:", name(&variant.name)), &causes);
-    if advice.is_empty() { why } else { format!("{why}\n\n{}", titled("What would help:", &advice)) }
+    let nodes = node_words(variant);
+    let nodes = if nodes.is_empty() { nodes } else { format!("\n\nLost by node: {}.", line(&nodes)) };
+    let help = if advice.is_empty() { advice } else { format!("\n\n{}", titled("What would help:", &advice)) };
+    format!("{why}{nodes}{help}")
 }
 
 /// A list under its title; without one it would be taken for a part of the list before it. Empty without items.

@@ -41,7 +41,9 @@ pub use words::{one_line, patch_file};
 pub(crate) use compared::{
     comparison_lines, conclusion, difference_words, in_brackets, interval, p_is, range_words, signed,
 };
-pub(crate) use sentences::{LossMark, comparison_sentences, lost_words, place, verdict_note, zero_sentences};
+pub(crate) use sentences::{
+    LossMark, comparison_sentences, lost_words, node_words, place, verdict_note, zero_sentences,
+};
 pub(crate) use words::{
     causes_by_count, expect_name, gap_words, is_invisible, lag_words, limits_words, micros, probability, seconds,
     send_lag_words,

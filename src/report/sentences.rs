@@ -93,6 +93,17 @@ pub(crate) fn verdict_note(variant: &VariantDoc) -> String {
     }
 }
 
+/// `at node a 12, at node b 0`, the most first; empty unless requests were lost at several nodes' ports.
+pub(crate) fn node_words(variant: &VariantDoc) -> String {
+    let mut nodes: Vec<(&str, u64)> = variant.lost_by_node.iter().map(|(node, lost)| (node.as_str(), *lost)).collect();
+    nodes.sort_by_key(|(_, lost)| Reverse(*lost));
+    let more = nodes.len().saturating_sub(MOST_NODES);
+    let shown = nodes.iter().take(MOST_NODES).map(|(node, lost)| format!("{} {}", one_line(node), thousands(*lost)));
+    let rest: u64 = nodes.iter().skip(MOST_NODES).map(|(_, lost)| lost).sum();
+    let rest = (more > 0).then(|| format!("{more} more {}", thousands(rest)));
+    if variant.lost == 0 { String::new() } else { shown.chain(rest).collect::<Vec<String>>().join(", ") }
+}
+
 /// What else was measured: the rollout's length, p99 in it, raced and unsent requests.
 pub(crate) fn measured_words(variant: &VariantDoc) -> String {
     if variant.trials == 0 {
@@ -104,7 +115,9 @@ pub(crate) fn measured_words(variant: &VariantDoc) -> String {
     let sums = [(variant.raced, "raced"), (variant.unsent, "unsent")];
     let sums =
         sums.into_iter().filter(|(count, _)| *count > 0).map(|(count, sum)| format!("{} {sum}", thousands(count)));
-    length.into_iter().chain(p99).chain(sums).collect::<Vec<String>>().join("; ")
+    let nodes =
+        Some(node_words(variant)).filter(|words| !words.is_empty()).map(|words| format!("lost by node: {words}"));
+    length.into_iter().chain(p99).chain(sums).chain(nodes).collect::<Vec<String>>().join("; ")
 }
 
 /// p99 during the rollout, of each kind of request where there are several: a slow kind would hide what a fast one does.
@@ -131,6 +144,8 @@ fn p99_during(variant: &VariantDoc) -> Option<String> {
     Some(kinds.into_iter().map(kind).chain(rest).collect::<Vec<String>>().join(", "))
 }
 
+/// Nodes that are named; of more, those that lost the least are summed up.
+const MOST_NODES: usize = 4;
 /// Comparisons that are each a sentence; more are rows below each other.
 const MOST_SENTENCES: usize = 2;
 

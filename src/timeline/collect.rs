@@ -309,7 +309,7 @@ mod tests {
 
     fn start(trial: u32, namespace: &str) -> Entry {
         let (variant, namespace) = ("web".to_owned(), namespace.to_owned());
-        Entry::TrialStart(TrialStart { at_ns: u64::from(trial), trial, block: 1, variant, namespace })
+        Entry::TrialStart(TrialStart { at_ns: u64::from(trial), trial, block: 1, variant, namespace, node_ports: None })
     }
 
     fn end(trial: u32) -> Entry {

@@ -36,6 +36,7 @@ fn endpoints(at_ns: u64, name: &str, ready: &[(&str, bool)]) -> Entry {
     let endpoint = |(pod, ready): &(&str, bool)| EndpointSeen {
         pod: Some((*pod).to_owned()),
         address: "127.0.0.9".to_owned(),
+        node: None,
         ready: *ready,
         serving: true,
         terminating: !ready,

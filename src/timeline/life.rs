@@ -18,6 +18,8 @@ pub struct PodLife {
     pub uid: String,
     /// Its labels, as they were seen last; empty where the record does not have them.
     pub labels: BTreeMap<String, String>,
+    /// The node that it was assigned to.
+    pub node: Option<String>,
     /// First seen after the rollout's first mark.
     pub new: bool,
     /// Seen by the watch for the first time.

@@ -19,6 +19,7 @@
 //! - `life`: a pod's edges
 //! - `proxy_pod`: pods of a proxy in front of the workload
 //! - `neighbour`: endpoints of the Service that are not of the rolled workload
+//! - `node_view`: a trial as the port of one node shows it
 //! - `other_container`: the end of a container that does not serve
 //! - `pod_edge`: the names of the edges
 //! - `pod_lapse`: times without a ready endpoint or a running container
@@ -45,6 +46,7 @@ mod lag_tests;
 mod lateness;
 mod life;
 mod neighbour;
+mod node_view;
 mod other_container;
 mod pod_edge;
 mod pod_lapse;

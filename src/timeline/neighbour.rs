@@ -13,6 +13,8 @@ const NEAR_NS: u64 = 1_000_000_000;
 pub struct Neighbour {
     /// Its name.
     pub name: String,
+    /// Its node.
+    pub node: Option<String>,
     /// When its endpoint was ready: from when, and until when if that was seen.
     pub ready: Vec<(Stamp, Option<Stamp>)>,
     /// The slices of 100 ms in which it answered as expected.

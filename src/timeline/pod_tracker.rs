@@ -88,6 +88,15 @@ impl PodTracker {
         self.owned
     }
 
+    pub(super) fn node(&self) -> Option<&str> {
+        self.seen.node.as_deref()
+    }
+
+    /// Takes the node that a slice names.
+    pub(super) fn on_node(&mut self, node: &str) {
+        self.seen.node.get_or_insert_with(|| node.to_owned());
+    }
+
     pub(super) fn ready_spans(&self) -> &[(Stamp, Option<Stamp>)] {
         &self.ready_spans
     }
@@ -165,6 +174,9 @@ impl PodTracker {
         life.name.clone_from(&seen.name);
         life.uid.clone_from(&seen.uid);
         life.labels.clone_from(&seen.labels);
+        if seen.node.is_some() {
+            life.node.clone_from(&seen.node);
+        }
         life.created.get_or_insert(at);
         if seen.ready {
             life.ready.get_or_insert(at);

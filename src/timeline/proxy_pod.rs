@@ -75,6 +75,7 @@ mod tests {
         let endpoint = |(name, ready): &(&str, bool)| EndpointSeen {
             pod: Some((*name).to_owned()),
             address: "10.0.0.1".to_owned(),
+            node: None,
             ready: *ready,
             serving: *ready,
             terminating: !*ready,

@@ -83,12 +83,17 @@ impl NamespacePods {
             conditions.ready |= endpoint.ready;
             conditions.serving |= endpoint.serving;
         }
+        let nodes: BTreeMap<&str, &str> =
+            seen.endpoints.iter().filter_map(|one| Some((one.pod.as_deref()?, one.node.as_deref()?))).collect();
         let mut listed = BTreeSet::new();
         for (name, conditions) in &said {
             let known = self.by_name.get(*name).and_then(|of_name| of_name.last()).copied();
             // An `EndpointSlice` may tell of a pod before the watch of pods does.
             let at = known.unwrap_or_else(|| self.add(PodTracker::named(name)));
             self.pods[at].listed(seen, *conditions);
+            if let Some(node) = nodes.get(*name) {
+                self.pods[at].on_node(node);
+            }
             listed.insert(at);
         }
         let before = self.by_slice.remove(&seen.name).unwrap_or_default();
@@ -228,6 +233,7 @@ impl TrackedPods {
         let ready = others.filter(|pod| !pod.ready_spans().is_empty());
         let neighbour = |pod: &PodTracker| Neighbour {
             name: pod.name().to_owned(),
+            node: pod.node().map(str::to_owned),
             ready: pod.ready_spans().to_vec(),
             answered: slices(pod.name()),
             unnamed: if answered.contains_key(pod.name()) { BTreeSet::new() } else { slices("") },
@@ -331,6 +337,7 @@ mod tests {
         let endpoint = |(pod, ready): &(&str, bool)| EndpointSeen {
             pod: Some((*pod).to_owned()),
             address: "127.0.0.9".to_owned(),
+            node: None,
             ready: *ready,
             serving: true,
             terminating: !ready,

@@ -72,8 +72,9 @@ pub struct Trial {
     /// By pod, when the first new connection was begun that it answered as expected. Those of
     /// pods that do not name themselves stand under the empty name.
     pub first_answered_ns: BTreeMap<String, Stamp>,
-    /// When new connections were begun that were answered as expected: of each slice, pod and kind the first and the last one.
-    pub answered_anew_ns: BTreeSet<Stamp>,
+    /// When new connections were begun that were answered as expected: of each slice, pod and kind the first and the last one, by pod;
+    /// those of pods that do not name themselves stand under the empty name.
+    pub answered_anew_ns: BTreeMap<String, BTreeSet<Stamp>>,
     /// Latencies of ok attempts over the whole trial by request kind, in microseconds.
     pub kind_latency_us: BTreeMap<u16, Distribution>,
     /// The same of those before the rollout.
@@ -270,7 +271,8 @@ impl Trial {
             let at_ns = pulse.first_connect_ns.or(pulse.last_connect_ns).unwrap_or(pulse.at_ns);
             let first = self.first_answered_ns.entry(pulse.pod.clone().unwrap_or_default()).or_insert(at_ns);
             *first = at_ns.min(*first);
-            self.answered_anew_ns.extend([at_ns, pulse.last_connect_ns.unwrap_or(at_ns)]);
+            let anew = self.answered_anew_ns.entry(pulse.pod.clone().unwrap_or_default()).or_default();
+            anew.extend([at_ns, pulse.last_connect_ns.unwrap_or(at_ns).max(at_ns)]);
         }
         if pulse.pod.is_some() || anew {
             self.answered_slices.entry(pulse.pod.clone().unwrap_or_default()).or_default().insert(pulse.at_ns);

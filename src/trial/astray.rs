@@ -43,7 +43,7 @@ pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError
         }
     }
     let nowhere = format!("after the rollout, new connections to the Service got no answer ({why})");
-    let (endpoints, pods) = match endpoints_and_pods(variant).await {
+    let found = match Endpoints::list(variant).await {
         Ok(found) => found,
         Err(error) => {
             let error = api_words(&error);
@@ -52,7 +52,29 @@ pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError
             ));
         }
     };
-    let present = match judge(&endpoints, &pods) {
+    if variant.site.node_ports().is_none_or(|ports| !ports.local) {
+        return whose(variant, &nowhere, &found, None).await;
+    }
+    // Each node stands for itself: it leads to its own pods only.
+    for (node, why) in variant.site.silent_nodes(ROUTED_TRIES).await {
+        let nowhere = format!("after the rollout, new connections to node {} got no answer ({why})", node.node);
+        let fault = whose(variant, &nowhere, &found, Some(&node.node)).await?;
+        if !fault.is_empty() {
+            return Ok(fault);
+        }
+    }
+    Ok(String::new())
+}
+
+/// What of the cluster's makes the trial invalid, where connections to the Service, or to one node of it, led nowhere.
+async fn whose(
+    variant: &RunningVariant,
+    nowhere: &str,
+    found: &Endpoints,
+    node: Option<&str>,
+) -> Result<String, SiteError> {
+    let endpoints = routed_to(&found.slices, &variant.service_port_name, node);
+    let present = match judge(&endpoints, &found.pods) {
         AstrayFault::Manifest => return Ok(String::new()),
         AstrayFault::Endpoints => {
             return Ok(format!(
@@ -75,17 +97,23 @@ pub(super) async fn astray(variant: &RunningVariant) -> Result<String, SiteError
     ))
 }
 
-/// Where routing must lead new connections, and the addresses of the namespace's pods.
-async fn endpoints_and_pods(variant: &RunningVariant) -> Result<(BTreeSet<SocketAddr>, BTreeSet<IpAddr>), kube::Error> {
-    let client = &variant.handle.client;
-    let namespace = &variant.handle.workload.namespace;
-    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-    let own = ListParams::default().labels(&format!("kubernetes.io/service-name={}", variant.service));
-    let slices = slices.list(&own).await?.items;
-    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let pods = pods.list(&ListParams::default()).await?.items.into_iter().filter(|pod| !finished(pod));
-    let addresses = pods.filter_map(|pod| pod.status?.pod_ip?.parse().ok()).collect();
-    Ok((routed_to(&slices, &variant.service_port_name), addresses))
+struct Endpoints {
+    slices: Vec<EndpointSlice>,
+    /// The addresses of the namespace's pods.
+    pods: BTreeSet<IpAddr>,
+}
+
+impl Endpoints {
+    async fn list(variant: &RunningVariant) -> Result<Self, kube::Error> {
+        let client = &variant.handle.client;
+        let namespace = &variant.handle.workload.namespace;
+        let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+        let own = ListParams::default().labels(&format!("kubernetes.io/service-name={}", variant.service));
+        let slices = slices.list(&own).await?.items;
+        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+        let pods = pods.list(&ListParams::default()).await?.items.into_iter().filter(|pod| !finished(pod));
+        Ok(Self { slices, pods: pods.filter_map(|pod| pod.status?.pod_ip?.parse().ok()).collect() })
+    }
 }
 
 /// What prevents new connections from reaching a pod.
@@ -109,12 +137,13 @@ fn judge(endpoints: &BTreeSet<SocketAddr>, pods: &BTreeSet<IpAddr>) -> AstrayFau
 
 /// Where routing must lead new connections to a port of the slices' Service: to every ready endpoint, whoever's it is; if there are none,
 /// to those that are serving and terminating (`CategorizeEndpoints` in kubernetes/pkg/proxy/topology.go, v1.34; KEP-1669). A slice
-/// without the port leads nowhere: its pods have none of that name.
-fn routed_to(slices: &[EndpointSlice], port_name: &str) -> BTreeSet<SocketAddr> {
+/// without the port leads nowhere: its pods have none of that name. With a node, only its own endpoints count, as under
+/// `externalTrafficPolicy: Local`.
+fn routed_to(slices: &[EndpointSlice], port_name: &str, node: Option<&str>) -> BTreeSet<SocketAddr> {
     let at = |wanted: fn(&Endpoint) -> bool| -> BTreeSet<SocketAddr> {
         let in_slices = slices.iter().filter_map(|slice| Some((slice, port(slice, port_name)?)));
         let addresses = in_slices.flat_map(|(slice, port)| {
-            let endpoints = slice.endpoints.iter().filter(move |endpoint| wanted(endpoint));
+            let endpoints = slice.endpoints.iter().filter(move |endpoint| wanted(endpoint) && is_on(endpoint, node));
             let ips = endpoints.flat_map(|endpoint| &endpoint.addresses).filter_map(|ip| ip.parse().ok());
             ips.map(move |ip: IpAddr| SocketAddr::new(ip, port))
         });
@@ -122,6 +151,10 @@ fn routed_to(slices: &[EndpointSlice], port_name: &str) -> BTreeSet<SocketAddr> 
     };
     let ready = at(is_ready);
     if ready.is_empty() { at(serves_while_terminating) } else { ready }
+}
+
+fn is_on(endpoint: &Endpoint, node: Option<&str>) -> bool {
+    node.is_none_or(|node| endpoint.node_name.as_deref() == Some(node))
 }
 
 fn port(slice: &EndpointSlice, name: &str) -> Option<u16> {
@@ -159,7 +192,7 @@ mod tests {
     }
 
     fn routed(slices: &[EndpointSlice]) -> Vec<String> {
-        routed_to(slices, "http").iter().map(ToString::to_string).collect()
+        routed_to(slices, "http", None).iter().map(ToString::to_string).collect()
     }
 
     fn ips(of: &[&str]) -> BTreeSet<IpAddr> {
@@ -187,12 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn a_node_stands_for_its_own_endpoints() {
+        let mut both = slice(&http(), &[("10.0.0.1", json!({})), ("10.0.0.2", json!({}))]);
+        both.endpoints[0].node_name = Some("a".to_owned());
+        let at = |node: &str| routed_to(std::slice::from_ref(&both), "http", Some(node)).len();
+        assert_eq!((at("a"), at("b"), routed_to(std::slice::from_ref(&both), "http", None).len()), (1, 0, 2));
+    }
+
+    #[test]
     fn a_slice_without_the_services_port_leads_nowhere() {
         for ports in [json!(null), json!([]), json!([{"name": "admin", "port": 9090}]), json!([{"name": "http"}])] {
             assert!(routed(&[slice(&ports, &[("10.0.0.1", json!({}))])]).is_empty(), "{ports}");
         }
         let nameless = slice(&json!([{"port": 8080}]), &[("10.0.0.1", json!({}))]);
-        assert_eq!(routed_to(&[nameless], "").len(), 1);
+        assert_eq!(routed_to(&[nameless], "", None).len(), 1);
     }
 
     #[test]

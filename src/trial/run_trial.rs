@@ -61,6 +61,7 @@ pub(crate) async fn run(
         block: run.block,
         variant: variant.name.clone(),
         namespace: variant.handle.workload.namespace.clone(),
+        node_ports: site.node_ports().cloned(),
     };
     site.record(Entry::TrialStart(start)).await?;
     let (mut outcome, planned) = under_load(stop, variant, run, live).await;

@@ -10,7 +10,7 @@ use crate::agent::{AgentError, Follower, RemoteAgent};
 use crate::clock::{Clock, Stamp};
 use crate::load::{self, LoadError, LoadPlan, Preflight, Route, RunningLoad, blocking};
 use crate::observe::Observer;
-use crate::record::entry::{Mark, MarkName};
+use crate::record::entry::{LoadedNode, Mark, MarkName, NodePorts};
 use crate::record::{Arm, Entry, Sink};
 
 /// How often this process's load is asked whether it has ended.
@@ -27,6 +27,8 @@ pub(crate) struct LocalSite {
     pub(crate) sink: Sink,
     /// How the Service is reached.
     pub(crate) route: Arc<dyn Route>,
+    /// The node ports that the route leads to, if it leads to any.
+    pub(crate) node_ports: Option<NodePorts>,
     /// The watches, which run from the variant's creation to the end of the run.
     pub(crate) observer: Arc<Observer>,
 }
@@ -66,6 +68,13 @@ impl std::fmt::Debug for LoadSite {
 }
 
 impl LoadSite {
+    pub(crate) fn node_ports(&self) -> Option<&NodePorts> {
+        match self {
+            Self::Local(local) => local.node_ports.as_ref(),
+            Self::Agent(_) => None,
+        }
+    }
+
     /// A moment on the load's clock.
     pub(crate) async fn now(&self) -> Result<Stamp, SiteError> {
         Ok(match self {
@@ -129,6 +138,16 @@ impl LoadSite {
             Self::Local(local) => load::reach(&local.route, tries).await,
             Self::Agent(agent) => agent.remote.reach(agent.address, tries).await?,
         })
+    }
+
+    /// The nodes whose ports give some of `tries` connections no answer, each with why.
+    pub(crate) async fn silent_nodes(&self, tries: usize) -> Vec<(LoadedNode, String)> {
+        let nodes = self.node_ports().map(|ports| ports.nodes.clone()).unwrap_or_default();
+        let tried = futures_util::future::join_all(nodes.into_iter().map(|node| async move {
+            let route: Arc<dyn Route> = Arc::new(node.address);
+            load::reach(&route, tries).await.map(|why| (node, why))
+        }));
+        tried.await.into_iter().flatten().collect()
     }
 
     /// Makes a connection to a pod's own address and closes it; why it failed if it got no answer.

@@ -176,7 +176,7 @@ fn a_hundred_thousand_failures() {
     assert!((5_000..=6_000).contains(&points), "{points}");
     has(&page, &[&format!("shown {points} of 100080, thinned evenly"), "of 10008, thinned evenly by cause"]);
     // Rare kinds keep all of their points: the raced and unsent ones of every trial.
-    assert_eq!((page.matches("<a class=\"k16\"").count(), page.matches("<a class=\"k17\"").count()), (10, 10));
+    assert_eq!((page.matches("<a class=\"k17\"").count(), page.matches("<a class=\"k18\"").count()), (10, 10));
 }
 
 fn a_page_has_no_more_incidents_than_it_says() {

@@ -17,6 +17,7 @@ mod forced;
 mod helm;
 mod images;
 mod journal;
+mod node_ports;
 #[path = "../end_to_end/program.rs"]
 #[allow(dead_code, reason = "shared with the tests on the embedded cluster")]
 mod program;
@@ -66,5 +67,6 @@ fn main() -> ExitCode {
     tests.extend(api_trouble::tests());
     tests.extend(helm::tests());
     tests.extend(doors::tests());
+    tests.extend(node_ports::tests());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

@@ -152,6 +152,7 @@ fn rollout_of(pods: usize) -> Vec<u8> {
                 .map(|pod| EndpointSeen {
                     pod: Some(name(pod)),
                     address: "127.0.0.9".to_owned(),
+                    node: None,
                     ready,
                     serving: ready,
                     terminating: !ready,

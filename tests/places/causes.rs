@@ -38,7 +38,9 @@ fn pages_name_variants() {
         .map(|name| (name, fs::read_to_string(root().join(format!("scenarios/{name}.yaml"))).unwrap()));
     for cause in Cause::ALL {
         // No shipped scenario shows these; their pages say why.
-        if [Cause::Proxy, Cause::ProxyRollout, Cause::StaleConntrack, Cause::Unknown].contains(&cause) {
+        let unshown =
+            [Cause::NoLocalEndpoint, Cause::Proxy, Cause::ProxyRollout, Cause::StaleConntrack, Cause::Unknown];
+        if unshown.contains(&cause) {
             continue;
         }
         let page = fs::read_to_string(Path::new("docs/causes").join(format!("{}.md", cause.name()))).unwrap();

@@ -53,7 +53,8 @@ pub(super) async fn variants(
         let kept = apply(&client, namespace, planned.spec.manifests()).await;
         let kept = kept.map_err(|error| failed(why_refused(planned, &error)))?;
         let route = Arc::new(embedded.route(namespace, &planned.spec.service().name, planned.spec.service().port));
-        let site = LoadSite::Local(LocalSite { clock: run.clock, sink: sink.clone(), route, observer });
+        let site = LocalSite { clock: run.clock, sink: sink.clone(), route, node_ports: None, observer };
+        let site = LoadSite::Local(site);
         let manifests = planned.spec.manifests().to_vec();
         applied.push(AppliedVariant { name: planned.spec.name.clone(), sent: manifests.clone(), kept });
         let lag = run.plan.settings.cluster.routing.lag_max();

@@ -1,7 +1,6 @@
 //! A real cluster: kind, or any that a context names. The load is in the agent's pod, or on this machine.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::existing_facts::ExistingFacts;
 use super::kubeconfig_memory::KubeconfigMemory;
 use super::reach_cluster::ReachedCluster;
 use super::run_agent::{AgentLife, RunAgent, check_rights};
-use super::service_address::{service_address, with_node_port};
+use super::service_address::{ServiceAddress, service_address, with_node_port};
 use super::{LoadPlace, NotReady, image_preparation};
 use crate::agent::{AgentError, NAMESPACE_LABELS};
 use crate::cluster::kind::ImageRewrite;
@@ -272,15 +271,16 @@ impl RealCluster {
         run: &RunContext<'_>,
         sink: &Sink,
         namespace: &str,
-        address: SocketAddr,
+        at: ServiceAddress,
         observer: Option<Arc<Observer>>,
     ) -> Result<LoadSite, NotReady> {
         match (self.life(), observer) {
-            (Some(life), watches) => Ok(LoadSite::Agent(Box::new(life.site(namespace, address, watches)))),
+            (Some(life), watches) => Ok(LoadSite::Agent(Box::new(life.site(namespace, at.first, watches)))),
             (None, Some(observer)) => Ok(LoadSite::Local(LocalSite {
                 clock: run.clock,
                 sink: sink.clone(),
-                route: Arc::new(address),
+                route: at.route(),
+                node_ports: at.node_ports,
                 observer,
             })),
             (None, None) => Err(NotReady::Machine("the agent is gone".to_owned())),

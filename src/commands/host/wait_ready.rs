@@ -6,7 +6,7 @@ use super::NotReady;
 use crate::commands::context::RunContext;
 use crate::load::{Preflight, sizing};
 use crate::plan::VariantPlan;
-use crate::record::entry::Attempt;
+use crate::record::entry::{Attempt, LoadedNode};
 use crate::record::{Outcome, OutcomeGroup};
 use crate::redact::{hide_in_path, short_hash};
 use crate::rollout::{ReplacedPods, RolloutEnd, wait_complete};
@@ -21,6 +21,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The longest until a ready workload can be connected to. A kube-proxy whose synchronization failed tries again after up to 30 s
 /// (its `iptables.syncPeriod`); until then a new Service leads nowhere.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(45);
+/// Connections to each node that is loaded.
+const NODE_TRIES: usize = 2;
 const ANSWER_POLL: Duration = Duration::from_millis(100);
 
 /// Waits until the workload is complete, or says where it stood.
@@ -58,7 +60,11 @@ pub(super) async fn answers(
         } else {
             let service_times: Vec<Duration> = answers.iter().map(served_in).collect();
             match sizing::check_busy(&variant.load, &service_times) {
-                Ok(()) => return Ok(()),
+                Ok(()) => match variant.site.silent_nodes(NODE_TRIES).await.first() {
+                    None => return Ok(()),
+                    Some((node, why)) if over(CONNECTS_WITHIN) => return Err(silent(planned, variant, node, why)),
+                    Some(_) => {}
+                },
                 Err(error) if over(ANSWERS_WITHIN) => {
                     return Err(NotReady::User(format!("variant {}: {error}", planned.spec.name)));
                 }
@@ -88,6 +94,23 @@ const fn patience(outcome: Outcome) -> Duration {
         | OutcomeGroup::TimedOut
         | OutcomeGroup::Harness => ANSWERS_WITHIN,
     }
+}
+
+fn silent(planned: &VariantPlan, variant: &RunningVariant, node: &LoadedNode, why: &str) -> NotReady {
+    let LoadedNode { node, address } = node;
+    let local = variant.site.node_ports().is_some_and(|ports| ports.local);
+    let help = if local {
+        "under externalTrafficPolicy Local, a node drops connections while it has no ready pod of the Service: run a pod on every node that is \
+         loaded, exclude the node with the label node.kubernetes.io/exclude-from-external-load-balancers, or use --load-from pod"
+    } else {
+        "correct the node's firewall or its kube-proxy, exclude the node with the label \
+         node.kubernetes.io/exclude-from-external-load-balancers, or use --load-from pod"
+    };
+    let (service, variant) = (&planned.spec.service().name, &planned.spec.name);
+    NotReady::User(format!(
+        "variant {variant}: the node port of service {service} at node {node} ({address}) took no connection within {} s: {why}; {help}",
+        CONNECTS_WITHIN.as_secs()
+    ))
 }
 
 fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> String {

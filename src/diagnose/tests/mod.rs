@@ -1,5 +1,6 @@
 //! For each cause a small record that shows it, and a twin that lacks what decides and must not.
 //!
+//! - `at_node`: node ports that lead to the pods of their own node only
 //! - `at_stop`: error statuses of terminating pods
 //! - `containers`: pods that are easily taken for others
 //! - `handshake`: handshakes of TLS that a stopping pod ended
@@ -7,6 +8,7 @@
 //! - `through_proxy`: what a proxy between a URL and the pods did
 //! - `through_url`: requests that go to a URL, and twins that go to the Service
 
+mod at_node;
 mod at_stop;
 mod containers;
 mod handshake;

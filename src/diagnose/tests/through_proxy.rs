@@ -36,6 +36,7 @@ fn docs(
             let endpoints = ready.iter().map(|(name, ready)| EndpointSeen {
                 pod: Some((*name).to_owned()),
                 address: "10.0.0.7".to_owned(),
+                node: None,
                 ready: *ready,
                 serving: *ready,
                 terminating: !*ready,
@@ -118,7 +119,8 @@ fn what_a_proxy_cuts_as_it_is_replaced_is_told_from_what_the_pods_do() {
     }
     assert_eq!(of(&[OLD, NEW], REPLACED, |trial| refused(trial, 5_300)), [Cause::ProxyRollout]);
     // A connect that timed out was led there when it was begun.
-    let timed_out = |begun_ms: i64| move |trial: &mut SampleTrial| _ = cut(trial, begun_ms, 2_500, Outcome::ConnectTimeout);
+    let timed_out =
+        |begun_ms: i64| move |trial: &mut SampleTrial| _ = cut(trial, begun_ms, 2_500, Outcome::ConnectTimeout);
     assert_eq!(of(&[OLD, NEW], REPLACED, timed_out(5_300)), [Cause::ProxyRollout]);
     assert_eq!(of(&[OLD, NEW], REPLACED, timed_out(2_000)), [Cause::Unknown]);
     // Long before, long after, or where it stays, nothing tells of it.

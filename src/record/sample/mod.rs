@@ -114,6 +114,7 @@ pub fn attempt(id: u64, arm: Arm, outcome: Outcome, sum: Sum, planned_ns: u64) -
             bytes_acked: None,
             tls_answered: false,
         }),
+        node: None,
         pod: None,
         pod_from_connection: false,
         error: String::new(),

@@ -17,6 +17,7 @@ pub struct SamplePod {
     /// What tells it from another one of its name.
     pub uid: &'static str,
     pub labels: &'static [(&'static str, &'static str)],
+    pub node: Option<&'static str>,
     /// From when on it is there; an old one from before the load.
     pub seen: Option<i64>,
     pub endpoint_ready: Option<i64>,
@@ -52,6 +53,7 @@ pub const OLD: SamplePod = SamplePod {
     name: "web-old",
     uid: "",
     labels: &[],
+    node: None,
     seen: Some(-2_900),
     endpoint_ready: Some(-2_900),
     opened: Some(-2_900),
@@ -120,6 +122,7 @@ fn life(trial: &mut SampleTrial, pod: &SamplePod) {
         change: SeenChange::Changed,
         labels: pod.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         ip: Some("127.0.0.9".to_owned()),
+        node: pod.node.map(str::to_owned),
         containers: vec![container(ContainerState::Running, None, None)],
         ..pod_seen(trial.at(at), NAMESPACE, pod.name, &format!("uid-{}{}", pod.name, pod.uid))
     };
@@ -245,6 +248,7 @@ pub fn elsewhere(trial: &SampleTrial, pods: &[SamplePod]) -> Entry {
     let endpoint = |pod: &SamplePod| EndpointSeen {
         pod: Some(pod.name.to_owned()),
         address: "127.0.0.9".to_owned(),
+        node: None,
         ready: true,
         serving: true,
         terminating: false,
@@ -282,6 +286,7 @@ fn endpoints(trial: &mut SampleTrial, pods: &[SamplePod]) {
             EndpointSeen {
                 pod: Some(pod.name.to_owned()),
                 address: "127.0.0.9".to_owned(),
+                node: pod.node.map(str::to_owned),
                 ready: listed && !out && !lapsed,
                 serving: listed && !lapsed,
                 terminating: out,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::entry::{
-    Attempt, EndReason, Entry, HarnessTrouble, Mark, MarkName, Overflow, PodSeen, Punctuality, RunEnd, SeenChange,
-    TrialEnd, TrialStart,
+    Attempt, EndReason, Entry, HarnessTrouble, Mark, MarkName, NodePorts, Overflow, PodSeen, Punctuality, RunEnd,
+    SeenChange, TrialEnd, TrialStart,
 };
 use super::super::header::Header;
 use super::super::{Arm, Outcome, Sum};
@@ -107,6 +107,7 @@ pub struct SampleTrial {
     number: u32,
     block: u32,
     variant: String,
+    pub node_ports: Option<NodePorts>,
     others: Vec<Attempt>,
     /// Entries before the trial's end, as they are.
     pub more: Vec<Entry>,
@@ -136,6 +137,7 @@ impl SampleTrial {
             number,
             block,
             variant: variant.to_owned(),
+            node_ports: None,
             others: Vec::new(),
             more: Vec::new(),
             lag: None,
@@ -192,6 +194,7 @@ impl SampleTrial {
             block: self.block,
             variant: self.variant.clone(),
             namespace: format!("rollproof-{}", self.variant),
+            node_ports: self.node_ports.clone(),
         })];
         entries.push(self.mark(MarkName::LoadStarted, 0));
         if self.pods {

@@ -52,7 +52,8 @@ fn trials(blocks: u32) -> Vec<Trial> {
     let mut collector = Collector::new(header(Expect::Clean));
     for number in 1..=blocks {
         let (variant, namespace) = ("web".to_owned(), "web".to_owned());
-        let start = TrialStart { at_ns: u64::from(number), trial: number, block: number, variant, namespace };
+        let start =
+            TrialStart { at_ns: u64::from(number), trial: number, block: number, variant, namespace, node_ports: None };
         collector.push(Entry::TrialStart(start)).unwrap();
     }
     collector.finish(false).unwrap().trials
