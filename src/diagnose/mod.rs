@@ -63,7 +63,7 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
             continue;
         };
         let mut scene = Scene::new(trial, variant, &timeline.header, std::mem::take(&mut stale_ports));
-        let mut merger = merge::Merger::new(&mut all, &trial.start.variant);
+        let mut merger = merge::Merger::new(&mut all, variant);
         for attempt in &trial.lost {
             merger.add(attempt, &lateness::explain(attempt, &scene));
             // The embedded cluster routes without NAT, and the NAT on the way to a URL is not known.
