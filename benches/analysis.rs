@@ -83,6 +83,7 @@ fn write_trial(
         at_ns: begin,
         trial,
         block: trial,
+        node_ports: None,
         variant: "web".to_owned(),
         namespace: "rollproof-web".to_owned(),
     }))?;

@@ -10,7 +10,7 @@ use crate::diagnose::{Cause, Diagnosis, Evidence, Explained, Incident};
 use crate::manifest::strategic_merge;
 use crate::record::entry::TrialStart;
 use crate::record::{Arm, Outcome, Sum, sample};
-use crate::spec::{Expect, RequestSpec, VariantSpec};
+use crate::spec::{Door, Expect, RequestSpec, VariantSpec};
 use crate::timeline::{Basis, Distribution, Edge, HistogramDecoder, Phase, PodEdge, PodLag, PodLife, Trial};
 
 pub(super) const SECOND: u64 = 1_000_000_000;
@@ -66,6 +66,7 @@ pub(super) fn incident(cause: Cause, edge: PodEdge, gap_ms: f64) -> Incident {
         trial: 1,
         variant: "web".to_owned(),
         arm: Arm::New,
+        door: Door::Service,
         cause,
         pod: Some("web-old".to_owned()),
         node: None,
@@ -259,8 +260,15 @@ fn the_age_of_a_cut_request_is_counted_from_its_connection() {
     let mut attempt = sample::attempt(8, Arm::New, Outcome::BodyReset, Sum::Lost, 4 * SECOND);
     (attempt.connected_ns, attempt.end_ns) = (Some(9 * SECOND), 10 * SECOND);
     cut.lost = vec![attempt];
-    let explained =
-        Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 10 * SECOND, cause: Cause::CutAtStop, incident: 1 };
+    let explained = Explained {
+        trial: 1,
+        id: 8,
+        arm: Arm::New,
+        door: Door::Service,
+        end_ns: 10 * SECOND,
+        cause: Cause::CutAtStop,
+        incident: 1,
+    };
     let diagnosis = Diagnosis { incidents: vec![of(Cause::CutAtStop)], attempts: vec![explained] };
     let found = advise(&variant("httpd", |_| {}), &[&cut], &diagnosis);
     assert_eq!(found.measured.slowest_request_s, Some(1.0));
@@ -394,8 +402,15 @@ fn a_grace_period_is_raised_to_what_was_in_flight() {
     let mut attempt = sample::attempt(8, Arm::New, Outcome::BodyReset, Sum::Lost, 4 * SECOND);
     attempt.end_ns = 13 * SECOND;
     cut.lost = vec![attempt];
-    let explained =
-        Explained { trial: 1, id: 8, arm: Arm::New, end_ns: 13 * SECOND, cause: Cause::KilledAtGraceEnd, incident: 1 };
+    let explained = Explained {
+        trial: 1,
+        id: 8,
+        arm: Arm::New,
+        door: Door::Service,
+        end_ns: 13 * SECOND,
+        cause: Cause::KilledAtGraceEnd,
+        incident: 1,
+    };
     let diagnosis = Diagnosis { incidents: vec![of(Cause::KilledAtGraceEnd)], attempts: vec![explained] };
     let found = advise(&variant, &[&cut], &diagnosis);
     assert_eq!((found.measured.slowest_request_s, found.measured.slowest_was_cut), (Some(9.0), true));

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::build::rounded;
-use super::doc::{ContainerDoc, EdgeDoc, EvidenceDoc, IncidentDoc, PodDoc};
+use super::doc::{ContainerDoc, EdgeDoc, PodDoc};
+use super::doc_incident::{EvidenceDoc, IncidentDoc};
 use crate::clock::Stamp;
 use crate::diagnose::{Cause, Diagnosis, Incident};
-use crate::spec::VariantSpec;
+use crate::spec::{Door, VariantSpec};
 use crate::timeline::{OtherContainer, PodLife, Trial};
 use crate::verdict::{Judged, State};
 
@@ -15,12 +16,23 @@ const MOST_INCIDENTS: usize = 1_000;
 
 /// Why the lost attempts of a variant's judged arms in its counting trials were lost.
 pub(super) fn causes(variant: &VariantSpec, counting: &[&Judged<'_>], diagnosis: &Diagnosis) -> BTreeMap<Cause, u64> {
+    causes_at(variant, None, counting, diagnosis)
+}
+
+/// Those of one door, or of both.
+pub(super) fn causes_at(
+    variant: &VariantSpec,
+    door: Option<Door>,
+    counting: &[&Judged<'_>],
+    diagnosis: &Diagnosis,
+) -> BTreeMap<Cause, u64> {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
     let first: BTreeMap<u32, Stamp> =
         counting.iter().filter_map(|judged| Some((judged.trial.start.trial, judged.trial.window?.first_ns))).collect();
     for explained in &diagnosis.attempts {
         let Some(first_ns) = first.get(&explained.trial) else { continue };
-        if explained.end_ns >= *first_ns && variant.load.judged.contains(&explained.arm) {
+        let meant = door.is_none_or(|door| explained.door == door);
+        if meant && explained.end_ns >= *first_ns && variant.load.judged.contains(&explained.arm) {
             *causes.entry(explained.cause).or_default() += 1;
         }
     }
@@ -63,6 +75,7 @@ fn incident_doc(incident: &Incident, variant: &VariantSpec, judged: &Judged<'_>)
         trial: incident.trial,
         variant: incident.variant.clone(),
         arm: incident.arm,
+        door: Some(incident.door).filter(|_| variant.load.has_both_doors()),
         counts: judged.state == State::Counts && in_rollout && variant.load.judged.contains(&incident.arm),
         cause: incident.cause,
         pod: incident.pod.clone(),

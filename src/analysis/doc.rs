@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::doc_compared::ComparisonDoc;
+use super::doc_doors::DoorDoc;
+use super::doc_incident::IncidentDoc;
 use super::first_lost::FirstLost;
 use crate::advice::Advice;
 use crate::diagnose::Cause;
@@ -112,6 +114,13 @@ pub struct VariantDoc {
     pub unsent: u64,
     /// The harness's own trouble.
     pub harness: u64,
+    /// Answered as expected, but only after a proxy had tried more than once, as the answer itself says; part of `ok`. Left out where no
+    /// answer says so.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub hidden_by_proxy: u64,
+    /// The same by door; left out where all requests go to one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doors: Vec<DoorDoc>,
     /// How many of the lost each common client or proxy would have hidden by sending the request again. Every one is named.
     pub hidden_by: BTreeMap<Client, u64>,
     /// What to change, for each cause of a loss, that of the most lost requests first.
@@ -272,6 +281,9 @@ pub struct TrialDoc {
     pub lost: u64,
     /// Raced ones.
     pub raced: u64,
+    /// Those that a retry of a proxy hid; left out where there are none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub hidden_by_proxy: u64,
     /// The rollout's length in seconds; `null` if its end was not seen.
     pub rollout_s: Option<f64>,
     /// How long new connections were still routed to the pods that were deleted.
@@ -340,55 +352,6 @@ pub struct EdgeDoc {
     pub basis: String,
 }
 
-/// A run of lost attempts of one arm of one trial with one cause.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct IncidentDoc {
-    /// Its number in the run; `rollproof report DIR --incident N` shows it.
-    pub id: u32,
-    /// Its trial.
-    pub trial: u32,
-    /// The trial's variant.
-    pub variant: String,
-    /// The arm.
-    pub arm: Arm,
-    /// Whether its attempts are in the variant's counts: a judged arm's, in a trial that counts, after the rollout's first mark.
-    pub counts: bool,
-    /// The cause.
-    pub cause: Cause,
-    /// The pod, where all its attempts are known to be of one.
-    pub pod: Option<String>,
-    /// The node that its connections went to, where only that node's pods could have answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<String>,
-    /// When its first attempt failed, in seconds after the rollout's first mark.
-    pub first_s: f64,
-    /// When its last attempt failed.
-    pub last_s: f64,
-    /// Lost attempts.
-    pub attempts: u64,
-    /// How they ended.
-    pub outcomes: BTreeMap<Outcome, u64>,
-    /// What decided, for its first attempt.
-    pub evidence: Vec<EvidenceDoc>,
-    /// Of an unknown cause: what is missing to decide.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub missing: String,
-}
-
-/// One piece of evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct EvidenceDoc {
-    /// What was seen, for example `listener closed`.
-    pub edge: String,
-    /// Of which pod.
-    pub pod: Option<String>,
-    /// `observed`, `derived by ...`, or `not observed`.
-    pub basis: String,
-    /// From the edge, as it was seen, to the incident's first failure, in milliseconds. Negative where the failure came first,
-    /// as it can where an edge is only known to lie between two moments.
-    pub gap_ms: Option<f64>,
-}
-
 /// The harness's own punctuality.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HarnessDoc {
@@ -396,4 +359,9 @@ pub struct HarnessDoc {
     pub send_lag_us: Option<Quantiles>,
     /// The largest gap between two sends, in milliseconds.
     pub largest_gap_ms: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }

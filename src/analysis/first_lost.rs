@@ -2,7 +2,7 @@
 
 use crate::hidden::{self, AttemptFacts};
 use crate::record::entry::{Attempt, AttemptStage};
-use crate::spec::{RequestSpec, VariantSpec};
+use crate::spec::{LoadSpec, RequestSpec, VariantSpec};
 use crate::timeline::Trial;
 
 /// Lost attempts of a variant that are shown.
@@ -27,7 +27,7 @@ pub struct FirstLost {
 pub(crate) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantSpec) -> Option<FirstLost> {
     let first_ns = trial.window?.first_ns;
     let request = variant.load.requests.get(usize::from(attempt.request));
-    let asked = request.map_or_else(|| "a request".to_owned(), asked);
+    let asked = request.map_or_else(|| "a request".to_owned(), |kind| asked(&variant.load, kind));
     let mut words = vec![format!("{} {asked}: {}", attempt.arm.name(), attempt.outcome.name())];
     words.extend(attempt.status.map(|status| format!("status {status}")));
     words.extend(attempt.stage.map(|stage| stage_words(stage).to_owned()));
@@ -46,9 +46,9 @@ pub(crate) fn describe(attempt: &Attempt, trial: &Trial, variant: &VariantSpec) 
     })
 }
 
-/// A kind of request as people name it.
-pub(super) fn asked(kind: &RequestSpec) -> String {
-    format!("{} {}", kind.method, kind.path)
+/// A kind of request as people name it: with its door where there are two.
+pub(crate) fn asked(load: &LoadSpec, kind: &RequestSpec) -> String {
+    format!("{} {}{}", kind.method, kind.path, load.door_suffix(kind))
 }
 
 /// Nanoseconds in units of so many, to three digits after the point.

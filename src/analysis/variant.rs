@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::build::{quantiles, rounded, sentence};
 use super::causes::{causes, pods};
 use super::doc::{ArmDoc, DetectionLimit, LatencyDoc, Median, RequestLatencyDoc, TrialDoc, VariantDoc};
+use super::doors::doors;
 use super::first_lost::{FirstLost, MOST_SHOWN, asked, describe};
 use super::lag::propagation;
 use crate::advice;
@@ -55,6 +56,8 @@ pub(super) fn variant_doc(
         raced: counts.raced,
         unsent: counts.unsent,
         harness: counts.harness,
+        hidden_by_proxy: counts.retried,
+        doors: doors(variant, &counting, diagnosis),
         hidden_by: hidden_by(variant, &counting),
         advice: advised.advice,
         advice_patch: advised.patch,
@@ -111,6 +114,7 @@ fn trial_doc(judged: &Judged<'_>) -> TrialDoc {
         attempts: judged.counts.attempts(),
         lost: judged.counts.lost,
         raced: judged.counts.raced,
+        hidden_by_proxy: judged.counts.retried,
         rollout_s: trial.window.and_then(|window| window.rollout_s()).map(|s| rounded(s, 1e3)),
         propagation_lag_ms: propagation(std::iter::once(&trial.propagation)).0,
         complete: trial.end.as_ref().is_some_and(|end| end.complete),
@@ -135,7 +139,7 @@ fn arms(variant: &VariantSpec, counting: &[&Judged<'_>]) -> BTreeMap<Arm, ArmDoc
     }
     let doc = |(arm, counts): (Arm, Counts)| {
         let judged = variant.load.judged.contains(&arm);
-        let (attempts, Counts { ok, lost, raced, unsent, harness, outcomes }) = (counts.attempts(), counts);
+        let (attempts, Counts { ok, lost, raced, unsent, harness, outcomes, .. }) = (counts.attempts(), counts);
         (arm, ArmDoc { judged, attempts, ok, lost, raced, unsent, harness, outcomes })
     };
     by_arm.into_iter().map(doc).collect()
@@ -173,7 +177,7 @@ fn latency_by_request(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Vec<Re
         return Vec::new();
     }
     let doc = |(number, kind): (u16, &RequestSpec)| RequestLatencyDoc {
-        request: asked(kind),
+        request: asked(&variant.load, kind),
         latency_us: latency(counting, |trial, phase| trial.kind_latencies(phase, judged, number)),
     };
     kinds.into_iter().map(doc).collect()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::cause::Cause;
 use crate::clock::Stamp;
 use crate::record::{Arm, Outcome};
+use crate::spec::Door;
 use crate::timeline::PodEdge;
 
 /// One piece of evidence for a cause.
@@ -22,7 +23,7 @@ pub struct Evidence {
     pub gap_ms: Option<f64>,
 }
 
-/// A run of lost attempts of one arm of one trial with one cause.
+/// A run of lost attempts of one arm at one door of one trial with one cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incident {
     /// Its number in the run, from 1.
@@ -33,6 +34,8 @@ pub struct Incident {
     pub variant: String,
     /// The arm.
     pub arm: Arm,
+    /// Where they went.
+    pub door: Door,
     /// The cause.
     pub cause: Cause,
     /// The pod, where all its attempts are known to be of one.
@@ -64,6 +67,8 @@ pub struct Explained {
     pub id: u64,
     /// Its arm.
     pub arm: Arm,
+    /// Where it went.
+    pub door: Door,
     /// When it failed.
     pub end_ns: Stamp,
     /// Its cause.

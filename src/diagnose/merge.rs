@@ -7,26 +7,31 @@ use super::finding::Finding;
 use super::incident::{Diagnosis, Explained, Incident};
 use crate::record::Arm;
 use crate::record::entry::Attempt;
+use crate::spec::{Door, VariantSpec};
 
-/// Lost attempts of one arm with one cause and further apart than this are two incidents.
+/// Lost attempts of one arm and door with one cause and further apart than this are two incidents.
 const APART_NS: u64 = 1_000_000_000;
+
+/// What the attempts of an incident share: arm, door, cause, pod and node.
+type IncidentKey<'a> = (Arm, Door, Cause, Option<&'a str>, Option<&'a str>);
 
 /// Joins the lost attempts of one trial to incidents.
 pub(super) struct Merger<'a> {
     into: &'a mut Diagnosis,
-    variant: &'a str,
-    /// The latest incident of each arm, cause, pod and node, as an index.
-    latest: BTreeMap<(Arm, Cause, Option<&'a str>, Option<&'a str>), usize>,
+    variant: &'a VariantSpec,
+    /// The latest incident of each, as an index.
+    latest: BTreeMap<IncidentKey<'a>, usize>,
 }
 
 impl<'a> Merger<'a> {
-    pub(super) fn new(into: &'a mut Diagnosis, variant: &'a str) -> Self {
+    pub(super) fn new(into: &'a mut Diagnosis, variant: &'a VariantSpec) -> Self {
         Self { into, variant, latest: BTreeMap::new() }
     }
 
     /// Adds the next lost attempt; they come in the order in which they ended.
     pub(super) fn add(&mut self, attempt: &Attempt, finding: &Finding<'a>) {
-        let key = (attempt.arm, finding.cause, finding.pod, finding.node);
+        let door = self.variant.load.door(attempt.request);
+        let key = (attempt.arm, door, finding.cause, finding.pod, finding.node);
         let going_on = self.latest.get(&key).copied().filter(|at| {
             let latest = self.into.incidents.get(*at);
             latest.is_some_and(|one| attempt.end_ns.saturating_sub(one.last_ns) <= APART_NS)
@@ -42,6 +47,7 @@ impl<'a> Merger<'a> {
             trial: attempt.trial,
             id: attempt.id,
             arm: attempt.arm,
+            door,
             end_ns: attempt.end_ns,
             cause: incident.cause,
             incident: incident.id,
@@ -53,8 +59,9 @@ impl<'a> Merger<'a> {
         self.into.incidents.push(Incident {
             id: u32::try_from(at + 1).unwrap_or(u32::MAX),
             trial: attempt.trial,
-            variant: self.variant.to_owned(),
+            variant: self.variant.name.clone(),
             arm: attempt.arm,
+            door: self.variant.load.door(attempt.request),
             cause: finding.cause,
             pod: finding.pod.map(str::to_owned),
             node: finding.node.map(str::to_owned),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::analysis::asked;
 use crate::record::header::Header;
 use crate::report::one_line;
-use crate::spec::{Arm, LoadSpec, RunSettings, VariantSpec};
+use crate::spec::{Arm, Door, LoadSpec, RunSettings, VariantSpec};
 
 const MOST: usize = 20;
 
@@ -46,8 +47,16 @@ fn load(found: &mut Vec<String>, before: &VariantSpec, after: &VariantSpec) {
     told(found, &format!("requests a second of {name}"), &old.rate, &new.rate);
     told(found, &format!("the timeout of {name} in milliseconds"), &old.timeout.as_millis(), &new.timeout.as_millis());
     told(found, &format!("the pod header of {name}"), &old.pod_header, &new.pod_header);
-    let door = |load: &LoadSpec| load.url.as_ref().map_or("its Service".to_owned(), |door| door.url.to_string());
+    let door = |load: &LoadSpec| {
+        let doors = load.doors().map(|door| match (door, &load.url) {
+            (Door::Url, Some(door)) => door.url.to_string(),
+            _ => "its Service".to_owned(),
+        });
+        doors.collect::<Vec<_>>().join(" and ")
+    };
     told(found, &format!("where requests of {name} go"), &door(old), &door(new));
+    let retries = |load: &LoadSpec| load.retry_header.as_ref().map_or("none".to_owned(), ToString::to_string);
+    told(found, &format!("the header that tells retries of {name}"), &retries(old), &retries(new));
     let tls = |load: &LoadSpec| if load.tls.is_some() { "on" } else { "off" };
     told(found, &format!("TLS of {name}"), &tls(old), &tls(new));
     let arms = |arms: &[Arm]| arms.iter().map(|arm| arm.name()).collect::<Vec<_>>().join(", ");
@@ -55,9 +64,7 @@ fn load(found: &mut Vec<String>, before: &VariantSpec, after: &VariantSpec) {
     if old.requests == new.requests {
         return;
     }
-    let kinds = |load: &LoadSpec| {
-        load.requests.iter().map(|kind| format!("{} {}", kind.method, kind.path)).collect::<Vec<_>>().join(", ")
-    };
+    let kinds = |load: &LoadSpec| load.requests.iter().map(|kind| asked(load, kind)).collect::<Vec<_>>().join(", ");
     let carried =
         |load: &LoadSpec| load.requests.iter().map(|kind| (kind.share, kind.arms.clone())).collect::<Vec<_>>();
     found.push(if kinds(old) != kinds(new) {

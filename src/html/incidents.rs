@@ -30,7 +30,7 @@ pub(super) fn incidents(report: &ReportDoc, listed: &[&IncidentDoc], drawn: &BTr
             h2 id="incidents" tabindex="-1" { "Incidents" }
             @if listed.is_empty() { p { "There are none: no attempt was lost." } }
             @else {
-                p { "An incident is a run of lost attempts of one arm with one cause. " (counted(listed.len() as u64, report.incidents_total)) }
+                p { "An incident is a run of lost attempts of one arm at one door with one cause. " (counted(listed.len() as u64, report.incidents_total)) }
                 @for incident in listed { (one(incident, drawn)) }
             }
         }
@@ -57,7 +57,9 @@ fn one(incident: &IncidentDoc, drawn: &BTreeSet<u32>) -> Markup {
                 (sign(Kind::Lost(incident.cause))) (incident.cause.name()) span.quiet { " incident " (incident.id) }
             }
             p {
-                (lost) " of arm " (incident.arm.name()) " in "
+                (lost) " of arm " (incident.arm.name())
+                @if let Some(door) = incident.door { " at " (door.words()) }
+                " in "
                 @if drawn.contains(&incident.trial) { a href={ "#trial-" (incident.trial) } { "trial " (incident.trial) } }
                 @else { "trial " (incident.trial) " (not drawn)" }
                 " of " (one_line(&incident.variant))

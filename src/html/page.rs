@@ -38,6 +38,7 @@ pub fn render(analysis: &Analysis) -> String {
             }
             (causes::causes(report))
             (summary::variants(report))
+            (summary::by_door(report))
             (summary::comparison(report))
             (summary::limits(report))
             (summary::hidden(report))

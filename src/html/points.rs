@@ -7,7 +7,7 @@ use super::axes::Axes;
 use super::data::Words;
 use super::scale::{Band, between, place};
 use super::shot::{Point, Shot};
-use crate::analysis::{errno_name, stage_words};
+use crate::analysis::{asked, errno_name, stage_words};
 use crate::spec::VariantSpec;
 
 /// The points of a drawing: each leads to its incident, if the page has it.
@@ -50,7 +50,7 @@ fn row(point: &Point<'_>, origin_ns: u64, variant: &VariantSpec, words: &mut Wor
     let attempt = point.attempt;
     let ms = |at_ns: u64| rounded(between(attempt.planned_ns, at_ns, 1e6));
     let request = variant.load.requests.get(usize::from(attempt.request));
-    let asked = request.map_or_else(|| "a request".to_owned(), |kind| format!("{} {}", kind.method, kind.path));
+    let asked = request.map_or_else(|| "a request".to_owned(), |kind| asked(&variant.load, kind));
     let error = attempt.errno.map(errno_name).or_else(|| Some(attempt.error.clone()).filter(|error| !error.is_empty()));
     let mut number = |text: &str| words.number(text);
     json!([

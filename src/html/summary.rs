@@ -6,8 +6,9 @@ use maud::{Markup, html};
 use crate::analysis::{ComparisonDoc, LatencyDoc, Quantiles, ReportDoc, VariantDoc};
 use crate::hidden::Client;
 use crate::report::{
-    LossMark, comparison_lines, comparison_sentences, conclusion, expect_name, lag_words, limits_words, lost_words,
-    micros, node_words, one_line, place, probability, range_words, seconds, signed, verdict_note, zero_sentences,
+    LossMark, comparison_lines, comparison_sentences, conclusion, doors, expect_name, lag_words, limits_words,
+    lost_words, micros, node_words, one_line, place, probability, range_words, seconds, signed, verdict_note,
+    zero_sentences,
 };
 use crate::verdict::{Ending, Metric, Verdict};
 
@@ -122,6 +123,38 @@ pub(super) fn variants(report: &ReportDoc) -> Markup {
         section aria-labelledby="variants" {
             h2 id="variants" { "Variants" }
             (table("Judged arms in the rollouts that count, from the first step to the end of the load", columns, &rows))
+        }
+    }
+}
+
+/// What was lost at which door, and what is known of retries.
+pub(super) fn by_door(report: &ReportDoc) -> Markup {
+    let hidden = report.variants.iter().filter_map(doors::hidden_by_proxy_words);
+    let sentences: Vec<String> = doors::door_sentences(&report.variants).into_iter().chain(hidden).collect();
+    let both = report.variants.iter().any(|variant| !variant.doors.is_empty());
+    if sentences.is_empty() && !both {
+        return html! {};
+    }
+    let rows = html! {
+        @for variant in &report.variants {
+            @for row in doors::rows(variant) {
+                @let [door, numbers @ .., causes] = &row;
+                tr {
+                    th scope="row" { (one_line(&variant.name)) }
+                    td { (door) }
+                    @for number in numbers { td.num { (number) } }
+                    td { (causes) }
+                }
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="doors" {
+            h2 id="doors" { "Doors" }
+            @if both {
+                (table("Judged arms in the rollouts that count, by where the requests went", doors::COLUMNS, &rows))
+            }
+            @for line in &sentences { p { (one_line(line)) } }
         }
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn encode(batch: SliceBatch, sink: &Sink) {
             latency_us: encoded(&answered.latencies_us),
             last_connect_ns: answered.last_connect,
             first_connect_ns: answered.first_connect,
+            retried: answered.retried,
         }));
     }
     sink.send(Entry::Punctuality(Punctuality {

@@ -58,6 +58,18 @@ pub(super) struct PulseAnswers {
     pub(super) last_connect: Option<Stamp>,
     /// When the first one was led to a pod.
     pub(super) first_connect: Option<Stamp>,
+    /// How many of them a proxy tried more than once.
+    pub(super) retried: u64,
+}
+
+/// An answer as expected.
+pub(super) struct OkAnswer {
+    pub(super) pod: Option<Arc<str>>,
+    /// It says that a proxy tried more than once.
+    pub(super) retried: bool,
+    /// When the connection that was made for it was begun.
+    pub(super) connect: Option<ConnectMoments>,
+    pub(super) end: Stamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,19 +172,14 @@ impl LoadCollector {
         stalls.unwrap_or(0).max(overdue)
     }
 
-    /// An attempt ended ok. `connect`: when the connection that was made for it was begun.
-    pub(super) fn ok(
-        &mut self,
-        planned: PlannedAttempt,
-        pod: Option<Arc<str>>,
-        connect: Option<ConnectMoments>,
-        end: Stamp,
-    ) {
+    /// An attempt ended ok.
+    pub(super) fn ok(&mut self, planned: PlannedAttempt, OkAnswer { pod, retried, connect, end }: OkAnswer) {
         self.count(planned.arm, Outcome::Ok, Sum::Ok);
         let latency_us = end.saturating_sub(planned.at) / 1_000;
         let key = PulseKey { arm: planned.arm, request: planned.request, pod };
         let answered = self.slice(planned.at).pulses.entry(key).or_default();
         answered.latencies_us.push(latency_us);
+        answered.retried += u64::from(retried);
         if planned.arm.connects_anew() {
             answered.last_connect = answered.last_connect.max(connect.map(|connect| connect.begun));
             let led = connect.map(|connect| connect.led);
@@ -270,6 +277,10 @@ mod tests {
         Some(ConnectMoments { begun, led: begun + 1 })
     }
 
+    fn answer(connect: Option<ConnectMoments>, end: Stamp) -> OkAnswer {
+        OkAnswer { pod: None, retried: false, connect, end }
+    }
+
     #[test]
     fn only_what_can_be_a_pods_name_is_kept() {
         let (mut collector, _batches, _source) = collector();
@@ -291,10 +302,10 @@ mod tests {
         for id in 0..10 {
             collector.planned(planned(id, 5));
         }
-        collector.ok(planned(0, 5), None, None, 1_000);
+        collector.ok(planned(0, 5), answer(None, 1_000));
         collector.flush(10 * SLICE_NS);
         for id in 1..10 {
-            collector.ok(planned(id, 5), None, None, 10 * SLICE_NS);
+            collector.ok(planned(id, 5), answer(None, 10 * SLICE_NS));
             collector.flush(10 * SLICE_NS + id);
         }
         collector.flush(11 * SLICE_NS);
@@ -313,10 +324,10 @@ mod tests {
         for id in 0..3 {
             collector.planned(planned(id, 5));
         }
-        collector.ok(planned(0, 5), None, connect(7), 1_000);
-        collector.ok(planned(1, 5), None, connect(9), 1_000);
-        collector.ok(planned(2, 5), None, connect(8), 2_000);
-        collector.ok(PlannedAttempt { arm: Arm::Reused, ..planned(3, 5) }, None, connect(9), 2_000);
+        collector.ok(planned(0, 5), answer(connect(7), 1_000));
+        collector.ok(planned(1, 5), answer(connect(9), 1_000));
+        collector.ok(planned(2, 5), answer(connect(8), 2_000));
+        collector.ok(PlannedAttempt { arm: Arm::Reused, ..planned(3, 5) }, answer(connect(9), 2_000));
         collector.flush_all();
         let pulses = batches.try_recv().unwrap().slice.pulses;
         let connects: Vec<_> =

@@ -28,6 +28,7 @@
 //! - `pooled`: the arm of an ordinary client, reqwest
 //! - `ports`: which local port a connection may take; pure
 //! - `preflight`: one request of each kind before the load
+//! - `proxy_tries`: whether an answer says that a proxy tried more than once; pure
 //! - `reach_target`: whether connections are routed anywhere at all
 //! - `rotation`: the local ports of this process's loads
 //! - `rotation_tests`: loads over their own local ports, against servers that close in different ways
@@ -63,6 +64,7 @@ mod plan;
 mod pooled;
 mod ports;
 mod preflight;
+mod proxy_tries;
 mod reach_target;
 mod rotation;
 #[cfg(test)]

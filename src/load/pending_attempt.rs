@@ -14,8 +14,9 @@ use super::classify;
 use super::door_ways::DoorWay;
 use super::engine::{LoadContext, LoadPacing};
 use super::exchange::{DialedConnection, HttpConnection};
-use super::load_collector::{ConnectMoments, LoadCollector};
+use super::load_collector::{ConnectMoments, LoadCollector, OkAnswer};
 use super::load_schedule::PlannedAttempt;
+use super::proxy_tries;
 use super::socket::{SocketFacts, SocketSnapshot, TlsAnswer};
 
 /// A connect that took so long had its SYN sent again: the kernel does so after 1 s (RFC 6298, `TCP_TIMEOUT_INIT`).
@@ -36,6 +37,8 @@ pub(super) struct PendingAttempt {
     status: Option<u16>,
     pod: Option<Arc<str>>,
     pod_from_connection: bool,
+    /// The answer says that a proxy tried more than once.
+    retried: bool,
     ended: bool,
 }
 
@@ -53,6 +56,7 @@ impl PendingAttempt {
             status: None,
             pod: None,
             pod_from_connection: false,
+            retried: false,
             ended: false,
         }
     }
@@ -126,7 +130,9 @@ impl PendingAttempt {
     /// The response's head is complete. Returns the pod that it names.
     pub(super) fn head(&mut self, head: &Parts) -> Option<Arc<str>> {
         self.status = Some(head.status.as_u16());
-        let named = head.headers.get(&self.shared.plan.spec.pod_header).and_then(|value| value.to_str().ok())?;
+        let spec = &self.shared.plan.spec;
+        self.retried = proxy_tries::tried_again(&head.headers, spec.retry_header.as_ref());
+        let named = head.headers.get(&spec.pod_header).and_then(|value| value.to_str().ok())?;
         let same = self.pod.as_deref() == Some(named);
         let pod = if same { self.pod.clone() } else { self.collector().pod(named) };
         self.pod.clone_from(&pod);
@@ -187,7 +193,8 @@ impl PendingAttempt {
             }
             let pod = self.pod.take().filter(|_| !self.pod_from_connection);
             let connect = self.connect_moments();
-            self.collector().ok(self.planned, pod, connect, end);
+            let answer = OkAnswer { pod, retried: self.retried, connect, end };
+            self.collector().ok(self.planned, answer);
         } else {
             let attempt = self.attempt(outcome, errno, words, end);
             self.collector().not_ok(attempt);

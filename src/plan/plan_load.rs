@@ -31,6 +31,7 @@ pub(super) fn overlay(base: &ScenarioLoad, over: &ScenarioLoad) -> ScenarioLoad 
         door: over.door.or_else(|| base.door.clone()),
         tls: over.tls.or_else(|| base.tls.clone()),
         pod_header: over.pod_header.or_else(|| base.pod_header.clone()),
+        retry_header: over.retry_header.or_else(|| base.retry_header.clone()),
         judge: over.judge.or_else(|| base.judge.clone()),
         requests: over.requests.or_else(|| base.requests.clone()),
     }
@@ -53,6 +54,7 @@ pub(super) fn plan(
         url: plan_url::plan(context, spec)?,
         tls: plan_tls::plan(context, (folder, files), spec, plan_url::at_service(&requests))?,
         pod_header: spec.pod_header.as_ref().map_or(DEFAULT_POD_HEADER, |header| header.0.clone()),
+        retry_header: spec.retry_header.as_ref().map(|header| header.0.clone()),
         judged,
         requests,
     })

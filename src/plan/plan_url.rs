@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn the_header_that_tells_retries_is_recorded_and_what_is_no_header_is_refused() {
+        let plan = planned("load: {url: \"http://a/\", retry_header: X-Upstream}").unwrap();
+        let load = &plan.variants[0].spec.load;
+        assert_eq!(load.retry_header.as_ref().map(http::HeaderName::as_str), Some("x-upstream"));
+        assert_eq!(back(&recorded(&plan), &GivenValues::default()).unwrap().variants[0].spec.load, *load);
+        let error = planned("load: {retry_header: \"a b\"}").unwrap_err().to_string();
+        assert!(error.contains("is not the name of a header"), "{error}");
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_refused_where_it_stands() {
         for (load, told) in [
             ("{resolve: 192.0.2.1}", "there is no `url`"),

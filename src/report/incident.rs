@@ -46,7 +46,9 @@ pub fn incident_page(analysis: &Analysis, id: u32, directory: &str) -> Result<St
     let trial = trial.ok_or(NoIncident::Beyond { id, count })?;
     let of_incident: BTreeSet<u64> =
         diagnosis.attempts.iter().filter(|one| one.incident == id).map(|one| one.id).collect();
-    let mut page = head(incident, trial);
+    let variant = timeline.header.variant(&incident.variant);
+    let both = variant.is_some_and(|variant| variant.load.has_both_doors());
+    let mut page = head(incident, trial, both);
     page.push_str(&evidence(incident));
     page.push_str(&attempts(timeline, trial, &of_incident));
     let pods: BTreeSet<&str> = incident
@@ -66,17 +68,19 @@ pub fn incident_page(analysis: &Analysis, id: u32, directory: &str) -> Result<St
     Ok(page)
 }
 
-fn head(incident: &Incident, trial: &Trial) -> String {
+/// `both`: the variant's requests went to two doors.
+fn head(incident: &Incident, trial: &Trial, both: bool) -> String {
     let outcomes: Vec<String> =
         incident.outcomes.iter().map(|(outcome, count)| format!("{} {count}", outcome.name())).collect();
     let first_ns = origin(trial);
     let mut text = format!(
-        "incident {} in trial {} of {}: {} on arm {}, {}\n  {}: {}\n  from {:+.3} s to {:+.3} s after the rollout's first step{}{}\n",
+        "incident {} in trial {} of {}: {} on arm {}{}, {}\n  {}: {}\n  from {:+.3} s to {:+.3} s after the rollout's first step{}{}\n",
         incident.id,
         incident.trial,
         one_line(&incident.variant),
         plural(incident.attempts, "lost attempt"),
         incident.arm.name(),
+        if both { format!(" at {}", incident.door.words()) } else { String::new() },
         outcomes.join(", "),
         incident.cause.name(),
         incident.cause.meaning(),

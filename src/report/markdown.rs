@@ -2,6 +2,7 @@
 //! and the whole stays below what a comment may hold.
 
 use super::compared::comparison_lines;
+use super::doors;
 use super::escape::{html, markdown as escaped};
 use super::page::{Page, list, table};
 use super::sentences::node_words;
@@ -25,12 +26,15 @@ pub fn render(report: &ReportDoc) -> String {
     page.block(&line(&report.reason));
     page.block(&overview(report));
     page.block(&by_request(report));
+    page.block(&by_door(report));
     for variant in &report.variants {
         page.block(&why(report, variant));
     }
     let compared = comparison_lines(&report.comparison).into_iter();
     let limits = report.variants.iter().filter_map(limits_words);
-    let remarks = compared.chain(limits).chain(report.notes.iter().cloned());
+    let hidden = report.variants.iter().filter_map(doors::hidden_by_proxy_words);
+    let of_doors = doors::door_sentences(&report.variants).into_iter().chain(hidden);
+    let remarks = compared.chain(limits).chain(of_doors).chain(report.notes.iter().cloned());
     page.block(&titled("What the trials show:", &list(remarks.map(|remark| line(&remark)))));
     let lags = report.variants.iter().filter_map(lag_words);
     let hidden = report.variants.iter().filter_map(hidden_words);
@@ -125,6 +129,16 @@ fn by_request(report: &ReportDoc) -> String {
         kinds.map(|kind| row(variant, name(&kind.request), &kind.latency_us)).collect()
     });
     table(&format!("variant | request | {P99}"), rows)
+}
+
+/// What was lost at which door, where there are two.
+fn by_door(report: &ReportDoc) -> String {
+    let rows: Vec<Vec<String>> = report
+        .variants
+        .iter()
+        .flat_map(|variant| doors::rows(variant).map(|row| std::iter::once(name(&variant.name)).chain(row).collect()))
+        .collect();
+    if rows.is_empty() { String::new() } else { table(&doors::COLUMNS.replace('#', ""), rows.into_iter()) }
 }
 
 fn arms(variant: &VariantDoc) -> String {

@@ -2,6 +2,7 @@
 //!
 //! - `terminal`, `markdown`, `junit`, `hlog`: the formats; `report.json` is the analysis itself
 //! - `sentences`: the first sentences, the same on the terminal and on the page
+//! - `doors`: what was lost at which door
 //! - `grouped`: causes and advice for the terminal, each once
 //! - `wrap`: long lines
 //! - `incident`: one incident as a page for people
@@ -10,6 +11,7 @@
 //! - `words`, `compared`: sentences and numbers that several writers share
 
 mod compared;
+pub(crate) mod doors;
 mod escape;
 mod grouped;
 mod hlog;

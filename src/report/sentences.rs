@@ -104,7 +104,7 @@ pub(crate) fn node_words(variant: &VariantDoc) -> String {
     if variant.lost == 0 { String::new() } else { shown.chain(rest).collect::<Vec<String>>().join(", ") }
 }
 
-/// What else was measured: the rollout's length, p99 in it, raced and unsent requests.
+/// What else was measured: the rollout's length, p99 in it, raced and unsent requests, and those that a proxy hid.
 pub(crate) fn measured_words(variant: &VariantDoc) -> String {
     if variant.trials == 0 {
         return String::new();
@@ -112,7 +112,11 @@ pub(crate) fn measured_words(variant: &VariantDoc) -> String {
     let length = variant.rollout_s.median.map(|s| format!("{} a rollout", seconds(Some(s))));
     let kinds = if variant.latency_by_request.is_empty() { "" } else { ":" };
     let p99 = p99_during(variant).map(|p99| format!("p99{kinds} {p99}"));
-    let sums = [(variant.raced, "raced"), (variant.unsent, "unsent")];
+    let sums = [
+        (variant.raced, "raced"),
+        (variant.unsent, "unsent"),
+        (variant.hidden_by_proxy, "that a retry of the proxy hid"),
+    ];
     let sums =
         sums.into_iter().filter(|(count, _)| *count > 0).map(|(count, sum)| format!("{} {sum}", thousands(count)));
     let nodes =

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::doors::{door_sentences, lost_by_door};
 use super::grouped::{CauseGroup, FixChange, FixGroup, by_causes, by_fix, patches};
 use super::sentences::{
     LOSS_EXPECTED, LossMark, REASON_MAX, comparison_rows, lost_words, measured_words, name, named, place, thousands,
@@ -183,7 +184,8 @@ fn variants(report: &ReportDoc, style: TerminalStyle) -> Vec<String> {
         } else {
             vec![note, measured]
         };
-        let further = further.iter().filter(|words| !words.is_empty());
+        let by_door = lost_by_door(variant);
+        let further = std::iter::once(&by_door).chain(&further).filter(|words| !words.is_empty());
         own.extend(further.flat_map(|words| wrapped(&format!("    {words}"), columns, 4)));
         lines.extend(own);
     }
@@ -225,6 +227,8 @@ fn pieces(report: &ReportDoc, columns: usize, meant: usize) -> Vec<Piece> {
     for (number, group) in fixes.iter().enumerate() {
         all.extend(fix(group, fixes.len(), Section::Fix(number), columns));
     }
+    let said = door_sentences(&report.variants);
+    all.extend(said.iter().map(|line| plain(Section::Beyond, Rank::Limit, line, 2)));
     let beyond = report.variants.iter().filter_map(lag_words).chain(report.variants.iter().filter_map(hidden_words));
     all.extend(beyond.map(|line| plain(Section::Beyond, Rank::Routing, &line, 2)));
     all.extend(

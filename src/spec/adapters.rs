@@ -41,3 +41,33 @@ pub(super) mod text {
         text.parse().map_err(|error| D::Error::custom(format!("`{}`: {error}", text.escape_debug())))
     }
 }
+
+/// The same of one that may be missing.
+pub(super) mod optional_text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use super::{Deserialize, Deserializer, Serializer, text};
+
+    #[derive(Deserialize)]
+    #[serde(bound(deserialize = "T: FromStr<Err: Display>"))]
+    struct Known<T>(#[serde(with = "text")] T);
+
+    pub(in crate::spec) fn serialize<T: ToString, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => text::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::spec) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        Ok(Option::<Known<T>>::deserialize(deserializer)?.map(|Known(value)| value))
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
-use super::adapters::{nanoseconds, text};
+use super::adapters::{nanoseconds, optional_text, text};
 use super::{Arm, Door, RequestSpec, TlsSpec, UrlDoor};
 
 /// The load of a variant. Shares, and the weights of each request's arms, add to 1.
@@ -30,6 +30,9 @@ pub struct LoadSpec {
     /// The response header that names the pod.
     #[serde(with = "text")]
     pub pod_header: HeaderName,
+    /// The response header in which a proxy says how often it tried: a number, or the pods that it asked, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_text")]
+    pub retry_header: Option<HeaderName>,
     /// The arms that decide the verdict, in the order of [`Arm::ALL`].
     pub judged: Vec<Arm>,
     /// The kinds of request; attempts and pulses refer to them by index.
@@ -41,8 +44,8 @@ impl LoadSpec {
     #[must_use]
     pub fn new(rate: f64, timeout: Duration, requests: Vec<RequestSpec>) -> Self {
         let pod_header = HeaderName::from_static("x-pod");
-        let spec =
-            Self { rate, timeout, connections: None, url: None, tls: None, pod_header, judged: Vec::new(), requests };
+        let (connections, url, tls, retry_header, judged) = (None, None, None, None, Vec::new());
+        let spec = Self { rate, timeout, connections, url, tls, pod_header, retry_header, judged, requests };
         let judged = Arm::ALL.into_iter().filter(|arm| spec.uses(*arm)).collect();
         Self { judged, ..spec }
     }
@@ -111,6 +114,16 @@ impl LoadSpec {
         let both = self.has_both_doors();
         let kinds = (0..).zip(&self.requests).filter(|(_, kind)| both && self.door_of(kind) == Door::Url);
         kinds.map(|(index, _)| index).collect()
+    }
+
+    /// What tells kinds of request of one path apart that go to different doors: ` (url)`; empty where all go to one.
+    #[must_use]
+    pub fn door_suffix(&self, kind: &RequestSpec) -> &'static str {
+        match self.door_of(kind) {
+            _ if !self.has_both_doors() => "",
+            Door::Service => " (service)",
+            Door::Url => " (url)",
+        }
     }
 
     const fn usual_door(&self) -> Door {

@@ -9,6 +9,8 @@ use crate::record::{Outcome, Sum};
 pub struct Counts {
     /// Answered as expected.
     pub ok: u64,
+    /// Those of them whose answer says that a proxy tried more than once.
+    pub retried: u64,
     /// Lost.
     pub lost: u64,
     /// Lost in the keep-alive race.
@@ -49,9 +51,16 @@ impl Counts {
         *counter = counter.saturating_add(more);
     }
 
+    /// Adds answers as expected, of which a proxy tried `retried` more than once.
+    pub fn add_ok(&mut self, more: u64, retried: u64) {
+        self.add(Sum::Ok, Outcome::Ok, more);
+        self.retried = self.retried.saturating_add(retried.min(more));
+    }
+
     /// Adds other counts.
     pub fn merge(&mut self, other: &Self) {
         self.ok = self.ok.saturating_add(other.ok);
+        self.retried = self.retried.saturating_add(other.retried);
         self.lost = self.lost.saturating_add(other.lost);
         self.raced = self.raced.saturating_add(other.raced);
         self.unsent = self.unsent.saturating_add(other.unsent);

@@ -378,6 +378,7 @@ mod tests {
             latency_us: String::new(),
             last_connect_ns: Some(10_400_000_000),
             first_connect_ns: None,
+            retried: 0,
         });
         connections
     }

@@ -246,7 +246,7 @@ impl Trial {
         routed: bool,
         with: &mut HistogramDecoder,
     ) -> Result<Distribution, TimelineError> {
-        self.counts(pulse.at_ns, pulse.arm).add(Sum::Ok, Outcome::Ok, pulse.ok);
+        self.counts(pulse.at_ns, pulse.arm).add_ok(pulse.ok, pulse.retried);
         if pulse.ok > 0 {
             self.note_served(pulse, routed);
         }

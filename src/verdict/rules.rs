@@ -183,7 +183,8 @@ fn never_carried(variant: &VariantSpec, counting: &[&Judged<'_>]) -> Option<Stri
     let kinds = load.requests.iter().zip(0_u16..).filter(|(request, _)| judged(request));
     kinds.into_iter().find(|(_, kind)| missing(*kind)).map(|(request, _)| {
         let (method, path) = (&request.method, request.path.path());
-        format!("in a trial no {method} {path} was carried during or after the rollout: give it a larger share, or send more requests a second")
+        let door = load.door_suffix(request);
+        format!("in a trial no {method} {path}{door} was carried during or after the rollout: give it a larger share, or send more requests a second")
     })
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct LoadResult {
     pub(crate) attempts: Vec<Attempt>,
     /// Attempts of each kind by outcome, ok ones from the pulses.
     pub(crate) outcomes: BTreeMap<u16, BTreeMap<Outcome, u64>>,
+    /// Ok attempts of each kind that a proxy tried more than once.
+    pub(crate) retried: BTreeMap<u16, u64>,
 }
 
 impl LoadResult {
@@ -91,6 +93,7 @@ pub(crate) fn run(plan: &LoadPlan, route: impl Route, count: u64) -> LoadResult 
     let summary = running.wait().unwrap();
     let mut attempts = Vec::new();
     let mut outcomes: BTreeMap<u16, BTreeMap<Outcome, u64>> = BTreeMap::new();
+    let mut retried: BTreeMap<u16, u64> = BTreeMap::new();
     while let Some(entry) = source.recv() {
         match entry {
             Entry::Attempt(attempt) => {
@@ -99,12 +102,13 @@ pub(crate) fn run(plan: &LoadPlan, route: impl Route, count: u64) -> LoadResult 
             }
             Entry::Pulse(pulse) => {
                 *outcomes.entry(pulse.request).or_default().entry(Outcome::Ok).or_default() += pulse.ok;
+                *retried.entry(pulse.request).or_default() += pulse.retried;
             }
             _ => {}
         }
     }
     assert_eq!(source.take_overflow(), 0, "the record must be whole");
-    LoadResult { summary, attempts, outcomes }
+    LoadResult { summary, attempts, outcomes, retried }
 }
 
 /// The whole script on one arm.

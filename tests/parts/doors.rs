@@ -2,7 +2,10 @@
 //! and faults of its own.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::calibration::{LoadResult, kind, plan, run};
 use crate::fault_server::{FaultServer, OnAccept};
@@ -13,7 +16,7 @@ use rollproof::record::{Arm, Outcome};
 use rollproof::spec::{Door, RequestSpec, TlsSpec, UrlDoor, UrlHost};
 
 /// `at_service` to the Service and `at_url` to the URL, at the same rate.
-fn two_doors(arm: Arm, at_service: &str, at_url: &str, url: &str, at: std::net::SocketAddr) -> LoadPlan {
+fn two_doors(arm: Arm, at_service: &str, at_url: &str, url: &str, at: SocketAddr) -> LoadPlan {
     let of = |path, door| RequestSpec { door: Some(door), share: 0.5, ..kind(path, arm) };
     let mut plan = plan(120.0, 3, vec![of(at_service, Door::Service), of(at_url, Door::Url)]);
     plan.spec.url = Some(UrlDoor {
@@ -104,7 +107,7 @@ fn tls_is_of_the_service_where_the_url_is_plain_and_a_bad_handshake_is_that_door
 #[test]
 fn the_preflight_asks_at_each_door() {
     let server = FaultServer::start(OnAccept::Serve);
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let asked = |service, url| {
         let plan = two_doors(Arm::Reused, "/ok", "/ok", "http://shop.example", url);
         let answers = load::preflight(&plan, Arc::new(service), Clock::start()).unwrap();
@@ -121,4 +124,47 @@ fn a_request_to_a_url_that_the_load_has_not_starts_nothing() {
     plan.spec.url = None;
     let error = plan.check().unwrap_err().to_string();
     assert!(error.contains("request 1 goes to a URL, and the load has none"), "{error}");
+}
+
+/// A server whose answers have one more header.
+fn answering_with(header: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+                let mut request = [0; 4096];
+                let response = format!("HTTP/1.1 200 OK\r\n{header}\r\nContent-Length: 2\r\n\r\nok");
+                // A request without a body arrives in one piece on loopback.
+                while stream.read(&mut request).is_ok_and(|n| n > 0) && stream.write_all(response.as_bytes()).is_ok() {}
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn an_answer_that_says_that_a_proxy_tried_again_is_counted_on_every_arm_and_another_is_not() {
+    let service = answering_with("X-Upstream: 10.0.0.1:80");
+    for (header, hides) in [
+        ("X-Upstream: 10.0.0.1:80, 10.0.0.2:80", true),
+        ("X-Upstream: 10.0.0.2:80", false),
+        ("X-Envoy-Attempt-Count: 2", true),
+        ("X-Envoy-Attempt-Count: 1", false),
+    ] {
+        for arm in Arm::ALL {
+            let mut plan = two_doors(arm, "/ok", "/ok", "http://shop.example", answering_with(header));
+            plan.spec.retry_header = Some(http::HeaderName::from_static("x-upstream"));
+            let ran = run(&plan, service, 20);
+            let answered = ran.outcomes[&1][&Outcome::Ok];
+            let expected = if hides { answered } else { 0 };
+            assert_eq!(
+                (ran.retried.get(&0), ran.retried.get(&1)),
+                (Some(&0), Some(&expected)),
+                "{header} {}",
+                arm.name()
+            );
+        }
+    }
 }

@@ -129,7 +129,9 @@ pub fn punctuality(trial: u32, at_ns: u64, planned: u64) -> Punctuality {
 /// Ok attempts of one latency, in a slice that begins at `at_ns`.
 pub fn pulse(trial: u32, at_ns: u64, arm: Arm, ok: u64, latency_us: u64) -> Pulse {
     let latency_us = encoded(latency_us, ok);
-    Pulse { trial, at_ns, arm, request: 0, pod: None, ok, latency_us, last_connect_ns: None, first_connect_ns: None }
+    let (request, retried) = (0, 0);
+    let (pod, last_connect_ns, first_connect_ns) = (None, None, None);
+    Pulse { trial, at_ns, arm, request, pod, ok, latency_us, last_connect_ns, first_connect_ns, retried }
 }
 
 /// A ready pod of a `ReplicaSet`, as a watch first shows it.
