@@ -10,10 +10,10 @@ use rollproof::clock::Clock;
 use rollproof::load::{self, LoadPlan};
 use rollproof::record::header::{ClusterHeader, Header};
 use rollproof::record::{Arm, FORMAT, Outcome, Writer, sink};
-use rollproof::spec::{LoadSpec, RequestSpec, RunSettings, RunSpec};
+use rollproof::spec::{LoadSpec, RequestSpec, RunSettings, RunSpec, TlsSpec};
 
 use super::machine;
-use super::server::Server;
+use super::server::{HOST, Server};
 
 /// Connections of every client.
 const CONNECTIONS: usize = 50;
@@ -84,6 +84,7 @@ fn run(server: &Server, arm: &str, rate: u32, seconds: u32, timeout_s: u32) -> F
         seconds.to_string(),
         timeout_s.to_string(),
     ];
+    let args = args.into_iter().chain(server.ca().map(|ca| ca.display().to_string()));
     let (output, cpu) = measured(Command::new(std::env::current_exe().unwrap()).args(args)).unwrap();
     let Ended { ok, planned, lasted_s, lag_p50_us, lag_p99_us, lag_max_us } = ended(&output);
     let figures = figures(ok, planned - ok, lasted_s, &cpu);
@@ -128,9 +129,15 @@ fn arm_named(name: &str) -> Arm {
     Arm::ALL.into_iter().find(|arm| arm.name() == name).unwrap()
 }
 
-fn plan(rate: f64, arms: Vec<(Arm, f64)>, timeout: Duration) -> LoadPlan {
-    let request = RequestSpec::get("/".parse().unwrap(), arms).with_header(http::header::HOST, "127.0.0.1");
-    LoadPlan::new(LoadSpec::new(rate, timeout, vec![request]), CONNECTIONS)
+fn plan(rate: f64, arms: Vec<(Arm, f64)>, timeout: Duration, tls: Option<TlsSpec>) -> LoadPlan {
+    let request = RequestSpec::get("/".parse().unwrap(), arms).with_header(http::header::HOST, HOST);
+    LoadPlan::new(LoadSpec { tls, ..LoadSpec::new(rate, timeout, vec![request]) }, CONNECTIONS)
+}
+
+/// As oha has it with `--cacert`: certificates are verified.
+fn trusting(ca: &str) -> TlsSpec {
+    let ca = std::fs::read_to_string(ca).unwrap();
+    TlsSpec { ca: Some(ca), server_name: Some(HOST.to_owned()), insecure: false }
 }
 
 fn seconds_since(clock: Clock, then: u64) -> f64 {
@@ -138,7 +145,8 @@ fn seconds_since(clock: Clock, then: u64) -> f64 {
 }
 
 /// The child: drives the engine, at the limit if the rate is 0, and writes the record. Prints ok, planned, seconds
-/// until all had ended, and the lag's p50, p99 and max. Arms are joined by `+`.
+/// until all had ended, and the lag's p50, p99 and max. Arms are joined by `+`. The last argument, where there is one, is the file
+/// of the CA to trust.
 pub(crate) fn drive(args: &[String]) {
     let number = |i: usize| args[i].parse::<u32>().unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], args[0].parse().unwrap()));
@@ -149,11 +157,12 @@ pub(crate) fn drive(args: &[String]) {
     let clock = Clock::start();
     let writer = Writer::create(&folder.path().join("record.jsonl"), header(), source, clock).unwrap();
     let timeout = Duration::from_secs(number(4).into());
+    let tls = args.get(5).map(|ca| trusting(ca));
     let running = if rate == 0 {
-        let plan = LoadPlan { max_in_flight: CONNECTIONS, ..plan(1.0, arms, timeout) };
+        let plan = LoadPlan { max_in_flight: CONNECTIONS, ..plan(1.0, arms, timeout, tls) };
         load::saturate(plan, Arc::new(address), clock, sink).unwrap()
     } else {
-        load::start(plan(f64::from(rate), arms, timeout), Arc::new(address), clock, sink).unwrap()
+        load::start(plan(f64::from(rate), arms, timeout, tls), Arc::new(address), clock, sink).unwrap()
     };
     let begun = clock.now();
     std::thread::sleep(Duration::from_secs(seconds.into()));
@@ -244,7 +253,8 @@ impl Rivals {
         seconds: u32,
     ) -> Option<Figures> {
         self.found.iter().find(|found| **found == name)?;
-        let url = format!("http://127.0.0.1:{}/", server.port);
+        let scheme = if server.ca().is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{HOST}:{}/", server.port);
         let connections = CONNECTIONS.to_string();
         let duration = format!("{seconds}s");
         let mut command = Command::new(name);
@@ -258,15 +268,21 @@ impl Rivals {
             if !keep_alive {
                 command.arg("--disable-keepalive");
             }
+            if let Some(ca) = server.ca() {
+                command.arg("--cacert").arg(ca);
+            }
             if let Some(rate) = rate {
                 command.args(["-q", &rate.to_string(), "--latency-correction"]);
             }
         }
         let (output, cpu) = measured(command.arg(url))?;
         let text = String::from_utf8(output.stdout).ok()?;
-        let rate = if name == "wrk" { wrk_rate(&text)? } else { oha_rate(&text)? };
         let lasted_s = f64::from(seconds);
-        Some(figures(rate * lasted_s, 0.0, lasted_s, &cpu))
+        if name == "wrk" {
+            return Some(figures(wrk_rate(&text)? * lasted_s, 0.0, lasted_s, &cpu));
+        }
+        let (ok, not_ok) = oha_counts(&text)?;
+        Some(figures(ok, not_ok, lasted_s, &cpu))
     }
 }
 
@@ -274,7 +290,16 @@ fn wrk_rate(text: &str) -> Option<f64> {
     text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"))?.trim().parse().ok()
 }
 
-fn oha_rate(text: &str) -> Option<f64> {
+/// How many were answered with 200, and how many were not.
+fn oha_counts(text: &str) -> Option<(f64, f64)> {
     let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    value["summary"]["requestsPerSec"].as_f64()
+    let sum = |counts: &serde_json::Value, taken: fn(&str) -> bool| {
+        let counts = counts.as_object()?.iter().filter(|(key, _)| taken(key));
+        counts.map(|(_, count)| count.as_f64()).sum::<Option<f64>>()
+    };
+    let ok = sum(&value["statusCodeDistribution"], |status| status == "200")?;
+    let other = sum(&value["statusCodeDistribution"], |status| status != "200")?;
+    // What is in flight at the end is given up.
+    let failed = sum(&value["errorDistribution"], |error| error != "aborted due to deadline")?;
+    Some((ok, other + failed))
 }

@@ -47,3 +47,9 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
+
+/// The least, the median and the most.
+pub(crate) fn spread(values: &[f64]) -> [f64; 3] {
+    let bound = |chosen: fn(f64, f64) -> f64| values.iter().copied().reduce(chosen).unwrap_or(f64::NAN);
+    [bound(f64::min), median(values.to_vec()), bound(f64::max)]
+}

@@ -186,6 +186,8 @@ pub(super) struct CountedSocket {
     clock: Clock,
     /// What passes is encrypted, and is counted where it is not.
     beneath_tls: bool,
+    /// Read over the connection's life, if it is beneath TLS.
+    encrypted_bytes: u64,
     /// Its local port, if that is the load's own. Fields are dropped in order: it is given back after the socket is closed.
     lease: Option<PortLease>,
 }
@@ -200,7 +202,7 @@ impl CountedSocket {
     /// Counts what passes over `stream`, whose local port is `lease`'s if there is one.
     pub(super) fn new(stream: TcpStream, clock: Clock, lease: Option<PortLease>) -> (Self, Arc<SocketFacts>) {
         let facts = Arc::new(SocketFacts::default());
-        (Self { stream, facts: Arc::clone(&facts), clock, beneath_tls: false, lease }, facts)
+        (Self { stream, facts: Arc::clone(&facts), clock, beneath_tls: false, encrypted_bytes: 0, lease }, facts)
     }
 
     /// Leaves the counting of bytes, and their stamps, to the TLS above.
@@ -247,11 +249,17 @@ impl CountedSocket {
             self.facts.ended_before_write.store(info.peer_ended, Relaxed);
             self.facts.acked_before.store(info.bytes_acked.saturating_add(1), Relaxed);
             if self.beneath_tls
-                && let Ok(waiting) = rustix::io::ioctl_fionread(&self.stream)
+                && let Some(waiting) = self.waiting(info)
             {
                 self.facts.waiting.store(waiting.saturating_add(1), Relaxed);
             }
         }
+    }
+
+    /// Encrypted bytes that have come and are not read yet. A kernel that does not count what has come (gVisor's) is asked again.
+    fn waiting(&self, info: TcpInfo) -> Option<u64> {
+        let unread = info.bytes_received.checked_sub(self.encrypted_bytes);
+        unread.or_else(|| rustix::io::ioctl_fionread(&self.stream).ok())
     }
 
     /// Notes what the peer's kernel had acknowledged when the connection failed.
@@ -293,6 +301,7 @@ impl AsyncRead for CountedSocket {
             Ok(()) if buf.capacity() > before => {
                 let bytes = buf.filled().len() - before;
                 if self.beneath_tls {
+                    self.encrypted_bytes = self.encrypted_bytes.saturating_add(bytes as u64);
                     self.facts.read_encrypted(bytes);
                 } else {
                     self.facts.read(bytes, self.clock);
@@ -320,6 +329,10 @@ impl AsyncWrite for CountedSocket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // A request is one buffer, as a rule, which the kernel takes sooner than a vector of one.
+        if let [only] = bufs {
+            return self.poll_write(cx, only);
+        }
         self.before_write();
         let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
         self.after_write(cx, result)

@@ -1,13 +1,15 @@
-//! What the kernel knows of a TCP connection: whether the peer has ended it, and what the peer has acknowledged.
+//! What the kernel knows of a TCP connection: whether the peer has ended it, what the peer has acknowledged, and what it has sent.
 
 use nix::libc;
 use nix::sys::socket::getsockopt;
 use tokio::net::TcpStream;
 
-/// The beginning of the kernel's `struct tcp_info` (linux/tcp.h), up to and with `tcpi_bytes_acked`, which Linux has since 4.1.
-const LENGTH: usize = 128;
+/// The beginning of the kernel's `struct tcp_info` (linux/tcp.h), up to and with `tcpi_bytes_received`, which Linux has since 4.1.
+const LENGTH: usize = 136;
 /// Where `tcpi_bytes_acked` stands in it.
 const BYTES_ACKED: usize = 120;
+/// Where `tcpi_bytes_received` stands in it.
+const BYTES_RECEIVED: usize = 128;
 /// `tcpi_state`, from the kernel's `net/tcp_states.h`: the peer's RST came, or both sides have ended.
 const TCP_CLOSE: u8 = 7;
 /// The peer's FIN came.
@@ -20,6 +22,8 @@ pub(super) struct TcpInfo {
     pub(super) peer_ended: bool,
     /// Bytes that the peer's kernel has acknowledged over the connection's life.
     pub(super) bytes_acked: u64,
+    /// Bytes that have come over the connection's life, read or not; a FIN counts as one.
+    pub(super) bytes_received: u64,
 }
 
 /// The socket option, see tcp(7).
@@ -38,8 +42,8 @@ impl TcpInfo {
     /// Asks the kernel; `None` if it does not answer.
     pub(super) fn of(stream: &TcpStream) -> Option<Self> {
         let raw = getsockopt(stream, TcpInfoOption).ok()?;
-        let acked = raw[BYTES_ACKED..].try_into().ok()?;
+        let number = |at: usize| Some(u64::from_ne_bytes(raw[at..at + 8].try_into().ok()?));
         let peer_ended = matches!(raw[0], TCP_CLOSE | TCP_CLOSE_WAIT);
-        Some(Self { peer_ended, bytes_acked: u64::from_ne_bytes(acked) })
+        Some(Self { peer_ended, bytes_acked: number(BYTES_ACKED)?, bytes_received: number(BYTES_RECEIVED)? })
     }
 }

@@ -10,6 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt::Linger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::socket::{CountedSocket, SocketSnapshot};
+use super::tcp_info::TcpInfo;
 use crate::clock::Clock;
 use crate::record::{Arm, Outcome, Sum};
 use crate::record::{RaceEvidence, sum};
@@ -140,4 +141,25 @@ fn a_reset_of_an_acknowledged_request_is_lost_however_soon() {
     let seen = meet(ServerEnd::ReadsAndAborts, Duration::from_millis(2));
     assert!(!seen.ended_before_write && seen.errno.is_some(), "{seen:?}");
     assert_eq!((seen.bytes_acked, sum_of(seen, Duration::from_millis(1))), (Some(18), Sum::Lost), "{seen:?}");
+}
+
+#[test]
+fn bytes_that_have_come_are_counted_before_they_are_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.write_all(b"first").unwrap();
+        client.read_exact(&mut [0; 2]).await.unwrap();
+        assert_eq!(TcpInfo::of(&client).unwrap().bytes_received, 5);
+        assert_eq!(rustix::io::ioctl_fionread(&client).unwrap(), 3);
+        server.write_all(b"and").unwrap();
+        sleep(Duration::from_millis(20));
+        let info = TcpInfo::of(&client).unwrap();
+        assert_eq!((info.bytes_received, info.peer_ended), (8, false));
+        drop(server);
+        sleep(Duration::from_millis(20));
+        assert!(TcpInfo::of(&client).unwrap().peer_ended);
+    });
 }
