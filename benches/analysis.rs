@@ -85,6 +85,7 @@ fn write_trial(
         block: trial,
         variant: "web".to_owned(),
         namespace: "rollproof-web".to_owned(),
+        node_ports: None,
     }))?;
     let mark =
         |name, at_ns| Entry::Mark(Mark { trial, name, before_ns: at_ns, after_ns: at_ns, detail: String::new() });

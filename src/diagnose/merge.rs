@@ -11,12 +11,14 @@ use crate::record::entry::Attempt;
 /// Lost attempts of one arm with one cause and further apart than this are two incidents.
 const APART_NS: u64 = 1_000_000_000;
 
+type MergeKey<'a> = (Arm, Cause, Option<&'a str>, Option<&'a str>);
+
 /// Joins the lost attempts of one trial to incidents.
 pub(super) struct Merger<'a> {
     into: &'a mut Diagnosis,
     variant: &'a str,
     /// The latest incident of each arm, cause, pod and node, as an index.
-    latest: BTreeMap<(Arm, Cause, Option<&'a str>, Option<&'a str>), usize>,
+    latest: BTreeMap<MergeKey<'a>, usize>,
 }
 
 impl<'a> Merger<'a> {

@@ -11,8 +11,10 @@ pub(super) fn plan(context: FaultContext<'_>, load: &ScenarioLoad) -> Result<Opt
         }
         (None, None) => Ok(None),
         (None, Some(resolve)) => {
-            let message = "`resolve` gives the address of a URL's name, and there is no `url`";
-            Err(context.fault(Some(&resolve.place), message, "add `url: https://NAME/`, or remove `resolve`"))
+            let (resolve_key, url) = (context.named("resolve", "--resolve"), context.named("url", "--url"));
+            let message = format!("{resolve_key} gives the address of a URL's name, and there is no {url}");
+            let url = context.named("url: https://NAME/", "--url https://NAME/");
+            Err(context.fault(Some(&resolve.place), &message, &format!("add {url}, or remove {resolve_key}")))
         }
     }
 }

@@ -75,7 +75,7 @@ impl ExpectedStatus {
 pub(crate) struct ResolvedAddress(pub(crate) IpAddr);
 
 impl ResolvedAddress {
-    fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         let refused = || {
             let shown = clipped(text, SHOWN);
             format!("the address is `{}`, expected one such as 192.0.2.10 or 2001:db8::1", shown.escape_debug())
