@@ -83,9 +83,9 @@ fn write_trial(
         at_ns: begin,
         trial,
         block: trial,
-        node_ports: None,
         variant: "web".to_owned(),
         namespace: "rollproof-web".to_owned(),
+        node_ports: None,
     }))?;
     let mark =
         |name, at_ns| Entry::Mark(Mark { trial, name, before_ns: at_ns, after_ns: at_ns, detail: String::new() });

@@ -4,18 +4,21 @@ use super::context::RunMode;
 use super::ending::{CommandFailure, FinishedCommand, UserOutput};
 use super::execute::runtime;
 use super::host::{ClusterChoice, live_target};
-use super::options::AttachArgs;
+use super::options::{AttachArgs, DoorArgs};
 use super::run_command::{DEFAULT_SEED, launch};
 use super::until_loss::MOST_TRIALS;
 use crate::cluster::embedded::namespace::EnteredNetwork;
 use crate::cluster::kind::KindCluster;
 use crate::cluster::kube::{current_context, namespace_of};
-use crate::manifest::WorkloadKind;
-use crate::plan::{PlanOverrides, RunPlan, WorkloadChoice, build_for_existing};
+use crate::manifest::{DiskFiles, WorkloadKind};
+use crate::plan::{PlanOverrides, RunPlan, WorkloadChoice, build_for_existing, check_door};
 use crate::report::TerminalStyle;
 use crate::scenario::http::{ExpectedStatus, RequestPath};
-use crate::scenario::model::{EmptyMapping, ScenarioImage, ScenarioLoad, ScenarioRequest, ScenarioRollout};
+use crate::scenario::model::{
+    EmptyMapping, ScenarioImage, ScenarioLoad, ScenarioRequest, ScenarioRollout, ScenarioTls,
+};
 use crate::scenario::shapes::{OneOrMore, ScenarioCommand};
+use crate::spec::{LoadUrl, UrlHost};
 use crate::yaml::{Located, YamlPlace};
 
 const DEFAULT_NAMESPACE: &str = "default";
@@ -43,6 +46,8 @@ pub(crate) fn attach(
                 .to_owned(),
         ));
     }
+    let load = load(arguments)?;
+    check_door(&load, &DiskFiles)?;
     let (cluster, context) = runtime()?.block_on(chosen(arguments.place.cluster.as_ref()))?;
     let namespace = arguments.namespace.clone().or_else(|| namespace_of(&context));
     let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
@@ -60,7 +65,7 @@ pub(crate) fn attach(
         port: arguments.port.clone(),
     };
     let mut plan: RunPlan =
-        build_for_existing(&live, &choice, &load(arguments)?, Some(&at_nowhere(rollout(arguments))), &overrides)?;
+        build_for_existing(&live, &choice, (&load, &DiskFiles), Some(&at_nowhere(rollout(arguments))), &overrides)?;
     plan.settings.side_probe = arguments.side_probe.0.is_some();
     plan.settings.side_probe_every = arguments.side_probe.0.unwrap_or(plan.settings.side_probe_every);
     let mode = RunMode {
@@ -104,10 +109,10 @@ fn at_nowhere<T>(value: T) -> Located<T> {
 }
 
 fn load(arguments: &AttachArgs) -> Result<ScenarioLoad, CommandFailure> {
-    let path = RequestPath::new(&arguments.path).map_err(|why| CommandFailure::User(format!("--path: {why}")))?;
+    let path = RequestPath::new(&arguments.path).map_err(|why| told("--path", &why))?;
     let status = |status: &u16| ExpectedStatus::new(i64::from(*status)).map(at_nowhere);
     let statuses: Result<Vec<_>, String> = arguments.status.iter().map(status).collect();
-    let statuses = statuses.map_err(|why| CommandFailure::User(format!("--status: {why}")))?;
+    let statuses = statuses.map_err(|why| told("--status", &why))?;
     let request = ScenarioRequest {
         door: None,
         path,
@@ -118,7 +123,32 @@ fn load(arguments: &AttachArgs) -> Result<ScenarioLoad, CommandFailure> {
         share: None,
         arms: None,
     };
-    Ok(ScenarioLoad { requests: Some(at_nowhere(vec![at_nowhere(request)])), ..ScenarioLoad::default() })
+    let url = arguments.door.url.as_ref();
+    let url = url.map(|text| text.parse::<LoadUrl>().map_err(|why| told("--url", &why))).transpose()?;
+    let resolve = arguments.door.resolve.as_ref();
+    let resolve = resolve.map(|text| text.parse::<UrlHost>().map_err(|why| told("--resolve", &why)));
+    Ok(ScenarioLoad {
+        requests: Some(at_nowhere(vec![at_nowhere(request)])),
+        url: url.map(at_nowhere),
+        resolve: resolve.transpose()?.map(at_nowhere),
+        tls: tls(&arguments.door).map(at_nowhere),
+        ..ScenarioLoad::default()
+    })
+}
+
+fn told(flag: &str, why: &str) -> CommandFailure {
+    CommandFailure::User(format!("{flag}: {why}"))
+}
+
+/// `None` without a flag that asks for TLS: whether there is any is then the URL's choice.
+fn tls(arguments: &DoorArgs) -> Option<ScenarioTls> {
+    let DoorArgs { tls_ca, tls_server_name, tls_insecure, .. } = arguments;
+    let asked = tls_ca.is_some() || tls_server_name.is_some() || *tls_insecure;
+    asked.then(|| ScenarioTls {
+        ca: tls_ca.as_ref().map(|path| at_nowhere(path.to_string_lossy().into_owned())),
+        server_name: tls_server_name.clone().map(at_nowhere),
+        insecure: tls_insecure.then(|| at_nowhere(true)),
+    })
 }
 
 fn rollout(arguments: &AttachArgs) -> ScenarioRollout {

@@ -190,6 +190,9 @@ pub(crate) struct AttachArgs {
     /// The status that is expected; may be repeated [default: any 2xx or 3xx]
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Vec<u16>,
+    /// The way to it
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
     /// Requests a second, all arms together [default: 100]
     #[arg(long, value_name = "N")]
     pub(crate) rate: Option<f64>,
@@ -221,6 +224,26 @@ pub(crate) struct AttachArgs {
     /// Where and how
     #[command(flatten)]
     pub(crate) place: WhereArgs,
+}
+
+/// The way to a workload that is there already.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DoorArgs {
+    /// Send the requests to this URL in place of the Service: scheme, host and port; the path is that of --path
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The address that the URL's name is taken to have, as with curl
+    #[arg(long, value_name = "ADDRESS", requires = "url")]
+    pub(crate) resolve: Option<String>,
+    /// Use TLS, and trust the CAs in this PEM file in place of the platform's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// Use TLS, with this name or address that the server's certificate must be for [default: that of the URL or of the Service]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_server_name: Option<String>,
+    /// Use TLS, and take any certificate
+    #[arg(long)]
+    pub(crate) tls_insecure: bool,
 }
 
 /// How often the side probe connects; `None` turns it off.

@@ -91,3 +91,4 @@ pub use plan::{LoadError, LoadPlan, Route};
 pub use preflight::{Preflight, preflight};
 pub(crate) use reach_target::reach;
 pub use rotation::{LocalPorts, PortRotation};
+pub(crate) use tls_client::secure_unverified;

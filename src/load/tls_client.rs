@@ -10,6 +10,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -91,6 +92,18 @@ impl OrdinaryTls {
         Ok(Self { config: builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(), host: None })
     }
 }
+
+/// Secures a connection to a server whose certificate nobody looks at, as the kubelet's probes do. The error is in words.
+pub(crate) async fn secure_unverified(stream: TcpStream, host: &str) -> Result<UnverifiedStream, String> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+    let spec = TlsSpec { insecure: true, ..TlsSpec::default() };
+    let config = config(&spec).map_err(|error| error.to_string())?;
+    let secured = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    secured.map_err(|error| tls_error(&error).map_or_else(|| error.to_string(), tls_words::describe))
+}
+
+/// A connection to a server whose certificate nobody looked at.
+pub(crate) type UnverifiedStream = TlsStream<TcpStream>;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())

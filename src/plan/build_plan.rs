@@ -85,14 +85,14 @@ pub(crate) fn build_for_manifests(
         objects.extend(parse(source)?);
     }
     let (objects, exported) = prepared(objects)?;
-    sole(objects, None, exported, (choice, &ScenarioLoad::default(), None), overrides)
+    sole(objects, None, exported, (choice, (&ScenarioLoad::default(), &ShippedFiles), None), overrides)
 }
 
 /// The plan of a run on a workload that is there already, without a scenario: one variant, as it stands.
 pub(crate) fn build_for_existing(
     live: &LiveTarget,
     choice: &WorkloadChoice,
-    load: &ScenarioLoad,
+    load: (&ScenarioLoad, &dyn FileSource),
     rollout: Option<&Located<ScenarioRollout>>,
     overrides: &PlanOverrides,
 ) -> Result<RunPlan, PlanError> {
@@ -100,19 +100,30 @@ pub(crate) fn build_for_existing(
     sole(live.objects()?, Some(live), None, (choice, load, rollout), overrides)
 }
 
+/// Whether the URL and the TLS of a load that flags describe can be used, which no cluster needs to be asked for.
+pub(crate) fn check_door(load: &ScenarioLoad, files: &dyn FileSource) -> Result<(), PlanError> {
+    let flags = FaultContext { source: None };
+    plan_url::plan(flags, load)?;
+    plan_tls::plan(flags, (Path::new(""), files), load, load.url.is_none()).map(drop)
+}
+
 /// The plan of one variant, with everything that is not chosen as it is by default.
 fn sole(
     objects: Vec<ManifestObject>,
     live: Option<&LiveTarget>,
     exported: Option<String>,
-    (choice, load, rollout): (&WorkloadChoice, &ScenarioLoad, Option<&Located<ScenarioRollout>>),
+    (choice, (load, files), rollout): (
+        &WorkloadChoice,
+        (&ScenarioLoad, &dyn FileSource),
+        Option<&Located<ScenarioRollout>>,
+    ),
     overrides: &PlanOverrides,
 ) -> Result<RunPlan, PlanError> {
     let nowhere = YamlPlace::default();
     let base = PlanBase {
         context: FaultContext { source: None },
         folder: Path::new(""),
-        files: &ShippedFiles,
+        files,
         objects,
         live,
         workload: choice.workload.as_deref().map(|wanted| (wanted, &nowhere)),

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::manifest::DiskFiles;
-use crate::scenario::model::ScenarioLoad;
+use crate::scenario::model::{ScenarioLoad, ScenarioTls};
 use crate::scenario::{ShippedFiles, parse};
 use crate::spec::VariantSpec;
-use crate::yaml::YamlSource;
+use crate::yaml::{Located, YamlPlace, YamlSource};
 use std::path::Path;
 
 fn live(change: impl FnOnce(&mut Value, &mut Value)) -> LiveTarget {
@@ -28,7 +28,7 @@ fn live(change: impl FnOnce(&mut Value, &mut Value)) -> LiveTarget {
 
 fn attached(live: &LiveTarget) -> Result<RunPlan, PlanError> {
     let choice = WorkloadChoice { workload: Some("deployment/web".to_owned()), ..WorkloadChoice::default() };
-    build_for_existing(live, &choice, &ScenarioLoad::default(), None, &PlanOverrides::default())
+    build_for_existing(live, &choice, (&ScenarioLoad::default(), &ShippedFiles), None, &PlanOverrides::default())
 }
 
 fn scenario(lines: &str, live: &LiveTarget) -> Result<RunPlan, String> {
@@ -48,6 +48,30 @@ fn a_workload_is_planned_as_it_stands_without_what_the_cluster_wrote() {
     let notes = plan.settings.notes.join("\n");
     assert!(notes.contains("deployment/web is measured where it stands, in namespace shop"), "{notes}");
     assert!(!notes.contains("left out of the manifests"), "nothing of the user's was left out: {notes}");
+}
+
+#[test]
+fn the_way_that_flags_describe_is_planned_as_that_of_a_scenario() {
+    let at = |url: &str| Located { value: url.parse().unwrap(), place: YamlPlace::default() };
+    let planned = |load: &ScenarioLoad| {
+        let choice = WorkloadChoice { workload: Some("deployment/web".to_owned()), ..WorkloadChoice::default() };
+        build_for_existing(&live(|_, _| ()), &choice, (load, &ShippedFiles), None, &PlanOverrides::default())
+    };
+    let plain = planned(&ScenarioLoad::default()).unwrap().variants[0].spec.load.clone();
+    assert_eq!((plain.url, plain.tls), (None, None));
+    let load = ScenarioLoad { url: Some(at("https://shop.example:8443/")), ..ScenarioLoad::default() };
+    let spec = planned(&load).unwrap().variants[0].spec.load.clone();
+    assert_eq!(spec.url.unwrap().url.to_string(), "https://shop.example:8443/");
+    assert!(!spec.tls.unwrap().insecure, "https asks for TLS");
+    let tls =
+        ScenarioTls { insecure: Some(Located { value: true, place: YamlPlace::default() }), ..ScenarioTls::default() };
+    let tls = Some(Located { value: tls, place: YamlPlace::default() });
+    let spec =
+        planned(&ScenarioLoad { tls: tls.clone(), ..ScenarioLoad::default() }).unwrap().variants[0].spec.load.clone();
+    assert!(spec.url.is_none() && spec.tls.unwrap().insecure, "TLS to the Service itself");
+    let error = planned(&ScenarioLoad { url: Some(at("http://shop.example/")), tls, ..ScenarioLoad::default() });
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("--tls-insecure stands beside a --url") && !error.contains('`'), "{error}");
 }
 
 #[test]

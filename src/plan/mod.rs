@@ -61,7 +61,7 @@ mod trial_order;
 mod types;
 
 pub(crate) use advised::ADVISED;
-pub(crate) use build_plan::{build, build_for_existing, build_for_manifests};
+pub(crate) use build_plan::{build, build_for_existing, build_for_manifests, check_door};
 pub(crate) use existing::LiveTarget;
 pub(crate) use from_record::from_record;
 pub(crate) use give_again::GivenValues;

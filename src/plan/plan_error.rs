@@ -41,6 +41,11 @@ pub(super) struct FaultContext<'a> {
 }
 
 impl FaultContext<'_> {
+    /// What the user wrote: a key of the scenario, or the flag that stands for it where there is none.
+    pub(super) fn named(self, key: &str, flag: &str) -> String {
+        if self.source.is_some() { format!("`{key}`") } else { flag.to_owned() }
+    }
+
     pub(super) fn fault(self, place: Option<&YamlPlace>, message: &str, help: &str) -> PlanError {
         match self.source {
             Some(source) => {

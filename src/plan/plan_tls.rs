@@ -27,8 +27,11 @@ pub(super) fn plan(
         (None, None | Some(false)) => Ok(None),
         (None, Some(true)) => Ok(Some(TlsSpec::default())),
         (Some(tls), Some(false)) if !at_service => {
-            let message = "`tls` stands beside a `url` that begins with http://, which has none";
-            Err(context.fault(Some(&tls.place), message, "begin the URL with https://, or remove `tls`"))
+            let tls_key = context.named("tls", &flags_of(&tls.value));
+            let url = context.named("url", "--url");
+            let message = format!("{tls_key} stands beside a {url} that begins with http://, which has no TLS");
+            let help = format!("begin the URL with https://, or remove {tls_key}");
+            Err(context.fault(Some(&tls.place), &message, &help))
         }
         (Some(tls), _) => options(context, files, &tls.value).map(Some),
     }
@@ -41,21 +44,25 @@ fn options(
 ) -> Result<TlsSpec, PlanError> {
     let insecure = spec.insecure.as_ref().filter(|insecure| insecure.value);
     if let (Some(ca), Some(_)) = (&spec.ca, insecure) {
-        let message = "`insecure` takes any certificate, so that `ca` decides nothing";
-        return Err(context.fault(Some(&ca.place), message, "remove one of the two"));
+        let (insecure, ca_key) = (context.named("insecure", "--tls-insecure"), context.named("ca", "--tls-ca"));
+        let message = format!("{insecure} takes any certificate, so that {ca_key} decides nothing");
+        return Err(context.fault(Some(&ca.place), &message, "remove one of the two"));
     }
     let mut planned = TlsSpec { insecure: insecure.is_some(), ..TlsSpec::default() };
     if let Some(name) = &spec.server_name {
-        context.beyond(Some(&name.place), server_name(&name.value))?;
+        let key = context.named("server_name", "--tls-server-name");
+        context.beyond(Some(&name.place), server_name(&key, &name.value))?;
         planned.server_name = Some(name.value.clone());
     }
     if let Some(ca) = &spec.ca {
         let path = folder.join(&ca.value);
-        let text = files.read(&path).map_err(|error| {
-            context.fault(Some(&ca.place), &error.to_string(), "paths are relative to the scenario")
+        let key = context.named("ca", "--tls-ca");
+        let text = files.read(&path).map_err(|error| match context.source {
+            Some(_) => context.fault(Some(&ca.place), &error.to_string(), "paths are relative to the scenario"),
+            None => context.fault(None, &format!("{key}: {error}"), "give the CA's certificate as a PEM file"),
         })?;
         let certificates = authorities(&text).map_err(|why| {
-            let message = format!("`ca` names {}, {why}", path.display());
+            let message = format!("{key} names {}, {why}", path.display());
             context.fault(Some(&ca.place), &message, "give the CA's certificate as PEM (-----BEGIN CERTIFICATE-----)")
         })?;
         planned.ca = Some(certificates);
@@ -65,7 +72,7 @@ fn options(
 
 /// What should be said of it before the start.
 pub(super) fn note(tls: &TlsSpec) -> Option<String> {
-    tls.insecure.then(|| "the server's certificate is not checked (`tls: {insecure: true}`)".to_owned())
+    tls.insecure.then(|| "the server's certificate is not checked, as `insecure` asks".to_owned())
 }
 
 /// What a record holds, checked as a scenario is.
@@ -76,16 +83,26 @@ pub(super) fn check(tls: &TlsSpec) -> Result<(), String> {
             return Err("`ca` holds more than certificates".to_owned());
         }
     }
-    let name = tls.server_name.as_deref().map_or(Ok(()), server_name);
+    let name = tls.server_name.as_deref().map_or(Ok(()), |name| server_name("`server_name`", name));
     name.map_err(|beyond| beyond.message)
 }
 
-fn server_name(name: &str) -> Result<(), BeyondLimit> {
+/// The flags that ask for it.
+fn flags_of(tls: &ScenarioTls) -> String {
+    let all = [
+        (tls.ca.is_some(), "--tls-ca"),
+        (tls.server_name.is_some(), "--tls-server-name"),
+        (tls.insecure.is_some(), "--tls-insecure"),
+    ];
+    all.into_iter().filter(|(asked, _)| *asked).map(|(_, flag)| flag).collect::<Vec<_>>().join(" and ")
+}
+
+fn server_name(key: &str, name: &str) -> Result<(), BeyondLimit> {
     if ServerName::try_from(name).is_ok() {
         return Ok(());
     }
     let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
-    let message = format!("`server_name` is `{shown}`, expected a DNS name or an IP address");
+    let message = format!("{key} is `{shown}`, expected a DNS name or an IP address");
     Err(BeyondLimit { message, help: "leave it out for the name of the URL or of the Service" })
 }
 

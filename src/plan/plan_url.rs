@@ -9,9 +9,12 @@ use crate::yaml::Located;
 
 pub(super) fn plan(context: FaultContext<'_>, load: &ScenarioLoad) -> Result<Option<UrlDoor>, PlanError> {
     let Some(url) = &load.url else {
+        let url = context.named("url", "--url");
         if let Some(resolve) = &load.resolve {
-            let message = "`resolve` gives the address of a URL's name, and there is no `url`";
-            return Err(context.fault(Some(&resolve.place), message, "add `url: https://NAME/`, or remove `resolve`"));
+            let resolve_key = context.named("resolve", "--resolve");
+            let message = format!("{resolve_key} gives the address of a URL's name, and there is no {url}");
+            let url = context.named("url: https://NAME/", "--url https://NAME/");
+            return Err(context.fault(Some(&resolve.place), &message, &format!("add {url}, or remove {resolve_key}")));
         }
         if let Some(proxy) = &load.proxy {
             let message = "`proxy` names the Service of the proxy that answers at a URL, and there is no `url`";

@@ -185,7 +185,7 @@ impl FromStr for LoadUrl {
         }
         if !matches!(after, "" | "/") {
             return Err(
-                "the URL has a path, a query or a fragment, expected none; paths belong to `requests`".to_owned()
+                "the URL has a path, a query or a fragment, expected none; paths belong to the requests".to_owned()
             );
         }
         let (host, port) = host_and_port(authority)?;
@@ -310,9 +310,9 @@ mod tests {
             ("//shop.example/", "no scheme"),
             ("https://me:hunter2@shop.example/", "a user or a password"),
             ("https://me@shop.example/", "a user or a password"),
-            ("https://shop.example/cart", "paths belong to `requests`"),
-            ("https://shop.example?a=hunter2", "paths belong to `requests`"),
-            ("https://shop.example/#top", "paths belong to `requests`"),
+            ("https://shop.example/cart", "paths belong to the requests"),
+            ("https://shop.example?a=hunter2", "paths belong to the requests"),
+            ("https://shop.example/#top", "paths belong to the requests"),
             ("https://shop.example:0/", "expected 1 to 65535"),
             ("https://shop.example:65536/", "expected 1 to 65535"),
             ("https://shop.example:/", "expected 1 to 65535"),

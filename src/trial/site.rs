@@ -143,11 +143,11 @@ impl LoadSite {
     /// The nodes whose ports give some of `tries` connections no answer, each with why.
     pub(crate) async fn silent_nodes(&self, tries: usize) -> Vec<(LoadedNode, String)> {
         let nodes = self.node_ports().map(|ports| ports.nodes.clone()).unwrap_or_default();
-        let tried = futures_util::future::join_all(nodes.into_iter().map(|node| async move {
+        let asked = futures_util::future::join_all(nodes.into_iter().map(|node| async move {
             let route: Arc<dyn Route> = Arc::new(node.address);
             load::reach(&route, tries).await.map(|why| (node, why))
         }));
-        tried.await.into_iter().flatten().collect()
+        asked.await.into_iter().flatten().collect()
     }
 
     /// Makes a connection to a pod's own address and closes it; why it failed if it got no answer.

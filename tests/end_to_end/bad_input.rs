@@ -69,7 +69,7 @@ const CASES: &[(&str, &str, &str, &[&str])] = &[
         "  url: https://me:x@shop.example/",
         &["a user or a password", "own.yaml"],
     ),
-    ("a_url_with_a_path", "  timeout: 2s", "  url: https://shop.example/cart", &["paths belong to `requests`"]),
+    ("a_url_with_a_path", "  timeout: 2s", "  url: https://shop.example/cart", &["paths belong to the requests"]),
     ("a_url_of_another_scheme", "  timeout: 2s", "  url: ftp://shop.example/", &["ftp", "http or https"]),
     ("tls_beside_a_plain_url", "  timeout: 2s", "  url: http://a/\n  tls: {}", &["`tls`", "https://"]),
     ("an_address_without_a_url", "  timeout: 2s", "  resolve: 192.0.2.1", &["`resolve`", "`url`"]),
@@ -88,6 +88,11 @@ pub(crate) fn tests() -> Vec<Test> {
     tests.push(beside("refused_an_output_directory_that_cannot_be_written", Needs::Nothing, unwritable));
     tests.push(beside("refused_a_record_that_is_there_already", Needs::Nothing, record_there));
     tests.push(beside("refused_an_option_that_means_nothing_on_the_cluster", Needs::Nothing, misplaced));
+    tests.push(beside(
+        "flags_of_attach_are_told_by_their_names_before_a_cluster_is_asked",
+        Needs::Nothing,
+        flags_of_attach,
+    ));
     tests.push(beside("refused_a_record_of_a_newer_format", Needs::Nothing, newer_record));
     tests.push(beside("refused_a_directory_without_record", Needs::Nothing, no_record));
     tests.push(beside("refused_a_time_budget_below_one_block", Needs::Nothing, || {
@@ -176,6 +181,40 @@ fn misplaced() {
         (&["--cluster", "kind:none", "--host-network"], "--host-network"),
     ] {
         refused_with(flags, SCENARIO, &[flag, "requires", "leave it out"]);
+    }
+}
+
+/// None of these comes as far as a cluster, but the last.
+fn flags_of_attach() {
+    let url = ["--url", "https://shop.example/"];
+    for (flags, told) in [
+        (&["--url", "ftp://shop.example/"][..], &["--url: the URL's scheme is `ftp`, expected http or https"][..]),
+        (&["--url", "https://ann:hunter2@shop.example/"], &["--url: the URL holds a user or a password"]),
+        (&["--url", "https://shop.example/cart"], &["--url: the URL has a path"]),
+        (&["--url", "https://shop.example:65536/"], &["--url: the URL's port is `65536`"]),
+        (&["--resolve", "192.0.2.1"], &["--url <URL>"]),
+        (&[url[0], url[1], "--resolve", "nowhere"], &["--resolve: the address is `nowhere`"]),
+        (
+            &["--url", "http://shop.example/", "--tls-insecure"],
+            &["--tls-insecure stands beside a --url that begins with http://", "or remove --tls-insecure"],
+        ),
+        (&["--tls-ca", "nowhere.pem"], &["--tls-ca: ", "nowhere.pem", "PEM file"]),
+        (&["--tls-ca", "Cargo.toml"], &["--tls-ca names Cargo.toml, which holds 0 certificates"]),
+        (
+            &["--tls-insecure", "--tls-ca", "a.pem"],
+            &["--tls-insecure takes any certificate, so that --tls-ca decides nothing"],
+        ),
+        (&["--tls-server-name", "a b"], &["--tls-server-name is `a b`, expected a DNS name"]),
+        (
+            &[url[0], url[1], "--resolve", "192.0.2.1", "--tls-insecure", "--tls-server-name", "shop.example"],
+            &["none-of-this-name"],
+        ),
+    ] {
+        let mut command = program();
+        command.args(["attach", "deployment/web", "--cluster", "context:none-of-this-name"]).args(flags);
+        let ran = run(&mut command).says(told);
+        assert!(ran.code != Some(0) && !ran.stderr.contains("hunter2"), "{flags:?}: {}", ran.stderr);
+        assert_eq!(ran.stderr.contains("none-of-this-name"), told == ["none-of-this-name"], "{}", ran.stderr);
     }
 }
 

@@ -14,12 +14,13 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         test("tls_that_pods_terminate_carries_the_load", Needs::Nginx, carried),
         test("a_certificate_for_another_name_ends_the_run_before_the_first_trial", Needs::Nginx, wrong_name),
+        test("a_probe_without_tls_at_a_port_with_tls_never_succeeds", Needs::Nginx, plain_probe),
         test("a_url_whose_name_does_not_resolve_ends_the_run_before_the_first_trial", Needs::Nginx, no_name),
     ]
 }
 
-/// A folder with the shipped nginx, whose recipe and manifest speak TLS, and a CA.
-fn folder() -> TempDir {
+/// A folder with the shipped nginx, whose recipe and manifest speak TLS, and a CA. Its readiness is asked for by this scheme.
+fn folder(scheme: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
@@ -40,13 +41,22 @@ fn folder() -> TempDir {
     let probe = "httpGet: {path: /, port: http}";
     let manifest = include_str!("../../manifests/nginx.yaml");
     assert!(manifest.contains(probe) && manifest.contains("port: 80,"));
-    write("nginx.yaml", &manifest.replace(probe, "tcpSocket: {port: http}").replace("port: 80,", "port: 443,"));
+    write(
+        "nginx.yaml",
+        &manifest
+            .replace(probe, &format!("httpGet: {{path: /, port: http, scheme: {scheme}}}"))
+            .replace("port: 80,", "port: 443,"),
+    );
     folder
 }
 
 /// The run of a load with this way to the server, and its report.
 fn ran(door: &str) -> (Ran, Value) {
-    let folder = folder();
+    probed(door, "HTTPS")
+}
+
+fn probed(door: &str, scheme: &str) -> (Ran, Value) {
+    let folder = folder(scheme);
     let scenario = format!(
         "name: tls\nmanifests: nginx.yaml\nload:\n  rate: 100\n  {door}\n  requests: [{{path: /, arms: [new, reused, blind, pooled]}}]\n\
          variants: {{bare: {{expect: loss}}}}\n"
@@ -71,6 +81,14 @@ fn carried() {
         assert!(outcomes.get("tls-failed").is_none(), "{arm}: {outcomes}");
     }
     assert!(variant["causes"]["endpoint-race"].as_u64().unwrap() > 0, "{}", variant["causes"]);
+}
+
+/// nginx answers such a request with status 400. The twin, with `scheme: HTTPS`, is in every other test here.
+fn plain_probe() {
+    let (ran, report) = probed("tls: {ca: ca.pem}", "HTTP");
+    assert_ne!(ran.code, Some(0));
+    ran.says(&["Readiness probe failed: HTTP probe failed with statuscode: 400"]);
+    assert_eq!(report["variants"][0]["trials_list"].as_array().unwrap().len(), 0, "{report}");
 }
 
 fn ends_early(door: &str, parts: &[&str]) {

@@ -55,6 +55,11 @@ pub(super) async fn answers(
         if let Some(bad) = answers.iter().find(|answer| answer.attempt.outcome != Outcome::Ok) {
             let within = patience(bad.attempt.outcome);
             if over(within) {
+                // Whichever node the request went to.
+                let unmade = bad.attempt.outcome.group() == OutcomeGroup::NotConnected;
+                if let Some((node, why)) = variant.site.silent_nodes(NODE_TRIES).await.first().filter(|_| unmade) {
+                    return Err(silent(planned, variant, node, why));
+                }
                 return Err(NotReady::Machine(unanswered(planned, &bad.attempt, within)));
             }
         } else {

@@ -18,14 +18,14 @@ fn dropped(trial: &mut SampleTrial, ms: i64, node: Option<u16>) {
 }
 
 /// What a run from this machine sees of pods: no listener.
-fn unprobed(pod: SamplePod, node: &'static str) -> SamplePod {
-    SamplePod { node: Some(node), opened: None, closed: None, ..pod }
+fn unprobed(pod: &SamplePod, node: &'static str) -> SamplePod {
+    SamplePod { node: Some(node), opened: None, closed: None, ..pod.clone() }
 }
 
 /// On node a, the pod is stopped and its successor is ready at second 4; on node b, a pod stays.
 fn bare_for_a_while() -> [SamplePod; 3] {
     let late = SamplePod { endpoint_ready: Some(4_000), served: Some((4_200, 8_000)), ..NEW };
-    [unprobed(STOPPED, "node-a"), unprobed(late, "node-a"), unprobed(OLD, "node-b")]
+    [unprobed(&STOPPED, "node-a"), unprobed(&late, "node-a"), unprobed(&OLD, "node-b")]
 }
 
 fn found(local: bool, pods: &[SamplePod], lose: impl FnOnce(&mut SampleTrial)) -> ReportDoc {
@@ -75,8 +75,8 @@ fn a_node_that_had_a_pod_did_not_drop_for_want_of_one() {
     // The same moment at the other node.
     assert_eq!(causes(true, &bare_for_a_while(), |trial| dropped(trial, 2_000, Some(1))), [Cause::Unknown]);
     // The successor was ready before the pod went: connections were still routed to that one.
-    let early = unprobed(NEW, "node-a");
-    let pods = [unprobed(STOPPED, "node-a"), early, unprobed(OLD, "node-b")];
+    let early = unprobed(&NEW, "node-a");
+    let pods = [unprobed(&STOPPED, "node-a"), early, unprobed(&OLD, "node-b")];
     let report = found(true, &pods, |trial| dropped(trial, 1_200, Some(0)));
     let told = (report.incidents[0].cause, report.incidents[0].pod.as_deref(), report.incidents[0].node.as_deref());
     assert_eq!(told, (Cause::EndpointRace, Some("web-stopped"), Some("node-a")));
@@ -92,7 +92,7 @@ fn a_pod_of_another_node_is_not_blamed_for_a_drop() {
     // The pod of node b was stopped too; what node a drops is not routed to it.
     let stopped = SamplePod { name: "web-other", ..STOPPED };
     let [one, late, _] = bare_for_a_while();
-    let pods = [one, late, unprobed(stopped, "node-b"), unprobed(SamplePod { name: "web-b", ..NEW }, "node-b")];
+    let pods = [one, late, unprobed(&stopped, "node-b"), unprobed(&SamplePod { name: "web-b", ..NEW }, "node-b")];
     assert_eq!(causes(true, &pods, |trial| dropped(trial, 2_000, Some(0))), [Cause::NoLocalEndpoint]);
     assert_eq!(causes(true, &pods, |trial| dropped(trial, 1_200, Some(1))), [Cause::EndpointRace]);
 }
@@ -100,7 +100,7 @@ fn a_pod_of_another_node_is_not_blamed_for_a_drop() {
 #[test]
 fn without_any_pod_it_is_the_services_outage() {
     let [stopped, late, _] = bare_for_a_while();
-    let both = [SamplePod { name: "web-b", ..unprobed(STOPPED, "node-b") }, stopped, late];
+    let both = [SamplePod { name: "web-b", ..unprobed(&STOPPED, "node-b") }, stopped, late];
     assert_eq!(causes(true, &both, |trial| dropped(trial, 2_000, Some(0))), [Cause::NoEndpoint]);
 }
 
@@ -116,7 +116,7 @@ fn where_the_client_does_not_tell_the_node_one_cause_must_hold() {
     assert_eq!(causes(true, &bare_for_a_while(), |trial| dropped(trial, 2_000, None)), [Cause::NoLocalEndpoint]);
     let stopped = SamplePod { name: "web-other", ..STOPPED };
     let [one, late, _] = bare_for_a_while();
-    let pods = [one, late, unprobed(stopped, "node-b"), unprobed(SamplePod { name: "web-b", ..NEW }, "node-b")];
+    let pods = [one, late, unprobed(&stopped, "node-b"), unprobed(&SamplePod { name: "web-b", ..NEW }, "node-b")];
     assert_eq!(causes(true, &pods, |trial| dropped(trial, 1_200, None)), [Cause::Unknown]);
 }
 

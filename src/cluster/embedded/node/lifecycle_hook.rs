@@ -38,9 +38,9 @@ impl LifecycleHook {
                 let result = supervisor.exec(ProcessSpawn { argv, ..spawn }, NO_LIMIT).await;
                 matches!(result, Ok(Some(result)) if result.end == ProcessEnd::Code(0))
             }
-            Ok(ProbeAction::HttpGet { host, port, path, headers }) => {
+            Ok(ProbeAction::HttpGet { host, https, port, path, headers }) => {
                 let host = host.unwrap_or_else(|| address.to_string());
-                http_get(&host, port, &path, &headers, "kube-lifecycle/1.34").await.is_ok()
+                http_get((https, &host, port), &path, &headers, "kube-lifecycle/1.34").await.is_ok()
             }
             // The API allows a `tcpSocket` in a hook, and the kubelet runs none.
             Ok(ProbeAction::TcpSocket { .. }) | Err(_) => false,

@@ -97,7 +97,9 @@ fn of_handler(what: &str, handler: &Value, known: &[&str]) -> Option<String> {
     if handler.is_null() {
         return None;
     }
-    if let Some(scheme) = handler["httpGet"]["scheme"].as_str().filter(|scheme| *scheme != "HTTP") {
+    // A hook that meets a server without TLS tries again in plain text (`pkg/kubelet/lifecycle/handlers.go`), which is not done here.
+    let schemes: &[&str] = if what.ends_with("Probe") { &["HTTP", "HTTPS"] } else { &["HTTP"] };
+    if let Some(scheme) = handler["httpGet"]["scheme"].as_str().filter(|scheme| !schemes.contains(scheme)) {
         return Some(format!("{what} by httpGet with scheme {scheme:?} is not supported"));
     }
     let kinds = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"];
@@ -130,6 +132,7 @@ mod tests {
             "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
             "readinessProbe": {"httpGet": {"path": "/", "port": 80, "scheme": "HTTP"}},
             "livenessProbe": {"tcpSocket": {"port": "http"}},
+            "startupProbe": {"httpGet": {"port": 443, "scheme": "HTTPS"}},
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}, "stopSignal": "SIGWINCH"},
             "resources": {"limits": {"cpu": "1"}}, "securityContext": {"runAsUser": 1000},
         }]});
@@ -147,9 +150,10 @@ mod tests {
                 "name": "web",
                 "env": [{"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}],
                 "readinessProbe": {"grpc": {"port": 1}},
-                "livenessProbe": {"httpGet": {"port": 1, "scheme": "HTTPS"}},
+                "livenessProbe": {"httpGet": {"port": 1, "scheme": "FTP"}},
                 "startupProbe": {"periodSeconds": 1},
-                "lifecycle": {"preStop": {"tcpSocket": {"port": 1}}, "stopSignal": "SIGNONE"},
+                "lifecycle": {"preStop": {"tcpSocket": {"port": 1}}, "postStart": {"httpGet": {"port": 1, "scheme": "HTTPS"}},
+                    "stopSignal": "SIGNONE"},
             }],
         });
         let found: Vec<String> =
@@ -163,7 +167,8 @@ mod tests {
             "lb/ready",
             "containers[0].env[0].valueFrom container \"web\": env \"CPU\" from resourceFieldRef",
             "readinessProbe by grpc",
-            "livenessProbe by httpGet with scheme \"HTTPS\"",
+            "livenessProbe by httpGet with scheme \"FTP\"",
+            "postStart by httpGet with scheme \"HTTPS\"",
             "startupProbe needs exactly one",
             "preStop by tcpSocket",
             "stopSignal \"SIGNONE\"",

@@ -42,6 +42,7 @@ pub(crate) enum ProbeAction {
     HttpGet {
         /// Instead of the pod's address.
         host: Option<String>,
+        https: bool,
         port: u16,
         path: String,
         headers: Vec<(String, String)>,
@@ -104,7 +105,9 @@ pub(crate) fn action(handler: &Value, container: &Value) -> Result<ProbeAction, 
         let headers = http["httpHeaders"].as_array().into_iter().flatten();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let headers = headers.map(|header| (text(&header["name"]), text(&header["value"]))).collect();
-        return Ok(ProbeAction::HttpGet { host: host(http), port: port_of(&http["port"], container)?, path, headers });
+        let https = http["scheme"] == "HTTPS";
+        let port = port_of(&http["port"], container)?;
+        return Ok(ProbeAction::HttpGet { host: host(http), https, port, path, headers });
     }
     if !tcp.is_null() {
         return Ok(ProbeAction::TcpSocket { host: host(tcp), port: port_of(&tcp["port"], container)? });
@@ -138,7 +141,13 @@ mod tests {
         let all = probes(&json!({"readinessProbe": {"httpGet": {"port": 80}}})).unwrap();
         let expected = ContainerProbe {
             kind: ProbeKind::Readiness,
-            action: ProbeAction::HttpGet { host: None, port: 80, path: "/".to_owned(), headers: Vec::new() },
+            action: ProbeAction::HttpGet {
+                host: None,
+                https: false,
+                port: 80,
+                path: "/".to_owned(),
+                headers: Vec::new(),
+            },
             initial_delay_s: 0,
             period: Duration::from_secs(10),
             timeout: Duration::from_secs(1),
