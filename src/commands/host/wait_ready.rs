@@ -11,7 +11,7 @@ use crate::record::{Outcome, OutcomeGroup};
 use crate::redact::{hide_in_path, short_hash};
 use crate::rollout::{ReplacedPods, RolloutEnd, wait_complete};
 use crate::scenario::values::ScenarioDuration;
-use crate::spec::Door;
+use crate::spec::{Door, LoadSpec};
 use crate::trial::RunningVariant;
 
 /// The longest that a workload may take to get ready.
@@ -53,14 +53,14 @@ pub(super) async fn answers(
         let answers = answers.map_err(|error| NotReady::Machine(format!("variant {}: {error}", planned.spec.name)))?;
         let over = |within: Duration| run.clock.now() > since + crate::clock::saturating_ns(within);
         if let Some(bad) = answers.iter().find(|answer| answer.attempt.outcome != Outcome::Ok) {
-            let within = patience(bad.attempt.outcome);
+            let within = patience(&bad.attempt, &variant.load.spec);
             if over(within) {
                 // Whichever node the request went to.
                 let unmade = bad.attempt.outcome.group() == OutcomeGroup::NotConnected;
                 if let Some((node, why)) = variant.site.silent_nodes(NODE_TRIES).await.first().filter(|_| unmade) {
                     return Err(silent(planned, variant, node, why));
                 }
-                return Err(NotReady::Machine(unanswered(planned, &bad.attempt, within)));
+                return Err(NotReady::Machine(unanswered(planned, &variant.load.spec, &bad.attempt, within)));
             }
         } else {
             let service_times: Vec<Duration> = answers.iter().map(served_in).collect();
@@ -87,10 +87,13 @@ fn served_in(answer: &Preflight) -> Duration {
     attempt.sent_ns.map_or(*duration, |sent| Duration::from_nanos(attempt.end_ns.saturating_sub(sent)))
 }
 
-/// Routing may still follow where nothing was reached; an answer that is not the expected one stays so.
-const fn patience(outcome: Outcome) -> Duration {
-    match outcome.group() {
+/// Routing may still follow where nothing was reached, and a proxy may still learn its routes; any other answer that is not the expected
+/// one stays so.
+fn patience(attempt: &Attempt, load: &LoadSpec) -> Duration {
+    let unrouted = matches!(attempt.status, Some(404 | 502..=504)) && load.door(attempt.request) == Door::Url;
+    match attempt.outcome.group() {
         OutcomeGroup::NotConnected => CONNECTS_WITHIN,
+        OutcomeGroup::Answered if unrouted => CONNECTS_WITHIN,
         OutcomeGroup::Answered
         | OutcomeGroup::NotSecured
         | OutcomeGroup::NotWritten
@@ -118,13 +121,13 @@ fn silent(planned: &VariantPlan, variant: &RunningVariant, node: &LoadedNode, wh
     ))
 }
 
-fn unanswered(planned: &VariantPlan, attempt: &Attempt, within: Duration) -> String {
+/// `load` is that of the variant in its namespace.
+fn unanswered(planned: &VariantPlan, load: &LoadSpec, attempt: &Attempt, within: Duration) -> String {
     let request = planned.spec.load.requests.get(usize::from(attempt.request));
     let what = request.map_or_else(String::new, |request| {
         format!("{} {}", request.method, hide_in_path(request.path.as_str(), &mut short_hash))
     });
     let status = attempt.status.map_or_else(String::new, |status| format!(", status {status}"));
-    let load = &planned.spec.load;
     let door = load.url.as_ref().filter(|_| load.door(attempt.request) == Door::Url).map(|door| &door.url);
     let help = if attempt.outcome.group() == OutcomeGroup::NotSecured {
         let why = if attempt.error.is_empty() { "" } else { ": " };
@@ -156,17 +159,36 @@ mod tests {
 
     #[test]
     fn only_what_was_not_reached_is_waited_for_as_long_as_routing_may_take() {
+        use crate::record::{Arm, Sum, sample};
+        let mut load = crate::plan::manifest_plan("web.yaml", include_str!("../../../manifests/apache.yaml"))
+            .variants
+            .remove(0)
+            .spec
+            .load;
+        let waits = |attempt: &Attempt, load: &LoadSpec| patience(attempt, load) > Duration::from_secs(30);
         for outcome in Outcome::ALL {
             let unreached = matches!(outcome, Outcome::Refused | Outcome::ConnectTimeout | Outcome::Unreachable);
-            assert_eq!(patience(outcome) > Duration::from_secs(30), unreached, "{}", outcome.name());
+            let attempt = sample::attempt(1, Arm::New, outcome, Sum::Lost, 0);
+            assert_eq!(waits(&attempt, &load), unreached, "{}", outcome.name());
         }
+        let answered = |status| Attempt {
+            status: Some(status),
+            ..sample::attempt(1, Arm::New, Outcome::StatusOther, Sum::Lost, 0)
+        };
+        assert!(!waits(&answered(404), &load), "the workload's own");
+        sample::both_doors(&mut load);
+        load.requests.truncate(1);
+        load.requests[0].door = Some(Door::Url);
+        assert!(waits(&answered(404), &load) && waits(&answered(503), &load), "a proxy may not know the route yet");
+        assert!(!waits(&answered(401), &load));
     }
 
     #[test]
     fn a_handshake_that_failed_says_why_and_names_the_keys_to_correct() {
         use crate::record::{Arm, Sum, sample};
         let plan = crate::plan::manifest_plan("web.yaml", include_str!("../../../manifests/apache.yaml"));
-        let said = |attempt: &Attempt| unanswered(&plan.variants[0], attempt, ANSWERS_WITHIN);
+        let said =
+            |attempt: &Attempt| unanswered(&plan.variants[0], &plan.variants[0].spec.load, attempt, ANSWERS_WITHIN);
         let mut attempt = sample::attempt(1, Arm::New, Outcome::TlsFailed, Sum::Lost, 0);
         attempt.error = "the server's certificate expired at 2020".to_owned();
         let told = said(&attempt);
