@@ -273,8 +273,8 @@ mod tests {
         PlannedAttempt { id, at, request: 0, arm: Arm::New }
     }
 
-    fn connect(begun: Stamp) -> Option<ConnectMoments> {
-        Some(ConnectMoments { begun, led: begun + 1 })
+    fn connect(begun: Stamp) -> ConnectMoments {
+        ConnectMoments { begun, led: begun + 1 }
     }
 
     fn answer(connect: Option<ConnectMoments>, end: Stamp) -> OkAnswer {
@@ -324,10 +324,10 @@ mod tests {
         for id in 0..3 {
             collector.planned(planned(id, 5));
         }
-        collector.ok(planned(0, 5), answer(connect(7), 1_000));
-        collector.ok(planned(1, 5), answer(connect(9), 1_000));
-        collector.ok(planned(2, 5), answer(connect(8), 2_000));
-        collector.ok(PlannedAttempt { arm: Arm::Reused, ..planned(3, 5) }, answer(connect(9), 2_000));
+        collector.ok(planned(0, 5), answer(Some(connect(7)), 1_000));
+        collector.ok(planned(1, 5), answer(Some(connect(9)), 1_000));
+        collector.ok(planned(2, 5), answer(Some(connect(8)), 2_000));
+        collector.ok(PlannedAttempt { arm: Arm::Reused, ..planned(3, 5) }, answer(Some(connect(9)), 2_000));
         collector.flush_all();
         let pulses = batches.try_recv().unwrap().slice.pulses;
         let connects: Vec<_> =
