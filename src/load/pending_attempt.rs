@@ -22,6 +22,7 @@ use super::socket::{SocketFacts, SocketSnapshot, TlsAnswer};
 /// A connect that took so long had its SYN sent again: the kernel does so after 1 s (RFC 6298, `TCP_TIMEOUT_INIT`).
 const SYN_REPEATED_NS: u64 = 950_000_000;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct PendingAttempt {
     shared: Arc<LoadContext>,
     planned: PlannedAttempt,

@@ -294,10 +294,8 @@ impl PlanBase<'_> {
         let load = plan_load::overlay(self.load, &spec.load);
         let proxy = load.proxy.clone();
         let load = plan_load::plan(context, (folder, files), &load, self.rate)?;
-        let own = self.live.is_none().then_some(objects.as_slice());
-        plan_url::check_proxy(context, proxy.as_ref(), own, &service.spec.name)?;
-        notes.extend(plan_url::note(&load));
-        notes.extend(load.tls.as_ref().and_then(plan_tls::note));
+        plan_url::check_proxy(context, proxy.as_ref(), self.live.is_none().then_some(&*objects), &service.spec.name)?;
+        notes.extend(plan_url::note(&load).into_iter().chain(load.tls.as_ref().and_then(plan_tls::note)));
         let manifests = objects.into_iter().map(|object| object.value).chain(service.added).collect();
         let objects = TargetObjects {
             manifests,

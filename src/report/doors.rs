@@ -81,8 +81,8 @@ mod tests {
     use crate::spec::Expect;
 
     /// Two rollouts of which each loses so many requests to the Service and to the URL.
-    fn analysed(lost: [[usize; 2]; 2], both: bool) -> Analysis {
-        let lose = |times: [usize; 2]| {
+    fn record_of(lost: [[usize; 2]; 2], both: bool) -> Analysis {
+        let happens = |times: [usize; 2]| {
             move |trial: &mut SampleTrial| {
                 for (kind, times) in (0_u16..).zip(times) {
                     for number in 0..i64::try_from(times).unwrap() {
@@ -97,7 +97,7 @@ mod tests {
         };
         let run = SampleRun::new(2, &[("web", Expect::Clean)]);
         let run = if both { run.plan(|header| both_doors(&mut header.spec.variants[0].load)) } else { run };
-        run.trial(1, "web", lose(lost[0])).trial(2, "web", lose(lost[1])).finished().analysis()
+        run.trial(1, "web", happens(lost[0])).trial(2, "web", happens(lost[1])).finished().analysis()
     }
 
     fn texts(analysis: &Analysis) -> [String; 4] {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_is_told_by_door_with_its_causes_and_incidents() {
-        let found = analysed([[3, 1], [2, 0]], true);
+        let found = record_of([[3, 1], [2, 0]], true);
         let [service, url] = found.report.variants[0].doors.as_slice() else { panic!("{:?}", found.report.variants) };
         assert_eq!(
             (service.door, service.lost, service.lost_here_only, service.trials_with_loss),
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_output_tells_it_and_says_what_it_does_not_show() {
-        let [terminal, markdown, page, _] = texts(&analysed([[3, 1], [2, 0]], true));
+        let [terminal, markdown, page, _] = texts(&record_of([[3, 1], [2, 0]], true));
         assert!(
             terminal.contains("5 of ") && terminal.contains(" lost at the Service, 1 of 11 at the URL"),
             "{terminal}"
@@ -145,10 +145,10 @@ mod tests {
 
     #[test]
     fn what_was_lost_at_both_doors_was_seen_and_one_door_is_not_spoken_of() {
-        for text in texts(&analysed([[3, 1], [2, 1]], true)) {
+        for text in texts(&record_of([[3, 1], [2, 1]], true)) {
             assert!(!text.contains("not seen through the URL"), "{text}");
         }
-        let one = analysed([[3, 1], [2, 0]], false);
+        let one = record_of([[3, 1], [2, 0]], false);
         assert!(one.report.variants[0].doors.is_empty() && one.report.incidents.iter().all(|one| one.door.is_none()));
         for text in texts(&one) {
             for word in ["at the Service", "evidence, not a cause", "(service)", "\"doors\"", "\"door\""] {

@@ -53,6 +53,7 @@ pub(super) mod optional_text {
     #[serde(bound(deserialize = "T: FromStr<Err: Display>"))]
     struct Known<T>(#[serde(with = "text")] T);
 
+    #[expect(clippy::ref_option, reason = "serde passes it so")]
     pub(in crate::spec) fn serialize<T: ToString, S: Serializer>(
         value: &Option<T>,
         serializer: S,

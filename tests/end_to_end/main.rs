@@ -9,6 +9,7 @@ mod advised;
 mod again;
 mod bad_input;
 mod bad_luck;
+mod doors;
 mod foreign;
 mod kills;
 mod manifests;
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
     tests.extend(foreign::tests());
     tests.extend(secrets::tests());
     tests.extend(tls::tests());
+    tests.extend(doors::tests());
     // Tests that run alone come last, so that they do not hold up the parallel ones.
     tests.sort_by_key(|test| test.alone);
     libtest_mimic::run(&arguments, tests.into_iter().map(|test| test.trial).collect()).exit_code()
