@@ -139,7 +139,7 @@ _rollproof() {
             return 0
             ;;
         rollproof__subcmd__attach)
-            opts="-n -h --namespace --service --port --path --status --rate --trials --image --command --back --side-probe --until-loss --try-advice --record-all --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --yes --allow-host-commands --help"
+            opts="-n -h --namespace --service --port --path --status --url --resolve --tls-ca --tls-server-name --tls-insecure --rate --trials --image --command --back --side-probe --until-loss --try-advice --record-all --out --seed --host-network --cluster --load-from --agent-image --kind-config --kind-image --keep --yes --allow-host-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -166,6 +166,22 @@ _rollproof() {
                     return 0
                     ;;
                 --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

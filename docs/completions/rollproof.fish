@@ -82,6 +82,10 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l service -
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l port -d 'The Service\'s port, by number or name, where it has several' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l path -d 'The path that is asked for, by GET' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l status -d 'The status that is expected; may be repeated [default: any 2xx or 3xx]' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l url -d 'Send the requests to this URL in place of the Service: scheme, host and port; the path is that of --path' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l resolve -d 'The address that the URL\'s name is taken to have, as with curl' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l tls-ca -d 'Use TLS, and trust the CAs in this PEM file in place of the platform\'s' -r -F
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l tls-server-name -d 'Use TLS, with this name or address that the server\'s certificate must be for [default: that of the URL or of the Service]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l rate -d 'Requests a second, all arms together [default: 100]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l trials -d 'Trials, each of which rolls the workload once [default: 1]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l image -d 'Roll to this image, and back after the trial, instead of a restart; CONTAINER= may be left out where there is one' -r
@@ -96,6 +100,7 @@ host\t'From this machine, to a `NodePort`'"
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l agent-image -d 'Image of the agent, required where none can be built from this program' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l kind-config -d 'kind configuration for a cluster that must be created' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l kind-image -d 'Node image for a kind cluster that must be created' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l tls-insecure -d 'Use TLS, and take any certificate'
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l until-loss -d 'End after the first trial that loses a request of a judged arm, at the latest after --trials [default: 20]'
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l try-advice -d 'Roll the workload again, as it stands and with the advice applied in turns, and report whether it helps; then undo it'
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l record-all -d 'Record every request, not only those that were not answered as expected'

@@ -1,11 +1,23 @@
 //! Connections to node ports that lead to the pods of their own node only (`externalTrafficPolicy: Local`): what the rules say of a
 //! Service holds of each node. kube-proxy drops what comes to a node without an endpoint, so that the connect times out.
 
+use std::collections::BTreeMap;
+
 use super::cause::Cause;
 use super::connect;
 use super::finding::{Finding, Proof};
 use super::scene::{Certainty, Scene};
 use crate::record::entry::Attempt;
+use crate::record::header::Header;
+use crate::spec::VariantSpec;
+use crate::timeline::Trial;
+
+/// The scene of one node, of which the trial has only what can be seen at its port.
+pub(super) fn scene_of<'a>(node: &'a str, at_node: &'a Trial, variant: &'a VariantSpec, header: &Header) -> Scene<'a> {
+    let mut scene = Scene::new(at_node, variant, header, BTreeMap::new());
+    scene.node = Some(node);
+    scene
+}
 
 pub(super) fn explain<'a>(attempt: &'a Attempt, scene: &Scene<'a>) -> Finding<'a> {
     if let Some(finding) = connect::stale_conntrack(attempt, scene) {

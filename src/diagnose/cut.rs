@@ -2,12 +2,12 @@
 
 use super::cause::Cause;
 use super::finding::{Finding, Proof};
-use super::scene::{Scene, begins_gracefully, stop_begins};
+use super::scene::{Scene, stop_begins};
 use super::timeout;
 use crate::clock::Stamp;
 use crate::record::entry::{Attempt, ConnectionUse};
 use crate::record::{Outcome, OutcomeGroup, within_race};
-use crate::servers::StopKind;
+use crate::servers::{PreStop, StopKind};
 use crate::timeline::{PodEdge, PodLife};
 
 /// Between an edge and what it causes, as far as a busy machine is late.
@@ -386,4 +386,9 @@ fn widest(one: Cause, other: Cause) -> Option<Cause> {
         return Some(one);
     }
     (narrower.contains(&one) && narrower.contains(&other)).then_some(CutAtStop)
+}
+
+/// Whether the hook itself begins a stop that is known to answer what is in flight.
+pub(super) fn begins_gracefully(hook: &PreStop) -> bool {
+    hook.stop() == Some(StopKind::Graceful)
 }

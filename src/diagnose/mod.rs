@@ -67,7 +67,8 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
         let mut scene = Scene::new(trial, variant, &timeline.header, std::mem::take(&mut stale_ports));
         let nodes = trial.local_nodes().iter().map(|node| (node.node.as_str(), trial.at_node(&node.node)));
         let nodes: Vec<(&str, Trial)> = nodes.collect();
-        scene.nodes = nodes.iter().map(|(node, view)| Scene::of_node(node, view, variant, &timeline.header)).collect();
+        scene.nodes =
+            nodes.iter().map(|(node, view)| at_node::scene_of(node, view, variant, &timeline.header)).collect();
         let mut merger = merge::Merger::new(&mut all, variant);
         for attempt in &trial.lost {
             let finding = lateness::explain(attempt, &scene);

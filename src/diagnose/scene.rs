@@ -7,7 +7,6 @@ use super::coverage::{Coverage, falls_back};
 use crate::clock::{Stamp, saturating_ns};
 use crate::record::entry::Attempt;
 use crate::record::header::Header;
-use crate::servers::{PreStop, StopKind};
 use crate::spec::VariantSpec;
 use crate::timeline::{Edge, Neighbour, PodLife, Trial, Unselected};
 
@@ -98,11 +97,6 @@ impl<'a> Scene<'a> {
         scene.possibly = scene.coverage(Certainty::Possible);
         scene.errors = at_stop::count(&scene);
         scene
-    }
-
-    /// The scene of one node, of which the trial has only what can be seen at its port.
-    pub(super) fn of_node(node: &'a str, at_node: &'a Trial, variant: &'a VariantSpec, header: &Header) -> Self {
-        Self { node: Some(node), ..Self::new(at_node, variant, header, BTreeMap::new()) }
     }
 
     /// Until when connections may have been routed to a pod that was deleted.
@@ -400,9 +394,4 @@ pub(super) fn stop_begins(pod: &PodLife) -> Option<Edge> {
         ..start
     };
     Some(pod.stop_signal.filter(|signal| signal.low_ns < told.low_ns).unwrap_or(told))
-}
-
-/// Whether the hook itself begins a stop that is known to answer what is in flight.
-pub(super) fn begins_gracefully(hook: &PreStop) -> bool {
-    hook.stop() == Some(StopKind::Graceful)
 }

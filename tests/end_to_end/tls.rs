@@ -52,10 +52,12 @@ fn folder(scheme: &str) -> TempDir {
 
 /// The run of a load with this way to the server, and its report.
 fn ran(door: &str) -> (Ran, Value) {
-    probed(door, "HTTPS")
+    let (ran, report, _) = probed(door, "HTTPS");
+    (ran, report)
 }
 
-fn probed(door: &str, scheme: &str) -> (Ran, Value) {
+/// The same with a readiness probe of this scheme, and what was recorded.
+fn probed(door: &str, scheme: &str) -> (Ran, Value, String) {
     let folder = folder(scheme);
     let scenario = format!(
         "name: tls\nmanifests: nginx.yaml\nload:\n  rate: 100\n  {door}\n  requests: [{{path: /, arms: [new, reused, blind, pooled]}}]\n\
@@ -66,8 +68,8 @@ fn probed(door: &str, scheme: &str) -> (Ran, Value) {
     let mut command = program();
     command.arg("run").arg(folder.path().join("run.yaml")).arg("--allow-host-commands").arg("--out").arg(&out);
     let ran = run(&mut command);
-    let report = report(&out);
-    (ran, report)
+    let record = fs::read_to_string(out.join("record.jsonl")).unwrap();
+    (ran, report(&out), record)
 }
 
 fn carried() {
@@ -85,9 +87,10 @@ fn carried() {
 
 /// nginx answers such a request with status 400. The twin, with `scheme: HTTPS`, is in every other test here.
 fn plain_probe() {
-    let (ran, report) = probed("tls: {ca: ca.pem}", "HTTP");
+    let (ran, report, record) = probed("tls: {ca: ca.pem}", "HTTP");
     assert_ne!(ran.code, Some(0));
-    ran.says(&["Readiness probe failed: HTTP probe failed with statuscode: 400"]);
+    ran.says(&["deployment/web was not ready before the first trial"]);
+    assert!(record.contains("Readiness probe failed: HTTP probe failed with statuscode: 400"));
     assert_eq!(report["variants"][0]["trials_list"].as_array().unwrap().len(), 0, "{report}");
 }
 
