@@ -51,6 +51,11 @@ null *ARGS:
 null-kind NAME *ARGS:
     cargo test --locked --test scoring -- null --kind {{NAME}} --write docs/diagnosis.md {{ARGS}}
 
+# Rolls Apache behind nginx, HAProxy and Traefik, and the proxies themselves, on a kind cluster, with an independent client beside, in
+# about half an hour, and writes the tables to docs/proxies.md. Needs kubectl and go; docs/proxies.md says what else.
+proxies NAME *ARGS:
+    cargo test --locked --test scoring -- proxies --kind {{NAME}} --trials 3 --write docs/proxies.md {{ARGS}}
+
 # Kills the driver of runs on a workload that stands in a kind cluster, at 20 moments; `cluster clean` must give the workload back each time.
 attach-kills NAME:
     ROLLPROOF_TEST_KIND={{NAME}} ROLLPROOF_TEST_MOMENTS=20 cargo test --locked --test kind -- killed_at_any_moment

@@ -2,7 +2,8 @@
 //! diagnosis gives each lost request is compared with the logs of the cluster and of the server.
 //!
 //! `cargo test --test scoring` scores a dozen scenarios; `cargo test --test scoring -- score` scores any number
-//! (`score --help`). `cargo test --test scoring -- null` repeats trials whose result is known (`null --help`).
+//! (`score --help`). `cargo test --test scoring -- null` repeats trials whose result is known (`null --help`). `cargo test --test scoring -- proxies`
+//! counts what real proxies lose on a kind cluster (`proxies --help`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -19,6 +20,9 @@ mod limits;
 mod logs;
 mod null;
 mod null_count;
+mod proxies;
+mod proxy_client;
+mod proxy_count;
 mod score;
 mod show;
 mod tests;
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     match arguments.get(1).map(String::as_str) {
         Some("score") => return command::main(&arguments[1..]),
         Some("null") => return null::main(&arguments[1..]),
+        Some("proxies") => return proxies::main(&arguments[1..]),
         _ => {}
     }
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), tests::tests()).exit_code()

@@ -122,6 +122,10 @@ func (counts *counts) request(client *http.Client, planned time.Time) {
 	}
 	if err == nil {
 		counts.Answered[strconv.Itoa(status)]++
+		if status >= 400 {
+			kind := "status-" + strconv.Itoa(status)
+			counts.Failures = append(counts.Failures, failure{kind, "", sent.UnixNano(), ended.UnixNano()})
+		}
 		return
 	}
 	kind := kind(err)
