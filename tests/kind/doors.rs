@@ -6,15 +6,17 @@ use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::attach::Shop;
-use crate::cluster::{context, get, name, namespaces_of};
-use crate::program::{program, report, run, variant};
+use crate::cluster::{context, get, name, namespaces_of, nothing_left};
+use crate::program::{AS_EXPECTED, clean, kind_cluster, named, program, report, run, variant};
 use crate::scenarios::on_kind;
-use crate::side_test;
+use crate::{alone, proxy_client, proxy_count, side_test};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
         side_test("a_url_through_nginx_is_measured_and_its_losses_are_not_blamed_on_routing", through_nginx),
         side_test("a_url_that_leads_elsewhere_or_nowhere_is_told", elsewhere),
+        side_test("a_proxy_that_is_replaced_is_told_from_the_workload_behind_it", replaced_proxy),
+        beside_go("another_client_and_the_report_agree_on_who_loses_through_a_proxy", another_client),
     ]
 }
 
@@ -92,4 +94,69 @@ fn elsewhere() {
     ran.expect_code(3).says(&["kubernetes-does-not-know-this.invalid"]);
     assert_ne!(report(&out)["verdict"], "pass");
     shop.nothing_left();
+}
+
+/// A test that needs the cluster for itself and a Go compiler.
+fn beside_go(name: &str, body: fn()) -> Trial {
+    let go = std::process::Command::new("go").arg("version").output().is_ok_and(|ran| ran.status.success());
+    let missing = if kind_cluster().is_none() {
+        Some("a kind cluster, named in ROLLPROOF_TEST_KIND")
+    } else {
+        (!go).then_some("go")
+    };
+    named(name, missing, move || {
+        let _turn = alone();
+        body();
+    })
+}
+
+fn replaced_proxy() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    run(&mut on_kind("scenarios/proxies/rolled-together.yaml", &out)).expect_one_of(&AS_EXPECTED);
+    let found = report(&out);
+    clean(&found, "with-stop");
+    let without = variant(&found, "without-stop");
+    let lost = |door: &str| {
+        let doors = without["doors"].as_array().unwrap();
+        doors.iter().find(|one| one["door"] == door).unwrap()["lost"].as_u64().unwrap()
+    };
+    assert!(lost("url") > 0 && lost("service") == 0, "{}", without["doors"]);
+    let causes = without["causes"].as_object().unwrap();
+    assert!(
+        causes.iter().all(|(cause, count)| count == 0 || ["proxy-rollout", "unknown"].contains(&cause.as_str())),
+        "{causes:?}"
+    );
+    assert!(causes["proxy-rollout"].as_u64() > Some(0), "{causes:?}");
+    nothing_left(&out);
+}
+
+/// `HAProxy` without and with the hook of the workload behind it, and Go's client beside rollproof's load.
+fn another_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("haproxy.yaml"), folder.path().join("run"));
+    let client =
+        proxy_client::prepare(folder.path(), "http://proxy.$(ROLLPROOF_NAMESPACE).svc.cluster.local/slow?ms=20", None);
+    let root = std::env::current_dir().unwrap();
+    let text = std::fs::read_to_string("scenarios/proxies/haproxy.yaml").unwrap();
+    let text = text.replace("../../manifests", &root.join("manifests").display().to_string());
+    let beside = format!("manifests: [{}, ", client.unwrap().display());
+    std::fs::write(&file, text.replacen("manifests: [", &beside, 1)).unwrap();
+    run(on_kind(&file.display().to_string(), &out).arg("--keep")).expect_one_of(&AS_EXPECTED);
+    let counts = proxy_count::read(&out).unwrap();
+    for count in &counts {
+        let said = proxy_client::end(&context(), &count.namespace).unwrap();
+        let (from_ns, to_ns) = count.windows[0];
+        let failed: u64 = said.failed_in(from_ns, to_ns).into_values().sum();
+        let (lost, _) = count.doors["url"];
+        assert_eq!(
+            (failed > 0, lost > 0),
+            (count.name == "as-written", count.name == "as-written"),
+            "{count:?}, {said:?}"
+        );
+    }
+    let namespace = &counts[0].namespace;
+    let run_id = namespace.rsplit('-').next().unwrap();
+    run(program().args(["cluster", "clean", run_id, "--context", &context()])).expect_code(0);
+    nothing_left(&out);
 }

@@ -21,6 +21,10 @@ mod node_ports;
 #[path = "../end_to_end/program.rs"]
 #[allow(dead_code, reason = "shared with the tests on the embedded cluster")]
 mod program;
+#[path = "../scoring/proxy_client.rs"]
+mod proxy_client;
+#[path = "../scoring/proxy_count.rs"]
+mod proxy_count;
 mod reports;
 mod scenarios;
 mod workloads;

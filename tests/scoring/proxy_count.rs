@@ -44,8 +44,10 @@ pub(crate) fn counts(report: &Value, record: &[Value]) -> Result<Vec<VariantCoun
     let reported = report["variants"].as_array().ok_or("the report has no variants")?;
     let variants = reported.iter().map(|variant| {
         let name = variant["name"].as_str().unwrap_or_default();
-        let spec = specs.iter().find(|spec| spec["name"] == name).ok_or_else(|| format!("no variant {name}"))?;
-        Ok(one(variant, spec, header["started_unix_ns"].as_u64().unwrap_or_default(), record))
+        let at = specs.iter().position(|spec| spec["name"] == name).ok_or_else(|| format!("no variant {name}"))?;
+        let count = one(variant, &specs[at], header["started_unix_ns"].as_u64().unwrap_or_default(), record);
+        let namespace = header["places"][at]["namespace"].as_str().ok_or("the record does not say where it was")?;
+        Ok(VariantCount { namespace: namespace.to_owned(), ..count })
     });
     variants.collect()
 }
@@ -77,9 +79,6 @@ fn one(variant: &Value, spec: &Value, started_unix_ns: u64, record: &[Value]) ->
         let (first_ns, last_ns) = (number(&first["before_ns"]), number(&last["after_ns"]));
         count.rollouts += 1;
         count.windows.push((started_unix_ns + first_ns, started_unix_ns + last_ns));
-        if let Some(start) = of_trial("trial-start").next() {
-            count.namespace = text(&start["namespace"]);
-        }
         let all_lost =
             of_trial("attempt").filter(|attempt| attempt["sum"] == "lost" && number(&attempt["end_ns"]) >= first_ns);
         for attempt in all_lost {
