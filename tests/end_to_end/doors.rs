@@ -36,8 +36,8 @@ fn told_by_door() {
     write(
         "run.yaml",
         &format!(
-            "name: doors\nmanifests: nginx.yaml\nworkload: deployment/web\nload:\n  rate: 200\n  url: http://{GATE}/\n  door: both\n  \
-             retry_header: X-Upstream\nvariants: {{bare: {{expect: loss}}}}\n"
+            "name: doors\nmanifests: nginx.yaml\nworkload: deployment/web\nmax_lag_ms: 1000\nload:\n  rate: 200\n  \
+             url: http://{GATE}/\n  door: both\n  retry_header: X-Upstream\nvariants: {{bare: {{expect: loss}}}}\n"
         ),
     );
     let out = folder.path().join("out");
