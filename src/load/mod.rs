@@ -89,6 +89,6 @@ pub use load_summary::{ArmSummary, LagSummary, LoadCounters, LoadSummary};
 pub use node_route::NodeRoute;
 pub use plan::{LoadError, LoadPlan, Route};
 pub use preflight::{Preflight, preflight};
-pub(crate) use reach_target::reach;
+pub(crate) use reach_target::{connect_once, reach};
 pub use rotation::{LocalPorts, PortRotation};
 pub(crate) use tls_client::secure_unverified;

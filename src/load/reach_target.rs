@@ -1,6 +1,7 @@
 //! Connects and closes again, to see whether connections are routed anywhere at all. It is no load and records nothing.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub(crate) async fn reach(route: &Arc<dyn Route>, tries: usize) -> Option<String
                     Ok(Ok(_)) => None,
                     Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => None,
                     Ok(Err(error)) => Some(error.to_string()),
-                    Err(_) => Some(format!("no answer within {} ms", CONNECT.as_millis())),
+                    Err(_) => Some(no_answer()),
                 }
             }
         })
@@ -35,19 +36,31 @@ pub(crate) async fn reach(route: &Arc<dyn Route>, tries: usize) -> Option<String
     nowhere
 }
 
+/// Makes a connection and closes it; why it was not made. Here a refusal is none.
+pub(crate) async fn connect_once(address: SocketAddr) -> Option<String> {
+    match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+        Ok(connected) => connected.err().map(|error| error.to_string()),
+        Err(_) => Some(no_answer()),
+    }
+}
+
+fn no_answer() -> String {
+    format!("no answer within {} ms", CONNECT.as_millis())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
 
     #[tokio::test]
     async fn an_answer_of_any_kind_is_somewhere_and_silence_is_nowhere() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let open: Arc<dyn Route> = Arc::new(listener.local_addr().unwrap());
-        assert_eq!(reach(&open, 3).await, None);
+        let address = listener.local_addr().unwrap();
+        let open: Arc<dyn Route> = Arc::new(address);
+        assert_eq!((reach(&open, 3).await, connect_once(address).await), (None, None));
         drop(listener);
         assert_eq!(reach(&open, 3).await, None, "refused");
+        assert!(connect_once(address).await.is_some_and(|why| why.contains("refused")), "which is no connection");
         // A multicast address takes no connections.
         let nowhere: Arc<dyn Route> = Arc::new(SocketAddr::from(([224, 0, 0, 1], 9)));
         assert!(reach(&nowhere, 2).await.is_some());

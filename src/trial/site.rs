@@ -150,6 +150,15 @@ impl LoadSite {
         asked.await.into_iter().flatten().collect()
     }
 
+    /// The nodes whose ports take no connection, each with why. A refusal is none: until a node's rules follow its first pod, they refuse.
+    pub(crate) async fn closed_nodes(&self) -> Vec<(LoadedNode, String)> {
+        let nodes = self.node_ports().map(|ports| ports.nodes.clone()).unwrap_or_default();
+        let asked = futures_util::future::join_all(
+            nodes.into_iter().map(|node| async move { load::connect_once(node.address).await.map(|why| (node, why)) }),
+        );
+        asked.await.into_iter().flatten().collect()
+    }
+
     /// Makes a connection to a pod's own address and closes it; why it failed if it got no answer.
     pub(super) async fn reach_pod(&self, address: SocketAddr) -> Result<Option<String>, SiteError> {
         Ok(match self {

@@ -21,8 +21,6 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The longest until a ready workload can be connected to. A kube-proxy whose synchronization failed tries again after up to 30 s
 /// (its `iptables.syncPeriod`); until then a new Service leads nowhere.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(45);
-/// Connections to each node that is loaded.
-const NODE_TRIES: usize = 2;
 const ANSWER_POLL: Duration = Duration::from_millis(100);
 
 /// Waits until the workload is complete, or says where it stood.
@@ -57,7 +55,7 @@ pub(super) async fn answers(
             if over(within) {
                 // Whichever node the request went to.
                 let unmade = bad.attempt.outcome.group() == OutcomeGroup::NotConnected;
-                if let Some((node, why)) = variant.site.silent_nodes(NODE_TRIES).await.first().filter(|_| unmade) {
+                if let Some((node, why)) = variant.site.closed_nodes().await.first().filter(|_| unmade) {
                     return Err(silent(planned, variant, node, why));
                 }
                 return Err(NotReady::Machine(unanswered(planned, &variant.load.spec, &bad.attempt, within)));
@@ -65,7 +63,7 @@ pub(super) async fn answers(
         } else {
             let service_times: Vec<Duration> = answers.iter().map(served_in).collect();
             match sizing::check_busy(&variant.load, &service_times) {
-                Ok(()) => match variant.site.silent_nodes(NODE_TRIES).await.first() {
+                Ok(()) => match variant.site.closed_nodes().await.first() {
                     None => return Ok(()),
                     Some((node, why)) if over(CONNECTS_WITHIN) => return Err(silent(planned, variant, node, why)),
                     Some(_) => {}
