@@ -17,10 +17,11 @@ fn number(value: &str) -> usize {
     value.trim().parse().unwrap_or(0)
 }
 
-/// The addresses that were asked, as nginx writes its `$upstream_addr`: parted by commas, and by ` : ` where it was sent on internally.
+/// The most addresses that were asked one after the other, as nginx writes its `$upstream_addr`: parted by commas. ` : ` parts those before
+/// an internal redirect, which is no retry, from those after it.
 fn listed(value: &str) -> usize {
-    let addresses = value.split(',').flat_map(|some| some.split(" : ")).map(str::trim);
-    addresses.filter(|address| !matches!(*address, "" | "-")).count()
+    let asked = |group: &str| group.split(',').map(str::trim).filter(|address| !matches!(*address, "" | "-")).count();
+    value.split(" : ").map(asked).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -41,7 +42,7 @@ mod tests {
             "10.0.0.1:80, 10.0.0.2:80",
             "10.0.0.1:80,10.0.0.1:80",
             "[::1]:80, unix:/tmp/sock",
-            "10.0.0.1:80 : 10.0.0.2:80",
+            "10.0.0.1:80 : 10.0.0.2:80, 10.0.0.3:80",
             "2",
             " 3 ",
         ] {
@@ -52,8 +53,19 @@ mod tests {
 
     #[test]
     fn one_upstream_or_attempt_is_no_retry_and_neither_is_what_says_nothing() {
-        for value in ["10.0.0.1:80", "[2001:db8::1]:80", "unix:/tmp/a", "", "-", ", ", "10.0.0.1:80, -", "1", "0", "-2"]
-        {
+        for value in [
+            "10.0.0.1:80",
+            "[2001:db8::1]:80",
+            "unix:/tmp/a",
+            "",
+            "-",
+            ", ",
+            "10.0.0.1:80, -",
+            "10.0.0.1:80 : 10.0.0.2:80",
+            "1",
+            "0",
+            "-2",
+        ] {
             assert!(!tried("x-upstream", &[value]), "{value}");
         }
         for value in ["1", "0", "", "two", "10.0.0.1:80, 10.0.0.2:80"] {

@@ -102,7 +102,7 @@ pub(crate) struct ScenarioLoad {
     pub(crate) tls: Option<Located<ScenarioTls>>,
     /// The response header that names the pod; `X-Pod` by default.
     pub(crate) pod_header: Option<PodHeader>,
-    /// A response header in which a proxy says how often it tried: a number, or the addresses that it asked, parted by commas or ` : `, as
+    /// A response header in which a proxy says how often it tried: a number, or the addresses that it asked, parted by commas, as
     /// nginx's `$upstream_addr` is. Envoy's `x-envoy-attempt-count` is known without it.
     pub(crate) retry_header: Option<PodHeader>,
     /// The arms that decide the verdict; `new` and `reused` by default.
