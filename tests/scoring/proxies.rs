@@ -19,13 +19,13 @@ use crate::proxy_count::{self, VariantCount};
 
 /// The scenarios of `scenarios/proxies`, by what is rolled, and where the client's requests go.
 const SCENARIOS: [ProxyScenario; 7] = [
-    ProxyScenario { name: "nginx", rolled: false },
-    ProxyScenario { name: "haproxy", rolled: false },
-    ProxyScenario { name: "traefik", rolled: false },
-    ProxyScenario { name: "gateway", rolled: false },
-    ProxyScenario { name: "nginx-rolled", rolled: true },
-    ProxyScenario { name: "haproxy-rolled", rolled: true },
-    ProxyScenario { name: "traefik-rolled", rolled: true },
+    ProxyScenario { name: "nginx", rolled: false, client: OWN },
+    ProxyScenario { name: "haproxy", rolled: false, client: OWN },
+    ProxyScenario { name: "traefik", rolled: false, client: OWN },
+    ProxyScenario { name: "gateway", rolled: false, client: GATEWAY },
+    ProxyScenario { name: "nginx-rolled", rolled: true, client: OWN },
+    ProxyScenario { name: "haproxy-rolled", rolled: true, client: OWN },
+    ProxyScenario { name: "traefik-rolled", rolled: true, client: OWN },
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,13 @@ struct ProxyScenario {
     name: &'static str,
     /// The proxy itself is what is replaced.
     rolled: bool,
+    /// Where the other client's requests go, and as which host where that is not the URL's.
+    client: (&'static str, Option<&'static str>),
 }
+
+const OWN: (&str, Option<&str>) = ("http://proxy.$(ROLLPROOF_NAMESPACE).svc.cluster.local/slow?ms=20", None);
+const GATEWAY: (&str, Option<&str>) =
+    ("http://traefik.traefik.svc.cluster.local/slow?ms=20", Some("$(ROLLPROOF_NAMESPACE).example"));
 
 const A_TRIAL: Duration = Duration::from_mins(3);
 const A_RUN: Duration = Duration::from_mins(5);
@@ -66,7 +72,7 @@ struct Args {
 struct Row {
     scenario: ProxyScenario,
     count: VariantCount,
-    client: Result<u64, String>,
+    client: Result<(u64, u64), String>,
 }
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
@@ -102,7 +108,10 @@ fn whole(args: &Args) -> Result<(String, bool), String> {
     {
         match run(args, scenario, folder) {
             Ok(found) => rows.extend(found),
-            Err(why) => missing.push(format!("{}: {why}", scenario.name)),
+            Err(why) => {
+                say(&format!("{}: {why}", scenario.name));
+                missing.push(scenario.name);
+            }
         }
     }
     conditions.end(None);
@@ -113,34 +122,15 @@ fn whole(args: &Args) -> Result<(String, bool), String> {
     Ok((text, missing.is_empty() && rows.iter().all(|row| row.count.rollouts > 0)))
 }
 
-/// The scenario with the client among its manifests, which are beside it no more.
-fn with_client(scenario: ProxyScenario, folder: &Path) -> Result<PathBuf, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join(format!("scenarios/proxies/{}.yaml", scenario.name));
-    let text = fs::read_to_string(&path).map_err(|error| format!("reading {}: {error}", path.display()))?;
-    let own = "proxy.$(ROLLPROOF_NAMESPACE).svc.cluster.local";
-    let resolve = text.lines().find_map(|line| line.trim().strip_prefix("resolve: "));
-    let host = resolve.map(|_| "$(ROLLPROOF_NAMESPACE).example");
-    let url = format!("http://{}/slow?ms=20", resolve.unwrap_or(own));
-    let client = proxy_client::prepare(folder, &url, host)?;
-    let there = text.replace("../../manifests", &root.join("manifests").display().to_string()).replacen(
-        "manifests: [",
-        &format!("manifests: [{}, ", client.display()),
-        1,
-    );
-    let file = folder.join(format!("{}.yaml", scenario.name));
-    fs::write(&file, there).map_err(|error| format!("writing {}: {error}", file.display()))?;
-    Ok(file)
-}
-
 fn run(args: &Args, scenario: ProxyScenario, folder: &Path) -> Result<Vec<Row>, String> {
     let folder = folder.join(scenario.name);
     fs::create_dir_all(&folder).map_err(|error| format!("making {}: {error}", folder.display()))?;
     let (trials, seed, cluster) = (args.trials.to_string(), args.seed.to_string(), format!("kind:{}", args.kind));
+    let (url, host) = scenario.client;
     let options = ["--trials", &trials, "--seed", &seed, "--cluster", &cluster, "--keep"].map(str::to_owned).to_vec();
     let job = Job {
         name: scenario.name.to_owned(),
-        file: with_client(scenario, &folder)?,
+        file: proxy_client::beside(&format!("proxies/{}.yaml", scenario.name), &folder, url, host)?,
         out: folder.join("run"),
         trials: args.trials,
         options,
@@ -148,38 +138,34 @@ fn run(args: &Args, scenario: ProxyScenario, folder: &Path) -> Result<Vec<Row>, 
     };
     let ran = run_all(std::slice::from_ref(&job), 1, |_, _, ran| ran).remove(0);
     let context = format!("kind-{}", args.kind);
-    let counts = proxy_count::read(&job.out);
-    let rows: Result<Vec<Row>, String> =
-        counts.map(|counts| counts.into_iter().map(|count| row(scenario, count, &context)).collect());
-    clean(&context, &job.out);
-    for row in rows.iter().flatten() {
-        say(&format!(
-            "{} {}: {:?} rollouts, client {:?}",
-            scenario.name, row.count.name, row.count.rollouts, row.client
-        ));
+    // A loss that was not expected ends with a code of its own; the report says all of it.
+    let counts =
+        proxy_count::read(&job.out).map_err(|why| ran.err().map_or(why.clone(), |ran| format!("{ran}; {why}")))?;
+    let rows: Vec<Row> = counts.into_iter().map(|count| row(scenario, count, &context)).collect();
+    clean(&context, rows.first().map_or("", |row| &row.count.namespace));
+    for Row { count, client, .. } in &rows {
+        say(&format!("{} {}: {} rollouts, client {client:?}", scenario.name, count.name, count.rollouts));
     }
-    // A loss that was expected or not ends with a code of its own; the report says all of it.
-    rows.map_err(|why| ran.err().map_or(why.clone(), |ran| format!("{ran}; {why}")))
+    Ok(rows)
 }
 
 fn row(scenario: ProxyScenario, count: VariantCount, context: &str) -> Row {
-    let client = proxy_client::end(context, &count.namespace).map(|client| {
-        let failed = count.windows.iter().map(|(from_ns, to_ns)| client.failed_in(*from_ns, *to_ns));
-        failed.flat_map(std::collections::BTreeMap::into_values).sum()
+    let client = proxy_client::end(context, &count.namespace).and_then(|client| {
+        let counts = count.windows.iter().map(|(from_ns, to_ns)| client.lost_in(*from_ns, *to_ns));
+        let counts = counts.collect::<Result<Vec<(u64, u64)>, String>>()?;
+        Ok(counts.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1)))
     });
     Row { scenario, count, client }
 }
 
 /// Removes what the run was told to keep.
-fn clean(context: &str, out: &Path) {
-    let namespace = proxy_count::read(out).ok().and_then(|counts| Some(counts.first()?.namespace.clone()));
-    let run = namespace.as_ref().and_then(|name| name.rsplit('-').next()).unwrap_or_default();
+fn clean(context: &str, namespace: &str) {
+    let run = namespace.rsplit('-').next().unwrap_or_default();
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollproof"));
-    command.args(["cluster", "clean"]).args(if run.is_empty() { "--all" } else { run }.split(' '));
-    let _ = command.args(["--context", context]).stdout(Stdio::null()).status();
+    let _ = command.args(["cluster", "clean", run, "--context", context]).stdout(Stdio::null()).status();
 }
 
-fn page(args: &Args, conditions: &Conditions, rows: &[Row], missing: &[String]) -> String {
+fn page(args: &Args, conditions: &Conditions, rows: &[Row], missing: &[&str]) -> String {
     let mut text =
         format!("kind cluster `{}`, {} trials of each variant. {}\n", args.kind, args.trials, conditions.sentence());
     for (rolled, title) in
@@ -194,8 +180,8 @@ fn page(args: &Args, conditions: &Conditions, rows: &[Row], missing: &[String]) 
             text.push_str(&if rolled { of_the_proxy(row) } else { behind(row) });
         }
     }
-    for why in missing {
-        let _ = writeln!(text, "\nNot run: {why}.");
+    for name in missing {
+        let _ = writeln!(text, "\nNot run: {name}.");
     }
     text
 }
@@ -235,12 +221,7 @@ fn of_the_proxy(row: &Row) -> String {
     )
 }
 
-/// What the other client lost, of about so many.
+/// What the other client lost. Why that is not known may name files of this machine.
 fn client(row: &Row) -> String {
-    let measured_ns: u64 = row.count.windows.iter().map(|(from_ns, to_ns)| to_ns - from_ns).sum();
-    let sent = measured_ns.saturating_mul(u64::from(proxy_client::RATE)) / 1_000_000_000;
-    match &row.client {
-        Ok(lost) => format!("{lost} of {sent}"),
-        Err(why) => why.replace('|', "/"),
-    }
+    row.client.as_ref().map_or("not known".to_owned(), |(lost, sent)| format!("{lost} of {sent}"))
 }

@@ -71,7 +71,7 @@ fn one(variant: &Value, spec: &Value, started_unix_ns: u64, record: &[Value]) ->
     }
     let has_url = count.doors.contains_key("url");
     let trials = variant["trials_list"].as_array().into_iter().flatten();
-    for trial in trials.filter(|trial| trial["counts"] == true).map(|trial| &trial["trial"]) {
+    for trial in trials.filter(|trial| trial["state"] == "counts").map(|trial| &trial["trial"]) {
         let of_trial =
             |kind: &'static str| record.iter().filter(move |line| line["t"] == kind && line["trial"] == *trial);
         let mark = |name: &'static str| of_trial("mark").find(|mark| mark["name"] == name);

@@ -36,9 +36,12 @@ type counts struct {
 	Failed   map[string]int `json:"failed"`
 	// Requests that net/http sent again on another connection, as it does with a GET on a kept-alive connection that had ended.
 	// Each is counted once, by its last end. There are none without keep-alive.
-	Retried   int       `json:"retried"`
-	MaxLateUs int64     `json:"max_late_us"`
-	Failures  []failure `json:"failures"`
+	Retried   int   `json:"retried"`
+	MaxLateUs int64 `json:"max_late_us"`
+	// By the second of the wall clock in which they were sent.
+	SentIn map[int64]int `json:"sent_in"`
+	// What was not answered, and what was answered with 400 or more.
+	Failures []failure `json:"failures"`
 }
 
 var (
@@ -116,6 +119,7 @@ func (counts *counts) request(client *http.Client, planned time.Time) {
 	ended := time.Now()
 	counts.lock.Lock()
 	defer counts.lock.Unlock()
+	counts.SentIn[sent.Unix()]++
 	counts.MaxLateUs = max(counts.MaxLateUs, sent.Sub(planned).Microseconds())
 	if tries > 1 {
 		counts.Retried++
@@ -141,7 +145,7 @@ func main() {
 	}
 	stopped := make(chan os.Signal, 1)
 	signal.Notify(stopped, syscall.SIGTERM, os.Interrupt)
-	client, sum := newClient(), counts{Answered: map[string]int{}, Failed: map[string]int{}, Failures: []failure{}}
+	client, sum := newClient(), counts{Answered: map[string]int{}, Failed: map[string]int{}, SentIn: map[int64]int{}, Failures: []failure{}}
 	var inFlight sync.WaitGroup
 	begun := time.Now()
 schedule:
