@@ -31,7 +31,7 @@ pub enum Cause {
     NoEndpoint,
     /// The node that a connection went to had no pod that could have served, and led to no other node's (`externalTrafficPolicy: Local`).
     NoLocalEndpoint,
-    /// A proxy or load balancer in front answered in the workload's place.
+    /// A proxy or load balancer in front answered, or hung up, in the workload's place.
     Proxy,
     /// The proxy in front was itself being replaced.
     ProxyRollout,
@@ -109,7 +109,7 @@ impl Cause {
             Self::NoLocalEndpoint => {
                 "a node had no pod of its own that could serve, and externalTrafficPolicy Local leads to no other"
             }
-            Self::Proxy => "a proxy or load balancer in front of the workload answered in its place",
+            Self::Proxy => "a proxy or load balancer in front of the workload answered, or hung up, in its place",
             Self::ProxyRollout => "the proxy in front of the workload was itself being replaced",
             Self::ServerError => "the application itself answered with an error",
             Self::StaleConntrack => "a NAT entry of an earlier connect still pointed to a pod that was gone",

@@ -123,7 +123,7 @@ fn not_ready_yet(pod: &PodLife) -> Finding<'_> {
 
 pub(super) fn stale_conntrack<'a>(attempt: &Attempt, scene: &Scene<'a>) -> Option<Finding<'a>> {
     let port = attempt.connection.as_ref()?.local_port;
-    let until_ns = *scene.stale_ports.get(&port)?;
+    let until_ns = *scene.stale_ports.get(&(port, attempt.node))?;
     let silent = matches!(attempt.outcome, Outcome::ConnectTimeout | Outcome::Unreachable);
     (silent && attempt.started_ns? < until_ns).then(|| {
         let what = format!("an earlier connect from local port {port} timed out, and its NAT entry lives 120 s");

@@ -50,7 +50,7 @@ use crate::record::entry::Attempt;
 use crate::record::{Outcome, OutcomeGroup};
 use crate::timeline::{Timeline, Trial};
 use finding::Finding;
-use scene::Scene;
+use scene::{NatKey, Scene};
 
 /// A NAT entry of a connect that timed out lives 120 s after its last SYN (`nf_conntrack_tcp_timeout_syn_sent`).
 const NAT_ENTRY_NS: u64 = 120_000_000_000;
@@ -59,7 +59,7 @@ const NAT_ENTRY_NS: u64 = 120_000_000_000;
 #[must_use]
 pub fn diagnose(timeline: &Timeline) -> Diagnosis {
     let mut all = Diagnosis::default();
-    let mut stale_ports: BTreeMap<u16, Stamp> = BTreeMap::new();
+    let mut stale_ports: BTreeMap<NatKey, Stamp> = BTreeMap::new();
     for trial in &timeline.trials {
         let Some(variant) = timeline.header.spec.variants.iter().find(|known| known.name == trial.start.variant) else {
             continue;
@@ -77,8 +77,8 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
             let unlike = scene::is_embedded(&timeline.header)
                 || through_url::is(attempt, &scene)
                 || finding.cause == Cause::NoLocalEndpoint;
-            if let Some(port) = timed_out_port(attempt).filter(|_| !unlike) {
-                scene.stale_ports.insert(port, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
+            if let Some(key) = timed_out(attempt).filter(|_| !unlike) {
+                scene.stale_ports.insert(key, attempt.end_ns.saturating_add(NAT_ENTRY_NS));
             }
         }
         stale_ports = scene.stale_ports;
@@ -86,9 +86,9 @@ pub fn diagnose(timeline: &Timeline) -> Diagnosis {
     all
 }
 
-fn timed_out_port(attempt: &Attempt) -> Option<u16> {
+fn timed_out(attempt: &Attempt) -> Option<NatKey> {
     let timed_out = attempt.outcome == Outcome::ConnectTimeout;
-    attempt.connection.as_ref().map(|connection| connection.local_port).filter(|_| timed_out)
+    attempt.connection.as_ref().map(|connection| (connection.local_port, attempt.node)).filter(|_| timed_out)
 }
 
 fn no_rule<'a>(outcome: Outcome) -> Finding<'a> {

@@ -29,14 +29,17 @@ const LISTENS_ON_NS: u64 = 1_000_000_000;
 /// Where no new connection tells that an outage is over, it is taken to be over so long after a pod could serve.
 pub(super) const OUTAGE_TAIL_NS: u64 = 3_000_000_000;
 
+/// A local port, and the place of the node that it was used to, where there are several.
+pub(super) type NatKey = (u16, Option<u16>);
+
 /// A trial as the rules see it.
 pub(super) struct Scene<'a> {
     pub(super) trial: &'a Trial,
     pub(super) variant: &'a VariantSpec,
     /// The 99th percentile of the answers' latencies of each request kind, in nanoseconds.
     usual_ns: BTreeMap<u16, u64>,
-    /// Until when each local port must not be used again: a connect from it timed out.
-    pub(super) stale_ports: BTreeMap<u16, Stamp>,
+    /// Until when each local port must not be used again to that node: a connect from it timed out.
+    pub(super) stale_ports: BTreeMap<NatKey, Stamp>,
     /// Every moment at which what can serve may change.
     moments: BTreeSet<Stamp>,
     /// When a pod serves for sure, and when one possibly does.
@@ -66,7 +69,7 @@ impl<'a> Scene<'a> {
         trial: &'a Trial,
         variant: &'a VariantSpec,
         header: &Header,
-        stale_ports: BTreeMap<u16, Stamp>,
+        stale_ports: BTreeMap<NatKey, Stamp>,
     ) -> Self {
         let shared = trial.shared_names();
         let mut scene = Self {
@@ -268,14 +271,21 @@ impl<'a> Scene<'a> {
 
     /// Pods whose listener may be closed while connections may still be routed to them.
     pub(super) fn deaf(&self, at_ns: Stamp) -> Vec<&'a PodLife> {
-        let deaf = self.pods().filter(|pod| {
+        let mut stopped = self.stopped(at_ns);
+        stopped.retain(|pod| !self.routed_anew(pod, at_ns));
+        stopped
+    }
+
+    /// The same for those who route by themselves: what connections to the Service show tells nothing of them.
+    pub(super) fn stopped(&self, at_ns: Stamp) -> Vec<&'a PodLife> {
+        let stopped = self.pods().filter(|pod| {
             let Some(deletion) = pod.deletion else { return false };
             let routed_until = self.routed_until(pod, deletion);
             let was_routed = pod.endpoint_ready.is_some() || !pod.new;
             let gone_deaf = listens_until(pod, Certainty::Sure).is_some_and(|from| from <= at_ns);
-            was_routed && gone_deaf && at_ns <= routed_until && !self.routed_anew(pod, at_ns)
+            was_routed && gone_deaf && at_ns <= routed_until
         });
-        deaf.collect()
+        stopped.collect()
     }
 
     /// Whether connections were seen to be routed to a pod that was ready only after this one was not: rules are written for all endpoints at

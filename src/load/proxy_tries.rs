@@ -1,5 +1,7 @@
 //! Whether an answer says that a proxy tried more than once before it came. Pure.
 
+use std::net::SocketAddr;
+
 use http::{HeaderMap, HeaderName};
 
 /// Envoy's count of its own attempts, in answers where `include_attempt_count_in_response` is set.
@@ -13,14 +15,17 @@ pub(super) fn tried_again(headers: &HeaderMap, named: Option<&HeaderName>) -> bo
     says_so(&ENVOY, number) || named.is_some_and(|name| says_so(name, |value| number(value).max(listed(value))))
 }
 
+/// The largest of several: two proxies in a row may have been joined in one line (RFC 9110, 5.3).
 fn number(value: &str) -> usize {
-    value.trim().parse().unwrap_or(0)
+    let numbers = value.split(',').map(|one| one.trim().parse::<usize>());
+    numbers.collect::<Result<Vec<_>, _>>().ok().and_then(|all| all.into_iter().max()).unwrap_or(0)
 }
 
 /// The most addresses that were asked one after the other, as nginx writes its `$upstream_addr`: parted by commas. ` : ` parts those before
 /// an internal redirect, which is no retry, from those after it.
 fn listed(value: &str) -> usize {
-    let asked = |group: &str| group.split(',').map(str::trim).filter(|address| !matches!(*address, "" | "-")).count();
+    let is_address = |text: &&str| text.parse::<SocketAddr>().is_ok() || text.starts_with("unix:");
+    let asked = |group: &str| group.split(',').map(str::trim).filter(is_address).count();
     value.split(" : ").map(asked).max().unwrap_or(0)
 }
 
@@ -45,6 +50,7 @@ mod tests {
             "10.0.0.1:80 : 10.0.0.2:80, 10.0.0.3:80",
             "2",
             " 3 ",
+            "1, 2",
         ] {
             assert!(tried("x-upstream", &[value]), "{value}");
         }
@@ -63,12 +69,14 @@ mod tests {
             "10.0.0.1:80, -",
             "10.0.0.1:80 : 10.0.0.2:80",
             "1",
+            "1, 1",
+            "MISS, HIT",
             "0",
             "-2",
         ] {
             assert!(!tried("x-upstream", &[value]), "{value}");
         }
-        for value in ["1", "0", "", "two", "10.0.0.1:80, 10.0.0.2:80"] {
+        for value in ["1", "0", "", "two", "1, 1", "10.0.0.1:80, 10.0.0.2:80"] {
             assert!(!tried("x-envoy-attempt-count", &[value]), "{value}");
         }
         assert!(!tried("x-upstream", &["10.0.0.1:80", "10.0.0.2:80"]), "two proxies in a row asked one each");

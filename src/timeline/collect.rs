@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::TimelineError;
 use super::histogram_decoder::HistogramDecoder;
-use super::proxy_pod::ProxyPods;
+use super::proxy_pod::SeenProxies;
 use super::said::waiting_words;
 use super::serving::Serving;
 use super::tracked_pods::TrackedPods;
@@ -54,7 +54,7 @@ pub struct Collector {
     /// Their places in `done`.
     places: BTreeMap<u32, usize>,
     pods: TrackedPods,
-    proxies: ProxyPods,
+    proxies: SeenProxies,
     overflows: Vec<Overflow>,
     end: Option<RunEnd>,
     orphans: u64,
@@ -68,7 +68,7 @@ impl Collector {
     pub fn new(header: Header) -> Self {
         Self {
             pods: TrackedPods::new(header.started_unix_ns),
-            proxies: ProxyPods::default(),
+            proxies: SeenProxies::default(),
             header,
             begun: BTreeSet::new(),
             numbers: BTreeSet::new(),
@@ -97,13 +97,18 @@ impl Collector {
             Entry::Pulse(pulse) => self.of_trial(pulse.trial, |trial| trial.pulse(pulse)),
             Entry::Punctuality(slice) => self.of_trial(slice.trial, |trial| trial.punctuality(slice)),
             Entry::Pod(pod) => self.pods.pod(&pod),
-            Entry::Endpoints(seen) if self.is_of_the_proxy(&seen) => self.proxies.endpoints(&seen),
+            Entry::Endpoints(seen) if self.is_of_a_proxy(&seen) => {
+                self.proxies.endpoints(seen.service.as_deref().unwrap_or_default(), &seen);
+            }
             // Another Service's endpoints say nothing of where the load was routed.
             Entry::Endpoints(seen) if self.is_of_another_service(&seen) => {}
             Entry::Endpoints(seen) => self.pods.endpoints(&seen),
             Entry::Listener(seen) => self.pods.listener(&seen),
             Entry::Event(event) => self.pods.event(&event),
-            Entry::Gap(gap) => self.pods.gap(gap),
+            Entry::Gap(gap) => {
+                self.proxies.gap(&gap);
+                self.pods.gap(gap);
+            }
             Entry::WatchLateness(seen) => self.watched_late(&seen),
             Entry::Log(log) => self.keep_log(log),
             Entry::Overflow(overflow) => self.overflows.push(overflow),
@@ -115,10 +120,13 @@ impl Collector {
         Ok(())
     }
 
-    fn is_of_the_proxy(&self, seen: &EndpointsSeen) -> bool {
-        let variant = self.header.variant_in(&seen.namespace);
-        let proxy = variant.and_then(|variant| variant.load.url.as_ref()?.proxy.as_ref());
-        proxy.is_some() && proxy == seen.service.as_ref() && self.is_of_another_service(seen)
+    /// Variants of a workload that was there already share its namespace.
+    fn is_of_a_proxy(&self, seen: &EndpointsSeen) -> bool {
+        let places = self.header.places.iter().zip(&self.header.spec.variants);
+        let here = places.filter(|(place, _)| place.namespace == seen.namespace).map(|(_, variant)| variant);
+        let proxies = here.filter_map(|variant| variant.load.url.as_ref()?.proxy.as_ref());
+        let is = seen.service.is_some() && proxies.into_iter().any(|proxy| Some(proxy) == seen.service.as_ref());
+        is && self.is_of_another_service(seen)
     }
 
     fn is_of_another_service(&self, seen: &EndpointsSeen) -> bool {
@@ -173,7 +181,11 @@ impl Collector {
             trial.names_answer = self.load(&trial.start.variant).is_some_and(|load| names_answer(&trial, load));
             self.give_hooks(&mut trial);
             trial.forget_shared_names();
-            trial.proxies = self.proxies.all(&namespace);
+            let proxy = self
+                .header
+                .variant(&trial.start.variant)
+                .and_then(|variant| variant.load.url.as_ref()?.proxy.as_deref());
+            trial.proxy = self.proxies.of(&namespace, proxy);
             trial.neighbours = self.pods.neighbours(&namespace, &std::mem::take(&mut trial.answered_slices));
         }
         self.places.insert(trial.start.trial, self.done.len());

@@ -72,7 +72,7 @@ pub use neighbour::Neighbour;
 pub use other_container::OtherContainer;
 pub use pod_edge::PodEdge;
 pub use pod_lapse::{CrashedContainer, LapseKind, PodLapse};
-pub use proxy_pod::ProxyPod;
+pub use proxy_pod::{ProxyPod, SeenProxy};
 pub use said::KubernetesSaid;
 pub use serving::Serving;
 pub use trial::{Failure, Trial};

@@ -12,7 +12,7 @@ use super::lag::PropagationLags;
 use super::lateness::Lateness;
 use super::life::PodLife;
 use super::neighbour::Neighbour;
-use super::proxy_pod::ProxyPod;
+use super::proxy_pod::SeenProxy;
 use super::said::KubernetesSaid;
 use super::tracked_pods::TrackedPods;
 use super::window::{Phase, Window};
@@ -58,8 +58,8 @@ pub struct Trial {
     pub pods: Vec<PodLife>,
     /// The Service's other endpoints.
     pub neighbours: Vec<Neighbour>,
-    /// The pods of the proxy that the load's URL leads through, where it is known.
-    pub proxies: Vec<ProxyPod>,
+    /// The proxy that the load's URL leads through, where the scenario names it.
+    pub proxy: SeenProxy,
     /// The slices in which each pod answered as expected; under the empty name those in which a new connection was answered without
     /// a name.
     pub answered_slices: BTreeMap<String, BTreeSet<Stamp>>,
@@ -376,6 +376,21 @@ impl Trial {
         let answered = self.latency_us.keys().filter(|(phase, arm, _)| *phase != Phase::Before && arms.contains(arm));
         let lost = self.lost.iter().filter(|attempt| arms.contains(&attempt.arm)).map(|attempt| attempt.request);
         answered.map(|(.., kind)| *kind).chain(lost).collect()
+    }
+
+    /// What the attempts of some arms and kinds of request came to, from the first mark on.
+    #[must_use]
+    pub fn counts_of(&self, are_meant: impl Fn(Arm, u16) -> bool) -> Counts {
+        let mut counts = Counts::default();
+        for ((phase, arm, request), latencies) in &self.latency_us {
+            if *phase != Phase::Before && are_meant(*arm, *request) {
+                counts.add(Sum::Ok, Outcome::Ok, latencies.len());
+            }
+        }
+        for (failure, count) in self.failures.iter().filter(|(failure, _)| are_meant(failure.arm, failure.request)) {
+            counts.add(failure.sum, failure.outcome, *count);
+        }
+        counts
     }
 
     /// How many attempts of the trial, whatever arm and phase, ended so.

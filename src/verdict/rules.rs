@@ -7,7 +7,7 @@ use super::plural;
 use super::state::{Judged, State};
 use crate::record::entry::EndReason;
 use crate::record::{Arm, Outcome};
-use crate::spec::{Expect, RequestSpec, VariantSpec};
+use crate::spec::{Door, Expect, LoadSpec, RequestSpec, VariantSpec};
 use crate::timeline::Timeline;
 
 /// Judged attempts for each pod that may be there at once, below which a trial shows no clean variant: one that goes to a
@@ -120,7 +120,7 @@ fn clean(variant: &VariantSpec, counting: &[&Judged<'_>], planned: u32, control_
         return Ruling { verdict: Verdict::Fail, reason };
     }
     let pods = u64::from(variant.replicas()) + u64::from(variant.surge());
-    let mut doubts = doubts(counting, planned.max(1), pods.max(1));
+    let mut doubts = doubts(&variant.load, counting, planned.max(1), pods.max(1));
     doubts.extend(never_carried(variant, counting));
     doubts.extend(led_elsewhere(variant, counting));
     if control_failed {
@@ -139,7 +139,7 @@ fn clean(variant: &VariantSpec, counting: &[&Judged<'_>], planned: u32, control_
 }
 
 /// What keeps a variant that lost no more than it may from passing.
-fn doubts(counting: &[&Judged<'_>], planned: u32, pods: u64) -> Vec<String> {
+fn doubts(load: &LoadSpec, counting: &[&Judged<'_>], planned: u32, pods: u64) -> Vec<String> {
     let mut doubts = Vec::new();
     let count = counting.len() as u64;
     if count < u64::from(planned) {
@@ -158,12 +158,23 @@ fn doubts(counting: &[&Judged<'_>], planned: u32, pods: u64) -> Vec<String> {
         doubts.push("in a trial no judged attempt was answered".to_owned());
     }
     let least = ATTEMPTS_PER_POD * pods;
-    let fewest = counting.iter().filter(|judged| judged.counts.ok > 0).map(|judged| judged.counts.attempts()).min();
-    if let Some(fewest) = fewest.filter(|fewest| *fewest < least) {
-        doubts.push(format!(
-            "a trial had only {}; with up to {pods} pods, fewer than {least} are likely to miss one of them",
-            plural(fewest, "judged attempt"),
-        ));
+    let answered = || counting.iter().filter(|judged| judged.counts.ok > 0);
+    let mut too_few = |fewest: Option<u64>, at: &str| {
+        if let Some(fewest) = fewest.filter(|fewest| *fewest < least) {
+            doubts.push(format!(
+                "a trial had only {}{at}; with up to {pods} pods, fewer than {least} are likely to miss one of them",
+                plural(fewest, "judged attempt"),
+            ));
+        }
+    };
+    if !load.has_both_doors() {
+        too_few(answered().map(|judged| judged.counts.attempts()).min(), "");
+        return doubts;
+    }
+    let is_judged = |door: &Door| load.judged.iter().any(|arm| load.uses_at(*arm, *door));
+    for door in load.doors().filter(is_judged) {
+        let fewest = answered().map(|judged| judged.at_door(load, door).attempts()).min();
+        too_few(fewest, &format!(" at {}", door.words()));
     }
     doubts
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plural;
 use crate::record::{Arm, Outcome, OutcomeGroup};
-use crate::spec::{RolloutAction, VariantSpec};
+use crate::spec::{Door, LoadSpec, RolloutAction, VariantSpec};
 use crate::timeline::{Counts, Trial};
 
 /// What a trial is worth.
@@ -72,6 +72,14 @@ pub struct Judged<'a> {
     pub counts: &'a Counts,
     /// What counts as lost among them: the lost, and with `strict` the raced.
     pub loss: u64,
+}
+
+impl Judged<'_> {
+    /// What the judged arms' attempts at `door` from the first mark on came to.
+    #[must_use]
+    pub fn at_door(&self, load: &LoadSpec, door: Door) -> Counts {
+        self.trial.counts_of(|arm, request| load.judged.contains(&arm) && load.door(request) == door)
+    }
 }
 
 /// Judges one trial of `variant`.

@@ -4,17 +4,17 @@ use super::*;
 use crate::record::entry::{EndpointSeen, EndpointsSeen, SeenChange};
 use crate::spec::UrlDoor;
 
-/// The slices of the proxy's Service: the moment, and which of its pods were ready.
-type Slices<'a> = &'a [(i64, &'a [(&'a str, bool)])];
+/// The slices of the proxy's Service: the moment, and whether each of its pods was ready (`r`), terminated (`t`), or neither (`n`).
+type Slices<'a> = &'a [(i64, &'a [(&'a str, char)])];
 
 /// Both of the proxy's pods stay.
-const STAYS: Slices<'_> = &[(-2_900, &[("proxy-a", true), ("proxy-b", true)])];
+const STAYS: Slices<'_> = &[(-2_900, &[("proxy-a", 'r'), ("proxy-b", 'r')])];
 /// One of them is replaced at second 5, by one that is ready a second before.
 const REPLACED: Slices<'_> = &[
-    (-2_900, &[("proxy-a", true), ("proxy-b", true)]),
-    (4_000, &[("proxy-a", true), ("proxy-b", true), ("proxy-c", true)]),
-    (5_000, &[("proxy-a", false), ("proxy-b", true), ("proxy-c", true)]),
-    (5_500, &[("proxy-b", true), ("proxy-c", true)]),
+    (-2_900, &[("proxy-a", 'r'), ("proxy-b", 'r')]),
+    (4_000, &[("proxy-a", 'r'), ("proxy-b", 'r'), ("proxy-c", 'r')]),
+    (5_000, &[("proxy-a", 't'), ("proxy-b", 'r'), ("proxy-c", 'r')]),
+    (5_500, &[("proxy-b", 'r'), ("proxy-c", 'r')]),
 ];
 
 fn docs(
@@ -32,14 +32,14 @@ fn docs(
     };
     let change = |trial: &mut SampleTrial| {
         pods::add(trial, pods);
-        for (ms, ready) in slices {
-            let endpoints = ready.iter().map(|(name, ready)| EndpointSeen {
+        for (ms, states) in slices {
+            let endpoints = states.iter().map(|(name, state)| EndpointSeen {
                 pod: Some((*name).to_owned()),
                 address: "10.0.0.7".to_owned(),
                 node: None,
-                ready: *ready,
-                serving: *ready,
-                terminating: !*ready,
+                ready: *state == 'r',
+                serving: *state == 'r',
+                terminating: *state == 't',
             });
             trial.more.push(Entry::Endpoints(EndpointsSeen {
                 at_ns: trial.at(*ms),
@@ -89,6 +89,14 @@ fn an_error_for_a_pod_that_had_stopped_is_the_proxys_with_its_lag() {
     assert_eq!(docs(None, &pods, STAYS, answered(502, 1_800, 5))[0].cause, Cause::Proxy);
     assert_eq!(of(&pods, STAYS, answered(503, 1_800, 5)), [Cause::Proxy]);
     assert_eq!(of(&pods, STAYS, answered(500, 1_800, 5)), [Cause::Unknown]);
+    assert_eq!(
+        of(&[OLD, NEW], STAYS, answered(503, 1_800, 5)),
+        [Cause::Unknown],
+        "no pod stopped: it may be the application's"
+    );
+    // A proxy that was never seen is not known to be there, whatever the scenario calls it.
+    assert_eq!(of(&pods, &[], answered(503, 1_800, 5)), [Cause::Unknown]);
+    assert_eq!(of(&pods, &[], closed(1_300, 5)), [Cause::Unknown]);
 }
 
 #[test]
@@ -100,6 +108,9 @@ fn a_request_that_was_in_flight_as_its_pod_stopped_was_cut_whoever_said_so() {
     assert_eq!(of(&pods, STAYS, closed(1_300, 5)), [Cause::Proxy]);
     // A gateway's timeout is no cut.
     assert_eq!(of(&pods, STAYS, answered(504, 500, 600)), [Cause::Proxy]);
+    // Nor is one that ended long after its pod was told to stop, and long before it did.
+    let graceful = SamplePod { grace_s: 60, closed: Some(1_050), finished: Some((7_900, 0)), ..STOPPED };
+    assert_eq!(of(&[OLD, graceful, NEW], STAYS, answered(502, 500, 4_000)), [Cause::Proxy]);
     // Of two that stopped at the same time either may have had it.
     let other = SamplePod { name: "web-other", ..STOPPED };
     assert_eq!(of(&[OLD, STOPPED, other, NEW], STAYS, answered(502, 500, 550)), [Cause::Proxy]);
@@ -109,7 +120,11 @@ fn a_request_that_was_in_flight_as_its_pod_stopped_was_cut_whoever_said_so() {
 fn nobody_to_ask_is_no_fault_of_the_proxys() {
     let late = SamplePod { endpoint_ready: Some(4_000), opened: Some(3_500), served: Some((4_200, 8_000)), ..NEW };
     assert_eq!(of(&[STOPPED, late.clone()], STAYS, answered(503, 2_000, 5)), [Cause::NoEndpoint]);
-    assert_eq!(of(&[STOPPED, OLD, late], STAYS, answered(503, 2_000, 5)), [Cause::Proxy]);
+    assert_eq!(of(&[STOPPED, OLD, late.clone()], STAYS, answered(503, 2_000, 5)), [Cause::Proxy]);
+    // What was in flight had a pod: it was cut, or it waited for it.
+    let ended = SamplePod { finished: Some((3_500, 0)), ..STOPPED };
+    assert_eq!(of(&[ended.clone(), late.clone()], STAYS, answered(502, 500, 3_005)), [Cause::CutAtStop]);
+    assert_eq!(of(&[ended, late], STAYS, answered(504, 500, 2_000)), [Cause::Proxy]);
 }
 
 #[test]
@@ -127,6 +142,12 @@ fn what_a_proxy_cuts_as_it_is_replaced_is_told_from_what_the_pods_do() {
     for (slices, ms) in [(REPLACED, 2_000), (REPLACED, 7_900), (STAYS, 5_200)] {
         assert_eq!(of(&[OLD, NEW], slices, closed(ms, 1)), [Cause::Unknown], "{ms}");
     }
+    // A probe that fails replaces nothing, a wait says nothing of whom it was for, and what has been gone for long cuts nobody.
+    let unready: Slices<'_> =
+        &[(-2_900, &[("proxy-a", 'r'), ("proxy-b", 'r')]), (5_000, &[("proxy-a", 'n'), ("proxy-b", 'r')])];
+    assert_eq!(of(&[OLD, NEW], unready, closed(5_200, 1)), [Cause::Unknown]);
+    let waits = |trial: &mut SampleTrial| _ = cut(trial, 1_000, 4_500, Outcome::HeaderTimeout);
+    assert_eq!(of(&[OLD, NEW], REPLACED, waits), [Cause::Unknown]);
     // Whose proxy is not known, its rollout is not seen.
     assert_eq!(docs(None, &[OLD, NEW], REPLACED, closed(5_200, 1))[0].cause, Cause::Unknown);
     // A pod of the workload that stops at the same time may have had its part.

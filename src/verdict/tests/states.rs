@@ -341,11 +341,14 @@ fn a_url_whose_answers_name_no_pod_of_the_workload_shows_nothing_clean() {
     assert_eq!(run(Some("https://shop.example/"), true).verdict, Verdict::Pass);
     for (answered, verdict) in [(1, Verdict::Pass), (0, Verdict::Inconclusive)] {
         assert_eq!(
-            at_two_doors(answered).verdict,
+            at_two_doors(answered, [20, 20]).verdict,
             verdict,
             "pods were named in answers to requests of kind {answered}"
         );
     }
+    let thin = at_two_doors(1, [20, 2]);
+    assert_eq!(thin.verdict, Verdict::Inconclusive, "the URL's door carried too little to miss no pod");
+    assert!(thin.variants[0].reason.contains("judged attempts at the URL"), "{}", thin.variants[0].reason);
     let elsewhere = run(Some("https://shop.example/"), false);
     assert_eq!(elsewhere.verdict, Verdict::Inconclusive);
     for words in ["no answer named a pod of deployment/web", "x-pod", "https://shop.example/ leads to it"] {
@@ -354,7 +357,8 @@ fn a_url_whose_answers_name_no_pod_of_the_workload_shows_nothing_clean() {
 }
 
 /// Requests of kind 0 go to the Service and those of kind 1 to a URL; the answers to `named` name their pods.
-fn at_two_doors(named: u16) -> ReportDoc {
+/// Pods are named in answers to requests of kind `named` only; of each kind, so many more are answered without a name.
+fn at_two_doors(named: u16, carried: [i64; 2]) -> ReportDoc {
     SampleRun::new(1, &[("web", Expect::Clean)])
         .plan(|header| both_doors(&mut header.spec.variants[0].load))
         .trial(1, "web", |trial| {
@@ -364,11 +368,12 @@ fn at_two_doors(named: u16) -> ReportDoc {
                     pulse.request = named;
                 }
             }
-            // Both kinds are carried.
-            for (request, ms) in [(0, 1_500), (1, 2_500)] {
-                let pulse = pulse(trial.number(), trial.at(ms), Arm::New, 1, 1_000);
-                trial.more.push(Entry::Pulse(Pulse { request, ..pulse }));
-                trial.extra_ok += 1;
+            for (request, times) in (0..).zip(carried) {
+                for ms in (0..times).map(|time| 1_500 + i64::from(request) * 50 + time * 100) {
+                    let pulse = pulse(trial.number(), trial.at(ms), Arm::New, 1, 1_000);
+                    trial.more.push(Entry::Pulse(Pulse { request, ..pulse }));
+                    trial.extra_ok += 1;
+                }
             }
         })
         .finished()
