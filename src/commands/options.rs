@@ -232,7 +232,7 @@ pub(crate) struct DoorArgs {
     /// Send the requests to this URL in place of the Service: scheme, host and port; the path is that of --path
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// The address that the URL's name is taken to have, as with curl
+    /// The address that the URL's name is taken to have, or another name that has it, as with curl
     #[arg(long, value_name = "ADDRESS", requires = "url")]
     pub(crate) resolve: Option<String>,
     /// Use TLS, and trust the CAs in this PEM file in place of the platform's

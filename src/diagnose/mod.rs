@@ -10,6 +10,7 @@
 //! - `connect`: connections that were not made
 //! - `coverage`: whether some pod serves at a moment
 //! - `cut`: connections that ended before the answer did
+//! - `deaf`: pods that were stopped and may still be routed to
 //! - `finding`: a cause with its evidence
 //! - `incident`: the diagnosis of a run
 //! - `lapse`: moments at which no pod had an endpoint, between others
@@ -28,6 +29,7 @@ mod cause;
 mod connect;
 mod coverage;
 mod cut;
+mod deaf;
 mod finding;
 mod incident;
 mod lapse;

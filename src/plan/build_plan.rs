@@ -15,8 +15,8 @@ use crate::manifest::{
 use crate::scenario::model::{ScenarioEmbedded, ScenarioLoad, ScenarioRollout, ScenarioVariant};
 use crate::scenario::values::{MAX_NAME, RequestRate, TrialCount};
 use crate::scenario::{Scenario, ShippedFiles};
-use crate::spec::{ExistingTarget, Expect, RoutingSpec, RunSettings, TargetObjects, TargetSpec, VariantSpec};
-use crate::yaml::{Located, YamlPlace, YamlSource};
+use crate::spec::{ExistingTarget, Expect, RoutingSpec, RunSettings, TargetObjects, TargetSpec, VariantSpec, name_in};
+use crate::yaml::{Located, YamlDocument, YamlPlace, YamlSource};
 
 /// The name of the only variant of a run without variants.
 const SOLE_VARIANT: &str = "as-written";
@@ -256,6 +256,17 @@ struct PlanBase<'a> {
 }
 
 impl PlanBase<'_> {
+    fn patches(&self, spec: &ScenarioVariant) -> Result<Vec<YamlDocument>, PlanError> {
+        let mut documents = patches::read(self.context, self.folder, self.files, &spec.patch)?;
+        // Of a workload that is there already the namespace is known, and what it is compared with has no placeholder.
+        if let Some(live) = self.live {
+            for patch in &mut documents {
+                name_in(&mut patch.value, &live.namespace);
+            }
+        }
+        Ok(documents)
+    }
+
     /// Where recipes of images are looked for: nowhere for pods that run already.
     fn folders(&self) -> Vec<PathBuf> {
         if self.live.is_some() { Vec::new() } else { folders(&self.objects) }
@@ -265,7 +276,7 @@ impl PlanBase<'_> {
         let mut objects = self.objects.clone();
         let mut places = ObjectPlaces::of(&objects);
         let target = self.workload(&objects, &places, "")?.index;
-        let documents = patches::read(self.context, self.folder, self.files, &spec.patch)?;
+        let documents = self.patches(spec)?;
         let texts = objects.iter().map(|object| &object.source).chain(documents.iter().map(|patch| &patch.source));
         let shipped = texts.clone().all(|source| ShippedFiles::holds(source.text()));
         for patch in &documents {

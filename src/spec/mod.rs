@@ -32,7 +32,7 @@ mod variant_spec;
 pub use arm::Arm;
 pub use door::Door;
 pub use load_spec::LoadSpec;
-pub use own_namespace::{OWN_NAMESPACE, named};
+pub use own_namespace::{OWN_NAMESPACE, name_in, named};
 pub use request_spec::{HeaderSpec, HeaderText, RequestSpec};
 pub use rollout_spec::{RolloutAction, RolloutSpec};
 pub use run_spec::{ClusterSpec, RoutingSpec, RunSettings, RunSpec};

@@ -34,8 +34,8 @@ impl VariantSpec {
     }
 }
 
-/// In each text of `value`, keys aside.
-fn name_in(value: &mut Value, namespace: &str) {
+/// In each text of `value`; keys stay as they are.
+pub fn name_in(value: &mut Value, namespace: &str) {
     match value {
         Value::String(text) if text.contains(OWN_NAMESPACE) => *text = named(text, namespace),
         Value::Array(items) => items.iter_mut().for_each(|item| name_in(item, namespace)),

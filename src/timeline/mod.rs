@@ -28,6 +28,7 @@
 //! - `serving`: which container of a pod serves
 //! - `tracked_pods`: the pods of all namespaces
 //! - `trial`: one trial, gathered and summed up
+//! - `trial_counts`: sums over a trial\'s attempts
 //! - `unselected`: new pods that the Service does not select
 //! - `window`: the phases of a trial
 
@@ -56,6 +57,7 @@ mod said;
 mod serving;
 mod tracked_pods;
 mod trial;
+mod trial_counts;
 mod unselected;
 mod window;
 

@@ -144,7 +144,9 @@ mod tests {
 
     fn pods(all: &[EndpointsSeen]) -> Vec<(String, u64, Option<u64>, Option<u64>)> {
         let mut proxies = SeenProxies::default();
-        all.iter().for_each(|one| proxies.endpoints("proxy", one));
+        for one in all {
+            proxies.endpoints("proxy", one);
+        }
         let ms = |edge: Edge| edge.high_ns / 1_000_000;
         let known = proxies.of("ns", Some("proxy")).pods;
         known.iter().map(|p| (p.name.clone(), ms(p.ready), p.stopping.map(ms), p.gone.map(ms))).collect()

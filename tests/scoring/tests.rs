@@ -23,6 +23,7 @@ use crate::limits::{Limits, decide};
 use crate::logs::{Connection, End, Life, World};
 use crate::null::{KNOWN, cluster_name};
 use crate::null_count::{NullResult, Report, Shown, Tally, TrialSeen, shown, split};
+use crate::proxy_count::{self, VariantCount};
 use crate::score::{Matrix, Score, Shares, failed, score};
 use crate::show;
 
@@ -48,6 +49,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("what_is_written_between_a_kill_and_the_end_of_the_process_is_not_scored", idle_as_killed),
         test("a_timeout_of_a_request_that_was_accepted_is_overload", timeouts),
         test("a_status_is_the_servers_own", status),
+        test("what_a_run_lost_through_a_proxy_is_counted_by_door_method_and_answer", through_a_proxy),
         test("a_result_stands_between_its_markers_or_nowhere", markers),
         test("a_block_that_is_written_leaves_the_others_as_they_are", other_blocks),
         test("one_percent_may_be_wrong_and_five_unknown_or_fifteen_if_the_machine_is_busy", limits),
@@ -551,4 +553,44 @@ fn other_blocks() {
     for name in ["score", "score-busy"] {
         assert!(between(tangled, name, "new").unwrap_err().contains("another marker"), "it would be lost");
     }
+}
+
+/// A run whose second trial does not count, and whose first lost at both doors, once of it before the rollout began.
+fn through_a_proxy() {
+    let requests = json!([{"method": "GET", "door": "service"}, {"method": "GET", "door": "url"}, {"method": "POST", "door": "url"}]);
+    let mark = |trial: u32, name: &str, ns: u64| json!({"t": "mark", "trial": trial, "name": name, "before_ns": ns, "after_ns": ns + 1});
+    let lost = |trial: u32, request: u16, end_ns: u64, status: Option<u16>| json!({"t": "attempt", "trial": trial, "request": request, "sum": "lost", "end_ns": end_ns, "status": status});
+    let record = [
+        json!({"t": "header", "started_unix_ns": 1_000, "places": [{"namespace": "web-a-1f"}],
+            "spec": {"variants": [{"name": "a", "load": {"requests": requests}}]}}),
+        mark(1, "rollout-step", 50),
+        mark(1, "load-stopped", 90),
+        mark(2, "rollout-step", 150),
+        mark(2, "load-stopped", 190),
+        lost(1, 1, 40, Some(502)),
+        lost(1, 0, 60, Some(503)),
+        lost(1, 1, 60, Some(502)),
+        lost(1, 2, 70, Some(500)),
+        lost(1, 2, 70, None),
+        json!({"t": "attempt", "trial": 1, "request": 1, "sum": "raced", "end_ns": 60}),
+        lost(2, 1, 160, Some(502)),
+    ];
+    let trials = json!([{"trial": 1, "state": "counts"}, {"trial": 2, "state": "invalid"}]);
+    let doors = json!([{"door": "service", "lost": 1, "attempts": 10}, {"door": "url", "lost": 3, "attempts": 11}]);
+    let report = json!({"variants": [{"name": "a", "trials_list": trials, "doors": doors, "hidden_by_proxy": 4, "causes": {"proxy": 3}}]});
+    let found = proxy_count::counts(&report, &record).unwrap().remove(0);
+    let expected = VariantCount {
+        name: "a".to_owned(),
+        namespace: "web-a-1f".to_owned(),
+        rollouts: 1,
+        doors: [("service".to_owned(), (1, 10)), ("url".to_owned(), (3, 11))].into(),
+        methods: [("GET".to_owned(), 1), ("POST".to_owned(), 2)].into(),
+        errors: 1,
+        hidden: 4,
+        causes: [("proxy".to_owned(), 3)].into(),
+        windows: vec![(1_050, 1_091)],
+    };
+    assert_eq!(found, expected);
+    let other = json!({"variants": [{"name": "b"}]});
+    assert!(proxy_count::counts(&other, &record).is_err(), "a report of another run");
 }
