@@ -83,7 +83,7 @@ complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l port -d '
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l path -d 'The path that is asked for, by GET' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l status -d 'The status that is expected; may be repeated [default: any 2xx or 3xx]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l url -d 'Send the requests to this URL in place of the Service: scheme, host and port; the path is that of --path' -r
-complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l resolve -d 'The address that the URL\'s name is taken to have, as with curl' -r
+complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l resolve -d 'The address that the URL\'s name is taken to have, or another name that has it, as with curl' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l tls-ca -d 'Use TLS, and trust the CAs in this PEM file in place of the platform\'s' -r -F
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l tls-server-name -d 'Use TLS, with this name or address that the server\'s certificate must be for [default: that of the URL or of the Service]' -r
 complete -c rollproof -n "__fish_rollproof_using_subcommand attach" -l rate -d 'Requests a second, all arms together [default: 100]' -r
