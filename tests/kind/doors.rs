@@ -63,7 +63,11 @@ fn proxied() -> Shop {
 
 /// Runs the shop's workload once, with the load through `url`; the exit code, what was said, and where the reports are.
 fn through(shop: &Shop, url: &str) -> (crate::program::Ran, std::path::PathBuf) {
-    let text = json!({"name": "through-a-url", "service": "web", "load": {"url": url},
+    with_load(shop, &json!({"url": url}))
+}
+
+fn with_load(shop: &Shop, load: &serde_json::Value) -> (crate::program::Ran, std::path::PathBuf) {
+    let text = json!({"name": "through-a-url", "service": "web", "load": load,
         "target": {"existing": {"namespace": shop.namespace, "workload": "deployment/web"}}});
     let (scenario, out) = (shop.out(), shop.out());
     std::fs::write(&scenario, text.to_string()).unwrap();
@@ -83,7 +87,7 @@ fn through_nginx() {
     let blamed = causes.iter().filter(|(_, count)| count.as_u64() > Some(0)).map(|(cause, _)| cause.as_str());
     let blamed: Vec<&str> = blamed.collect();
     assert!(blamed.contains(&"proxy"), "nginx answers 502: {causes:?}");
-    assert!(blamed.iter().all(|cause| ["proxy", "unknown"].contains(cause)), "{causes:?}");
+    assert!(blamed.iter().all(|cause| ["proxy", "cut-at-stop", "unknown"].contains(cause)), "{causes:?}");
     shop.nothing_left();
 }
 
@@ -93,6 +97,10 @@ fn elsewhere() {
     let (ran, out) = through(&shop, dns);
     ran.expect_code(3).says(&["kubernetes-does-not-know-this.invalid"]);
     assert_ne!(report(&out)["verdict"], "pass");
+    let door = format!("http://proxy.{}.svc.cluster.local/", shop.namespace);
+    let load = json!({"url": door, "proxy": "gate"});
+    let (ran, _) = with_load(&shop, &load);
+    ran.expect_code(3).says(&["`proxy` of variant as-written is `gate`", "has no Service of that name"]);
     shop.nothing_left();
 }
 

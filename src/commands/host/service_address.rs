@@ -13,6 +13,7 @@ use crate::cluster::kube::api_words;
 use crate::load::{NodeRoute, Route};
 use crate::plan::VariantPlan;
 use crate::record::entry::{LoadedNode, NodePorts};
+use crate::redact::clipped;
 use crate::spec::Door;
 
 /// Load balancers of cloud providers leave such a node out (`nodeIncludedPredicate` in
@@ -47,6 +48,10 @@ pub(super) async fn service_address(
     namespace: &str,
     planned: &VariantPlan,
 ) -> Result<ServiceAddress, NotReady> {
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    if let Some(proxy) = planned.spec.load.url.as_ref().and_then(|door| door.proxy.as_ref()) {
+        proxy_is_there(&services, namespace, proxy, &planned.spec.name).await?;
+    }
     // The load finds its way to a URL by itself.
     let elsewhere = planned.spec.load.url.as_ref().filter(|_| planned.spec.load.doors().all(|door| door == Door::Url));
     if let Some(door) = elsewhere {
@@ -54,7 +59,6 @@ pub(super) async fn service_address(
         return Ok(ServiceAddress::only(SocketAddr::new(door.url.address().unwrap_or(unknown), door.url.port())));
     }
     let name = &planned.spec.service().name;
-    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
     let failed = |error: kube::Error| {
         NotReady::Machine(format!("reading service {name} in namespace {namespace}: {}", api_words(&error)))
     };
@@ -84,6 +88,21 @@ pub(super) async fn service_address(
             "its clusterIP is `{ip}`, expected an address: connections to a headless Service are not routed"
         ))),
     }
+}
+
+/// A name that stands for no Service would leave every rollout of the proxy unseen.
+async fn proxy_is_there(services: &Api<Service>, namespace: &str, proxy: &str, variant: &str) -> Result<(), NotReady> {
+    let found = services.get_opt(proxy).await.map_err(|error| {
+        NotReady::Machine(format!("reading service {proxy} in namespace {namespace}: {}", api_words(&error)))
+    })?;
+    found.map(drop).ok_or_else(|| {
+        let shown = clipped(proxy, 80);
+        NotReady::User(format!(
+            "`proxy` of variant {variant} is `{}`, and namespace {namespace} has no Service of that name; a proxy elsewhere is not \
+             watched: leave `proxy` out",
+            shown.escape_debug()
+        ))
+    })
 }
 
 /// The nodes that a load balancer of a cloud provider would use: those that are ready and not excluded by their label. Where the label
