@@ -100,7 +100,7 @@ fn elsewhere() {
     let door = format!("http://proxy.{}.svc.cluster.local/", shop.namespace);
     let load = json!({"url": door, "proxy": "gate"});
     let (ran, _) = with_load(&shop, &load);
-    ran.expect_code(3).says(&["`proxy` of variant as-written is `gate`", "has no Service of that name"]);
+    ran.expect_code(2).says(&["`proxy` of variant as-written is `gate`", "has no Service of that name"]);
     shop.nothing_left();
 }
 
