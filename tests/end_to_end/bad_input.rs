@@ -193,7 +193,7 @@ fn flags_of_attach() {
         (&["--url", "https://shop.example/cart"], &["--url: the URL has a path"]),
         (&["--url", "https://shop.example:65536/"], &["--url: the URL's port is `65536`"]),
         (&["--resolve", "192.0.2.1"], &["--url <URL>"]),
-        (&[url[0], url[1], "--resolve", "nowhere"], &["--resolve: the address is `nowhere`"]),
+        (&[url[0], url[1], "--resolve", "http://nowhere/"], &["--resolve: the address is `http://nowhere/`"]),
         (
             &["--url", "http://shop.example/", "--tls-insecure"],
             &["--tls-insecure stands beside a --url that begins with http://", "or remove --tls-insecure"],
