@@ -69,7 +69,7 @@ impl ExpectedStatus {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PodHeader(pub(crate) HeaderName);
+pub(crate) struct ResponseHeader(pub(crate) HeaderName);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RequestHeaders(pub(crate) Vec<HeaderSpec>);
@@ -142,8 +142,8 @@ scenario_value!(UrlHost, "Address", {"type": "string", "pattern": "^[0-9A-Za-z_.
 scenario_value!(RequestMethod, "Method", {"enum": METHODS}, String, |text: String| RequestMethod::new(&text));
 scenario_value!(ExpectedStatus, "Status", {"type": "integer", "minimum": 200, "maximum": 599}, i64, ExpectedStatus::new);
 scenario_value!(
-    PodHeader, "HeaderName", {"type": "string", "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},
-    String, |text: String| header_name(&text).map(PodHeader)
+    ResponseHeader, "HeaderName", {"type": "string", "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},
+    String, |text: String| header_name(&text).map(ResponseHeader)
 );
 scenario_value!(RequestHeaders, "Headers", {
     "type": "object",

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::http::{ExpectedStatus, PodHeader, RequestHeaders, RequestMethod, RequestPath};
+use super::http::{ExpectedStatus, RequestHeaders, RequestMethod, RequestPath, ResponseHeader};
 use super::shapes::{ArmWeights, NamedList, OneOrMore, PatchSource, PortSetting, ScenarioCommand};
 use super::values::{LoadShare, RequestRate, ScenarioDuration, ScenarioName, TrialCount};
 use crate::record::Arm;
@@ -101,10 +101,10 @@ pub(crate) struct ScenarioLoad {
     /// TLS of the connections to the `url` if that begins with `https`, else of those to the Service; plain text without it.
     pub(crate) tls: Option<Located<ScenarioTls>>,
     /// The response header that names the pod; `X-Pod` by default.
-    pub(crate) pod_header: Option<PodHeader>,
+    pub(crate) pod_header: Option<ResponseHeader>,
     /// A response header in which a proxy says how often it tried: a number, or the addresses that it asked, parted by commas, as
     /// nginx's `$upstream_addr` is. Envoy's `x-envoy-attempt-count` is known without it.
-    pub(crate) retry_header: Option<PodHeader>,
+    pub(crate) retry_header: Option<ResponseHeader>,
     /// The arms that decide the verdict; `new` and `reused` by default.
     pub(crate) judge: Option<Located<OneOrMore<Arm>>>,
     /// The kinds of request; `GET /` on the arms `new` and `reused` by default.
