@@ -13,7 +13,7 @@ use super::first_lost::FirstLost;
 use crate::advice::Advice;
 use crate::diagnose::Cause;
 use crate::hidden::Client;
-use crate::record::{Arm, Outcome};
+use crate::record::{Arm, Outcome, is_zero};
 use crate::spec::Expect;
 use crate::timeline::PodEdge;
 use crate::verdict::{Ending, State, Verdict};
@@ -116,7 +116,7 @@ pub struct VariantDoc {
     pub harness: u64,
     /// Answered as expected, but only after a proxy had tried more than once, as the answer itself says; part of `ok`. Left out where no
     /// answer says so.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub hidden_by_proxy: u64,
     /// The same by door; left out where all requests go to one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -282,7 +282,7 @@ pub struct TrialDoc {
     /// Raced ones.
     pub raced: u64,
     /// Those that a retry of a proxy hid; left out where there are none.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub hidden_by_proxy: u64,
     /// The rollout's length in seconds; `null` if its end was not seen.
     pub rollout_s: Option<f64>,
@@ -359,9 +359,4 @@ pub struct HarnessDoc {
     pub send_lag_us: Option<Quantiles>,
     /// The largest gap between two sends, in milliseconds.
     pub largest_gap_ms: f64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_none(count: &u64) -> bool {
-    *count == 0
 }

@@ -32,13 +32,8 @@ pub struct Pulse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_connect_ns: Option<Stamp>,
     /// How many of them say that a proxy tried more than once.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "super::is_zero")]
     pub retried: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_none(count: &u64) -> bool {
-    *count == 0
 }
 
 /// The load's own punctuality in one slice of 100 ms, over all arms.

@@ -36,7 +36,7 @@ pub use reproduce::reproduction_command;
 pub use sink::{Sink, SinkReceiver};
 pub use writer::{WriteError, Writer, WriterStatus};
 
-/// For fields that older records lack: serde leaves out a zero.
-fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+/// For fields that are left out where they are zero, as in older records.
+pub(crate) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }
