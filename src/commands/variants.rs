@@ -16,7 +16,7 @@ use crate::plan::{RunPlan, VariantPlan};
 use crate::record::header::VariantPlace;
 use crate::redact::short_hash;
 use crate::rollout::{Eviction, RestartValues, RolledWorkload, RolloutHandle, RolloutStep};
-use crate::spec::{Arm, Door, HeaderSpec, HeaderText, LoadSpec, RolloutAction, TlsSpec};
+use crate::spec::{Door, HeaderSpec, HeaderText, LoadSpec, RolloutAction, TlsSpec};
 use crate::trial::{InPlace, LoadSite, RunningVariant, TrialAction, TrialStep};
 
 /// Where each variant lives and how many connections it keeps, in the plan's order.
@@ -83,8 +83,7 @@ pub(super) fn idle_s(variant: &VariantPlan) -> Option<f64> {
 
 /// Requests a second on the kept-alive connections of each arm and door that has any.
 fn kept_rates(load: &LoadSpec) -> impl Iterator<Item = f64> {
-    let pairs = [Arm::Reused, Arm::Blind].into_iter().flat_map(|arm| Door::ALL.map(|door| (arm, door)));
-    pairs.map(|(arm, door)| load.rate_at(arm, door)).filter(|rate| *rate > 0.0)
+    load.kept().map(|(arm, door)| load.rate_at(arm, door)).filter(|rate| *rate > 0.0)
 }
 
 /// What is asked of the cluster to watch `variant`.

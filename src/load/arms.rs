@@ -25,7 +25,7 @@ pub(super) struct ArmCarriers {
 impl ArmCarriers {
     pub(super) fn new(shared: &Arc<LoadContext>, runtime: &Runtime) -> Result<Self, LoadError> {
         let plan = &shared.plan;
-        let kept = plan.kept().map(|(arm, door)| ((arm, door), KeptConnections::new(arm, door, plan.connections)));
+        let kept = plan.spec.kept().map(|(arm, door)| ((arm, door), KeptConnections::new(arm, door, plan.connections)));
         let _inside = runtime.enter();
         let pooling = Door::ALL.into_iter().filter(|door| plan.spec.uses_at(Arm::Pooled, *door));
         let client = |door| Ok((door, PooledClient::new(Arc::clone(&shared.way(door).route), &plan.spec, door)?));

@@ -23,7 +23,7 @@ pub(crate) fn raise_descriptors() -> Result<u64, LoadError> {
 /// The plan's cap on attempts in flight, lowered to what `limit` open files leave. Attempts on kept-alive arms wait without
 /// a file of their own, so a plan of only these is not lowered.
 pub(super) fn in_flight_cap(plan: &LoadPlan, limit: u64) -> Result<usize, LoadError> {
-    let kept = (plan.kept().count() * plan.connections) as u64;
+    let kept = (plan.spec.kept().count() * plan.connections) as u64;
     let left = limit.saturating_sub(RESERVED).saturating_sub(kept);
     if left == 0 {
         return Err(LoadError::Descriptors { needed: kept + 1, limit, reserved: RESERVED });

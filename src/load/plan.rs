@@ -153,17 +153,11 @@ impl LoadPlan {
         if !Arm::ALL.iter().any(|arm| self.spec.uses(*arm)) {
             return Err(LoadError::NothingToSend);
         }
-        let kept = self.kept().map(|(arm, _)| arm).next();
+        let kept = self.spec.kept().map(|(arm, _)| arm).next();
         if let Some(arm) = kept.filter(|_| self.connections == 0) {
             return Err(LoadError::NoConnections { arm });
         }
         sizing::check_ports(self)
-    }
-
-    /// The arms and doors that have kept-alive connections of their own.
-    pub(super) fn kept(&self) -> impl Iterator<Item = (Arm, Door)> {
-        let pairs = [Arm::Reused, Arm::Blind].into_iter().flat_map(|arm| Door::ALL.map(|door| (arm, door)));
-        pairs.filter(|(arm, door)| self.spec.uses_at(*arm, *door))
     }
 
     /// The part of all requests that each arm carries of each kind, where it carries any. They add to 1.

@@ -46,7 +46,7 @@ fn busy_connections(plan: &LoadPlan, (arm, door): (Arm, Door), service: &[Durati
 
 /// Refuses a plan whose kept-alive connections would be busy all the time: its attempts would wait for each other.
 pub(crate) fn check_busy(plan: &LoadPlan, service: &[Duration]) -> Result<(), LoadError> {
-    for (arm, door) in plan.kept() {
+    for (arm, door) in plan.spec.kept() {
         let busy = busy_connections(plan, (arm, door), service);
         #[expect(clippy::cast_precision_loss, reason = "connections stay below the descriptor limit")]
         if busy > plan.connections as f64 {
@@ -68,7 +68,7 @@ fn connections_per_s(ports: usize, kept: usize) -> f64 {
 /// the shortest rest supposes, is not known before the load.
 pub(super) fn check_ports(plan: &LoadPlan) -> Result<(), LoadError> {
     let LocalPorts::Rotation(rotation) = &plan.local_ports else { return Ok(()) };
-    let most = connections_per_s(rotation.count(), plan.connections.saturating_mul(plan.kept().count()));
+    let most = connections_per_s(rotation.count(), plan.connections.saturating_mul(plan.spec.kept().count()));
     let rate = arm_rate(plan, Arm::New);
     if rate > most {
         return Err(LoadError::LocalPorts { rate, ports: rotation.count(), most });

@@ -85,6 +85,12 @@ impl LoadSpec {
         self.requests.iter().any(|request| request.share > 0.0 && self.door_of(request) == door && carries(request))
     }
 
+    /// The arms and doors that have kept-alive connections of their own.
+    pub fn kept(&self) -> impl Iterator<Item = (Arm, Door)> {
+        let pairs = [Arm::Reused, Arm::Blind].into_iter().flat_map(|arm| Door::ALL.map(|door| (arm, door)));
+        pairs.filter(|(arm, door)| self.uses_at(*arm, *door))
+    }
+
     /// The doors to which requests go, in the order of [`Door::ALL`].
     pub fn doors(&self) -> impl Iterator<Item = Door> {
         Door::ALL.into_iter().filter(|door| Arm::ALL.into_iter().any(|arm| self.uses_at(arm, *door)))
