@@ -1,6 +1,6 @@
 //! Connects and closes again, to see whether connections are routed anywhere at all. It is no load and records nothing.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +20,8 @@ pub(crate) async fn reach(route: &Arc<dyn Route>, tries: usize) -> Option<String
         .map(|_| {
             let address = route.next();
             async move {
-                match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
-                    Ok(Ok(_)) => None,
-                    Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => None,
-                    Ok(Err(error)) => Some(error.to_string()),
-                    Err(_) => Some(no_answer()),
-                }
+                let failed = connected(address).await.err();
+                failed.filter(|error| error.kind() != ErrorKind::ConnectionRefused).map(|error| error.to_string())
             }
         })
         .collect();
@@ -38,14 +34,12 @@ pub(crate) async fn reach(route: &Arc<dyn Route>, tries: usize) -> Option<String
 
 /// Makes a connection and closes it; why it was not made. Here a refusal is none.
 pub(crate) async fn connect_once(address: SocketAddr) -> Option<String> {
-    match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
-        Ok(connected) => connected.err().map(|error| error.to_string()),
-        Err(_) => Some(no_answer()),
-    }
+    connected(address).await.err().map(|error| error.to_string())
 }
 
-fn no_answer() -> String {
-    format!("no answer within {} ms", CONNECT.as_millis())
+async fn connected(address: SocketAddr) -> io::Result<()> {
+    let silent = |_| Err(io::Error::other(format!("no answer within {} ms", CONNECT.as_millis())));
+    tokio::time::timeout(CONNECT, TcpStream::connect(address)).await.unwrap_or_else(silent).map(drop)
 }
 
 #[cfg(test)]

@@ -142,21 +142,29 @@ impl LoadSite {
 
     /// The nodes whose ports give some of `tries` connections no answer, each with why.
     pub(crate) async fn silent_nodes(&self, tries: usize) -> Vec<(LoadedNode, String)> {
-        let nodes = self.node_ports().map(|ports| ports.nodes.clone()).unwrap_or_default();
-        let asked = futures_util::future::join_all(nodes.into_iter().map(|node| async move {
-            let route: Arc<dyn Route> = Arc::new(node.address);
-            load::reach(&route, tries).await.map(|why| (node, why))
-        }));
-        asked.await.into_iter().flatten().collect()
+        self.nodes_that(|address| async move {
+            let route: Arc<dyn Route> = Arc::new(address);
+            load::reach(&route, tries).await
+        })
+        .await
     }
 
     /// The nodes whose ports take no connection, each with why. A refusal is none: until a node's rules follow its first pod, they refuse.
     pub(crate) async fn closed_nodes(&self) -> Vec<(LoadedNode, String)> {
+        self.nodes_that(load::connect_once).await
+    }
+
+    /// The nodes of whose ports `fails` tells why, all asked at once.
+    async fn nodes_that<F: Future<Output = Option<String>>>(
+        &self,
+        fails: impl Fn(SocketAddr) -> F,
+    ) -> Vec<(LoadedNode, String)> {
         let nodes = self.node_ports().map(|ports| ports.nodes.clone()).unwrap_or_default();
-        let asked = futures_util::future::join_all(
-            nodes.into_iter().map(|node| async move { load::connect_once(node.address).await.map(|why| (node, why)) }),
-        );
-        asked.await.into_iter().flatten().collect()
+        let asked = nodes.into_iter().map(|node| {
+            let failed = fails(node.address);
+            async move { failed.await.map(|why| (node, why)) }
+        });
+        futures_util::future::join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// Makes a connection to a pod's own address and closes it; why it failed if it got no answer.

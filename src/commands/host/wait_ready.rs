@@ -55,7 +55,7 @@ pub(super) async fn answers(
             if over(within) {
                 // Whichever node the request went to.
                 let unmade = bad.attempt.outcome.group() == OutcomeGroup::NotConnected;
-                if let Some((node, why)) = variant.site.closed_nodes().await.first().filter(|_| unmade) {
+                if unmade && let Some((node, why)) = variant.site.closed_nodes().await.first() {
                     return Err(silent(planned, variant, node, why));
                 }
                 return Err(NotReady::Machine(unanswered(planned, &variant.load.spec, &bad.attempt, within)));
