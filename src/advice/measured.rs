@@ -102,13 +102,8 @@ fn refused_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
 
 /// From a pod's deletion to the last error that a proxy answered in its place.
 fn proxy_lag_s(trial: &Trial, incident: &Incident) -> Option<f64> {
-    let lag_s = after(incident, Cause::Proxy, PodEdge::Deletion)?;
-    if incident.pod.is_some() {
-        return Some(lag_s);
-    }
-    // Which of several pods it was is not known: the one that was deleted last gives the least that it can have been.
     let deletions = trial.pods.iter().filter_map(|pod| pod.deletion);
-    Some(latest(deletions, incident.last_ns).map_or(lag_s, |latest_ns| between_s(latest_ns, incident.last_ns)))
+    least_after(incident, (Cause::Proxy, PodEdge::Deletion), deletions, incident.last_ns)
 }
 
 /// Whether, from the deletion of this pod until the moment, another pod's endpoint was ready all the time: without one, connections
@@ -141,13 +136,8 @@ fn slow_kinds(trials: &[&Trial]) -> BTreeSet<u16> {
 
 /// From a new pod's readiness to the last request that was lost to its slowness.
 fn slow_start_s(trial: &Trial, incident: &Incident) -> Option<f64> {
-    let failed_s = after(incident, Cause::Overload, PodEdge::EndpointReady)?;
-    if incident.pod.is_some() {
-        return Some(failed_s);
-    }
-    // Which of several young pods it was is not known: the one that was ready last gives the least that it can have been.
     let ready = trial.pods.iter().filter(|pod| pod.new).filter_map(|pod| pod.endpoint_ready.or(pod.ready));
-    Some(latest(ready, incident.last_begun_ns).map_or(failed_s, |latest_ns| between_s(latest_ns, incident.last_ns)))
+    least_after(incident, (Cause::Overload, PodEdge::EndpointReady), ready, incident.last_begun_ns)
 }
 
 /// From pods' deletions to the last connections that they answered. One before the deletion tells nothing of what came after.
@@ -173,6 +163,19 @@ fn after(incident: &Incident, cause: Cause, edge: PodEdge) -> Option<f64> {
     let evidence =
         incident.evidence.iter().find(|known| known.edge == Some(edge)).filter(|_| incident.cause == cause)?;
     Some(evidence.gap_ms? / 1e3 + between_s(incident.first_ns, incident.last_ns))
+}
+
+/// The same; `edges` are those of all pods that it may have been. Where which it was is not known, the latest edge by `at_ns` gives the
+/// least that it can have been.
+fn least_after(
+    incident: &Incident,
+    (cause, edge): (Cause, PodEdge),
+    edges: impl Iterator<Item = Edge>,
+    at_ns: Stamp,
+) -> Option<f64> {
+    let failed_s = after(incident, cause, edge)?;
+    let latest_ns = latest(edges, at_ns).filter(|_| incident.pod.is_none());
+    Some(latest_ns.map_or(failed_s, |latest_ns| between_s(latest_ns, incident.last_ns)))
 }
 
 /// Before the rollout nothing but the server makes a request slow: later ones may have waited for a connection, or for a pod. A rare

@@ -54,7 +54,12 @@ impl Header {
     /// The variant that lives in that namespace.
     #[must_use]
     pub fn variant_in(&self, namespace: &str) -> Option<&VariantSpec> {
-        let at = self.places.iter().position(|place| place.namespace == namespace)?;
-        self.spec.variants.get(at)
+        self.variants_in(namespace).next()
+    }
+
+    /// All of them: those of a workload that was there already share its namespace.
+    pub fn variants_in(&self, namespace: &str) -> impl Iterator<Item = &VariantSpec> {
+        let places = self.places.iter().zip(&self.spec.variants);
+        places.filter(move |(place, _)| place.namespace == namespace).map(|(_, variant)| variant)
     }
 }

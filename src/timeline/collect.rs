@@ -120,13 +120,10 @@ impl Collector {
         Ok(())
     }
 
-    /// Variants of a workload that was there already share its namespace.
     fn is_of_a_proxy(&self, seen: &EndpointsSeen) -> bool {
-        let places = self.header.places.iter().zip(&self.header.spec.variants);
-        let here = places.filter(|(place, _)| place.namespace == seen.namespace).map(|(_, variant)| variant);
-        let proxies = here.filter_map(|variant| variant.load.url.as_ref()?.proxy.as_ref());
-        let is = seen.service.is_some() && proxies.into_iter().any(|proxy| Some(proxy) == seen.service.as_ref());
-        is && self.is_of_another_service(seen)
+        let here = self.header.variants_in(&seen.namespace);
+        let mut proxies = here.filter_map(|variant| variant.load.url.as_ref()?.proxy.as_ref());
+        proxies.any(|proxy| Some(proxy) == seen.service.as_ref()) && self.is_of_another_service(seen)
     }
 
     fn is_of_another_service(&self, seen: &EndpointsSeen) -> bool {
