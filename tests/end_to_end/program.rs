@@ -52,8 +52,12 @@ pub(crate) fn kind_cluster() -> Option<String> {
 
 /// A named test that needs a kind cluster.
 pub(crate) fn named_on_kind(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
-    let missing = kind_cluster().is_none().then_some("a kind cluster, named in ROLLPROOF_TEST_KIND");
-    named(name, missing, body)
+    named(name, missing_on_kind(|| None), body)
+}
+
+/// What a test on kind lacks: the cluster, or what `more` asks for where there is one.
+pub(crate) fn missing_on_kind(more: impl FnOnce() -> Option<&'static str>) -> Option<&'static str> {
+    if kind_cluster().is_none() { Some("a kind cluster, named in ROLLPROOF_TEST_KIND") } else { more() }
 }
 
 pub(crate) fn program() -> Command {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::attach::Shop;
 use crate::cluster::{context, get, name, namespaces_of, nothing_left};
-use crate::program::{AS_EXPECTED, clean, kind_cluster, named, program, report, run, variant};
+use crate::program::{AS_EXPECTED, clean, missing_on_kind, named, program, report, run, variant};
 use crate::scenarios::on_kind;
 use crate::{alone, proxy_client, proxy_count, side_test};
 
@@ -107,12 +107,7 @@ fn elsewhere() {
 /// A test that needs the cluster for itself and a Go compiler.
 fn beside_go(name: &str, body: fn()) -> Trial {
     let go = std::process::Command::new("go").arg("version").output().is_ok_and(|ran| ran.status.success());
-    let missing = if kind_cluster().is_none() {
-        Some("a kind cluster, named in ROLLPROOF_TEST_KIND")
-    } else {
-        (!go).then_some("go")
-    };
-    named(name, missing, move || {
+    named(name, missing_on_kind(|| (!go).then_some("go")), move || {
         let _turn = alone();
         body();
     })

@@ -8,17 +8,13 @@ use serde_json::{Value, json};
 
 use crate::attach::{Shop, image_on_nodes};
 use crate::cluster::{context, name};
-use crate::program::{Ran, beside, kind_cluster, named, program, report, run, variant};
+use crate::program::{Ran, beside, missing_on_kind, named, program, report, run, variant};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/chart");
 
 pub(crate) fn tests() -> Vec<Trial> {
     let installed = run_quietly(Command::new("helm").arg("version"));
-    let missing = if kind_cluster().is_none() {
-        Some("a kind cluster, named in ROLLPROOF_TEST_KIND")
-    } else {
-        (!installed).then_some("helm, which is not on PATH")
-    };
+    let missing = missing_on_kind(|| (!installed).then_some("helm, which is not on PATH"));
     let test = |name: &str, body: fn()| {
         named(name, missing, move || {
             let _turn = beside();

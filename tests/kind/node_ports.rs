@@ -10,14 +10,10 @@ use serde_json::Value;
 
 use crate::alone;
 use crate::cluster::{get, name, namespaces, nothing_left};
-use crate::program::{AS_EXPECTED, clean, kind_cluster, named, program, report, run, variant, wait_for};
+use crate::program::{AS_EXPECTED, clean, missing_on_kind, named, program, report, run, variant, wait_for};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let missing = if kind_cluster().is_none() {
-        Some("a kind cluster, named in ROLLPROOF_TEST_KIND")
-    } else {
-        (loadable().len() < 2).then_some("two nodes that take pods and load")
-    };
+    let missing = missing_on_kind(|| (loadable().len() < 2).then_some("two nodes that take pods and load"));
     let test = |name: &str, body: fn()| {
         named(name, missing, move || {
             let _turn = alone();
